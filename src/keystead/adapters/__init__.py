@@ -1,0 +1,1 @@
+"""Other people's machinery behind our own words."""

@@ -1,0 +1,198 @@
+"""The composition root: settings to parts to application. The only file that knows who is who."""
+
+import asyncio
+import secrets
+import string
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystead import worker
+from keystead.adapters import webauthn
+from keystead.db.attempts import SqlAttempts
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
+from keystead.flows.ceremonies import Ceremonies
+from keystead.flows.clients import Clients
+from keystead.flows.connections import Connections
+from keystead.flows.directory import Directory
+from keystead.flows.first_owner import FirstOwner
+from keystead.flows.hosted_login import HostedLogin
+from keystead.flows.journal import Journal
+from keystead.flows.passkey_enrolment import PasskeyEnrolment
+from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.password_login import PasswordLogin
+from keystead.flows.protection import Protection
+from keystead.flows.sessions import Sessions
+from keystead.flows.signup import Signup
+from keystead.flows.users import Users
+from keystead.oauth.authorize import Authorize
+from keystead.oauth.client_auth import ClientAuth
+from keystead.oauth.grants.authorization_code import CodeGrant
+from keystead.oauth.grants.client_credentials import ClientCredentialsGrant
+from keystead.oauth.grants.passkey import PasskeyGrant
+from keystead.oauth.grants.password import PasswordGrant
+from keystead.oauth.grants.refresh_token import RefreshGrant
+from keystead.oauth.issue import Issuer
+from keystead.oauth.keys import KeyRing
+from keystead.oauth.token_endpoint import TokenEndpoint
+from keystead.oauth.userinfo import UserInfo
+from keystead.ports import Clock, Entropy, Hasher
+from keystead.rules import clients as grants
+from keystead.rules.ceremonies import RelyingParty
+from keystead.settings import Settings
+from keystead.users.hashing import BcryptHasher
+from keystead.users.hosted import HostedStore
+from keystead.web import wire
+from keystead.web.cookies import Cookies
+from keystead.web.flows import Flows
+from keystead.web.middleware import Gate, note
+from keystead.web.routes import routes
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def system_clock() -> datetime:
+    """Return the time. The only reader of the clock."""
+    return datetime.now(UTC)
+
+
+class SystemEntropy:
+    """The operating system's randomness. The only reader of it."""
+
+    def bytes(self, size: int) -> bytes:
+        """Return ``size`` random bytes."""
+        return secrets.token_bytes(size)
+
+    def token(self, size: int = 32) -> str:
+        """Return ``size`` random bytes as base64url without padding."""
+        return secrets.token_urlsafe(size)
+
+    def id(self, prefix: str, length: int = 16) -> str:
+        """Return ``prefix`` and ``length`` random letters and digits."""
+        return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    entropy: Entropy | None = None,
+    hasher: Hasher | None = None,
+    db: Database | None = None,
+) -> Starlette:
+    """Build the application, from top to bottom. Nothing that a request needs waits for the lifespan."""
+    entropy = entropy or SystemEntropy()
+    db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
+    hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
+    journal = Journal(clock, entropy)
+    protection = Protection(SqlAttempts(db, clock))
+    directory = Directory(db)
+    keys = KeyRing(db, settings.secret_keys, clock)
+    issuer = Issuer(db, keys, clock, entropy, settings.public_url)
+    relying_party = RelyingParty(id=settings.host_name, origin=settings.public_url)
+    ceremonies = Ceremonies(db, clock, entropy, relying_party)
+
+    def store_for(connection: ConnectionRecord) -> HostedStore:
+        return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
+
+    password_login = PasswordLogin(db, protection, store_for, journal, clock)
+    passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal, clock)
+    enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
+    signup = Signup(db, store_for, ceremonies, enrolment, webauthn, journal, clock, entropy)
+    sessions = Sessions(db, journal, clock, entropy)
+    hosted_login = HostedLogin(
+        db=db,
+        directory=directory,
+        passwords=password_login,
+        passkeys=passkey_login,
+        signup=signup,
+        enrolment=enrolment,
+        ceremonies=ceremonies,
+        sessions=sessions,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+    )
+    client_auth = ClientAuth(db, protection)
+    token_endpoint = TokenEndpoint(
+        client_auth,
+        {
+            grants.PASSWORD: PasswordGrant(directory, password_login, issuer),
+            grants.PASSWORD_REALM: PasswordGrant(directory, password_login, issuer, realm_required=True),
+            grants.PASSKEY: PasskeyGrant(directory, ceremonies, passkey_login, signup, issuer),
+            grants.CODE: CodeGrant(db, issuer, clock),
+            grants.REFRESH: RefreshGrant(db, issuer, journal, clock),
+            grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(db, issuer),
+        },
+    )
+    flows = Flows(
+        settings=settings,
+        cookies=Cookies(settings, clock, entropy),
+        entropy=entropy,
+        directory=directory,
+        hosted_login=hosted_login,
+        passkey_login=passkey_login,
+        enrolment=enrolment,
+        signup=signup,
+        sessions=sessions,
+        first_owner=FirstOwner(db, hasher, journal, clock, entropy),
+        authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),
+        client_auth=client_auth,
+        token_endpoint=token_endpoint,
+        issuer=issuer,
+        keys=keys,
+        userinfo=UserInfo(db, keys, issuer),
+        connections=Connections(db, clock, entropy, journal),
+        clients=Clients(db, clock, entropy, journal, settings.public_url),
+        users=Users(db, store_for, clock, journal),
+    )
+    return _application(settings, flows, db, clock)
+
+
+def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(worker.run(db, clock))
+        yield
+        sweeping.cancel()
+        db.close()
+
+    app = Starlette(
+        routes=routes(_static_directory()),
+        middleware=[Middleware(Gate, settings=settings, entropy=flows.entropy)],
+        exception_handlers={DomainError: _refused, HTTPException: _not_routed},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # its redirects are 307s, which repeat a POST
+    app.state.flows = flows
+    return app
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)
+    note(request, error)
+    return wire.answer(request, error)
+
+
+def _not_routed(request: Request, error: Exception) -> Response:
+    """Give Starlette's own refusals the dialect of their path."""
+    assert isinstance(error, HTTPException)
+    kinds: dict[int, type[DomainError]] = {404: NoSuchRoute, 405: MethodNotAllowed}
+    response = _refused(request, kinds.get(error.status_code, BadRequest)())
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _static_directory() -> Path:
+    """Return where style sheets and scripts are: in the installed package, or beside ``src`` in a checkout."""
+    packaged = Path(__file__).parent / "static"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "static"

@@ -1,0 +1,25 @@
+"""The options that commands share, and how a command ends when a setting is wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keystead.errors import DomainError
+from keystead.settings import SettingsError
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the database, the secret keys and first-run.json are.", show_default="./data")
+]
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """End with one line on standard error instead of a traceback, where it is not our defect."""
+    try:
+        yield
+    except (SettingsError, DomainError) as error:
+        typer.echo(f"keystead: {error}", err=True)
+        raise typer.Exit(2) from None

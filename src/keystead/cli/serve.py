@@ -1,0 +1,90 @@
+"""``keystead serve``."""
+
+import logging
+import sys
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from keystead import settings as process
+from keystead.app import create_app
+from keystead.cli.first_run import report
+from keystead.cli.options import DataDir, told_plainly
+from keystead.settings import Settings
+from keystead.start import prepare
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")] = None,
+    data_dir: DataDir = None,
+    workers: Annotated[int | None, typer.Option(help="How many processes.", show_default="1")] = None,
+    migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older database up to date first.")] = False,
+) -> None:
+    """Serve. The first start makes a connection, clients and keys, and prints them.
+
+    Examples:
+
+      keystead serve --port 8123 --data-dir ./data
+
+      KEYSTEAD_PUBLIC_URL=https://login.example.com keystead serve --workers 2
+    """
+    with told_plainly():
+        given = process.load(host=host, port=port, data_dir=data_dir, workers=workers)
+        settings, made = prepare(given, migrate=migrate)
+    if made is not None:
+        typer.echo(report(made) + "\n")
+    typer.echo(f"Keystead is at {settings.public_url}")
+    sys.stdout.flush()
+    run(settings)
+
+
+def run(settings: Settings) -> None:
+    """Run the server until it is told to stop."""
+    configure_log(settings)
+    options = {
+        "host": settings.host,
+        "port": settings.port,
+        "access_log": False,  # the gate writes one line of its own
+        "proxy_headers": False,  # uvicorn believes whoever calls from loopback; we walk the hops ourselves
+        "server_header": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": 10,
+        "limit_concurrency": 2000,
+    }
+    if settings.workers == 1:
+        uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run()  # type: ignore[arg-type]
+        return
+    process.publish(settings)
+    uvicorn.run("keystead.cli.serve:worker_app", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+
+
+def worker_app() -> object:
+    """Build the application of a worker process, whose parent published its settings."""
+    settings = process.load()
+    configure_log(settings)
+    return create_app(settings)
+
+
+def configure_log(settings: Settings) -> None:
+    """Write the log to standard error: one line a request, for people or as JSON."""
+    level = getattr(logging, settings.log_level.upper())
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

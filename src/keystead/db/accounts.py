@@ -1,0 +1,193 @@
+"""Accounts and their identifiers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlmodel import Session, col
+
+from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient
+from keystead.errors import IdentifierTaken
+from keystead.rules.identifiers import Identifier, IdentifierKind
+from keystead.rules.profiles import Draft, Profile, defaults
+
+_STORED: Final = tuple(name for name in Profile.model_fields if name != "has_password")
+_PROFILE: Final[tuple[InstrumentedAttribute[Any] | ColumnElement[Any], ...]] = (
+    *(getattr(Account, name) for name in _STORED),
+    col(Account.password_hash).is_not(None).label("has_password"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An account that was found by identifier, with the hash to compare."""
+
+    profile: Profile
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the gate looks at before anybody is let in."""
+
+    profile: Profile
+    connection_active: bool
+    client_enabled: bool
+
+
+# Built once, with the values bound at each call: building a statement costs as much as running it.
+_BY_ID: Final = select(*_PROFILE).where(col(Account.user_id) == bindparam("user_id"))
+_BY_HANDLE: Final = select(*_PROFILE).where(col(Account.user_handle) == bindparam("user_handle"))
+_BY_IDENTIFIER: Final = (
+    select(*_PROFILE, col(Account.password_hash))
+    .join(AccountIdentifier, col(AccountIdentifier.user_id) == col(Account.user_id))
+    .where(
+        col(AccountIdentifier.connection_id) == bindparam("connection_id"),
+        col(AccountIdentifier.kind) == bindparam("kind"),
+        col(AccountIdentifier.value) == bindparam("value"),
+    )
+)
+_STANDING: Final = (
+    select(*_PROFILE, col(Connection.active), col(EnabledClient.client_id).is_not(None).label("enabled"))
+    .join(Connection, col(Connection.id) == col(Account.connection_id))
+    .outerjoin(
+        EnabledClient,
+        and_(
+            col(EnabledClient.connection_id) == col(Account.connection_id),
+            col(EnabledClient.client_id) == bindparam("client_id"),
+        ),
+    )
+    .where(col(Account.user_id) == bindparam("user_id"))
+)
+_IS_OF_PEOPLE: Final = col(Account.connection_id).in_(
+    select(col(Connection.id)).where(col(Connection.for_administrators).is_(False))
+)
+_PEOPLE: Final = select(*_PROFILE).where(_IS_OF_PEOPLE)
+_COUNT: Final = select(func.count(col(Account.user_id))).where(_IS_OF_PEOPLE)
+_ENTERED: Final = (
+    update(Account)
+    .where(col(Account.user_id) == bindparam("who"))
+    .values(last_login=bindparam("now"), last_ip=bindparam("address"), logins_count=col(Account.logins_count) + 1)
+)
+
+
+def by_id(session: Session, user_id: str, *, lock: bool = False) -> Profile | None:
+    """Return an account; locked, where what is read decides what is written."""
+    statement = _BY_ID.with_for_update() if lock else _BY_ID
+    row = session.connection().execute(statement, {"user_id": user_id}).first()
+    return _profile(row) if row else None
+
+
+def by_handle(session: Session, user_handle: bytes) -> Profile | None:
+    """Return the account that authenticators know by this handle."""
+    row = session.connection().execute(_BY_HANDLE, {"user_handle": user_handle}).first()
+    return _profile(row) if row else None
+
+
+def by_identifier(session: Session, connection_id: str, identifier: Identifier) -> Known | None:
+    """Return the account that logs in with the identifier."""
+    values = {"connection_id": connection_id, "kind": identifier.kind, "value": identifier.value}
+    row = session.connection().execute(_BY_IDENTIFIER, values).first()
+    return Known(_profile(row), row.password_hash) if row else None
+
+
+def taken(session: Session, connection_id: str, identifiers: tuple[Identifier, ...]) -> IdentifierKind | None:
+    """Return the kind of the first identifier that somebody has. A courtesy: the primary key decides when it counts."""
+    return next((each.kind for each in identifiers if by_identifier(session, connection_id, each)), None)
+
+
+def standing(session: Session, user_id: str, client_id: str) -> Standing | None:
+    """Return what the gate needs to know, in one statement."""
+    row = session.connection().execute(_STANDING, {"user_id": user_id, "client_id": client_id}).first()
+    return Standing(_profile(row), row.active, row.enabled) if row else None
+
+
+def create(
+    session: Session, connection_id: str, draft: Draft, password_hash: str | None, *, local_id: str, now: datetime
+) -> Profile:
+    """Insert an account and its identifiers. Raises ``IdentifierTaken``: the primary keys decide who was first."""
+    values = draft.model_dump(include=set(_STORED) - {"user_handle"}) | defaults(draft)
+    values |= {each.kind: each.value for each in draft.identifiers}
+    values |= {
+        "user_id": f"auth0|{draft.local_id or local_id}",
+        "connection_id": connection_id,
+        "password_hash": password_hash,
+        "user_handle": draft.user_handle,
+        "logins_count": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
+    added = session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing())
+    if added.rowcount != 1:
+        raise IdentifierTaken("user_id")
+    for identifier in draft.identifiers:
+        add_identifier(session, connection_id, values["user_id"], identifier)
+    created = by_id(session, values["user_id"])
+    assert created is not None
+    return created
+
+
+def add_identifier(session: Session, connection_id: str, user_id: str, identifier: Identifier) -> None:
+    """Give an account an identifier. Raises ``IdentifierTaken``."""
+    values = {
+        "connection_id": connection_id,
+        "kind": identifier.kind,
+        "value": identifier.value,
+        "user_id": user_id,
+    }
+    added = session.connection().execute(upsert(AccountIdentifier).values(values).on_conflict_do_nothing())
+    if added.rowcount != 1:
+        raise IdentifierTaken(identifier.kind)
+
+
+def entered(session: Session, user_id: str, address: str, now: datetime) -> None:
+    """Count a login."""
+    session.connection().execute(_ENTERED, {"who": user_id, "now": now, "address": address[:45]})
+
+
+def change(session: Session, user_id: str, values: Mapping[str, Any]) -> bool:
+    """Set columns of an account; ``False`` where there is none."""
+    statement = update(Account).where(col(Account.user_id) == user_id).values(**values)
+    return session.connection().execute(statement).rowcount == 1
+
+
+def improve_hash(session: Session, user_id: str, old: str, new: str) -> None:
+    """Replace a hash by a better one of the same password, unless the password changed meanwhile."""
+    statement = update(Account).where(col(Account.user_id) == user_id, col(Account.password_hash) == old)
+    session.connection().execute(statement.values(password_hash=new))
+
+
+def remove(session: Session, user_id: str) -> bool:
+    """Delete an account and all that hangs on it; ``False`` where there is none."""
+    return session.connection().execute(delete(Account).where(col(Account.user_id) == user_id)).rowcount == 1
+
+
+def page(session: Session, offset: int, limit: int, *, newest_first: bool = False) -> list[Profile]:
+    """Return accounts by age; never administrators."""
+    order = (col(Account.created_at), col(Account.user_id))
+    statement = _PEOPLE.order_by(*((each.desc() for each in order) if newest_first else order))
+    return [_profile(row) for row in session.connection().execute(statement.offset(offset).limit(limit))]
+
+
+def count(session: Session) -> int:
+    """Return how many accounts ``page`` would find in all."""
+    return session.connection().execute(_COUNT).scalar_one()
+
+
+def make_administrator(session: Session, user_id: str, role: str) -> None:
+    """Give an account of the administrators' connection a role."""
+    session.connection().execute(insert(Administrator).values(user_id=user_id, role=role))
+
+
+def snoozed_until(session: Session, user_id: str) -> datetime | None:
+    """Return until when the person asked not to be offered a passkey."""
+    statement = select(col(Account.passkey_prompt_snoozed_until)).where(col(Account.user_id) == user_id)
+    return session.connection().execute(statement).scalar()
+
+
+def _profile(row: Row[*tuple[Any, ...]]) -> Profile:
+    return Profile.model_construct(**{name: row._mapping[name] for name in Profile.model_fields})

@@ -1,0 +1,66 @@
+"""The SQL side of the ``Attempts`` port: token buckets, each charged by one statement."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import delete, select, text
+from sqlmodel import Session, col
+
+from keystead.db.session import Database
+from keystead.db.tables import Attempt
+from keystead.ports import Charge, Charged, Clock
+
+# One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
+# that would go over the limit changes nothing, so hammering a full bucket does not keep it full.
+_LEFT_OVER: Final = "(CASE WHEN attempt.spent > (:now - attempt.at) * :refill THEN attempt.spent - (:now - attempt.at) * :refill ELSE 0 END)"
+_AFTER: Final = f"(CASE WHEN {_LEFT_OVER} + :cost > 0 THEN {_LEFT_OVER} + :cost ELSE 0 END)"
+_TAKE: Final = text(
+    "INSERT INTO attempt (key, spent, at) VALUES (:key, :first, :now) "  # noqa: S608 - constants
+    f"ON CONFLICT (key) DO UPDATE SET spent = {_AFTER}, at = :now "
+    f"WHERE {_AFTER} <= :capacity RETURNING spent"
+)
+
+
+@dataclass(frozen=True)
+class SqlAttempts:
+    """Buckets in the database: right for any number of processes."""
+
+    db: Database
+    clock: Clock
+
+    async def take(self, key: str, capacity: float, refill: float, cost: float = 1.0) -> Charge:
+        """Charge ``cost`` to a bucket; see the port."""
+        return await self.db.write(_take, key, capacity, refill, cost, self.clock().timestamp())
+
+    async def forgive(self, key: str) -> None:
+        """Empty a bucket."""
+        await self.db.write(forgive, key)
+
+    async def list(self, prefix: str) -> list[Charged]:
+        """Return the buckets whose key begins with ``prefix``."""
+        return await self.db.read(_list, prefix)
+
+
+def forgive(session: Session, key: str) -> None:
+    """Empty a bucket, within the transaction of the login that earned it."""
+    session.connection().execute(delete(Attempt).where(col(Attempt.key) == key))
+
+
+def _take(session: Session, key: str, capacity: float, refill: float, cost: float, now: float) -> Charge:
+    values = {"key": key, "first": max(cost, 0.0), "cost": cost, "refill": refill, "capacity": capacity, "now": now}
+    spent = session.connection().execute(_TAKE, values).scalar()
+    if spent is not None:
+        return Charge(allowed=True, left=capacity - spent, retry_after=0.0)
+    row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(col(Attempt.key) == key)).one()
+    missing = row.spent - max(now - row.at, 0.0) * refill + cost - capacity
+    return Charge(allowed=False, left=0.0, retry_after=missing / refill if refill else 0.0)
+
+
+def _list(session: Session, prefix: str) -> list[Charged]:
+    rows = session.connection().execute(
+        select(col(Attempt.key), col(Attempt.spent), col(Attempt.at)).where(
+            col(Attempt.key).startswith(prefix, autoescape=True)
+        )
+    )
+    return [Charged(row.key, row.spent, datetime.fromtimestamp(row.at, UTC)) for row in rows]

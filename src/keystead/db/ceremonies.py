@@ -1,0 +1,39 @@
+"""Ceremonies under way: written once, and deleted by whoever answers first."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert
+from sqlmodel import Session, col
+
+from keystead.db.tables import CeremonyRow
+from keystead.rules.ceremonies import Ceremony
+from keystead.secrecy import fingerprint
+
+_PUT = insert(CeremonyRow)
+_TAKE = (
+    delete(CeremonyRow)
+    .where(col(CeremonyRow.handle_hash) == bindparam("handle"), col(CeremonyRow.expires_at) > bindparam("now"))
+    .returning(col(CeremonyRow.record))
+)
+
+
+def put(session: Session, auth_session: str, ceremony: Ceremony) -> None:
+    """Store a ceremony under the hash of its handle."""
+    values = {
+        "handle_hash": fingerprint(auth_session),
+        "record": ceremony.model_dump(mode="json"),
+        "expires_at": ceremony.expires_at,
+    }
+    session.connection().execute(_PUT, values)
+
+
+def take(session: Session, auth_session: str, now: datetime) -> Ceremony | None:
+    """Delete and return a ceremony: of any number of concurrent answers, one gets it. Unknown, used and late look alike."""
+    values = {"handle": fingerprint(auth_session), "now": now}
+    record = session.connection().execute(_TAKE, values).scalar()
+    return Ceremony.model_validate(record) if record is not None else None
+
+
+def sweep(session: Session, now: datetime) -> int:
+    """Delete what nobody answered in time; return how many."""
+    return session.connection().execute(delete(CeremonyRow).where(col(CeremonyRow.expires_at) <= now)).rowcount

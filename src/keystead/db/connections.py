@@ -1,0 +1,218 @@
+"""Connections, their realms, and the clients that may use them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import Session, col
+
+from keystead.db.tables import Client, Connection, EnabledClient, Realm
+from keystead.errors import NameTaken, NoSuchClient, RealmTaken
+from keystead.rules.connections import ConnectionOptions, read_options
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    """A connection as it is stored."""
+
+    id: str
+    name: str
+    strategy: str
+    display_name: str | None
+    is_domain_connection: bool
+    show_as_button: bool | None
+    active: bool
+    connected_accounts: dict[str, Any]
+    about: dict[str, Any] | None
+    options: dict[str, Any]
+    for_administrators: bool
+    created_at: datetime
+    realms: tuple[str, ...] = ()
+
+    def policy(self) -> ConnectionOptions:
+        """Return the options as a value that rules understand."""
+        return read_options(self.options)
+
+
+_NAMES: Final = tuple(name for name in ConnectionRecord.__dataclass_fields__ if name != "realms")
+_COLUMNS: Final = tuple(getattr(Connection, name) for name in _NAMES)
+
+
+def create(session: Session, record: ConnectionRecord) -> None:
+    """Insert a connection and its realms. Raises ``NameTaken`` and ``RealmTaken``."""
+    values = {name: getattr(record, name) for name in _NAMES}
+    if session.connection().execute(upsert(Connection).values(values).on_conflict_do_nothing()).rowcount != 1:
+        raise NameTaken
+    _add_realms(session, record.id, record.realms)
+
+
+def save(session: Session, connection_id: str, values: Mapping[str, Any], realms: Sequence[str] | None) -> None:
+    """Set columns of a connection, and its realms where they are given. Raises ``RealmTaken``."""
+    if values:
+        session.connection().execute(update(Connection).where(col(Connection.id) == connection_id).values(**values))
+    if realms is not None:
+        session.connection().execute(delete(Realm).where(col(Realm.connection_id) == connection_id))
+        _add_realms(session, connection_id, realms)
+
+
+def get(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord | None:
+    """Return a connection; locked, where what is read decides what is written."""
+    statement = select(*_COLUMNS).where(col(Connection.id) == connection_id)
+    return _first(session, statement.with_for_update() if lock else statement)
+
+
+def by_name(session: Session, name: str) -> ConnectionRecord | None:
+    """Return the connection with that name."""
+    return _first(session, select(*_COLUMNS).where(col(Connection.name) == name))
+
+
+def by_realm(session: Session, realm: str) -> ConnectionRecord | None:
+    """Return the connection that answers to a realm."""
+    statement = select(*_COLUMNS).join(Realm, col(Realm.connection_id) == col(Connection.id))
+    return _first(session, statement.where(col(Realm.name) == realm))
+
+
+def first(session: Session) -> ConnectionRecord | None:
+    """Return the oldest connection that is not the administrators' own: the default directory."""
+    statement = select(*_COLUMNS).where(col(Connection.for_administrators).is_(False))
+    return _first(session, statement.order_by(col(Connection.created_at), col(Connection.id)).limit(1))
+
+
+def of_administrators(session: Session) -> ConnectionRecord | None:
+    """Return the connection that administrators belong to."""
+    return _first(session, select(*_COLUMNS).where(col(Connection.for_administrators).is_(True)))
+
+
+def page(
+    session: Session,
+    *,
+    name: str | None = None,
+    strategies: Sequence[str] = (),
+    after: str = "",
+    offset: int = 0,
+    limit: int = 50,
+) -> list[ConnectionRecord]:
+    """Return connections by id, from behind ``after``; never the administrators' own."""
+    statement = _filtered(select(*_COLUMNS), name, strategies)
+    if after:
+        statement = statement.where(col(Connection.id) > after)
+    rows = session.connection().execute(statement.order_by(col(Connection.id)).offset(offset).limit(limit)).all()
+    return _with_realms(session, rows)
+
+
+def total(session: Session, *, name: str | None = None, strategies: Sequence[str] = ()) -> int:
+    """Return how many connections ``page`` would find in all."""
+    statement = _filtered(select(func.count(col(Connection.id))), name, strategies)
+    found: int = session.connection().execute(statement).scalar_one()
+    return found
+
+
+def remove(session: Session, connection_id: str) -> bool:
+    """Delete a connection and its accounts; ``False`` where there is none."""
+    return session.connection().execute(delete(Connection).where(col(Connection.id) == connection_id)).rowcount == 1
+
+
+def allows(session: Session, connection_id: str, client_id: str) -> bool:
+    """Whether a client may use a connection."""
+    statement = select(col(EnabledClient.client_id)).where(
+        col(EnabledClient.connection_id) == connection_id, col(EnabledClient.client_id) == client_id
+    )
+    return session.connection().execute(statement).first() is not None
+
+
+def clients_of(session: Session, connection_id: str, *, after: str = "", limit: int | None = None) -> list[str]:
+    """Return the clients that may use a connection, by id, from behind ``after``."""
+    statement = select(col(EnabledClient.client_id)).where(
+        col(EnabledClient.connection_id) == connection_id, col(EnabledClient.client_id) > after
+    )
+    return list(session.connection().execute(statement.order_by(col(EnabledClient.client_id)).limit(limit)).scalars())
+
+
+def clients_of_each(session: Session, connection_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the clients of several connections at once; connections without any are absent."""
+    statement = select(col(EnabledClient.connection_id), col(EnabledClient.client_id)).where(
+        col(EnabledClient.connection_id).in_(connection_ids)
+    )
+    found: dict[str, list[str]] = {}
+    for connection_id, client_id in session.connection().execute(statement.order_by(col(EnabledClient.client_id))):
+        found.setdefault(connection_id, []).append(client_id)
+    return {connection_id: tuple(client_ids) for connection_id, client_ids in found.items()}
+
+
+def names(session: Session, connection_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of connections, by id."""
+    statement = select(col(Connection.id), col(Connection.name)).where(col(Connection.id).in_(set(connection_ids)))
+    return {row.id: row.name for row in session.connection().execute(statement)}
+
+
+def of_client(session: Session, client_id: str) -> list[ConnectionRecord]:
+    """Return the connections that a client may use, oldest first."""
+    statement = (
+        select(*_COLUMNS)
+        .join(EnabledClient, col(EnabledClient.connection_id) == col(Connection.id))
+        .where(col(EnabledClient.client_id) == client_id)
+        .order_by(col(Connection.created_at), col(Connection.id))
+    )
+    return _with_realms(session, session.connection().execute(statement).all())
+
+
+def enable(session: Session, connection_id: str, client_ids: Iterable[str]) -> None:
+    """Let clients use a connection. Raises ``NoSuchClient``."""
+    for client_id in client_ids:
+        # Locked against deletion: the reference below must not fail on a client that was there a moment ago.
+        known = select(col(Client.client_id)).where(col(Client.client_id) == client_id)
+        if session.connection().execute(known.with_for_update(read=True, key_share=True)).first() is None:
+            raise NoSuchClient
+        values = {"connection_id": connection_id, "client_id": client_id}
+        session.connection().execute(upsert(EnabledClient).values(values).on_conflict_do_nothing())
+
+
+def enable_everywhere(session: Session, client_id: str, *, domain_only: bool) -> None:
+    """Let a new client use every connection but the administrators' (CN-5), or every one that is open to all."""
+    wanted = select(col(Connection.id), literal(client_id)).where(col(Connection.for_administrators).is_(False))
+    if domain_only:
+        wanted = wanted.where(col(Connection.is_domain_connection).is_(True))
+    session.connection().execute(insert(EnabledClient).from_select(["connection_id", "client_id"], wanted))
+
+
+def disable(session: Session, connection_id: str, client_ids: Iterable[str]) -> None:
+    """Stop clients from using a connection."""
+    session.connection().execute(
+        delete(EnabledClient).where(
+            col(EnabledClient.connection_id) == connection_id, col(EnabledClient.client_id).in_(list(client_ids))
+        )
+    )
+
+
+def _add_realms(session: Session, connection_id: str, realms: Sequence[str]) -> None:
+    for position, name in enumerate(realms):
+        values = {"name": name, "connection_id": connection_id, "position": position}
+        if session.connection().execute(upsert(Realm).values(values).on_conflict_do_nothing()).rowcount != 1:
+            raise RealmTaken
+
+
+def _filtered(statement: Select[Any], name: str | None, strategies: Sequence[str]) -> Select[Any]:
+    statement = statement.where(col(Connection.for_administrators).is_(False))
+    if name is not None:
+        statement = statement.where(col(Connection.name) == name)
+    return statement.where(col(Connection.strategy).in_(strategies)) if strategies else statement
+
+
+def _first(session: Session, statement: Select[Any]) -> ConnectionRecord | None:
+    found = _with_realms(session, session.connection().execute(statement).all())
+    return found[0] if found else None
+
+
+def _with_realms(session: Session, rows: Sequence[Row[Any]]) -> list[ConnectionRecord]:
+    if not rows:
+        return []
+    statement = select(col(Realm.connection_id), col(Realm.name)).where(
+        col(Realm.connection_id).in_([row.id for row in rows])
+    )
+    realms: dict[str, list[str]] = {}
+    for connection_id, name in session.connection().execute(statement.order_by(col(Realm.position))):
+        realms.setdefault(connection_id, []).append(name)
+    return [replace(ConnectionRecord(**row._mapping), realms=tuple(realms.get(row.id, ()))) for row in rows]

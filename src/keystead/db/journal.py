@@ -1,0 +1,26 @@
+"""The journal: one row per event, in the transaction of what it records."""
+
+from typing import Any, Final
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from keystead.db.tables import JournalRow
+from keystead.rules.events import Event
+
+_ADD: Final = insert(JournalRow)
+
+
+def add(session: Session, event: Event) -> None:
+    """Write an event."""
+    values: dict[str, Any] = event.model_dump(exclude={"caller"})
+    values |= {"ip": event.caller.address[:45], "user_agent": event.caller.user_agent[:300]}
+    session.connection().execute(_ADD, values)
+
+
+def types_of(session: Session, user_id: str | None = None) -> list[str]:
+    """Return the types of what was recorded, in order; of one account, where given."""
+    statement = select(col(JournalRow.type)).order_by(col(JournalRow.log_id))
+    if user_id is not None:
+        statement = statement.where(col(JournalRow.user_id) == user_id)
+    return list(session.connection().execute(statement).scalars())

@@ -1,0 +1,133 @@
+"""Credential records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import Session, col
+
+from keystead.db.tables import Account, Passkey
+from keystead.errors import PasskeyLimitReached, PasskeyTaken
+from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyRecord:
+    """A stored passkey, as its owner and administrators see it."""
+
+    id: str
+    user_id: str
+    credential_id: bytes
+    public_key: bytes
+    algorithm: int
+    sign_count: int
+    transports: list[str]
+    aaguid: str
+    backup_eligible: bool
+    backed_up: bool
+    user_verified: bool
+    attestation_format: str
+    rp_id: str
+    name: str | None
+    user_agent: str
+    created_at: datetime
+    last_used_at: datetime | None
+    user_handle: bytes
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A passkey that was found by its credential id, and whose it is."""
+
+    id: str
+    user_id: str
+    connection_id: str
+    key: KnownPasskey
+
+
+_COLUMNS: Final = (
+    *(getattr(Passkey, name) for name in PasskeyRecord.__dataclass_fields__ if name in Passkey.model_fields),
+    col(Account.user_handle),
+    col(Account.connection_id),
+)
+_RECORDS: Final = select(*_COLUMNS).join(Account, col(Account.user_id) == col(Passkey.user_id))
+_OWNED: Final = _RECORDS.where(col(Passkey.credential_id) == bindparam("credential_id"))
+_USED: Final = (
+    update(Passkey)
+    .where(col(Passkey.id) == bindparam("passkey"))
+    .values(sign_count=bindparam("count"), backed_up=bindparam("backed"), last_used_at=bindparam("now"))
+)
+
+
+def owned(session: Session, credential_id: bytes) -> Owned | None:
+    """Return the passkey with this credential id, whoever owns it."""
+    row = session.connection().execute(_OWNED, {"credential_id": credential_id}).first()
+    if row is None:
+        return None
+    known = {name: getattr(row, name) for name in KnownPasskey.model_fields}
+    return Owned(row.id, row.user_id, row.connection_id, KnownPasskey(**known))
+
+
+def add(
+    session: Session, user_id: str, new: NewPasskey, *, id: str, rp_id: str, user_agent: str, limit: int, now: datetime
+) -> PasskeyRecord:
+    """Store a passkey. Raises ``PasskeyTaken`` and ``PasskeyLimitReached``.
+
+    The limit is checked in the transaction that stores the key, and the account's row is locked first: two
+    registrations that were both begun at the limit's edge must not both be stored (security.md 4a row 15).
+    """
+    session.connection().execute(select(col(Account.user_id)).where(col(Account.user_id) == user_id).with_for_update())
+    if count(session, user_id) >= limit:
+        raise PasskeyLimitReached
+    values = new.model_dump() | {
+        "id": id,
+        "user_id": user_id,
+        "rp_id": rp_id,
+        "user_agent": user_agent[:300],
+        "transports": list(new.transports),
+        "created_at": now,
+    }
+    if session.connection().execute(upsert(Passkey).values(values).on_conflict_do_nothing()).rowcount != 1:
+        raise PasskeyTaken
+    stored = get(session, user_id, id)
+    assert stored is not None
+    return stored
+
+
+def used(session: Session, passkey_id: str, assertion: Assertion, now: datetime) -> None:
+    """Keep what WebAuthn Level 3 §7.2 step 24 updates."""
+    session.connection().execute(
+        _USED, {"passkey": passkey_id, "count": assertion.sign_count, "backed": assertion.backed_up, "now": now}
+    )
+
+
+def count(session: Session, user_id: str) -> int:
+    """Return how many passkeys an account has."""
+    statement = select(func.count()).select_from(Passkey).where(col(Passkey.user_id) == user_id)
+    return session.connection().execute(statement).scalar_one()
+
+
+def of_account(session: Session, user_id: str) -> list[PasskeyRecord]:
+    """Return the passkeys of an account, oldest first."""
+    statement = _RECORDS.where(col(Passkey.user_id) == user_id).order_by(col(Passkey.created_at), col(Passkey.id))
+    return [_record(row) for row in session.connection().execute(statement)]
+
+
+def get(session: Session, user_id: str, passkey_id: str) -> PasskeyRecord | None:
+    """Return one passkey of an account; never another's."""
+    statement = _RECORDS.where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)
+    row = session.connection().execute(statement).first()
+    return _record(row) if row else None
+
+
+def remove(session: Session, user_id: str, passkey_id: str) -> bool:
+    """Delete one passkey of an account; ``False`` where it has none by that id."""
+    statement = delete(Passkey).where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)
+    return session.connection().execute(statement).rowcount == 1
+
+
+def _record(row: Row[Any]) -> PasskeyRecord:
+    return PasskeyRecord(**row._mapping)

@@ -1,0 +1,66 @@
+"""Migrations: where the schema stands, and how to bring it up to date."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlmodel import SQLModel
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK = 0x6B657973
+"""PostgreSQL's advisory lock for migrations: two parents that start at once must not both migrate."""
+
+
+def version(engine: Engine) -> str | None:
+    """Return the revision of the database; ``None`` for an empty one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def latest() -> str:
+    """Return the revision that this program needs."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema up to date, within one transaction and under a lock."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the schema back to a revision (``base`` for nothing)."""
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def differences(connection: Connection) -> None:
+    """Raise where the migrations and the tables of ``tables.py`` do not agree."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.check(config)
+
+
+def table_names(engine: Engine) -> list[str]:
+    """Return the names of the tables that there are."""
+    return inspect(engine).get_table_names()
+
+
+def metadata_names() -> list[str]:
+    """Return the names of the tables that there should be."""
+    return list(SQLModel.metadata.tables)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config

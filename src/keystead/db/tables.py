@@ -1,0 +1,305 @@
+"""Every table, in one read. Tables are storage only: nothing here validates, and rows do not leave ``db/``."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+# Before the first table: migrations need every constraint to have a name.
+SQLModel.metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC on both databases: SQLite forgets the zone, PostgreSQL answers in its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _moment(*, index: bool = False, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(Moment(), index=index, nullable=nullable), default=None if nullable else ...)
+
+
+def _document(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(Document, nullable=nullable), default=None if nullable else ...)
+
+
+def _of(column: str, *, index: bool = True, **keywords: Any) -> Any:
+    """A reference whose row goes when what it refers to goes."""
+    key = ForeignKey(column, ondelete="CASCADE")
+    return Field(sa_column=Column(String(300), key, index=index, nullable=False, **keywords))
+
+
+class Setting(SQLModel, table=True):
+    """Tenant settings: what an administrator may change while it runs, by name."""
+
+    name: str = Field(primary_key=True, max_length=100)
+    value: Any = _document()
+
+
+class Connection(SQLModel, table=True):
+    """A database connection."""
+
+    id: str = Field(primary_key=True, max_length=20)
+    name: str = Field(unique=True, max_length=128)
+    strategy: str = Field(default="auth0", max_length=20)
+    display_name: str | None = Field(default=None, max_length=128)
+    is_domain_connection: bool = False
+    show_as_button: bool | None = None
+    active: bool = True
+    connected_accounts: dict[str, Any] = _document()
+    about: dict[str, Any] | None = _document(nullable=True)
+    """``metadata`` on the wire, a name that SQLModel needs itself."""
+    options: dict[str, Any] = _document()
+    for_administrators: bool = False
+    created_at: datetime = _moment()
+
+
+class Realm(SQLModel, table=True):
+    """A name by which a token request selects a connection; unique over all of them (CN-2)."""
+
+    name: str = Field(primary_key=True, max_length=128)
+    connection_id: str = _of("connection.id")
+    position: int = 0
+
+
+class Client(SQLModel, table=True):
+    """An application."""
+
+    client_id: str = Field(primary_key=True, max_length=64)
+    secret_hash: str | None = Field(default=None, max_length=64)
+    settings: dict[str, Any] = _document()
+    is_system: bool = False
+    created_at: datetime = _moment()
+
+
+class EnabledClient(SQLModel, table=True):
+    """A client may use a connection (CN-5)."""
+
+    __tablename__ = "enabled_client"
+    connection_id: str = _of("connection.id", index=False, primary_key=True)
+    client_id: str = _of("client.client_id", primary_key=True)
+
+
+class Api(SQLModel, table=True):
+    """A resource server: an audience with scopes. Ours have an identifier that begins with ``/``."""
+
+    id: str = Field(primary_key=True, max_length=30)
+    identifier: str = Field(unique=True, max_length=600)
+    name: str = Field(max_length=200)
+    scopes: list[dict[str, str]] = _document()
+    token_lifetime: int = 86_400
+    allow_offline_access: bool = False
+    is_system: bool = False
+    created_at: datetime = _moment()
+
+
+class ClientGrant(SQLModel, table=True):
+    """A client may get tokens for an API in its own name, with these scopes."""
+
+    __tablename__ = "client_grant"
+    __table_args__ = (UniqueConstraint("client_id", "api_id"),)
+    id: str = Field(primary_key=True, max_length=30)
+    client_id: str = _of("client.client_id", index=False)
+    api_id: str = _of("api.id")
+    scope: list[str] = _document()
+
+
+class SigningKey(SQLModel, table=True):
+    """A key that signs tokens. The private half is sealed with a key from the settings."""
+
+    __tablename__ = "signing_key"
+    kid: str = Field(primary_key=True, max_length=64)
+    algorithm: str = Field(max_length=10)
+    public_jwk: dict[str, Any] = _document()
+    sealed_private: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = _moment()
+    revoked_at: datetime | None = _moment(nullable=True)
+
+
+class Account(SQLModel, table=True):
+    """A person, in one connection."""
+
+    user_id: str = Field(primary_key=True, max_length=300)
+    connection_id: str = _of("connection.id")
+    email: str | None = Field(default=None, max_length=254, index=True)
+    email_verified: bool = False
+    phone_number: str | None = Field(default=None, max_length=20)
+    phone_verified: bool = False
+    username: str | None = Field(default=None, max_length=128)
+    name: str | None = Field(default=None, max_length=300)
+    nickname: str | None = Field(default=None, max_length=300)
+    given_name: str | None = Field(default=None, max_length=150)
+    family_name: str | None = Field(default=None, max_length=150)
+    picture: str | None = Field(default=None, max_length=2048)
+    user_metadata: dict[str, Any] | None = _document(nullable=True)
+    app_metadata: dict[str, Any] | None = _document(nullable=True)
+    blocked: bool | None = None
+    password_hash: str | None = Field(default=None, max_length=255)
+    last_password_reset: datetime | None = _moment(nullable=True)
+    user_handle: bytes = Field(sa_column=Column(LargeBinary(64), nullable=False, unique=True))
+    passkey_prompt_snoozed_until: datetime | None = _moment(nullable=True)
+    created_at: datetime = _moment(index=True)
+    updated_at: datetime = _moment()
+    last_login: datetime | None = _moment(nullable=True)
+    last_ip: str | None = Field(default=None, max_length=45)
+    logins_count: int = 0
+
+
+class AccountIdentifier(SQLModel, table=True):
+    """What an account logs in with, in canonical form; the primary key decides who was first."""
+
+    __tablename__ = "identifier"
+    connection_id: str = _of("connection.id", index=False, primary_key=True)
+    kind: str = Field(primary_key=True, max_length=20)
+    value: str = Field(primary_key=True, max_length=254)
+    user_id: str = _of("account.user_id")
+
+
+class Administrator(SQLModel, table=True):
+    """An account of the administrators' connection, and what it may do."""
+
+    user_id: str = _of("account.user_id", index=False, primary_key=True)
+    role: str = Field(max_length=20)
+
+
+class Passkey(SQLModel, table=True):
+    """A credential record (WebAuthn Level 3 §4). The credential id is unique over all accounts (§7.1 step 26)."""
+
+    id: str = Field(primary_key=True, max_length=40)
+    user_id: str = _of("account.user_id")
+    credential_id: bytes = Field(sa_column=Column(LargeBinary(1023), nullable=False, unique=True))
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    algorithm: int
+    sign_count: int
+    transports: list[str] = _document()
+    aaguid: str = Field(max_length=36)
+    backup_eligible: bool
+    backed_up: bool
+    user_verified: bool
+    attestation_format: str = Field(max_length=40)
+    rp_id: str = Field(max_length=255)
+    name: str | None = Field(default=None, max_length=100)
+    user_agent: str = Field(default="", max_length=300)
+    created_at: datetime = _moment()
+    last_used_at: datetime | None = _moment(nullable=True)
+
+
+class CeremonyRow(SQLModel, table=True):
+    """A ceremony under way, under the hash of its ``auth_session``; deleted by whoever answers first."""
+
+    __tablename__ = "ceremony"
+    handle_hash: str = Field(primary_key=True, max_length=64)
+    record: dict[str, Any] = _document()
+    expires_at: datetime = _moment(index=True)
+
+
+class Transaction(SQLModel, table=True):
+    """A login transaction, under the hash of its ``state``."""
+
+    __tablename__ = "login_transaction"
+    state_hash: str = Field(primary_key=True, max_length=64)
+    record: dict[str, Any] = _document()
+    expires_at: datetime = _moment(index=True)
+
+
+class LoginSession(SQLModel, table=True):
+    """A login session of a browser. The cookie holds ``id.secret``, the row only the secret's hash."""
+
+    __tablename__ = "login_session"
+    id: str = Field(primary_key=True, max_length=40)
+    secret_hash: str = Field(max_length=64)
+    user_id: str = _of("account.user_id")
+    methods: list[dict[str, str]] = _document()
+    authenticated_at: datetime = _moment()
+    created_at: datetime = _moment()
+    seen_at: datetime = _moment()
+    idle_expires_at: datetime = _moment()
+    expires_at: datetime = _moment(index=True)
+    ip: str = Field(default="", max_length=45)
+    user_agent: str = Field(default="", max_length=300)
+
+
+class AuthorizationCode(SQLModel, table=True):
+    """A one-time code, under its hash; kept for a while after use, so that a second use is seen."""
+
+    __tablename__ = "authorization_code"
+    code_hash: str = Field(primary_key=True, max_length=64)
+    client_id: str = _of("client.client_id")
+    user_id: str = _of("account.user_id")
+    record: dict[str, Any] = _document()
+    expires_at: datetime = _moment(index=True)
+    used_at: datetime | None = _moment(nullable=True)
+
+
+class RefreshToken(SQLModel, table=True):
+    """A refresh token, under its hash. A family is what one login gave; reuse ends the family."""
+
+    __tablename__ = "refresh_token"
+    id: str = Field(primary_key=True, max_length=40)
+    token_hash: str = Field(unique=True, max_length=64)
+    family: str = Field(index=True, max_length=64)
+    client_id: str = _of("client.client_id")
+    user_id: str = _of("account.user_id")
+    record: dict[str, Any] = _document()
+    created_at: datetime = _moment()
+    idle_expires_at: datetime | None = _moment(nullable=True)
+    expires_at: datetime | None = _moment(nullable=True)
+    rotated_at: datetime | None = _moment(nullable=True)
+
+
+class Ticket(SQLModel, table=True):
+    """A one-time link, under its hash."""
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    purpose: str = Field(max_length=40)
+    record: dict[str, Any] = _document()
+    expires_at: datetime = _moment(index=True)
+
+
+class Attempt(SQLModel, table=True):
+    """A bucket of tries: how much of it is spent, as of when."""
+
+    key: str = Field(primary_key=True, max_length=600)
+    spent: float
+    at: float
+    """Seconds since the epoch, so that the refill is arithmetic inside one statement."""
+
+
+class JournalRow(SQLModel, table=True):
+    """An event that administrators read; written in the transaction of what it records."""
+
+    __tablename__ = "journal"
+    log_id: str = Field(primary_key=True, max_length=60)
+    date: datetime = _moment(index=True)
+    type: str = Field(max_length=40, index=True)
+    user_id: str | None = Field(default=None, max_length=300, index=True)
+    connection_id: str | None = Field(default=None, max_length=20)
+    client_id: str | None = Field(default=None, max_length=64)
+    ip: str = Field(default="", max_length=45)
+    user_agent: str = Field(default="", max_length=300)
+    description: str | None = Field(sa_column=Column(Text, nullable=True), default=None)
+    details: dict[str, Any] = _document()

@@ -1,0 +1,20 @@
+"""Tenant settings: what an administrator may change while it runs."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import Session, col
+
+from keystead.db.tables import Setting
+
+
+def get(session: Session, name: str) -> Any:
+    """Return a setting, or ``None``."""
+    return session.connection().execute(select(col(Setting.value)).where(col(Setting.name) == name)).scalar()
+
+
+def put(session: Session, name: str, value: Any) -> bool:
+    """Store a setting that nobody stored before; ``False`` where somebody did."""
+    statement = upsert(Setting).values(name=name, value=value).on_conflict_do_nothing()
+    return session.connection().execute(statement).rowcount == 1

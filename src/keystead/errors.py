@@ -1,0 +1,453 @@
+"""Everything that can go wrong, as a tree.
+
+    DomainError
+      Rejected                  the person, or what they showed, is refused
+        WrongCredentials          the secret is wrong, or there is nobody; never says which
+        UserBlocked               the right secret of an account that an administrator blocked
+        AccountGone               a token or code of an account that no longer exists
+        TooManyAttempts           charged beyond the limit; says when to come back
+        CeremonyExpired           the ceremony is unknown, used or late; never says which
+        UnknownCredential         a passkey that nobody here owns
+        CeremonyRefused           the authenticator's answer fails a check of WebAuthn
+        PasskeyLimitReached       the account holds as many passkeys as the policy allows
+        InvalidGrant              a code, verifier or refresh token that does not fit
+        InvalidToken              a bearer token that is missing, broken, expired or for somebody else
+        StepUpRequired            the login is too old for this change
+        TransactionExpired        the hosted login went stale, was finished, or began in another browser
+        InvalidTicket             a one-time link that is unknown, used or late
+      Invalid                   the request is refused
+        BadRequest                not understood as it stands: syntax, types, missing members
+          InvalidQuery              the same, for the query string
+          InvalidPath               the same, for a part of the path
+        InvalidOptions            connection options that contradict each other, by path
+        InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
+        WeakPassword              breaks the connection's password policy; carries the rule report
+        InvalidSignup             a sign-up that cannot be, without saying whether somebody is in the way
+        SignupDisabled            the connection takes no public sign-ups
+        OperationNotSupported     the object does not support what was asked
+        BodyTooLarge · MethodNotAllowed · UnsupportedMediaType · ForeignOrigin     refused before any handler
+      Conflict                  somebody was first
+        IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken
+      Missing                   there is no such thing
+        NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
+      Forbidden                 the client or the token may not
+        BadClient                 the client failed to prove itself, or does not exist
+        GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
+        ConnectionNotAllowed      the connection does not exist for this client
+      Unavailable               not their fault
+        Busy                      the hashing queue is full
+        DatabaseUnavailable       the database does not answer
+        InternalError             a defect of ours; the detail is in the log
+
+``text`` is what the person at the other end may read. ``detail`` is for the log alone. Statuses are not here:
+each of the wire dialects in ``web/wire.py`` gives the same fact its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """The root of everything that Keystead refuses on purpose."""
+
+    code: ClassVar[str] = "error"
+    default_text: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, text: str | None = None, *, detail: str = "") -> None:
+        self.text = text if text is not None else self.default_text
+        self.detail = detail
+        super().__init__(self.text if not detail else f"{self.text} ({detail})")
+
+
+class Rejected(DomainError):
+    """The person, or what they showed, is refused."""
+
+    code = "rejected"
+    default_text = "Access denied."
+
+
+class WrongCredentials(Rejected):
+    """The secret is wrong, or there is nobody by that identifier, or they have no such secret."""
+
+    code = "wrong_credentials"
+    default_text = "Wrong email or password."
+
+
+class UserBlocked(Rejected):
+    """The right secret, but an administrator blocked the account."""
+
+    code = "user_blocked"
+    default_text = "user is blocked"
+
+
+class AccountGone(Rejected):
+    """A code, session or refresh token of an account that was deleted since."""
+
+    code = "account_gone"
+    default_text = "The account no longer exists."
+
+
+class TooManyAttempts(Rejected):
+    """The attempt was not tried: it is beyond the limit. ``retry_after`` is in seconds."""
+
+    code = "too_many_attempts"
+    default_text = "Your account has been blocked after multiple consecutive login attempts."
+
+    def __init__(self, retry_after: float, *, detail: str = "") -> None:
+        self.retry_after = retry_after
+        super().__init__(detail=detail)
+
+
+class CeremonyExpired(Rejected):
+    """The ceremony is unknown, was used before, belongs to somebody else, or is late."""
+
+    code = "ceremony_expired"
+    default_text = "Authentication session expired"
+
+
+class UnknownCredential(Rejected):
+    """A passkey that no account here owns. ``credential_id`` lets a page tell the browser to forget it."""
+
+    code = "unknown_credential"
+    default_text = "Passkey could not be verified."
+
+    def __init__(self, credential_id: str, *, detail: str = "") -> None:
+        self.credential_id = credential_id
+        super().__init__(detail=detail)
+
+
+class CeremonyRefused(Rejected):
+    """The authenticator's answer fails a step of WebAuthn; ``detail`` names the step, for the log."""
+
+    code = "ceremony_refused"
+    default_text = "Passkey could not be verified."
+
+
+class PasskeyLimitReached(Rejected):
+    """The account holds as many passkeys as its policy allows."""
+
+    code = "passkey_limit_reached"
+    default_text = "You have reached the maximum number of passkeys."
+
+
+class InvalidGrant(Rejected):
+    """An authorization code, verifier or refresh token that is unknown, used, late or not this client's."""
+
+    code = "invalid_grant"
+    default_text = "Invalid authorization code"
+
+
+class InvalidToken(Rejected):
+    """A bearer token that is missing, malformed, expired, or meant for another audience."""
+
+    code = "invalid_token"
+    default_text = "Invalid token"
+
+
+class StepUpRequired(Rejected):
+    """The login behind the token is too old for this change. ``max_age`` is in seconds."""
+
+    code = "step_up_required"
+    default_text = "Sign in again to make this change."
+
+    def __init__(self, max_age: int, *, detail: str = "") -> None:
+        self.max_age = max_age
+        super().__init__(detail=detail)
+
+
+class TransactionExpired(Rejected):
+    """The hosted login is unknown, finished, late, or was begun in another browser."""
+
+    code = "transaction_expired"
+    default_text = "This sign-in has expired. Go back to the application and try again."
+
+
+class InvalidTicket(Rejected):
+    """A one-time link that is unknown, used or late."""
+
+    code = "invalid_ticket"
+    default_text = "This link is not valid any more."
+
+
+class Invalid(DomainError):
+    """The request is refused, whoever sends it."""
+
+    code = "invalid"
+    default_text = "Invalid request."
+
+
+class BadRequest(Invalid):
+    """Not understood as it stands. ``path`` names the member at fault, where one is; empty, it is the body as a whole."""
+
+    code = "bad_request"
+
+    def __init__(self, text: str | None = None, *, path: str | None = None, detail: str = "") -> None:
+        self.path = path
+        super().__init__(text, detail=detail)
+
+
+class InvalidQuery(BadRequest):
+    """A parameter of the query string is missing or has the wrong form."""
+
+    code = "invalid_query"
+
+
+class InvalidPath(BadRequest):
+    """A part of the path has the wrong form."""
+
+    code = "invalid_path"
+
+
+class InvalidOptions(Invalid):
+    """Connection options that contradict each other or are not there yet. ``path`` is the member at fault."""
+
+    code = "invalid_options"
+
+    def __init__(self, path: str, text: str, *, detail: str = "") -> None:
+        self.path = path
+        super().__init__(text, detail=detail)
+
+
+class InvalidIdentifier(Invalid):
+    """Not an identifier that this connection takes. ``attribute`` is email, phone_number or username."""
+
+    code = "invalid_identifier"
+
+    def __init__(self, attribute: str, text: str, *, detail: str = "") -> None:
+        self.attribute = attribute
+        super().__init__(text, detail=detail)
+
+
+class WeakPassword(Invalid):
+    """The password breaks the policy. ``report`` is the rule tree of auth0-behaviour 2.1, ``name`` its class there."""
+
+    code = "invalid_password"
+    default_text = "Password is too weak"
+
+    def __init__(self, name: str, text: str, report: Mapping[str, Any] | None = None, summary: str = "") -> None:
+        self.name = name
+        self.report = report
+        self.summary = summary
+        super().__init__(text)
+
+
+class InvalidSignup(Invalid):
+    """The sign-up cannot be. Says nothing about whether somebody already has the identifier (SU-4)."""
+
+    code = "invalid_signup"
+    default_text = "Invalid sign up"
+
+
+class SignupDisabled(Invalid):
+    """The connection takes no public sign-ups (SU-2)."""
+
+    code = "signup_disabled"
+    default_text = "public signup is disabled"
+
+
+class OperationNotSupported(Invalid):
+    """The object exists and does not support what was asked of it."""
+
+    code = "operation_not_supported"
+
+
+class BodyTooLarge(Invalid):
+    """The body is longer than the route reads."""
+
+    code = "body_too_large"
+    default_text = "Payload content length greater than maximum allowed."
+
+
+class MethodNotAllowed(Invalid):
+    """The route exists, for other methods."""
+
+    code = "method_not_allowed"
+    default_text = "Method not allowed."
+
+
+class UnsupportedMediaType(Invalid):
+    """The body is neither JSON nor a form, where one of these is needed."""
+
+    code = "unsupported_media_type"
+    default_text = "Unsupported media type."
+
+
+class ForeignOrigin(Invalid):
+    """A form of ours that was sent from somebody else's page."""
+
+    code = "foreign_origin"
+    default_text = "This request did not come from our own page."
+
+
+class Conflict(DomainError):
+    """Somebody was first."""
+
+    code = "conflict"
+    default_text = "Already exists."
+
+
+class IdentifierTaken(Conflict):
+    """Another account of the connection has the identifier. ``attribute`` is email, phone_number or username."""
+
+    code = "identifier_taken"
+    default_text = "The user already exists."
+
+    def __init__(self, attribute: str, *, detail: str = "") -> None:
+        self.attribute = attribute
+        super().__init__(detail=detail)
+
+
+class NameTaken(Conflict):
+    """Another connection, client or API has the name."""
+
+    code = "name_taken"
+    default_text = "A connection with the same name already exists"
+
+
+class RealmTaken(Conflict):
+    """Another connection has the realm."""
+
+    code = "realm_taken"
+    default_text = 'There is already another connection with some realms from "realms" parameter'
+
+
+class PasskeyTaken(Conflict):
+    """The credential id is registered already, here or with somebody else."""
+
+    code = "passkey_taken"
+    default_text = "Authentication method already exists."
+
+
+class Missing(DomainError):
+    """There is no such thing."""
+
+    code = "missing"
+    default_text = "Not Found"
+
+
+class NoSuchConnection(Missing):
+    """No connection by that id."""
+
+    code = "no_such_connection"
+    default_text = "The connection does not exist"
+
+
+class NoSuchUser(Missing):
+    """No account by that id."""
+
+    code = "no_such_user"
+    default_text = "The user does not exist."
+
+
+class NoSuchClient(Missing):
+    """No client by that id."""
+
+    code = "no_such_client"
+    default_text = "The client does not exist"
+
+
+class NoSuchPasskey(Missing):
+    """The account has no such authentication method."""
+
+    code = "no_such_passkey"
+    default_text = "The authentication method could not be found."
+
+
+class NoSuchRoute(Missing):
+    """No route by that path."""
+
+    code = "no_such_route"
+
+
+class Forbidden(DomainError):
+    """The client or the token may not do this."""
+
+    code = "forbidden"
+    default_text = "Forbidden"
+
+
+class BadClient(Forbidden):
+    """The client does not exist or failed to prove itself; never says which."""
+
+    code = "bad_client"
+    default_text = "Unauthorized"
+
+
+class GrantNotAllowed(Forbidden):
+    """The client does not list the grant."""
+
+    code = "grant_not_allowed"
+
+    def __init__(self, grant: str, *, detail: str = "") -> None:
+        super().__init__(f"Grant type '{grant}' not allowed for the client.", detail=detail)
+
+
+class UnsupportedGrant(Forbidden):
+    """Nobody has that grant here."""
+
+    code = "unsupported_grant"
+
+    def __init__(self, grant: str, *, detail: str = "") -> None:
+        super().__init__(f"Unsupported grant type: {grant}", detail=detail)
+
+
+class InvalidScope(Forbidden):
+    """A scope that was not granted before cannot be asked for now."""
+
+    code = "invalid_scope"
+    default_text = "The requested scope exceeds what was granted."
+
+
+class AudienceNotAllowed(Forbidden):
+    """No such API, or the client holds no grant for it."""
+
+    code = "audience_not_allowed"
+    default_text = "Service not found"
+
+
+class InsufficientScope(Forbidden):
+    """The token is good and its scope is not enough; ``needed`` lists what would do."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, needed: tuple[str, ...], *, detail: str = "") -> None:
+        self.needed = needed
+        super().__init__(f"Insufficient scope, expected any of: {','.join(needed)}", detail=detail)
+
+
+class ConnectionNotAllowed(Forbidden):
+    """No such connection, or it is off, or the client may not use it; never says which."""
+
+    code = "connection_not_allowed"
+    default_text = "connection not found"
+
+
+class Unavailable(DomainError):
+    """Not the person's fault, and not for ever."""
+
+    code = "unavailable"
+    default_text = "The service is not available at the moment. Try again."
+
+
+class Busy(Unavailable):
+    """The hashing queue is full. ``retry_after`` is in seconds."""
+
+    code = "busy"
+    default_text = "The service is busy. Try again in a moment."
+
+    def __init__(self, retry_after: float = 1.0, *, detail: str = "") -> None:
+        self.retry_after = retry_after
+        super().__init__(detail=detail)
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+
+
+class InternalError(Unavailable):
+    """A defect of ours: nobody refused anything. The log has the traceback."""
+
+    code = "internal_error"
+    default_text = "Something went wrong on our side."

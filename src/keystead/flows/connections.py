@@ -1,0 +1,190 @@
+"""Administrators make and change connections. The pages and the API read them afresh on every request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from keystead.db import connections, journal
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
+from keystead.flows.journal import Journal
+from keystead.flows.operations import Operation
+from keystead.ports import Clock, Entropy
+from keystead.rules.connection_edits import (
+    ClientSwitch,
+    ConnectionEdit,
+    NewConnection,
+    check_unchanged,
+    columns,
+    differences,
+    kept_metadata,
+)
+from keystead.rules.connections import new_options, replace_options
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A connection, and the clients that may use it."""
+
+    connection: ConnectionRecord
+    clients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which connections a list is about."""
+
+    name: str | None = None
+    strategies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Everything that is said about connections through the Management API.
+
+    The administrators' own connection is not there for any of it: it is neither listed nor found, since a tool that
+    reads, compares and deletes would otherwise take the administrators' way in for a leftover.
+    """
+
+    db: Database
+    clock: Clock
+    entropy: Entropy
+    journal: Journal
+
+    async def page(self, wanted: Wanted, offset: int, limit: int) -> tuple[list[Listed], int]:
+        """Return a part of the list, and how long the list is."""
+        return await self.db.read(_page, wanted, offset, limit)
+
+    async def after(self, wanted: Wanted, last: str, limit: int) -> list[Listed]:
+        """Return what follows a connection id in the list."""
+        return await self.db.read(_after, wanted, last, limit)
+
+    async def show(self, connection_id: str) -> Listed:
+        """Return a connection. Raises ``NoSuchConnection``."""
+        return await self.db.read(_show, connection_id)
+
+    async def create(self, new: NewConnection, operation: Operation) -> Listed:
+        """Make a connection. Raises ``InvalidOptions``, ``BadRequest``, ``NameTaken``, ``RealmTaken``."""
+        record = ConnectionRecord(
+            id=self.entropy.id("con_"),
+            name=new.name,
+            strategy=new.strategy,
+            display_name=new.display_name,
+            is_domain_connection=new.is_domain_connection,
+            show_as_button=new.show_as_button,
+            active=new.authentication.active,
+            connected_accounts=new.connected_accounts.model_dump(exclude_none=True),
+            about=kept_metadata(None, new.metadata or {}),
+            options=new_options(new.options),
+            for_administrators=False,
+            created_at=self.clock(),
+            realms=tuple(new.realms) or (new.name,),
+        )
+        return await self.db.write(self._create, record, tuple(new.enabled_clients), operation)
+
+    async def update(self, connection_id: str, edit: ConnectionEdit, operation: Operation) -> Listed:
+        """Change a connection. Raises ``NoSuchConnection``, ``InvalidOptions``, ``BadRequest``, ``RealmTaken``."""
+        return await self.db.write(self._update, connection_id, edit, operation)
+
+    async def delete(self, connection_id: str, operation: Operation) -> datetime | None:
+        """Delete a connection with its accounts; return when, or ``None`` where there was none."""
+        return await self.db.write(self._delete, connection_id, operation)
+
+    async def clients(self, connection_id: str, last: str, limit: int) -> list[str]:
+        """Return the clients that may use a connection, from behind a client id. Raises ``NoSuchConnection``."""
+        return await self.db.read(_clients, connection_id, last, limit)
+
+    async def switch(self, connection_id: str, switches: Sequence[ClientSwitch], operation: Operation) -> None:
+        """Let clients use a connection, or stop them. Raises ``NoSuchConnection``, ``NoSuchClient``."""
+        await self.db.write(self._switch, connection_id, switches, operation)
+
+    def _create(
+        self, session: Session, record: ConnectionRecord, client_ids: tuple[str, ...], operation: Operation
+    ) -> Listed:
+        connections.create(session, record)
+        try:
+            connections.enable(session, record.id, client_ids)
+        except NoSuchClient as unknown:
+            # Not a 404: what the URL names is there.
+            raise BadRequest(unknown.text, path="enabled_clients") from None
+        journal.add(session, operation.event(self.journal, "Create a connection", connection_id=record.id))
+        return _show(session, record.id)
+
+    def _update(self, session: Session, connection_id: str, edit: ConnectionEdit, operation: Operation) -> Listed:
+        # Locked, so that two PATCHes at once do not mix one's options with the other's.
+        before = _found(session, connection_id, lock=True)
+        check_unchanged(edit, id=before.id, name=before.name)
+        values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
+        if edit.options is not None:
+            values["options"] = replace_options(before.options, edit.options)
+        connections.save(session, connection_id, values, edit.realms)
+        after = _show(session, connection_id)
+        changed = differences(_members(before), _members(after.connection))
+        event = operation.event(self.journal, "Update a connection", connection_id=connection_id, changed=changed)
+        journal.add(session, event)
+        return after
+
+    def _delete(self, session: Session, connection_id: str, operation: Operation) -> datetime | None:
+        record = connections.get(session, connection_id, lock=True)
+        if record is None or record.for_administrators or not connections.remove(session, connection_id):
+            return None
+        journal.add(session, operation.event(self.journal, "Delete a connection", connection_id=connection_id))
+        return self.clock()
+
+    def _switch(
+        self, session: Session, connection_id: str, switches: Sequence[ClientSwitch], operation: Operation
+    ) -> None:
+        _found(session, connection_id, lock=True)
+        connections.enable(session, connection_id, [each.client_id for each in switches if each.status])
+        connections.disable(session, connection_id, [each.client_id for each in switches if not each.status])
+        event = operation.event(self.journal, "Update enabled clients for a connection", connection_id=connection_id)
+        journal.add(session, event)
+
+
+def _found(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord:
+    record = connections.get(session, connection_id, lock=lock)
+    if record is None or record.for_administrators:
+        raise NoSuchConnection
+    return record
+
+
+def _show(session: Session, connection_id: str) -> Listed:
+    return _listed(session, [_found(session, connection_id)])[0]
+
+
+def _page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[list[Listed], int]:
+    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, offset=offset, limit=limit)
+    total = connections.total(session, name=wanted.name, strategies=wanted.strategies)
+    return _listed(session, found), total
+
+
+def _after(session: Session, wanted: Wanted, last: str, limit: int) -> list[Listed]:
+    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, after=last, limit=limit)
+    return _listed(session, found)
+
+
+def _listed(session: Session, records: Sequence[ConnectionRecord]) -> list[Listed]:
+    clients = connections.clients_of_each(session, [record.id for record in records])
+    return [Listed(record, clients.get(record.id, ())) for record in records]
+
+
+def _clients(session: Session, connection_id: str, last: str, limit: int) -> list[str]:
+    _found(session, connection_id)
+    return connections.clients_of(session, connection_id, after=last, limit=limit)
+
+
+def _members(record: ConnectionRecord) -> dict[str, Any]:
+    names = (
+        "display_name",
+        "is_domain_connection",
+        "show_as_button",
+        "active",
+        "connected_accounts",
+        "about",
+        "options",
+    )
+    return {name: getattr(record, name) for name in names} | {"realms": list(record.realms)}

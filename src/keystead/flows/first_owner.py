@@ -1,0 +1,73 @@
+"""The one-time link of the first start: whoever opens it becomes the owner."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import Session
+
+from keystead.db import accounts, connections, journal, tickets
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import InvalidTicket
+from keystead.flows.journal import Journal
+from keystead.ports import Clock, Entropy, Hasher
+from keystead.rules import password_policy, signups
+from keystead.rules.connections import ConnectionOptions
+from keystead.rules.events import Caller
+from keystead.rules.profiles import Draft
+from keystead.secrecy import Secret
+
+PURPOSE: Final = "first-owner"
+OWNER: Final = "owner"
+
+
+@dataclass(frozen=True)
+class FirstOwner:
+    """Makes the first administrator, once."""
+
+    db: Database
+    hasher: Hasher
+    journal: Journal
+    clock: Clock
+    entropy: Entropy
+
+    async def options(self, ticket: str) -> ConnectionOptions:
+        """Return the policy of the administrators' connection, to whoever holds a good link. Raises ``InvalidTicket``."""
+        return (await self._connection(ticket)).policy()
+
+    async def __call__(self, ticket: str, email: str, password: Secret[str], caller: Caller) -> None:
+        """Create the owner. Raises ``InvalidTicket``, ``InvalidIdentifier``, ``WeakPassword``, ``Busy``.
+
+        The ticket is claimed in the transaction that creates the account: two who hold the link cannot both use it.
+        """
+        connection = await self._connection(ticket)
+        draft = signups.read_draft({"email": email}, connection.policy())
+        draft = draft.model_copy(update={"user_handle": self.entropy.bytes(32)})
+        fitted = password_policy.check(password, connection.policy(), {"email": email})
+        hashed = await self.hasher.hash(fitted)
+        await self.db.write(self._create, connection.id, ticket, draft, hashed, caller)
+
+    async def _connection(self, ticket: str) -> ConnectionRecord:
+        found = await self.db.read(_connection_behind, ticket, self.clock())
+        if found is None:
+            raise InvalidTicket
+        return found
+
+    def _create(
+        self, session: Session, connection_id: str, ticket: str, draft: Draft, hashed: str, caller: Caller
+    ) -> None:
+        now = self.clock()
+        if tickets.take(session, ticket, PURPOSE, now) is None:
+            raise InvalidTicket
+        local_id = self.entropy.bytes(12).hex()
+        owner = accounts.create(session, connection_id, draft, hashed, local_id=local_id, now=now)
+        accounts.make_administrator(session, owner.user_id, OWNER)
+        event = self.journal.event("ss", caller, user_id=owner.user_id, connection_id=connection_id, role=OWNER)
+        journal.add(session, event)
+
+
+def _connection_behind(session: Session, ticket: str, now: datetime) -> ConnectionRecord | None:
+    if not tickets.valid(session, ticket, PURPOSE, now):
+        return None
+    return connections.of_administrators(session)

@@ -1,0 +1,227 @@
+"""The hosted login: one flow object, whose every method records what happened in the transaction and returns.
+
+No method says what comes next. That is ``rules/login_steps.next_step``, asked by the pages of the stored transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keystead.db import accounts, clients, passkeys, transactions
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import TransactionExpired, WrongCredentials
+from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.ceremonies import Ceremonies, Party
+from keystead.flows.directory import Directory
+from keystead.flows.journal import Journal
+from keystead.flows.passkey_enrolment import PasskeyEnrolment
+from keystead.flows.passkey_login import Options, PasskeyLogin
+from keystead.flows.password_login import PasswordLogin
+from keystead.flows.sessions import Opened, Sessions
+from keystead.flows.signup import Signup
+from keystead.ports import Clock, Entropy
+from keystead.rules import passkey_policy
+from keystead.rules.ceremonies import Ceremony, CeremonyKind
+from keystead.rules.events import Caller
+from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step
+from keystead.rules.passkey_policy import Offer
+from keystead.rules.tokens import TRANSACTION_LIFETIME
+from keystead.secrecy import Secret, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A browser on a hosted page: which login it is about, and who asks."""
+
+    state: str
+    browser: Secret[str]
+    session: Secret[str] | None
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a login stands: everything that a page shows comes from here."""
+
+    transaction: LoginTransaction
+    connection: ConnectionRecord
+    client_name: str
+    rp_id: str
+    offer: Offer
+    step: Step
+
+    @property
+    def party(self) -> Party:
+        """For whom the pages hold ceremonies."""
+        transaction = self.transaction
+        return Party(transaction.request.client_id, self.connection.id, transaction=fingerprint(transaction.id))
+
+
+@dataclass(frozen=True)
+class HostedLogin:
+    """What a person does on the hosted pages."""
+
+    db: Database
+    directory: Directory
+    passwords: PasswordLogin
+    passkeys: PasskeyLogin
+    signup: Signup
+    enrolment: PasskeyEnrolment
+    ceremonies: Ceremonies
+    sessions: Sessions
+    journal: Journal
+    clock: Clock
+    entropy: Entropy
+
+    async def begin(
+        self, request: AuthorizationRequest, connection: ConnectionRecord, browser: Secret[str]
+    ) -> LoginTransaction:
+        """Write a login down, for this browser alone."""
+        transaction = LoginTransaction(
+            id=self.entropy.token(32),
+            request=request,
+            connection_id=connection.id,
+            browser=fingerprint(browser.reveal()),
+            expires_at=self.clock() + TRANSACTION_LIFETIME,
+            intent="signup" if request.screen_hint == "signup" else "login",
+        )
+        await self.db.write(transactions.put, transaction)
+        return transaction
+
+    async def look(self, visit: Visit) -> Place:
+        """Return where a login stands, under the connection's options as they are now.
+
+        Raises ``TransactionExpired`` for a login that is unknown, over, or another browser's (somebody may have sent
+        the person a link to a login of their own).
+        """
+        transaction = await self.db.read(transactions.get, visit.state, self.clock())
+        if transaction is None or transaction.browser != fingerprint(visit.browser.reveal()):
+            raise TransactionExpired
+        connection = await self.directory.by_id(transaction.connection_id, transaction.request.client_id)
+        client = await self.db.read(clients.get, transaction.request.client_id)
+        offer = passkey_policy.offer(connection.policy())
+        name = client.settings.name if client else ""
+        rp_id = self.ceremonies.relying_party.id
+        return Place(transaction, connection, name, rp_id, offer, next_step(transaction, offer))
+
+    async def identify(self, visit: Visit, typed: str) -> None:
+        """Take what was typed as the identifier. Whether anybody has it is nobody's business yet."""
+        if not typed.strip():
+            raise WrongCredentials("Enter a valid identifier.")
+        await self._change(visit, intent="login", identifiers={"typed": typed})
+
+    async def with_password(self, visit: Visit, place: Place, typed: str, password: Secret[str]) -> Opened:
+        """Log in with a password. Raises what ``PasswordLogin`` raises."""
+        client_id = place.transaction.request.client_id
+        admitted = await self.passwords(place.connection, client_id, typed, password, visit.caller)
+        return await self._proved(visit, place, admitted)
+
+    async def login_options(self, visit: Visit, place: Place) -> Options:
+        """Return a challenge for the login page. Raises ``BadRequest`` where passkeys are off."""
+        return await self.passkeys.begin(place.connection, place.party, visit.caller)
+
+    async def with_passkey(self, visit: Visit, place: Place, auth_session: str, response: object) -> Opened:
+        """Log in with a passkey. Raises ``CeremonyExpired`` and what ``PasskeyLogin.finish`` raises."""
+        ceremony = await self._claim(place, auth_session, "login")
+        entry = await self.passkeys.finish(ceremony, response, visit.caller)
+        return await self._proved(visit, place, entry.admitted, attachment=entry.attachment)
+
+    async def identify_signup(self, visit: Visit, place: Place, body: Mapping[str, object]) -> None:
+        """Take the identifiers of a sign-up. Raises what ``Signup.draft`` and ``Signup.available`` raise."""
+        draft = self.signup.draft(place.connection, body)
+        await self.signup.available(place.connection, draft)
+        identifiers = {each.kind: each.value for each in draft.identifiers}
+        await self._change(visit, intent="signup", identifiers=identifiers, passkey_declined=False)
+
+    async def decline_passkey(self, visit: Visit) -> None:
+        """Go on to a password."""
+        await self._change(visit, passkey_declined=True)
+
+    async def signup_options(self, visit: Visit, place: Place) -> Options:
+        """Return the options for the first passkey of an account to be. Raises what ``Signup`` raises."""
+        draft = self.signup.draft(place.connection, place.transaction.identifiers)
+        return await self.signup.begin_passkey(place.connection, draft, place.party, visit.caller)
+
+    async def signup_with_passkey(self, visit: Visit, place: Place, auth_session: str, response: object) -> Opened:
+        """Create the account with its passkey. Raises what ``Signup.finish_passkey`` raises."""
+        ceremony = await self._claim(place, auth_session, "signup")
+        admitted = await self.signup.finish_passkey(place.connection, ceremony, response, visit.caller)
+        return await self._proved(visit, place, admitted)
+
+    async def signup_with_password(self, visit: Visit, place: Place, password: Secret[str]) -> Opened:
+        """Create the account with a password, and log in. Raises what ``Signup`` raises."""
+        client_id, connection = place.transaction.request.client_id, place.connection
+        profile = await self.signup(connection, client_id, place.transaction.identifiers, password, visit.caller)
+        about = {"user_id": profile.user_id, "connection_id": connection.id, "client_id": client_id}
+        success = self.journal.event("s", visit.caller, amr=["pwd"], **about)
+        failure = self.journal.event("f", visit.caller, **about)
+        now = self.clock()
+        outcome = await self.db.write(enter, profile.user_id, client_id, "pwd", now, success, failure)
+        return await self._proved(visit, place, unwrap(outcome))
+
+    async def name_of(self, place: Place) -> str:
+        """Return the identifier of whoever proved themselves."""
+        profile = await self.db.read(accounts.by_id, _proof(place).user_id)
+        return profile.best_identifier(place.connection.policy().precedence) if profile else ""
+
+    async def enrolment_options(self, place: Place) -> Options:
+        """Return the options for one more passkey. Raises what ``PasskeyEnrolment.begin`` raises."""
+        return await self.enrolment.begin(place.connection, _proof(place).user_id, place.party)
+
+    async def enrol(self, visit: Visit, place: Place, auth_session: str, response: object) -> None:
+        """Store the passkey. Raises ``CeremonyExpired`` and what ``PasskeyEnrolment.finish`` raises."""
+        ceremony = await self._claim(place, auth_session, "enrolment")
+        await self.enrolment.finish(ceremony, _proof(place).user_id, response, visit.caller)
+        await self._change(visit, prompt="none")
+
+    async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool) -> None:
+        """Go on without; with ``snooze`` do not ask again for a while (PK-7)."""
+        if snooze:
+            await self.enrolment.snooze(_proof(place).user_id)
+        await self._change(visit, prompt="none")
+
+    async def _claim(self, place: Place, auth_session: str, kind: CeremonyKind) -> Ceremony:
+        party = place.party
+        return await self.ceremonies.claim(
+            auth_session, (kind,), client_id=party.client_id, transaction=party.transaction
+        )
+
+    async def _proved(self, visit: Visit, place: Place, admitted: Admitted, *, attachment: str = "") -> Opened:
+        """Open a session and note the proof; decide now whether a passkey will be offered."""
+        opened = await self.sessions.open(admitted, visit.caller, replaces=visit.session)
+        user_id = admitted.profile.user_id
+        count = await self.db.read(passkeys.count, user_id)
+        prompt = passkey_policy.prompt(
+            place.connection.policy(),
+            method=admitted.method,
+            passkeys=count,
+            attachment=attachment,
+            snoozed_until=await self.db.read(accounts.snoozed_until, user_id),
+            now=self.clock(),
+        )
+        declined = place.transaction.intent == "signup"
+        proof = Proof(
+            user_id=user_id,
+            method=admitted.method,
+            at=admitted.authenticated_at,
+            session_id=opened.record.id,
+        )
+        await self._change(visit, proof=proof, prompt="none" if declined else prompt)
+        return opened
+
+    async def _change(self, visit: Visit, **values: object) -> None:
+        """Set members of the stored transaction. A login that was proved before keeps its proof."""
+        after = await self.db.write(transactions.change, visit.state, self.clock(), _setting(values))
+        if after is None:
+            raise TransactionExpired
+
+
+def _setting(values: Mapping[str, object]) -> Callable[[LoginTransaction], LoginTransaction]:
+    return lambda transaction: transaction.model_copy(update=dict(values))
+
+
+def _proof(place: Place) -> Proof:
+    """Return who proved themselves. Raises ``TransactionExpired`` where nobody did: a page asked out of turn."""
+    if place.transaction.proof is None:
+        raise TransactionExpired
+    return place.transaction.proof

@@ -1,0 +1,64 @@
+"""Somebody logs in with an identifier and a password."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keystead.db import journal
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import TooManyAttempts, WrongCredentials
+from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.journal import Journal
+from keystead.flows.protection import Protection
+from keystead.ports import Clock, Refused, UserStore
+from keystead.rules import identifiers
+from keystead.rules.attack_protection import login_bucket
+from keystead.rules.events import Caller
+from keystead.secrecy import Secret
+
+StoreFor = Callable[[ConnectionRecord], UserStore]
+
+MAX_TYPED_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class PasswordLogin:
+    """Charge, verify, admit, forgive: in this order."""
+
+    db: Database
+    protection: Protection
+    store_for: StoreFor
+    journal: Journal
+    clock: Clock
+
+    async def __call__(
+        self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
+    ) -> Admitted:
+        """Return who it is.
+
+        Raises ``WrongCredentials`` for nobody, a wrong password, an account without one and an over-long one alike;
+        ``TooManyAttempts`` before anything is tried; ``UserBlocked`` only after the right password; ``Busy``.
+        """
+        options = connection.policy()
+        typed = typed if len(typed.encode("utf-8", "surrogatepass")) <= MAX_TYPED_BYTES else ""
+        identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence)
+        bucket = login_bucket(connection.id, identifier, typed, caller.address)
+        about = {"connection_id": connection.id, "client_id": client_id}
+        protected = options.brute_force_protection
+        try:
+            async with self.protection.charged(bucket, active=protected):
+                found = await self.store_for(connection).verify(identifier, password)
+        except TooManyAttempts:
+            await self.db.write(journal.add, self.journal.event("limit_wc", caller, **about))
+            raise
+        if isinstance(found, Refused) or not options.methods.password.enabled:
+            user_id = found.user_id
+            kind = "fp" if user_id else "fu"
+            await self.db.write(journal.add, self.journal.event(kind, caller, user_id=user_id, **about))
+            raise WrongCredentials
+        success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
+        failure = self.journal.event("f", caller, user_id=found.user_id, **about)
+        outcome = await self.db.write(enter, found.user_id, client_id, "pwd", self.clock(), success, failure)
+        if protected:
+            await self.protection.forgive(bucket)
+        return unwrap(outcome)

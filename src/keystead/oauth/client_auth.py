@@ -1,0 +1,49 @@
+"""Which client asks, and does it prove it."""
+
+import hmac
+from dataclasses import dataclass
+
+from keystead.db import clients
+from keystead.db.clients import ClientRecord
+from keystead.db.session import Database
+from keystead.errors import BadClient
+from keystead.flows.protection import Protection
+from keystead.rules.attack_protection import secret_bucket
+from keystead.secrecy import Secret, fingerprint
+
+_NOBODY = fingerprint("")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What a request shows of its client: in the body, or by HTTP Basic, whichever the client is set to (client-demands)."""
+
+    client_id: str
+    secret: Secret[str] | None = None
+
+
+@dataclass(frozen=True)
+class ClientAuth:
+    """Authenticates clients. Their secrets are 256 random bits, so a plain SHA-256 of them is kept."""
+
+    db: Database
+    protection: Protection
+
+    async def __call__(self, shown: ClientCredentials, address: str) -> ClientRecord:
+        """Return the client. Raises ``BadClient``, ``TooManyAttempts``.
+
+        A public client is named, not proved: what it may do is bounded by its redirect URIs and grants.
+        """
+        client = await self.db.read(clients.get, shown.client_id)
+        if client is not None and client.settings.is_public:
+            return client
+        if shown.secret is None:
+            raise BadClient(detail="no such public client")
+        bucket = secret_bucket(shown.client_id, address)
+        async with self.protection.charged(bucket):
+            stored = client.secret_hash if client and client.secret_hash else _NOBODY
+            matches = hmac.compare_digest(fingerprint(shown.secret.reveal()), stored)
+        if client is None or not matches or not shown.secret:
+            raise BadClient(detail="unknown client or wrong secret")
+        await self.protection.forgive(bucket)
+        return client

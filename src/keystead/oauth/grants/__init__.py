@@ -1,0 +1,1 @@
+"""How a client gets tokens: one file per grant, each only what is its own."""

@@ -1,0 +1,74 @@
+"""``authorization_code``: what the hosted login ended with, for whoever began it."""
+
+import hmac
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from keystead.db import codes, refresh_tokens
+from keystead.db.codes import Replayed
+from keystead.db.session import Database
+from keystead.errors import InvalidGrant
+from keystead.flows.accounts import Admitted, admit
+from keystead.oauth.issue import Issuer, Tokens, Wish
+from keystead.oauth.token_endpoint import Asked, TokenRequest
+from keystead.ports import Clock
+from keystead.rules.oauth import verifier_fits
+from keystead.rules.tokens import CodeRecord
+from keystead.secrecy import fingerprint
+
+
+@dataclass(frozen=True)
+class CodeGrant:
+    """A code is bound to its client, its redirect URI and its PKCE challenge, and works once."""
+
+    db: Database
+    issuer: Issuer
+    clock: Clock
+
+    async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
+        """Exchange a code. Raises ``InvalidGrant``, and what ``admit`` raises: things may have changed since the login."""
+        code = request.text("code")
+        found = await self.db.write(self._use, code)
+        if not isinstance(found, CodeRecord):
+            raise InvalidGrant(detail="used before" if isinstance(found, Replayed) else "unknown or late")
+        _check(found, request, asked)
+        admitted: Admitted = await self.db.read(
+            admit,
+            found.authority.user_id,
+            asked.client.client_id,
+            found.authority.method,
+            found.authority.authenticated_at,
+        )
+        wish = Wish(
+            found.authority.scope,
+            found.authority.audience,
+            found.nonce,
+            found.authority.session_id,
+            family=fingerprint(code),
+        )
+        return await self.issuer.for_person(admitted, asked.client, wish)
+
+    def _use(self, session: Session, code: str) -> CodeRecord | Replayed | None:
+        """Claim the code; a second use ends what the first one gave (RFC 9700 §4.5.3)."""
+        found = codes.use(session, code, self.clock())
+        if isinstance(found, Replayed):
+            refresh_tokens.end_family(session, found.family)
+        return found
+
+
+def _check(found: CodeRecord, request: TokenRequest, asked: Asked) -> None:
+    """Hold the exchange against what the code is bound to; by now the code is spent, so nobody can try again."""
+    if found.authority.client_id != asked.client.client_id:
+        raise InvalidGrant(detail="another client's code")
+    redirect_uri = request.optional("redirect_uri")
+    if redirect_uri is None and not found.code_challenge:
+        raise InvalidGrant("The redirect URI of the authorization request is missing.")
+    if redirect_uri is not None and not hmac.compare_digest(redirect_uri.encode(), found.redirect_uri.encode()):
+        raise InvalidGrant("The redirect URI is not the one of the authorization request.")
+    verifier = request.optional("code_verifier")
+    if not found.code_challenge and verifier is None:
+        return
+    # A verifier without a challenge is refused too: it is what is left when somebody strips PKCE (RFC 9700 §4.8.2).
+    if not found.code_challenge or verifier is None or not verifier_fits(verifier, found.code_challenge):
+        raise InvalidGrant("Failed to verify code verifier")

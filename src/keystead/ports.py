@@ -1,0 +1,154 @@
+"""The seams: each has two real implementations, or is the difference between a test that waits and one that does not."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
+from keystead.rules.identifiers import Identifier
+from keystead.rules.profiles import Draft, Profile
+from keystead.secrecy import Secret
+
+Clock = Callable[[], datetime]
+"""The time, aware and in UTC."""
+
+
+class Entropy(Protocol):
+    """Where randomness comes from."""
+
+    def bytes(self, size: int) -> bytes:
+        """Return ``size`` random bytes."""
+        ...
+
+    def token(self, size: int = 32) -> str:
+        """Return ``size`` random bytes as base64url without padding."""
+        ...
+
+    def id(self, prefix: str, length: int = 16) -> str:
+        """Return ``prefix`` and ``length`` random characters of ``[A-Za-z0-9]``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a hasher found. ``better`` is a hash to store instead, where the one on file is weaker than today's."""
+
+    ok: bool
+    better: str | None = None
+
+
+class Hasher(Protocol):
+    """Turns passwords into hashes and compares them, off the event loop, in a bounded number of threads."""
+
+    async def hash(self, password: bytes) -> str:
+        """Hash what already fits (at most 72 bytes). Raises ``Busy`` when the queue is full."""
+        ...
+
+    async def verify(self, password: bytes, stored: str | None) -> Verdict:
+        """Compare; with ``None`` do the same work against a decoy and say no. Raises ``Busy``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is left after an attempt was charged. ``retry_after`` is in seconds, 0 where the attempt may go ahead."""
+
+    allowed: bool
+    left: float
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """One key that has been charged, for administrators to see."""
+
+    key: str
+    spent: float
+    since: datetime
+
+
+class Attempts(Protocol):
+    """Counts tries. Each method is one statement, exact under concurrency."""
+
+    async def take(self, key: str, capacity: float, refill: float, cost: float = 1.0) -> Charge:
+        """Charge ``cost`` to a bucket of ``capacity`` that regains ``refill`` a second; a refused charge costs nothing.
+
+        A negative cost gives back what was charged for an attempt that was never tried.
+        """
+        ...
+
+    async def forgive(self, key: str) -> None:
+        """Empty the bucket: the person proved who they are."""
+        ...
+
+    async def list(self, prefix: str) -> list[Charged]:
+        """Return the buckets whose key begins with ``prefix``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The store's no. ``user_id`` is whose password was wrong, if the store knows: for the journal, never for the caller."""
+
+    user_id: str | None = None
+
+
+class UserStore(Protocol):
+    """Where credentials and profiles live: here, at the customer's, or on the way from there to here (house.md 2.5).
+
+    A store never counts attempts, writes no journal, never looks at ``blocked`` and issues nothing.
+    """
+
+    async def verify(self, identifier: Identifier | None, password: Secret[str]) -> Profile | Refused:
+        """Check a password, with the same work for everyone. ``None`` stands for text that is no identifier at all."""
+        ...
+
+    async def find(self, identifier: Identifier) -> Profile | None:
+        """Look somebody up."""
+        ...
+
+    async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
+        """Create the user. Raises ``IdentifierTaken``; the unique index decides who was first."""
+        ...
+
+    async def set_password(self, user_id: str, password: Secret[str]) -> None:
+        """Replace the password. Raises ``NoSuchUser``."""
+        ...
+
+    async def delete(self, user_id: str) -> None:
+        """Remove the user; no error where there is none."""
+        ...
+
+
+class WebAuthn(Protocol):
+    """Makes options and verifies answers; every refusal is a ``CeremonyRefused``."""
+
+    def creation_options(
+        self,
+        ceremony: Ceremony,
+        *,
+        rp_name: str,
+        user_name: str,
+        user_display_name: str,
+        timeout_ms: int,
+        exclude: Iterable[tuple[bytes, Sequence[str]]] = (),
+    ) -> dict[str, object]:
+        """Return what the browser is asked to create."""
+        ...
+
+    def request_options(self, ceremony: Ceremony, *, timeout_ms: int) -> dict[str, object]:
+        """Return what the browser is asked to sign."""
+        ...
+
+    def parse_assertion(self, response: object) -> AssertionResponse:
+        """Take a login's answer apart, so that its passkey can be looked up."""
+        ...
+
+    def verify_registration(self, ceremony: Ceremony, response: object) -> NewPasskey:
+        """Check a registration by WebAuthn Level 3 §7.1."""
+        ...
+
+    def verify_assertion(self, ceremony: Ceremony, answer: AssertionResponse, known: KnownPasskey) -> Assertion:
+        """Check an authentication by WebAuthn Level 3 §7.2."""
+        ...

@@ -1,0 +1,13 @@
+"""base64url without padding (RFC 4648 §5), the alphabet of WebAuthn and of JOSE."""
+
+import base64
+
+
+def encode(data: bytes) -> str:
+    """Return bytes as text."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> bytes:
+    """Return the bytes of text that ``encode`` wrote; text from outside is read strictly, in the adapters."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

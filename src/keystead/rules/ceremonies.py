@@ -1,0 +1,119 @@
+"""A WebAuthn ceremony as a value: what the finish is held against.
+
+The record is written when the options are handed out and is the only thing that the verdict looks at (house rule 6;
+security.md 3.5 rules 3 and 5): neither today's configuration nor anything in the response can soften it.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+UserVerification = Literal["required", "preferred", "discouraged"]
+CeremonyKind = Literal["signup", "enrolment", "login"]
+
+
+class Ceremony(BaseModel):
+    """One registration (``signup``, ``enrolment``) or authentication (``login``), from challenge to verdict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: CeremonyKind
+    challenge: str
+    """32 random bytes, base64url without padding."""
+    rp_id: str
+    origins: tuple[str, ...]
+    """The only origins that may have shown the page; frozen when the options were made."""
+    user_verification: UserVerification
+    client_id: str
+    connection_id: str
+    expires_at: datetime
+    algorithms: tuple[int, ...] = ()
+    """COSE identifiers that were offered, for registrations."""
+    user_handle: str = ""
+    """base64url; who the new credential will name, for registrations."""
+    user_id: str = ""
+    """The account that enrols; empty for sign-ups and for logins, where the passkey says who it is."""
+    draft: dict[str, object] | None = None
+    """The account that a sign-up will create; it exists nowhere else until the registration is verified (PK-23)."""
+    transaction: str = ""
+    """The login transaction of the hosted pages that it belongs to; empty for the APIs."""
+
+    @property
+    def is_registration(self) -> bool:
+        """Whether it creates a passkey."""
+        return self.kind != "login"
+
+
+class NewPasskey(BaseModel):
+    """What a verified registration found: WebAuthn Level 3 §7.1 step 27."""
+
+    model_config = ConfigDict(frozen=True)
+
+    credential_id: bytes
+    public_key: bytes
+    """COSE_Key, exactly as the authenticator made it."""
+    algorithm: int
+    sign_count: int
+    aaguid: str
+    """Canonical UUID text; only a hint while the attestation is not trusted."""
+    transports: tuple[str, ...]
+    backup_eligible: bool
+    backed_up: bool
+    user_verified: bool
+    attestation_format: str
+
+
+class KnownPasskey(BaseModel):
+    """What an assertion is checked with: the stored half."""
+
+    model_config = ConfigDict(frozen=True)
+
+    credential_id: bytes
+    public_key: bytes
+    algorithm: int
+    sign_count: int
+    backup_eligible: bool
+    user_handle: bytes
+    """The handle of the account that owns it."""
+
+
+class AssertionResponse(BaseModel):
+    """A login as the browser sent it, decoded and not yet believed: enough to look the passkey up by."""
+
+    model_config = ConfigDict(frozen=True)
+
+    credential_id: bytes
+    user_handle: bytes
+    """Whom the authenticator says it is; §7.2 step 6 holds it against the passkey's owner."""
+    client_data: bytes
+    authenticator_data: bytes
+    signature: bytes
+    attachment: str
+
+
+class Assertion(BaseModel):
+    """What a verified authentication found: WebAuthn Level 3 §7.2 steps 22 to 24 judge and store it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sign_count: int
+    backed_up: bool
+    user_verified: bool
+    attachment: str
+    """``platform``, ``cross-platform`` or empty: the browser's word, for offering local enrolment, never for trust."""
+
+
+class RelyingParty(BaseModel):
+    """Us, as authenticators know us. Configured; never taken from the request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    origin: str
+    """Where our own pages are shown."""
+
+    @property
+    def name(self) -> str:
+        """What people read in the dialog; the id itself (PK-22)."""
+        return self.id

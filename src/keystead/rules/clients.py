@@ -1,0 +1,206 @@
+"""A client as a value: what an application is, and what it may use."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from keystead.errors import BadRequest
+from keystead.rules import base64url
+from keystead.rules.complaints import complaint
+from keystead.rules.oauth import absolute
+from keystead.rules.profiles import merge_metadata
+
+PASSWORD: Final = "password"  # noqa: S105 - the name of a grant
+PASSWORD_REALM: Final = "http://auth0.com/oauth/grant-type/password-realm"  # noqa: S105
+PASSKEY: Final = "urn:okta:params:oauth:grant-type:webauthn"
+CODE: Final = "authorization_code"
+REFRESH: Final = "refresh_token"
+CLIENT_CREDENTIALS: Final = "client_credentials"
+
+GRANTS: Final = (PASSWORD, PASSWORD_REALM, PASSKEY, CODE, REFRESH, CLIENT_CREDENTIALS)
+
+_ORIGIN: Final = re.compile(
+    r"https?://[A-Za-z0-9.\-\[\]:*]+|[a-z][a-z0-9+.\-]*://[^\s/]*|android:apk-key-hash:[A-Za-z0-9_-]{43}"
+)
+
+
+def _redirect(url: str) -> str:
+    """Accept what can be redirected to without surprise: absolute or ours, no fragment, no wildcard, no script."""
+    if len(url) > 2000 or not url.isprintable() or any(char in url for char in "#* \\"):
+        raise ValueError("must be an absolute URL without fragment or wildcard")
+    scheme, colon, _ = url.partition(":")
+    if not url.startswith("/") and (not colon or scheme.lower() in ("javascript", "data", "vbscript", "file")):
+        raise ValueError("must be an absolute URL")
+    return url
+
+
+def _origin(url: str) -> str:
+    if not _ORIGIN.fullmatch(url.rstrip("/")):
+        raise ValueError("must be an origin: scheme, host and port")
+    return url.rstrip("/")
+
+
+Redirect = Annotated[str, AfterValidator(_redirect)]
+Origin = Annotated[str, AfterValidator(_origin)]
+AuthMethod = Literal["none", "client_secret_post", "client_secret_basic"]
+
+
+class RefreshSettings(BaseModel):
+    """How refresh tokens behave (TK-4); lifetimes in seconds."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    rotation_type: Literal["rotating", "non-rotating"] = "non-rotating"
+    expiration_type: Literal["expiring", "non-expiring"] = "expiring"
+    leeway: Annotated[int, Field(ge=0, le=86_400)] = 0
+    token_lifetime: Annotated[int, Field(ge=1, le=157_788_000)] = 2_592_000
+    infinite_token_lifetime: bool = False
+    idle_token_lifetime: Annotated[int, Field(ge=1, le=157_788_000)] = 1_296_000
+    infinite_idle_token_lifetime: bool = False
+
+
+class IdTokenSettings(BaseModel):
+    """``jwt_configuration``; ``lifetime_in_seconds`` is the ID token's (TK-2)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    alg: Literal["RS256"] = "RS256"
+    lifetime_in_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = 36_000
+    secret_encoded: bool = False
+    scopes: dict[str, Any] = {}
+
+
+class IosApp(BaseModel):
+    """``mobile.ios``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    team_id: str = ""
+    app_bundle_identifier: str = ""
+
+
+class AndroidApp(BaseModel):
+    """``mobile.android``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    app_package_name: str = ""
+    sha256_cert_fingerprints: list[Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$")]] = []
+
+
+class Mobile(BaseModel):
+    """The native apps of a client: they show passkeys from origins of their own (PK-27)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    ios: IosApp | None = None
+    android: AndroidApp | None = None
+
+
+class ClientSettings(BaseModel):
+    """Everything about a client but its id and secret (section 2.8)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^<>]+$")]
+    description: Annotated[str, Field(max_length=140)] = ""
+    logo_uri: str | None = None
+    app_type: Literal["native", "spa", "regular_web", "non_interactive"] | None = None
+    is_first_party: bool = True
+    oidc_conformant: bool = True
+    token_endpoint_auth_method: AuthMethod = "client_secret_post"  # noqa: S105 - the name of a method
+    grant_types: list[str] = [CODE, REFRESH]
+    callbacks: list[Redirect] = []
+    allowed_logout_urls: list[Redirect] = []
+    web_origins: list[Origin] = []
+    allowed_origins: list[Origin] = []
+    initiate_login_uri: str | None = None
+    is_token_endpoint_ip_header_trusted: bool = False
+    cross_origin_authentication: bool = False
+    custom_login_page_on: bool = True
+    sso_disabled: bool = False
+    jwt_configuration: IdTokenSettings = IdTokenSettings()
+    refresh_token: RefreshSettings = RefreshSettings()
+    mobile: Mobile | None = None
+    client_metadata: Annotated[dict[str, Annotated[str, Field(max_length=255)]], Field(max_length=10)] = {}
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client cannot keep a secret."""
+        return self.token_endpoint_auth_method == "none"  # noqa: S105
+
+
+_ALIASES: Final = {"cross_origin_auth": "cross_origin_authentication"}
+"""Members by a name that Auth0 gave up."""
+
+
+def new_settings(body: Mapping[str, Any]) -> ClientSettings:
+    """Return the settings of a client that is being made. Raises ``BadRequest``."""
+    given = {_ALIASES.get(name, name): value for name, value in body.items() if value is not None}
+    public = given.get("app_type") in ("native", "spa")
+    if "token_endpoint_auth_method" not in given and public:
+        given["token_endpoint_auth_method"] = "none"  # noqa: S105
+    if "grant_types" not in given and given.get("app_type") == "non_interactive":
+        given["grant_types"] = [CLIENT_CREDENTIALS]
+    return _checked(given)
+
+
+def patch_settings(current: ClientSettings, body: Mapping[str, Any]) -> ClientSettings:
+    """Return what a PATCH makes of a client: named members are replaced, ``null`` resets them. Raises ``BadRequest``.
+
+    ``jwt_configuration`` is merged, because tools drop ``secret_encoded`` from what they read before they send it back
+    (client-demands); so is ``client_metadata``, where ``null`` deletes a key.
+    """
+    merged = current.model_dump(mode="json", exclude_unset=True) | dict(body)
+    if isinstance(body.get("jwt_configuration"), dict):
+        merged["jwt_configuration"] = current.jwt_configuration.model_dump(mode="json") | body["jwt_configuration"]
+    if isinstance(body.get("client_metadata"), dict):
+        merged["client_metadata"] = merge_metadata(dict(current.client_metadata), body["client_metadata"])
+    return _checked({name: value for name, value in merged.items() if value is not None})
+
+
+def as_registered(body: Mapping[str, Any], current: ClientSettings, public_url: str) -> dict[str, Any]:
+    """Return a PATCH body as it is stored: what answers show in full is ours by path again.
+
+    Without it, a tool that sends back what it read would nail our own URLs to where we are published today.
+    """
+    found = {_ALIASES.get(name, name): value for name, value in body.items() if (name, value) != ("global", False)}
+    for name in ("callbacks", "allowed_logout_urls"):
+        ours = {absolute(url, public_url): url for url in getattr(current, name) if url.startswith("/")}
+        if isinstance(found.get(name), list):
+            found[name] = [ours.get(url, url) if isinstance(url, str) else url for url in found[name]]
+    return found
+
+
+def _checked(given: Mapping[str, Any]) -> ClientSettings:
+    try:
+        settings = ClientSettings.model_validate(given)
+    except ValidationError as error:
+        raise complaint(error) from None
+    unknown = next((grant for grant in settings.grant_types if grant not in GRANTS and not _elsewhere(grant)), None)
+    if unknown is not None:
+        raise BadRequest(f"Unknown grant type: {unknown[:100]}", path="grant_types")
+    if settings.is_public and CLIENT_CREDENTIALS in settings.grant_types:
+        raise BadRequest("A client without a secret cannot use client_credentials", path="grant_types")
+    return settings
+
+
+def _elsewhere(grant: str) -> bool:
+    """Whether a grant is Auth0's own and only kept here, so that its tools can send a client back unchanged."""
+    return grant == "implicit" or grant.startswith(
+        ("http://auth0.com/oauth/", "urn:ietf:params:oauth:", "urn:openid:", "urn:auth0:", "password")
+    )
+
+
+def app_origins(settings: ClientSettings) -> tuple[str, ...]:
+    """Return the origins from which a client may run a passkey ceremony: its pages and its Android apps (PK-13)."""
+    android = settings.mobile.android if settings.mobile else None
+    hashes = tuple(_apk_key_hash(each) for each in android.sha256_cert_fingerprints) if android else ()
+    return (*settings.web_origins, *settings.allowed_origins, *hashes)
+
+
+def _apk_key_hash(fingerprint: str) -> str:
+    """Return the origin that Android gives an app: the certificate's SHA-256 in base64url."""
+    return f"android:apk-key-hash:{base64url.encode(bytes.fromhex(fingerprint.replace(':', '')))}"

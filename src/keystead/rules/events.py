@@ -1,0 +1,51 @@
+"""What the journal records, under Auth0's type codes (auth0-behaviour 1.17)."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+TYPES: Final = {
+    "s": "Success Login",
+    "f": "Failed Login",
+    "fp": "Failed Login (Incorrect Password)",
+    "fu": "Failed Login (Invalid Email/Username)",
+    "ss": "Success Signup",
+    "fs": "Failed Signup",
+    "slo": "Success Logout",
+    "sdu": "Successfully Deleted User",
+    "limit_wc": "Blocked Account",
+    "ferrt": "Failed Exchange of Rotating Refresh Token",
+    "gd_enrollment_complete": "Passkey Enrolled",
+    "gd_webauthn_enrollment_failed": "Failed Passkey Enrolment",
+    "passkey_challenge_started": "Passkey Challenge Started",
+    "passkey_challenge_failed": "Passkey Challenge Failed",
+    "my_account_authentication_method_succeeded": "Changed an Authentication Method",
+    "sapi": "Success Management API Operation",
+}
+"""Every code that Keystead writes, with what it means."""
+
+
+class Caller(BaseModel):
+    """Who asks, as far as the connection tells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str = ""
+    user_agent: str = ""
+
+
+class Event(BaseModel):
+    """One journal entry. ``details`` holds plain values only; secrets are ``Secret`` and cannot be written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log_id: str
+    date: datetime
+    type: str
+    caller: Caller
+    user_id: str | None = None
+    connection_id: str | None = None
+    client_id: str | None = None
+    description: str | None = None
+    details: dict[str, Any] = {}

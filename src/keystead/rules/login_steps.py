@@ -1,0 +1,88 @@
+"""The hosted login as one function: which screen is next, from stored state alone.
+
+Steps never call steps: each records what happened and asks here. So tabs, the back button and a resumed login all end
+on the right screen.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from keystead.rules.passkey_policy import Offer, Prompt
+
+Step = Literal[
+    "login-identifier",
+    "login-password",
+    "signup-identifier",
+    "signup-passkey",
+    "signup-password",
+    "passkey-enrollment",
+    "done",
+]
+
+
+class AuthorizationRequest(BaseModel):
+    """What a client asked for at ``/authorize``, already held against what it may ask for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    client_id: str
+    redirect_uri: str
+    scope: str = ""
+    audience: str = ""
+    state: str | None = None
+    nonce: str | None = None
+    code_challenge: str = ""
+    prompt: str = ""
+    max_age: int | None = None
+    login_hint: str = ""
+    screen_hint: str = ""
+    connection: str = ""
+
+
+class Proof(BaseModel):
+    """Who proved to be whom, how and when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    method: Literal["pwd", "phr"]
+    at: datetime
+    session_id: str = ""
+    """The login session that the proof opened, or that it comes from."""
+
+
+class LoginTransaction(BaseModel):
+    """The stored state between ``/authorize`` and the code."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    request: AuthorizationRequest
+    connection_id: str
+    browser: str
+    """SHA-256 of the secret in the cookie of the browser that began it: no other browser may go on with it."""
+    expires_at: datetime
+    intent: Literal["login", "signup"] = "login"
+    identifiers: dict[str, str] = {}
+    """What was typed on the identifier screen, by kind; ``typed`` for a login."""
+    passkey_declined: bool = False
+    proof: Proof | None = None
+    prompt: Prompt = "none"
+    """The enrolment still to be offered."""
+
+
+def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
+    """Return the screen that the transaction is waiting for."""
+    if transaction.proof is not None:
+        return "done" if transaction.prompt == "none" else "passkey-enrollment"
+    if transaction.intent == "signup" and offer.signup:
+        if not transaction.identifiers:
+            return "signup-identifier"
+        if offer.signup_passkey and not (transaction.passkey_declined and offer.signup_password):
+            return "signup-passkey"
+        return "signup-password"
+    if not transaction.identifiers or not offer.password:
+        return "login-identifier"
+    return "login-password"

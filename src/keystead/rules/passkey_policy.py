@@ -1,0 +1,84 @@
+"""Which methods to offer, when to prompt for a passkey, and what a signature counter says."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from keystead.rules.connections import ConnectionOptions
+
+ALGORITHMS: Final = (-8, -7, -257)
+"""EdDSA, ES256, RS256 in the order that is offered (PK-22)."""
+
+TIMEOUT_MS: Final = 60_000
+"""What the browser is told; the ceremony itself lives ``CEREMONY_LIFETIME``."""
+
+CEREMONY_LIFETIME: Final = timedelta(seconds=300)
+MAX_PER_USER: Final = 20
+SNOOZE: Final = timedelta(days=30)
+STEP_UP: Final = timedelta(seconds=300)
+"""How fresh a login must be to add or remove a passkey."""
+
+Prompt = Literal["none", "progressive", "local"]
+CounterVerdict = Literal["accept", "warn", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the login pages show."""
+
+    button: bool
+    autofill: bool
+    password: bool
+    signup: bool
+    signup_password: bool
+    signup_passkey: bool
+
+
+def offer(options: ConnectionOptions) -> Offer:
+    """Return what a connection's pages offer (PK-1, PK-6, PW-15, SU-2)."""
+    passkey = options.methods.passkey.enabled
+    password = options.methods.password
+    ui = options.passkeys.challenge_ui
+    return Offer(
+        button=passkey and ui in ("both", "button"),
+        autofill=passkey and ui in ("both", "autofill"),
+        password=password.enabled,
+        signup=not options.disable_signup,
+        signup_password=password.enabled and password.signup_behavior == "allow",
+        signup_passkey=passkey,
+    )
+
+
+def prompt(
+    options: ConnectionOptions,
+    *,
+    method: str,
+    passkeys: int,
+    attachment: str,
+    snoozed_until: datetime | None,
+    now: datetime,
+) -> Prompt:
+    """Return whether to offer a passkey after a login: after a password (PK-7), or on this device after another's (PK-8).
+
+    ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
+    """
+    if not options.methods.passkey.enabled or passkeys >= MAX_PER_USER:
+        return "none"
+    if snoozed_until is not None and now < snoozed_until:
+        return "none"
+    if method == "pwd" and passkeys == 0 and options.passkeys.progressive_enrollment_enabled:
+        return "progressive"
+    if method == "phr" and attachment == "cross-platform" and options.passkeys.local_enrollment_enabled:
+        return "local"
+    return "none"
+
+
+def judge_counter(stored: int, reported: int, *, backup_eligible: bool) -> CounterVerdict:
+    """Judge WebAuthn Level 3 §7.2 step 22: a counter that went back may mean a clone.
+
+    Synced passkeys do not keep one counter between devices, so they only warn; device-bound ones are refused; 0 and 0
+    is an authenticator without a counter.
+    """
+    if reported > stored or (stored == 0 and reported == 0):
+        return "accept"
+    return "warn" if backup_eligible else "refuse"

@@ -1,0 +1,148 @@
+"""People as values: the draft of an account, and the profile of one that exists."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from keystead.errors import BadRequest
+from keystead.rules.identifiers import Identifier, IdentifierKind, local_part
+
+ROOT_FIELDS: Final = ("given_name", "family_name", "name", "nickname", "picture")
+"""What a sign-up may say about a person beside the identifiers (SU-3)."""
+
+_LIMITS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}
+
+Metadata = dict[str, Any]
+
+
+class Draft(BaseModel):
+    """An account that does not exist yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    identifiers: tuple[Identifier, ...]
+    email_verified: bool = False
+    phone_verified: bool = False
+    name: str | None = None
+    nickname: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    picture: str | None = None
+    user_metadata: Metadata | None = None
+    app_metadata: Metadata | None = None
+    blocked: bool | None = None
+    local_id: str | None = None
+    """The part of the user id behind ``auth0|``, where an administrator chose it (US-2)."""
+    user_handle: bytes | None = None
+    """The handle that a passkey of this sign-up already carries."""
+
+    def value_of(self, kind: IdentifierKind) -> str | None:
+        """Return the identifier of that kind, if the draft has one."""
+        return next((each.value for each in self.identifiers if each.kind == kind), None)
+
+
+class Profile(BaseModel):
+    """An account as it is, without its secrets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    connection_id: str
+    email: str | None = None
+    email_verified: bool = False
+    phone_number: str | None = None
+    phone_verified: bool = False
+    username: str | None = None
+    name: str | None = None
+    nickname: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    picture: str | None = None
+    user_metadata: Metadata | None = None
+    app_metadata: Metadata | None = None
+    blocked: bool | None = None
+    created_at: datetime
+    updated_at: datetime
+    last_login: datetime | None = None
+    last_ip: str | None = None
+    logins_count: int = 0
+    last_password_reset: datetime | None = None
+    has_password: bool = False
+    user_handle: bytes = b""
+
+    @property
+    def local_id(self) -> str:
+        """The user id without the provider in front of it."""
+        return self.user_id.partition("|")[2]
+
+    def best_identifier(self, precedence: Sequence[IdentifierKind]) -> str:
+        """Return what WebAuthn calls ``user.name``: the first identifier by precedence (ID-10)."""
+        values = {"email": self.email, "phone_number": self.phone_number, "username": self.username}
+        return next((value for kind in precedence if (value := values[kind])), self.user_id)
+
+
+def defaults(draft: Draft) -> dict[str, str]:
+    """Return name, nickname and picture for a new account, where the draft has none (SU-9).
+
+    The picture is ours, so that nobody's browser tells a third party who logs in here (decisions: no request leaves unasked).
+    """
+    first = next((each.value for each in draft.identifiers), "")
+    email = draft.value_of("email")
+    nickname = draft.nickname or (local_part(email) if email else draft.value_of("username") or first)
+    name = draft.name or first
+    return {"name": name, "nickname": nickname, "picture": draft.picture or f"/avatars/{initials(name)}.svg"}
+
+
+def initials(name: str) -> str:
+    """Return two lower-case letters or digits that stand for a name; ``xx`` where it has none."""
+    letters = [char for char in name.lower() if char.isascii() and char.isalnum()]
+    return ("".join(letters) + "xx")[:2]
+
+
+def root_fields(body: Mapping[str, object]) -> dict[str, str]:
+    """Take the profile fields out of a sign-up body. Raises ``BadRequest`` by path."""
+    found: dict[str, str] = {}
+    for field in ROOT_FIELDS:
+        value = body.get(field)
+        if value is None:
+            continue
+        if not isinstance(value, str) or not 1 <= len(value) <= _LIMITS[field]:
+            raise BadRequest(f"{field} must be a text of 1 to {_LIMITS[field]} characters.", path=field)
+        found[field] = value
+    picture = found.get("picture")
+    if picture is not None and not picture.startswith(("https://", "http://")):
+        raise BadRequest("picture must be a web address.", path="picture")
+    return found
+
+
+def public_metadata(value: object) -> Metadata | None:
+    """Check the ``user_metadata`` of a sign-up (SU-3): at most 10 short texts. Raises ``BadRequest``."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) > 10:
+        raise BadRequest("user_metadata must be an object of at most 10 members.", path="user_metadata")
+    for key, text in value.items():
+        if not isinstance(text, str) or len(text) > 500 or not _good_key(key):
+            raise BadRequest("user_metadata takes texts of at most 500 characters.", path=f"user_metadata.{key}"[:120])
+    return dict(value)
+
+
+def merge_metadata(current: Metadata | None, change: Metadata) -> Metadata:
+    """Merge one level deep; ``null`` deletes a key (US-3)."""
+    merged = {**(current or {}), **change}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def check_metadata_keys(name: Literal["user_metadata", "app_metadata"], value: Metadata) -> None:
+    """Refuse keys that cannot be searched for later (US-14). Raises ``BadRequest``."""
+    for key in value:
+        if not _good_key(key):
+            raise BadRequest(
+                f"{name} keys must not be empty, longer than 100 characters or contain '.' or '$'.", path=name
+            )
+
+
+def _good_key(key: str) -> bool:
+    return 1 <= len(key) <= 100 and not set(key) & {".", "$"}

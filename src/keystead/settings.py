@@ -1,0 +1,185 @@
+"""What the process needs to start: read once from the environment, frozen, and refused in one line when wrong.
+
+What an administrator may change while it runs is not here but in the database.
+"""
+
+import os
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from keystead.secrecy import Secret
+
+PREFIX: Final = "KEYSTEAD_"
+MIN_KEY_BYTES: Final = 32
+_FROM_FILE: Final = ("secret_keys", "database_url")
+
+
+class SettingsError(Exception):
+    """A setting has a wrong value; the text is one line that names the variable and what it must look like."""
+
+
+def _listed(value: object) -> object:
+    """Read a list from text: separated by commas or white space."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _keys(value: object) -> object:
+    found = [key if isinstance(key, Secret) else Secret(str(key)) for key in _as_list(_listed(value))]
+    if any(len(key.reveal().encode()) < MIN_KEY_BYTES for key in found):
+        raise ValueError(f"each key must have at least {MIN_KEY_BYTES} bytes")
+    return tuple(found)
+
+
+def _networks(value: object) -> object:
+    return tuple(ip_network(str(each)) for each in _as_list(_listed(value)))
+
+
+def _as_list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _hosts(value: object) -> object:
+    return tuple(str(each).lower() for each in _as_list(_listed(value)))
+
+
+def _database(value: object) -> object:
+    """Accept what hosting platforms write, and name the driver (``postgres://`` is refused by SQLAlchemy)."""
+    url = value.reveal() if isinstance(value, Secret) else str(value)
+    if not url:
+        return Secret(url)
+    scheme, found, rest = url.partition("://")
+    driver = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme, scheme)
+    if not found or driver not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/database")
+    return Secret(f"{driver}://{rest}")
+
+
+def _public_url(value: object) -> object:
+    url = str(value).rstrip("/")
+    if not url:
+        return url
+    parts = urlsplit(url)
+    plain = not (parts.path or parts.query or parts.fragment or parts.username)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError("must be scheme and host, such as https://login.example.com")
+    return url.lower()
+
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+class Settings(BaseSettings):
+    """The process settings. Each is documented under its variable in ``docs/settings.md``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    data_dir: Path = Path("data")
+    public_url: Annotated[str, BeforeValidator(_public_url)] = ""
+    database_url: Annotated[Secret[str], BeforeValidator(_database)] = Secret("")
+    database_pool: Annotated[int, Field(ge=1, le=100)] = 8
+    secret_keys: Annotated[tuple[Secret[str], ...], NoDecode, BeforeValidator(_keys)] = ()
+    trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = ()
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+    cookie_samesite: Literal["lax", "none"] = "lax"
+    hash_cost: Annotated[int, Field(ge=4, le=16)] = 10
+    hash_workers: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    hash_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
+    rsa_bits: Literal[2048, 3072, 4096] = 2048
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Read the ``*_FILE`` twins of secrets, as container platforms mount them."""
+        for name in _FROM_FILE:
+            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+            if path and name not in given:
+                given[name] = Path(path).read_text(encoding="utf-8").strip()
+        return given
+
+    @model_validator(mode="after")
+    def _derived(self) -> Self:
+        """Fill in what follows from other settings: the local address, and a SQLite file among the data."""
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
+        if not self.database_url:
+            object.__setattr__(self, "database_url", Secret(f"sqlite:///{self.data_dir / 'keystead.db'}"))
+        return self
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of every token: the public URL with its slash, byte for byte as SDKs compare it."""
+        return f"{self.public_url}/"
+
+    @property
+    def host_name(self) -> str:
+        """The public host without its port: the RP id, unless the relying party says otherwise."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach us over TLS, so that cookies carry ``Secure`` and ``__Host-``."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def key_file(self) -> Path:
+        """Where secret keys are kept that nobody configured."""
+        return self.data_dir / "secret-keys"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings; ``overrides`` (from the command line) win over the environment. Raises ``SettingsError``."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise SettingsError(f"{PREFIX}{name.upper()}: {_plain(first['msg'])}") from None
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}*_FILE: {error.filename} cannot be read: {error.strerror}") from None
+
+
+def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:
+    """Return the settings with secret keys: those configured, or those on file, or new ones put on file (mode 0600).
+
+    Called once, in the parent, before any worker starts. Raises ``SettingsError`` when the file is open to others.
+    """
+    if settings.secret_keys:
+        return settings
+    path = settings.key_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"{path}: must be readable by its owner alone (chmod 600)") from None
+    else:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(new_key() + "\n")
+    return load(**settings.model_dump(exclude={"secret_keys"}) | {"secret_keys": path.read_text(encoding="utf-8")})
+
+
+def publish(settings: Settings) -> None:
+    """Put the settings into the environment, for the worker processes that are about to start."""
+    for name, value in settings.model_dump().items():
+        os.environ[f"{PREFIX}{name.upper()}"] = _written(value)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(_written(each) for each in value)
+    return str(value.reveal()) if isinstance(value, Secret) else str(value)
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ")

@@ -1,0 +1,1 @@
+"""The user stores: where credentials and profiles live."""

@@ -1,0 +1,84 @@
+"""The user store of people who live here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from keystead.db import accounts
+from keystead.db.session import Database
+from keystead.errors import NoSuchUser
+from keystead.ports import Clock, Entropy, Hasher, Refused
+from keystead.rules import password_policy
+from keystead.rules.connections import ConnectionOptions
+from keystead.rules.identifiers import Identifier
+from keystead.rules.profiles import Draft, Profile
+from keystead.secrecy import Secret
+
+_HANDLE_BYTES = 32
+
+
+@dataclass(frozen=True)
+class HostedStore:
+    """Credentials and profiles in our own tables; one value per connection and request."""
+
+    connection_id: str
+    options: ConnectionOptions
+    db: Database
+    hasher: Hasher
+    clock: Clock
+    entropy: Entropy
+
+    async def verify(self, identifier: Identifier | None, password: Secret[str]) -> Profile | Refused:
+        """Check a password. Nobody, an account without a password, and what is over-long all cost the same one hash."""
+        known = None
+        if identifier is not None:
+            known = await self.db.read(accounts.by_identifier, self.connection_id, identifier)
+        complexity = password_policy.complexity_of(self.options)
+        fitted = password_policy.fit(password, complexity)
+        stored = known.password_hash if known and fitted is not None else None
+        verdict = await self.hasher.verify(fitted if fitted is not None else b"too long", stored)
+        if known is None or not verdict.ok:
+            return Refused(known.profile.user_id if known else None)
+        if verdict.better and stored:
+            await self.db.write(accounts.improve_hash, known.profile.user_id, stored, verdict.better)
+        return known.profile
+
+    async def find(self, identifier: Identifier) -> Profile | None:
+        """Look somebody up."""
+        known = await self.db.read(accounts.by_identifier, self.connection_id, identifier)
+        return known.profile if known else None
+
+    async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
+        """Create an account. Raises ``WeakPassword`` and ``IdentifierTaken``."""
+        hashed = await self._hash(password, draft.model_dump() | _values(draft)) if password else None
+        return await self.db.write(self.insert, draft, hashed, self.clock())
+
+    def insert(self, session: Session, draft: Draft, hashed: str | None, now: datetime) -> Profile:
+        """Insert an account as a part of a larger unit of work, such as a sign-up with its first passkey."""
+        if draft.user_handle is None:
+            draft = draft.model_copy(update={"user_handle": self.entropy.bytes(_HANDLE_BYTES)})
+        local_id = self.entropy.bytes(12).hex()
+        return accounts.create(session, self.connection_id, draft, hashed, local_id=local_id, now=now)
+
+    async def set_password(self, user_id: str, password: Secret[str]) -> None:
+        """Replace a password. Raises ``WeakPassword`` and ``NoSuchUser``."""
+        profile = await self.db.read(accounts.by_id, user_id)
+        if profile is None:
+            raise NoSuchUser
+        hashed = await self._hash(password, profile.model_dump())
+        now = self.clock()
+        values = {"password_hash": hashed, "last_password_reset": now, "updated_at": now}
+        if not await self.db.write(accounts.change, user_id, values):
+            raise NoSuchUser
+
+    async def delete(self, user_id: str) -> None:
+        """Remove an account and all that hangs on it."""
+        await self.db.write(accounts.remove, user_id)
+
+    async def _hash(self, password: Secret[str], person: dict[str, object]) -> str:
+        return await self.hasher.hash(password_policy.check(password, self.options, person))
+
+
+def _values(draft: Draft) -> dict[str, object]:
+    return {each.kind: each.value for each in draft.identifiers}

@@ -1,0 +1,101 @@
+"""The Authentication API beside OAuth: ``/dbconnections/signup`` and ``/passkey/*``."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystead.db.clients import ClientRecord
+from keystead.db.connections import ConnectionRecord
+from keystead.errors import BadRequest, GrantNotAllowed
+from keystead.flows.ceremonies import Party
+from keystead.flows.passkey_login import Options
+from keystead.rules.clients import PASSKEY, app_origins
+from keystead.rules.profiles import Profile
+from keystead.web.answers import Json
+from keystead.web.body import parameters, secret_of
+from keystead.web.flows import flows_of
+from keystead.web.guard import caller_of
+from keystead.web.oauth_api import client_credentials
+
+_PROFILE = ("email", "phone_number", "username", "name", "given_name", "family_name", "nickname", "picture")
+
+
+async def signup(request: Request) -> Response:
+    """``POST /dbconnections/signup`` (auth0-behaviour 2.1): creates an account, logs nobody in."""
+    flows, body = flows_of(request), await parameters(request)
+    client_id, name = _text(body, "client_id"), _text(body, "connection")
+    connection = await flows.directory.by_name(name, client_id)
+    password = secret_of(body, "password")
+    profile = await flows.signup(connection, client_id, body, password, caller_of(request))
+    return Json(_signed_up(profile))
+
+
+def _signed_up(profile: Profile) -> dict[str, Any]:
+    """Show what was stored, and of the identifiers only those that were given; members in the recorded order."""
+    found: dict[str, Any] = {"_id": profile.local_id}
+    if profile.email:
+        found["email"] = profile.email
+    if profile.username:
+        found["username"] = profile.username
+    if profile.email:
+        found["email_verified"] = profile.email_verified
+    if profile.phone_number:
+        found |= {"phone_number": profile.phone_number, "phone_verified": profile.phone_verified}
+    about: dict[str, Any] = {"given_name": profile.given_name, "family_name": profile.family_name}
+    about["user_metadata"] = profile.user_metadata
+    return found | {name: value for name, value in about.items() if value}
+
+
+async def passkey_register(request: Request) -> Response:
+    """``POST /passkey/register``: options for an account that does not exist yet (PK-22 to PK-24)."""
+    flows, body = flows_of(request), await parameters(request)
+    client, connection = await _ceremony_of(request, body)
+    asked = body.get("user_profile")
+    if not isinstance(asked, dict):
+        raise BadRequest("Missing required parameter: user_profile", path="user_profile")
+    unknown = next((name for name in asked if name not in _PROFILE), None)
+    if unknown is not None:
+        raise BadRequest(f"Unknown user_profile property: {unknown[:100]}", path="user_profile")
+    draft = flows.signup.draft(connection, {**asked, "user_metadata": body.get("user_metadata")})
+    return _options(await flows.signup.begin_passkey(connection, draft, _party(client, connection), caller_of(request)))
+
+
+async def passkey_challenge(request: Request) -> Response:
+    """``POST /passkey/challenge``: options for whoever has a passkey here (PK-26)."""
+    flows, body = flows_of(request), await parameters(request)
+    client, connection = await _ceremony_of(request, body)
+    return _options(await flows.passkey_login.begin(connection, _party(client, connection), caller_of(request)))
+
+
+async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRecord, ConnectionRecord]:
+    """Return the client and the connection that a ceremony is for.
+
+    Raises ``BadClient``, ``GrantNotAllowed`` where the client could not finish it anyway (PK-21), ``ConnectionNotAllowed``.
+    """
+    flows = flows_of(request)
+    client = await flows.client_auth(client_credentials(request, body), caller_of(request).address)
+    if PASSKEY not in client.settings.grant_types:
+        raise GrantNotAllowed(PASSKEY)
+    if not client.settings.is_first_party:
+        raise BadRequest("Passkeys are for first-party clients only.")
+    realm = body.get("realm")
+    if realm is not None and not isinstance(realm, str):
+        raise BadRequest("Parameter realm must be a string", path="realm")
+    return client, await flows.directory.by_realm(realm or None, client.client_id)
+
+
+def _party(client: ClientRecord, connection: ConnectionRecord) -> Party:
+    return Party(client.client_id, connection.id, app_origins(client.settings))
+
+
+def _options(options: Options) -> Response:
+    body = {"authn_params_public_key": options.public_key, "auth_session": options.auth_session}
+    return Json(body, headers={"cache-control": "no-store"})
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    found = body.get(name)
+    if not isinstance(found, str) or not found:
+        raise BadRequest(f"Missing required parameter: {name}", path=name)
+    return found

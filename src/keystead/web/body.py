@@ -1,0 +1,192 @@
+"""Bodies and queries, read once: bytes in, plain values or a complaint out. Nothing that a client sends is a 500."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from keystead.errors import BadRequest, InvalidQuery, UnsupportedMediaType
+from keystead.secrecy import Secret
+
+MAX_BYTES: Final = 1_048_576
+"""What any route reads at most; the gate counts bytes as they arrive."""
+
+_DEPTH: Final = 32
+_FIELDS: Final = 200
+_SECRETS: Final = ("password", "client_secret")
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """Return a JSON body that is an object. Raises ``BadRequest``, ``UnsupportedMediaType``."""
+    found = await json_value(request)
+    if not isinstance(found, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return found
+
+
+async def json_value(request: Request) -> Any:
+    """Return a JSON body. Raises ``BadRequest``, ``UnsupportedMediaType``."""
+    if _media_type(request) != "application/json":
+        raise UnsupportedMediaType(detail=_media_type(request)[:100])
+    return parse_json(await request.body())
+
+
+async def parameters(request: Request) -> dict[str, Any]:
+    """Return the body of an endpoint that takes JSON and forms alike; passwords and client secrets come wrapped.
+
+    Raises ``BadRequest``, ``UnsupportedMediaType``.
+    """
+    found = await form(request) if _media_type(request) == _FORM else await json_object(request)
+    return {name: _wrapped(name, value) for name, value in found.items()}
+
+
+async def form(request: Request) -> dict[str, str]:
+    """Return a form body, each field once. Raises ``BadRequest``, ``UnsupportedMediaType``."""
+    if _media_type(request) != _FORM:
+        raise UnsupportedMediaType(detail=_media_type(request)[:100])
+    return _once(await request.body(), "The form")
+
+
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON strictly: UTF-8, each member once, finite numbers, bounded depth, no NUL and no lone surrogates.
+
+    ``json.loads`` alone sniffs UTF-16, keeps the last of two members and raises what nobody expects. Raises ``BadRequest``.
+    """
+    try:
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_not_finite)
+        _check_text(found, _DEPTH)
+    except RecursionError:
+        raise BadRequest("The body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not valid UTF-8.") from None
+    except ValueError:
+        raise BadRequest("The body is not valid JSON.") from None
+    return found
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query string, each name once but for lists."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def text(self, name: str) -> str | None:
+        """Return a parameter, or ``None``. Raises ``InvalidQuery`` where it comes twice."""
+        found = self.texts(name)
+        if len(found) > 1:
+            raise InvalidQuery(f"'{name}' must be given once", path=name)
+        return found[0] if found else None
+
+    def texts(self, name: str) -> list[str]:
+        """Return every value of a parameter."""
+        return [value for key, value in self.pairs if key == name]
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return ``true`` or ``false``. Raises ``InvalidQuery``."""
+        found = self.text(name)
+        if found is None:
+            return default
+        if found not in ("true", "false"):
+            raise InvalidQuery(f"Expected type boolean but found type string on property {name}", path=name)
+        return found == "true"
+
+    def number(self, name: str, default: int, most: int, least: int = 0) -> int:
+        """Return a whole number within its bounds. Raises ``InvalidQuery``."""
+        found = self.text(name)
+        if found is None:
+            return default
+        if not (found.isascii() and found.isdigit() and len(found) < 10):
+            raise InvalidQuery(f"Expected type integer but found type string on property {name}", path=name)
+        if int(found) > most:
+            raise InvalidQuery(f"Value {found} is greater than maximum {most}", path=name)
+        if int(found) < least:
+            raise InvalidQuery(f"Value {found} is less than minimum {least}", path=name)
+        return int(found)
+
+
+def query(request: Request) -> Query:
+    """Return the query string. Raises ``InvalidQuery``."""
+    try:
+        pairs = _pairs(request.scope["query_string"])
+    except ValueError as error:
+        raise InvalidQuery("The query string is not valid.", detail=str(error)) from None
+    return Query(tuple(pairs))
+
+
+def query_once(request: Request) -> dict[str, str]:
+    """Return a query string in which no name may come twice (RFC 6749 §3.1). Raises ``BadRequest``."""
+    return _once(request.scope["query_string"], "The query")
+
+
+def _once(encoded: bytes, what: str) -> dict[str, str]:
+    try:
+        pairs = _pairs(encoded)
+    except ValueError:
+        raise BadRequest(f"{what} is not valid.") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Two values for one name: whichever we took, somebody behind us may take the other (parameter pollution).
+        raise BadRequest(f"{what} has a field twice.")
+    return found
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+    pairs = parse_qsl(
+        encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS, strict_parsing=False
+    )
+    _check_text([text for pair in pairs for text in pair], 2)
+    return pairs
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _wrapped(name: str, value: Any) -> Any:
+    if name not in _SECRETS or value is None:
+        return value
+    if not isinstance(value, str):
+        raise BadRequest(f"Parameter {name} must be a string", path=name)
+    return Secret(value)
+
+
+def secret_of(body: Mapping[str, Any], name: str) -> Secret[str] | None:
+    """Return a wrapped secret out of ``parameters``."""
+    found = body.get(name)
+    return found if isinstance(found, Secret) else None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member comes twice")
+    return found
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+def _check_text(value: Any, depth: int) -> None:
+    """Refuse what a database cannot store: NUL and lone surrogates, as value or as name (security.md F26)."""
+    if depth == 0:
+        raise RecursionError
+    if isinstance(value, str):
+        if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
+            raise ValueError("a character that cannot be stored")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number without end")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _check_text(name, depth)
+            _check_text(member, depth - 1)
+    elif isinstance(value, list):
+        for member in value:
+            _check_text(member, depth - 1)

@@ -1,0 +1,94 @@
+"""The two cookies of the hosted pages, written and read here and nowhere else.
+
+``session`` leads to a row and needs no seal. ``browser`` ties a login transaction to the browser that began it; it is
+sealed with itsdangerous, with a salt of its own, so that a made-up value is not even looked up.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystead.ports import Clock, Entropy
+from keystead.rules.tokens import SESSION_LIFETIME
+from keystead.secrecy import Secret
+from keystead.settings import Settings
+
+_BROWSER_SALT: Final = "keystead/browser/v1"
+_BROWSER_AGE: Final = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class Cookies:
+    """Reads and writes cookies: ``__Host-`` and ``Secure`` where the public URL is https, always ``HttpOnly``."""
+
+    settings: Settings
+    clock: Clock
+    entropy: Entropy
+
+    def session(self, request: Request) -> Secret[str] | None:
+        """Return what the session cookie holds."""
+        found = request.cookies.get(self._name("session"))
+        return Secret(found) if found else None
+
+    def set_session(self, response: Response, value: Secret[str]) -> None:
+        """Hand a session to the browser."""
+        self._set(response, "session", value.reveal(), int(SESSION_LIFETIME.total_seconds()))
+
+    def clear_session(self, response: Response) -> None:
+        """Take the session from the browser."""
+        self._set(response, "session", "", 0)
+
+    def browser(self, request: Request) -> Secret[str] | None:
+        """Return the browser's own secret, if it has one of ours."""
+        sealed = request.cookies.get(self._name("browser"), "")
+        try:
+            return Secret(str(self._seal().loads(sealed, max_age=_BROWSER_AGE)))
+        except BadSignature:
+            return None
+
+    def new_browser(self) -> Secret[str]:
+        """Return a secret for a browser that has none."""
+        return Secret(self.entropy.token(32))
+
+    def set_browser(self, response: Response, value: Secret[str]) -> None:
+        """Give a browser its secret."""
+        sealed = self._seal().dumps(value.reveal())
+        self._set(response, "browser", sealed if isinstance(sealed, str) else sealed.decode("ascii"), _BROWSER_AGE)
+
+    def _name(self, name: str) -> str:
+        return f"__Host-keystead-{name}" if self.settings.is_https else f"keystead-{name}"
+
+    def _set(self, response: Response, name: str, value: str, max_age: int) -> None:
+        response.set_cookie(
+            self._name(name),
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self.settings.is_https,
+            httponly=True,
+            samesite=self.settings.cookie_samesite,
+        )
+
+    def _seal(self) -> URLSafeTimedSerializer:
+        # itsdangerous signs with the last key of its list and our settings name the newest first: turned round here, once.
+        keys = [key.reveal() for key in reversed(self.settings.secret_keys)]
+        return URLSafeTimedSerializer(
+            keys,
+            salt=_BROWSER_SALT,
+            signer=_signer(self.clock),
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+
+def _signer(clock: Clock) -> type[TimestampSigner]:
+    """Return itsdangerous's signer on our clock; its own would be a second reader of the time."""
+
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(clock().timestamp())
+
+    return Signer

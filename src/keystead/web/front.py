@@ -1,0 +1,64 @@
+"""What stands around the hosted pages: the landing page, the first administrator's set-up, pictures, the health check."""
+
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from keystead.errors import Busy, InvalidIdentifier, WeakPassword
+from keystead.secrecy import Secret
+from keystead.web import screens, wire
+from keystead.web.answers import Json
+from keystead.web.avatars import initials_picture
+from keystead.web.body import form, query_once
+from keystead.web.flows import flows_of
+from keystead.web.guard import caller_of, same_origin
+from keystead.web.pages import password_rules
+
+_PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
+async def home(request: Request) -> Response:
+    """``GET /``: an ordinary client of this server, to see that it works and what it feels like."""
+    flows = flows_of(request)
+    issuer = flows.issuer.name
+    context = {"client_id": await flows.directory.home_client(), "issuer": issuer, "audience": f"{issuer}me/"}
+    return screens.show("home.html", context)
+
+
+async def setup(request: Request) -> Response:
+    """``/u/setup?ticket=``: whoever holds the link of the first start becomes the owner."""
+    flows, ticket = flows_of(request), query_once(request).get("ticket", "")
+    options = await flows.first_owner.options(ticket)
+    context = {"ticket": ticket, "email": "", "error": None, "error_field": "", **password_rules(options)}
+    if request.method == "GET":
+        return screens.show("setup.html", context)
+    same_origin(request)
+    sent = await form(request)
+    try:
+        password = Secret(sent.get("password", ""))
+        await flows.first_owner(ticket, sent.get("email", ""), password, caller_of(request))
+    except (InvalidIdentifier, WeakPassword, Busy) as error:
+        at = "password" if isinstance(error, WeakPassword) else "email"
+        context |= {"email": sent.get("email", ""), "error": error.text, "error_field": at}
+        return screens.show("setup.html", context, status=wire.row_of(wire.PAGES, error).status)
+    return screens.show("setup-done.html", {"home_url": "/"})
+
+
+async def avatar(request: Request) -> Response:
+    """``GET /avatars/{initials}.svg``: the default picture, so that no browser tells a third party who logs in here."""
+    picture = initials_picture(request.path_params["initials"])
+    headers = {"content-security-policy": _PICTURE_POLICY, "cache-control": "public, max-age=86400"}
+    headers["cross-origin-resource-policy"] = "cross-origin"  # clients show it on their own pages
+    return Response(picture, headers=headers, media_type="image/svg+xml")
+
+
+def favicon(directory: Path) -> Response:
+    """Return the icon that browsers ask for unasked."""
+    return FileResponse(directory / "favicon.svg", media_type="image/svg+xml")
+
+
+async def health(request: Request) -> Response:
+    """``GET /healthz``: the process answers."""
+    return Json({"status": "ok"}, headers={"cache-control": "no-store"})

@@ -1,0 +1,93 @@
+"""``/api/v2/users/{id}/authentication-methods``: what an account proves itself with (PK-33, PK-34)."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from keystead.db.passkeys import PasskeyRecord
+from keystead.errors import NoSuchPasskey
+from keystead.flows.users import PASSWORD_PREFIX
+from keystead.rules.base64url import encode
+from keystead.rules.claims import iso
+from keystead.rules.profiles import Profile
+from keystead.web.body import query
+from keystead.web.flows import flows_of
+from keystead.web.guard import require
+from keystead.web.management.lists import page_of
+from keystead.web.management.operations import operation_of
+
+NAME_LENGTH = 20
+"""How long Auth0's schema lets a name be; ours may be longer."""
+
+
+async def index(request: Request) -> Response:
+    """``GET /users/{id}/authentication-methods``."""
+    await require(request, "read:authentication_methods")
+    page = page_of(query(request))
+    found = await _all(request)
+    return page.answer("authenticators", found[page.start : page.start + page.size], len(found))
+
+
+async def show(request: Request) -> Response:
+    """``GET /users/{id}/authentication-methods/{method_id}``."""
+    await require(request, "read:authentication_methods")
+    wanted = request.path_params["method_id"]
+    found = next((each for each in await _all(request) if each["id"] == wanted), None)
+    if found is None:
+        raise NoSuchPasskey
+    return JSONResponse(found)
+
+
+async def delete(request: Request) -> Response:
+    """``DELETE /users/{id}/authentication-methods/{method_id}``: the passkey opens nothing any more."""
+    operation = operation_of(request, await require(request, "delete:authentication_methods"))
+    user_id, method_id = request.path_params["id"], request.path_params["method_id"]
+    await flows_of(request).users.remove_method(user_id, method_id, operation)
+    return Response(status_code=204)
+
+
+async def delete_all(request: Request) -> Response:
+    """``DELETE /users/{id}/authentication-methods``: refused where there is a passkey (PK-34)."""
+    operation = operation_of(request, await require(request, "delete:authentication_methods"))
+    await flows_of(request).users.remove_methods(request.path_params["id"], operation)
+    return Response(status_code=204)
+
+
+async def _all(request: Request) -> list[dict[str, Any]]:
+    profile, keys = await flows_of(request).users.methods(request.path_params["id"])
+    password = [_password(profile)] if profile.has_password else []
+    return [*password, *(_passkey(key) for key in keys)]
+
+
+def _password(profile: Profile) -> dict[str, Any]:
+    return {
+        "id": PASSWORD_PREFIX + profile.local_id,
+        "type": "password",
+        "confirmed": True,
+        "created_at": iso(profile.last_password_reset or profile.created_at),
+        "identity_user_id": profile.user_id,
+    }
+
+
+def _passkey(key: PasskeyRecord) -> dict[str, Any]:
+    """Return a passkey as the wire shows it: nothing but what Auth0's closed schema knows."""
+    found = {
+        "id": key.id,
+        "type": "passkey",
+        "name": key.name[:NAME_LENGTH] if key.name else None,
+        "key_id": encode(key.credential_id),
+        "public_key": encode(key.public_key),
+        "credential_device_type": "multi_device" if key.backup_eligible else "single_device",
+        "credential_backed_up": key.backed_up,
+        "identity_user_id": key.user_id,
+        "user_handle": encode(key.user_handle),
+        "user_agent": key.user_agent or None,
+        "transports": key.transports,
+        "aaguid": key.aaguid,
+        "relying_party_identifier": key.rp_id,
+        "created_at": iso(key.created_at),
+        "last_auth_at": iso(key.last_used_at) if key.last_used_at else None,
+        "confirmed": True,
+    }
+    return {name: value for name, value in found.items() if value is not None}

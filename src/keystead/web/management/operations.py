@@ -1,0 +1,11 @@
+"""From a request that changes something to what the journal will say about it."""
+
+from starlette.requests import Request
+
+from keystead.flows.operations import Operation
+from keystead.web.guard import Bearer, caller_of
+
+
+def operation_of(request: Request, bearer: Bearer) -> Operation:
+    """Return who asks for what."""
+    return Operation(bearer.client_id, caller_of(request), request.method, request.url.path)

