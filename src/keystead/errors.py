@@ -177,7 +177,7 @@ class Invalid(DomainError):
 
 
 class BadRequest(Invalid):
-    """Not understood as it stands. ``path`` names the member at fault, where one is; empty, it is the body as a whole."""
+    """Not understood as it stands. ``path`` names the member at fault, where there is one; empty, the whole body."""
 
     code = "bad_request"
 

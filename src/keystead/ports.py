@@ -1,4 +1,4 @@
-"""The seams: each has two real implementations, or is the difference between a test that waits and one that does not."""
+"""The seams: each has two real implementations, or lets a test decide what would otherwise be waited for."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Attempts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The store's no. ``user_id`` is whose password was wrong, if the store knows: for the journal, never for the caller."""
+    """The store's no. ``user_id`` is whose password was wrong, if known: for the journal, never for the caller."""
 
     user_id: str | None = None
 

@@ -13,7 +13,8 @@ from keystead.ports import Charge, Charged, Clock
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full.
-_LEFT_OVER: Final = "(CASE WHEN attempt.spent > (:now - attempt.at) * :refill THEN attempt.spent - (:now - attempt.at) * :refill ELSE 0 END)"
+_REGAINED: Final = "(:now - attempt.at) * :refill"
+_LEFT_OVER: Final = f"(CASE WHEN attempt.spent > {_REGAINED} THEN attempt.spent - {_REGAINED} ELSE 0 END)"
 _AFTER: Final = f"(CASE WHEN {_LEFT_OVER} + :cost > 0 THEN {_LEFT_OVER} + :cost ELSE 0 END)"
 _TAKE: Final = text(
     "INSERT INTO attempt (key, spent, at) VALUES (:key, :first, :now) "  # noqa: S608 - constants

@@ -40,7 +40,13 @@ class Database:
             self._read_threads = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
         else:
             self._writer = self._reader = create_engine(
-                url, pool_size=pool, max_overflow=0, pool_pre_ping=True, pool_timeout=30
+                url,
+                pool_size=pool,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=30,
+                # Who was first is told by how many rows an INSERT made, which psycopg's dialect keeps to itself unasked.
+                execution_options={"preserve_rowcount": True},
             )
             self._write_threads = self._read_threads = ThreadPoolExecutor(pool, thread_name_prefix="db")
 

@@ -77,7 +77,8 @@ class Clients:
         self, session: Session, client_id: str, body: Mapping[str, Any], fresh: Secret[str], operation: Operation
     ) -> Handed:
         record = _found(session, client_id, lock=True)
-        settings = patch_settings(record.settings, as_registered(body, record.settings, self.public_url))
+        change = as_registered(body, record.settings, client_id=client_id, public_url=self.public_url)
+        settings = patch_settings(record.settings, change)
         made = fresh if not settings.is_public and record.secret_hash is None else None
         secret_hash = None if settings.is_public else _hash(made) or record.secret_hash
         clients.save(session, client_id, settings, secret_hash)

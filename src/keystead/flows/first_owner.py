@@ -33,7 +33,7 @@ class FirstOwner:
     entropy: Entropy
 
     async def options(self, ticket: str) -> ConnectionOptions:
-        """Return the policy of the administrators' connection, to whoever holds a good link. Raises ``InvalidTicket``."""
+        """Return the policy of the administrators' connection to whoever has a good link. Raises ``InvalidTicket``."""
         return (await self._connection(ticket)).policy()
 
     async def __call__(self, ticket: str, email: str, password: Secret[str], caller: Caller) -> None:

@@ -47,10 +47,15 @@ class PasskeyLogin:
     clock: Clock
 
     async def begin(self, connection: ConnectionRecord, party: Party, caller: Caller) -> Options:
-        """Return a challenge that any passkey of ours may answer (PK-26). Raises ``BadRequest`` where passkeys are off."""
-        require_passkeys(connection.policy())
-        begun: Begun = await self.ceremonies.begin("login", party)
+        """Return a challenge for any passkey of ours (PK-26). Raises ``BadRequest`` where passkeys are off."""
         about = {"connection_id": connection.id, "client_id": party.client_id}
+        try:
+            require_passkeys(connection.policy())
+        except BadRequest as refusal:
+            failure = self.journal.event("passkey_challenge_failed", caller, purpose="login", **about)
+            await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
+            raise
+        begun: Begun = await self.ceremonies.begin("login", party)
         event = self.journal.event("passkey_challenge_started", caller, purpose="login", **about)
         if not party.transaction:  # our own pages ask for one on every view; a client asks when somebody logs in
             await self.db.write(journal.add, event)

@@ -21,7 +21,7 @@ class Protection:
 
         ``active`` is off where a connection has switched its protection off (AP-2).
 
-        An attempt that was never tried, because we were not able to, is given back: a full queue must not lock people out.
+        An attempt that we were not able to try is given back: a full queue must not lock people out.
         """
         if not active:
             yield

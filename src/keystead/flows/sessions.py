@@ -1,4 +1,4 @@
-"""Login sessions of browsers: opened after a proof, read on every hosted page, ended by logout and by administrators."""
+"""Login sessions of browsers: opened after a proof, read on every hosted page, ended by logout or an administrator."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Sessions:
     entropy: Entropy
 
     async def open(self, admitted: Admitted, caller: Caller, *, replaces: Secret[str] | None) -> Opened:
-        """Open a session for somebody who was admitted; the browser's old one ends, so that no cookie is ever reused."""
+        """Open a session for somebody who was admitted; the browser's old one ends: no cookie is ever reused."""
         secret, now = self.entropy.token(32), self.clock()
         record = SessionRecord(
             id=self.entropy.token(16),

@@ -87,8 +87,14 @@ class Signup:
         Raises ``BadRequest`` where passkeys are off, ``InvalidSignup`` where somebody has an identifier (PK-24).
         """
         options = connection.policy()
-        require_passkeys(options)
-        await self.available(connection, draft)
+        about = {"connection_id": connection.id, "client_id": party.client_id, "purpose": "register"}
+        try:
+            require_passkeys(options)
+            await self.available(connection, draft)
+        except DomainError as refusal:
+            failure = self.journal.event("passkey_challenge_failed", caller, reason=refusal.detail, **about)
+            await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
+            raise
         handle = self.entropy.bytes(_HANDLE_BYTES)
         begun = await self.ceremonies.begin(
             "signup",
@@ -96,13 +102,7 @@ class Signup:
             user_handle=base64url.encode(handle),
             draft=draft.model_dump(mode="json", exclude={"user_handle"}),
         )
-        event = self.journal.event(
-            "passkey_challenge_started",
-            caller,
-            connection_id=connection.id,
-            client_id=party.client_id,
-            purpose="register",
-        )
+        event = self.journal.event("passkey_challenge_started", caller, **about)
         await self.db.write(journal.add, event)
         by_kind = {each.kind: each.value for each in draft.identifiers}
         name = next(by_kind[kind] for kind in (*options.precedence, *KINDS) if kind in by_kind)

@@ -97,9 +97,8 @@ class Users:
     def _update(self, session: Session, user_id: str, edit: UserEdit, operation: Operation) -> Person:
         person = _person(session, user_id, lock=True)
         values = user_edits.changes(edit, person.profile)
-        if not values:
-            return person
-        accounts.change(session, user_id, values | {"updated_at": self.clock()})
+        if values:
+            accounts.change(session, user_id, values | {"updated_at": self.clock()})
         if user_edits.ends_sessions(values):
             sessions.end_of_account(session, user_id)
         if values.get("blocked"):

@@ -16,7 +16,7 @@ _NOBODY = fingerprint("")
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What a request shows of its client: in the body, or by HTTP Basic, whichever the client is set to (client-demands)."""
+    """What a request shows of its client: in the body or by HTTP Basic, as its library prefers (client-demands)."""
 
     client_id: str
     secret: Secret[str] | None = None

@@ -40,7 +40,7 @@ class _Ring:
 
 @dataclass
 class KeyRing:
-    """Signs and verifies with the keys of the database, read again every minute so that every process follows a rotation."""
+    """Signs and verifies with the keys of the database, read again each minute: every process follows a rotation."""
 
     db: Database
     secret_keys: tuple[Secret[str], ...]

@@ -161,12 +161,15 @@ def patch_settings(current: ClientSettings, body: Mapping[str, Any]) -> ClientSe
     return _checked({name: value for name, value in merged.items() if value is not None})
 
 
-def as_registered(body: Mapping[str, Any], current: ClientSettings, public_url: str) -> dict[str, Any]:
+def as_registered(
+    body: Mapping[str, Any], current: ClientSettings, *, client_id: str, public_url: str
+) -> dict[str, Any]:
     """Return a PATCH body as it is stored: what answers show in full is ours by path again.
 
     Without it, a tool that sends back what it read would nail our own URLs to where we are published today.
     """
-    found = {_ALIASES.get(name, name): value for name, value in body.items() if (name, value) != ("global", False)}
+    unchanging = (("client_id", client_id), ("global", False))
+    found = {_ALIASES.get(name, name): value for name, value in body.items() if (name, value) not in unchanging}
     for name in ("callbacks", "allowed_logout_urls"):
         ours = {absolute(url, public_url): url for url in getattr(current, name) if url.startswith("/")}
         if isinstance(found.get(name), list):

@@ -1,7 +1,7 @@
 """A database connection's options as a value, and what a request to change them makes of them.
 
-Shapes are closed where Auth0 closes them (auth0-behaviour section 3), since its SDKs parse them strictly. An option that
-Keystead does not act on yet is refused by name rather than stored and ignored: a policy must mean something.
+Shapes are closed where Auth0 closes them (auth0-behaviour section 3), since its SDKs parse them strictly. An option
+that Keystead does not act on yet is refused by name rather than stored and ignored: a policy must mean something.
 """
 
 from collections.abc import Mapping

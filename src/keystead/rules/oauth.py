@@ -80,7 +80,7 @@ def scopes(text: str) -> tuple[str, ...] | None:
 def granted(requested: Sequence[str], of_api: Sequence[str], *, default_all: bool) -> tuple[str, ...]:
     """Return the part of a request that a person's token may carry: OpenID Connect's scopes and the API's own.
 
-    With nothing requested a password grant gets all of them (LG-3), but for ``offline_access``, which must be asked for.
+    With nothing requested a password grant gets all of them (LG-3) but ``offline_access``, which must be asked for.
     """
     allowed = (*OIDC_SCOPES, *of_api)
     if not requested and default_all:

@@ -58,7 +58,7 @@ def prompt(
     snoozed_until: datetime | None,
     now: datetime,
 ) -> Prompt:
-    """Return whether to offer a passkey after a login: after a password (PK-7), or on this device after another's (PK-8).
+    """Return whether to offer a passkey after a login: after a password (PK-7), or here after another device's (PK-8).
 
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """

@@ -185,7 +185,7 @@ def _has_run(text: str, step: int) -> bool:
 
 
 def _contains_personal(text: str, options: ConnectionOptions, person: Mapping[str, Any]) -> bool:
-    """PW-7 and ``profile_data``: values of three characters or more, whatever their case; of an e-mail also the local part."""
+    """PW-7 and ``profile_data``: values of three characters or more in any case; of an e-mail also the local part."""
     legacy = options.password_no_personal_info
     if options.password_options and options.password_options.profile_data.active:
         fields: tuple[str, ...] = tuple(options.password_options.profile_data.blocked_fields)

@@ -86,7 +86,7 @@ class Profile(BaseModel):
 def defaults(draft: Draft) -> dict[str, str]:
     """Return name, nickname and picture for a new account, where the draft has none (SU-9).
 
-    The picture is ours, so that nobody's browser tells a third party who logs in here (decisions: no request leaves unasked).
+    The picture is ours, so that nobody's browser tells a third party who logs in here: no request leaves unasked.
     """
     first = next((each.value for each in draft.identifiers), "")
     email = draft.value_of("email")

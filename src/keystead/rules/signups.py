@@ -41,7 +41,7 @@ def identifiers_of(body: Mapping[str, object], options: ConnectionOptions) -> tu
 
 
 def check_password_given(options: ConnectionOptions, *, given: bool) -> None:
-    """Refuse a sign-up with a password where there must be none, and the reverse (PW-15, SU-5). Raises ``InvalidSignup``."""
+    """Refuse a password where there must be none, and the reverse (PW-15, SU-5). Raises ``InvalidSignup``."""
     password = options.methods.password
     if given and (not password.enabled or password.signup_behavior == "block"):
         raise InvalidSignup("password is not allowed")

@@ -71,7 +71,7 @@ async def passkey_challenge(request: Request) -> Response:
 async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRecord, ConnectionRecord]:
     """Return the client and the connection that a ceremony is for.
 
-    Raises ``BadClient``, ``GrantNotAllowed`` where the client could not finish it anyway (PK-21), ``ConnectionNotAllowed``.
+    Raises ``BadClient``, ``ConnectionNotAllowed``, ``GrantNotAllowed`` where it could not be finished anyway (PK-21).
     """
     flows = flows_of(request)
     client = await flows.client_auth(client_credentials(request, body), caller_of(request).address)

@@ -57,7 +57,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 def parse_json(body: bytes) -> Any:
     """Parse JSON strictly: UTF-8, each member once, finite numbers, bounded depth, no NUL and no lone surrogates.
 
-    ``json.loads`` alone sniffs UTF-16, keeps the last of two members and raises what nobody expects. Raises ``BadRequest``.
+    ``json.loads`` alone sniffs UTF-16, keeps the last of two members and recurses without end. Raises ``BadRequest``.
     """
     try:
         found = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_not_finite)

@@ -74,7 +74,7 @@ class Cookies:
         )
 
     def _seal(self) -> URLSafeTimedSerializer:
-        # itsdangerous signs with the last key of its list and our settings name the newest first: turned round here, once.
+        # itsdangerous signs with the last key of its list; our settings name the newest first: turned round here, once.
         keys = [key.reveal() for key in reversed(self.settings.secret_keys)]
         return URLSafeTimedSerializer(
             keys,

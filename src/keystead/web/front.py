@@ -1,4 +1,4 @@
-"""What stands around the hosted pages: the landing page, the first administrator's set-up, pictures, the health check."""
+"""What stands around the hosted pages: the landing page, the first owner's set-up, pictures, the health check."""
 
 from pathlib import Path
 from typing import Final

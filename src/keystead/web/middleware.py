@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError
+from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError, InvalidPath
 from keystead.ports import Entropy
 from keystead.settings import Settings
 from keystead.web import wire
@@ -54,6 +54,8 @@ class Gate:
         answer = _Answer(send, self._headers(request_id))
         try:
             self._check_host(request.headers)
+            if "\0" in scope["path"]:
+                raise InvalidPath("The path is not valid.", path="")  # PostgreSQL stores no NUL, nor looks for one
             await self.app(scope, _counted(request.headers, receive), answer)
         except DomainError as error:
             await self._refuse(request, error, receive, answer)

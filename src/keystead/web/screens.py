@@ -32,7 +32,7 @@ _POLICY: Final = (
 def show(
     template: str, context: dict[str, Any] | None = None, *, status: int = 200, redirects_to: str = ""
 ) -> Response:
-    """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects against ``form-action`` too."""
+    """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects to ``form-action`` too."""
     html = _TEMPLATES.get_template(template).render(**(context or {}))
     target = [origin_of(redirects_to)] if redirects_to else []
     policy = "; ".join((*_POLICY, " ".join(["form-action 'self'", *target])))

@@ -27,7 +27,7 @@ class CodeGrant:
     clock: Clock
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
-        """Exchange a code. Raises ``InvalidGrant``, and what ``admit`` raises: things may have changed since the login."""
+        """Exchange a code. Raises ``InvalidGrant``, and what ``admit`` raises: things may have changed meanwhile."""
         code = request.text("code")
         found = await self.db.write(self._use, code)
         if not isinstance(found, CodeRecord):

@@ -1,4 +1,4 @@
-"""``urn:okta:params:oauth:grant-type:webauthn``: the answer to a ceremony that was begun at ``/passkey/*`` (PK-20 to PK-26)."""
+"""``urn:okta:params:oauth:grant-type:webauthn``: the answer to a ceremony of ``/passkey/*`` (PK-20 to PK-26)."""
 
 import json
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class PasskeyGrant:
 
 
 def _response(given: object) -> object:
-    """Return the authenticator's answer: an object, or the JSON of one, as form bodies carry it. Raises ``BadRequest``."""
+    """Return the authenticator's answer: an object, or its JSON, as forms carry it. Raises ``BadRequest``."""
     if given is None or given == "":
         raise BadRequest("Missing required parameter: authn_response", path="authn_response")
     if isinstance(given, str):

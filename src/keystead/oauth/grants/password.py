@@ -1,4 +1,4 @@
-"""``password`` and ``password-realm``: the identifier and the password themselves (auth0-behaviour 2.4, LG-1 to LG-3)."""
+"""``password`` and ``password-realm``: an identifier and its password (auth0-behaviour 2.4, LG-1 to LG-3)."""
 
 from dataclasses import dataclass
 

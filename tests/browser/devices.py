@@ -1,0 +1,68 @@
+"""What a browser keeps passkeys in: Chromium's virtual authenticators, spoken to by its DevTools protocol."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import CDPSession, Page
+
+
+@dataclass
+class Device:
+    """One authenticator. It answers every request at once, unless it is told otherwise."""
+
+    _session: CDPSession
+    _id: str
+
+    @property
+    def credentials(self) -> list[dict[str, Any]]:
+        """The passkeys that it holds."""
+        found: list[dict[str, Any]] = self._call("getCredentials")["credentials"]
+        return found
+
+    def ignores(self) -> None:
+        """Leave requests pending from now on, like a person who looks elsewhere."""
+        self._call("setAutomaticPresenceSimulation", enabled=False)
+
+    def answers(self) -> None:
+        """Answer requests that are made from now on; one that is pending stays so."""
+        self._call("setAutomaticPresenceSimulation", enabled=True)
+
+    def refuses(self) -> None:
+        """Fail every request from now on, as when a person closes the browser's dialog."""
+        self._call("setUserVerified", isUserVerified=False)
+
+    def relents(self) -> None:
+        """Take ``refuses`` back."""
+        self._call("setUserVerified", isUserVerified=True)
+
+    def is_lost(self) -> None:
+        """Take the device away, with all that is on it."""
+        self._call("removeVirtualAuthenticator")
+
+    def _call(self, method: str, **more: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._session.send(f"WebAuthn.{method}", {"authenticatorId": self._id, **more})
+        return found
+
+
+class Devices:
+    """All the devices at hand in one tab. Another tab does not see them."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("WebAuthn.enable", {"enableUI": False})
+
+    def add(self, transport: str = "internal") -> Device:
+        """Add one: built into the computer (``internal``), or another that is brought near (``usb``, ``hybrid``)."""
+        options = {
+            "protocol": "ctap2",
+            "ctap2Version": "ctap2_1",
+            "transport": transport,
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+            "defaultBackupEligibility": transport == "internal",
+            "defaultBackupState": transport == "internal",
+        }
+        answer = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        return Device(self._session, answer["authenticatorId"])

@@ -1,0 +1,178 @@
+"""Who sits at the browser: the vocabulary of these tests."""
+
+import re
+from dataclasses import dataclass, field
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, WebError, expect
+
+from browser.devices import Device, Devices
+from browser.site import Site
+from world import PASSWORD
+
+BUTTON = "#passkey-button"
+
+
+@dataclass
+class Watch:
+    """Notices whatever the browser complains about: script errors, policy violations, failed requests."""
+
+    complaints: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> None:
+        """Watch every page of a browser."""
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+
+    def expects(self, text: str) -> None:
+        """Announce complaints that contain ``text``: the test is about what they are about."""
+        self.announced.append(text)
+
+    def check(self) -> None:
+        """Fail for complaints that nobody announced, and for announced ones that never came."""
+        unannounced = [each for each in self.complaints if not any(text in each for text in self.announced)]
+        assert not unannounced
+        silent = [text for text in self.announced if not any(text in each for each in self.complaints)]
+        assert not silent, "announced, and never seen"
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    def _error(self, error: WebError) -> None:
+        self.complaints.append(f"uncaught: {error.error}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the landing page says about who is signed in."""
+
+    name: str
+    method: str
+    passkeys: int
+
+
+@dataclass
+class Person:
+    """Somebody at a browser, with a device that keeps passkeys."""
+
+    page: Page
+    site: Site
+    watch: Watch
+    devices: Devices
+    device: Device
+    email: str
+    password: str = PASSWORD
+
+    # --- where they are --------------------------------------------------------------------------------------------
+
+    def opens(self, path: str = "/") -> None:
+        """Go to an address of the site."""
+        self.page.goto(path if "://" in path else self.site.url + path)
+
+    def is_at(self, heading: str) -> None:
+        """See that the page has a heading."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+
+    def reads(self, text: str | re.Pattern[str]) -> None:
+        """See that the page says something."""
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def is_told(self, text: str) -> None:
+        """See a refusal, where screen readers announce it and the caret can find it."""
+        expect(self.page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+
+    def presses(self, name: str) -> None:
+        """Press a button or follow a link."""
+        self._to_press(name).click()
+
+    def can_press(self, name: str) -> bool:
+        """Whether there is such a button or link."""
+        return self._to_press(name).is_visible()
+
+    def _to_press(self, name: str) -> Locator:
+        page = self.page
+        return page.get_by_role("button", name=name, exact=True).or_(page.get_by_role("link", name=name, exact=True))
+
+    def types(self, **fields: str) -> None:
+        """Fill in fields, by their names."""
+        for name, text in fields.items():
+            self.page.locator(f"#{name}").fill(text)
+
+    def sends_unchecked(self, name: str) -> None:
+        """Press a button of a form without the browser's own checks, to meet the server's."""
+        self.page.locator("form").first.evaluate("form => { form.noValidate = true }")
+        self.presses(name)
+
+    @property
+    def passkeys_stand(self) -> Locator:
+        """The element that signs in with passkeys, or creates them."""
+        return self.page.locator("passkey-sign-in, passkey-enrolment")
+
+    def waits_for_autofill(self) -> None:
+        """Wait until the browser offers passkeys among the suggestions."""
+        expect(self.page.locator("passkey-sign-in[data-autofill=pending]")).to_be_attached()
+
+    # --- what they do ----------------------------------------------------------------------------------------------
+
+    def goes_to_sign_up(self) -> None:
+        """From the landing page to the first page of a sign-up."""
+        self.opens()
+        self.presses("Create an account")
+        self.is_at("Create your account")
+
+    def goes_to_sign_in(self) -> None:
+        """From the landing page to the first page of a login."""
+        self.opens()
+        self.presses("Sign in")
+
+    def signs_up_with_passkey(self) -> None:
+        """Create an account with a passkey and no password."""
+        self.goes_to_sign_up()
+        self.types(email=self.email)
+        self.presses("Continue")
+        self.is_at("Create a passkey")
+        self.presses("Create a passkey")
+        self.is_signed_in()
+
+    def signs_up_with_password(self) -> None:
+        """Create an account with a password and no passkey."""
+        self.goes_to_sign_up()
+        self.types(email=self.email)
+        self.presses("Continue")
+        self.presses("Continue without a passkey")
+        self.types(password=self.password)
+        self.presses("Create account")
+        self.is_signed_in()
+
+    def gives_password(self, password: str = "") -> None:
+        """Go through both pages of a password login. A passkey would sign them in by itself: their device must not."""
+        self.is_at("Sign in")
+        self.types(username=self.email)
+        self.presses("Continue")
+        self.is_at("Enter your password")
+        self.types(password=password or self.password)
+        self.presses("Sign in")
+
+    def signs_in_with_password(self) -> None:
+        """Sign in with the password, from the landing page."""
+        self.goes_to_sign_in()
+        self.gives_password()
+
+    def signs_out(self) -> None:
+        """Sign out on the landing page."""
+        self.opens()
+        self.presses("Sign out")
+        expect(self.page.locator("#welcome")).to_be_visible()
+
+    # --- what they see on the landing page -------------------------------------------------------------------------
+
+    def is_signed_in(self) -> None:
+        """See the landing page with an account on it."""
+        expect(self.page.locator("#account")).to_be_visible()
+
+    def sees(self) -> Seen:
+        """What the landing page says."""
+        self.is_signed_in()
+        text = self.page.locator
+        return Seen(text("#name").inner_text(), text("#method").inner_text(), text("#passkeys li").count())

@@ -1,0 +1,162 @@
+"""Clients as values: what is accepted, what a PATCH makes of one, and what is shown in full."""
+
+from typing import Any
+
+import pytest
+
+from keystead.errors import BadRequest
+from keystead.rules.clients import (
+    CLIENT_CREDENTIALS,
+    CODE,
+    REFRESH,
+    app_origins,
+    as_registered,
+    new_settings,
+    patch_settings,
+)
+
+HERE = "https://login.example.com"
+FINGERPRINT = ":".join(["AB"] * 32)
+
+
+@pytest.mark.parametrize(
+    ("app_type", "auth_method", "grants"),
+    [
+        (None, "client_secret_post", [CODE, REFRESH]),
+        ("regular_web", "client_secret_post", [CODE, REFRESH]),
+        ("spa", "none", [CODE, REFRESH]),
+        ("native", "none", [CODE, REFRESH]),
+        ("non_interactive", "client_secret_post", [CLIENT_CREDENTIALS]),
+    ],
+)
+def test_defaults_follow_from_the_kind_of_application(
+    app_type: str | None, auth_method: str, grants: list[str]
+) -> None:
+    made = new_settings({"name": "App", "app_type": app_type})
+    assert made.token_endpoint_auth_method == auth_method
+    assert made.grant_types == grants
+    assert made.is_public == (auth_method == "none")
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "text"),
+    [
+        ({}, "", "Missing required property: name"),
+        ({"name": 7}, "name", "Expected type string but found type integer"),
+        ({"name": ""}, "name", "String is too short (0 chars), minimum 1"),
+        ({"name": "<b>"}, "name", "String does not match pattern ^[^<>]+$: <b>"),
+        ({"name": "a", "foo": 1}, "", "Additional properties not allowed: foo"),
+        ({"name": "a", "client_secret": "mine"}, "", "Additional properties not allowed: client_secret"),
+        ({"name": "a", "description": "x" * 141}, "description", "String is too long (141 chars), maximum 140"),
+        ({"name": "a", "app_type": "toaster"}, "app_type", "No enum match for: toaster"),
+        ({"name": "a", "callbacks": "https://a"}, "callbacks", "Expected type array but found type string"),
+        ({"name": "a", "callbacks": [1]}, "callbacks.0", "Expected type string but found type integer"),
+        ({"name": "a", "grant_types": ["magic"]}, "grant_types", "Unknown grant type: magic"),
+        (
+            {"name": "a", "app_type": "spa", "grant_types": [CLIENT_CREDENTIALS]},
+            "grant_types",
+            "A client without a secret cannot use client_credentials",
+        ),
+        ({"name": "a", "jwt_configuration": {"alg": "HS256"}}, "jwt_configuration.alg", "No enum match for: HS256"),
+        (
+            {"name": "a", "refresh_token": {"leeway": -1}},
+            "refresh_token.leeway",
+            "Value -1 is less than minimum 0",
+        ),
+        (
+            {"name": "a", "client_metadata": {str(n): "x" for n in range(11)}},
+            "client_metadata",
+            "Too many properties defined (11), maximum 10",
+        ),
+        ({"name": "a", "web_origins": ["https://a/path"]}, "web_origins.0", "must be an origin: scheme, host and port"),
+    ],
+)
+def test_wrong_bodies_are_refused_by_path(body: dict[str, Any], path: str, text: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        new_settings(body)
+    assert (refused.value.path, refused.value.text) == (path, text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "DATA:text/html,x",
+        "file:///etc/passwd",
+        "vbscript:x",
+        "https://a/#fragment",
+        "https://*.example.com",
+        "https://a\\@b",
+        "no-scheme",
+        "https://a/ b",
+        "https://a/\n",
+        "https://a/" + "x" * 2000,
+    ],
+)
+def test_a_redirect_goes_nowhere_surprising(url: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        new_settings({"name": "a", "callbacks": [url]})
+    assert refused.value.path == "callbacks.0"
+
+
+@pytest.mark.parametrize("url", ["https://a/cb?x=1", "http://localhost:3000", "com.example.app:/cb", "myapp://cb", "/"])
+def test_web_and_native_redirects_are_taken(url: str) -> None:
+    assert new_settings({"name": "a", "callbacks": [url]}).callbacks == [url]
+
+
+def test_a_patch_replaces_what_it_names_and_null_resets() -> None:
+    before = new_settings({"name": "a", "callbacks": ["https://a"], "description": "d"})
+    after = patch_settings(before, {"name": "b", "callbacks": None})
+    assert (after.name, after.callbacks, after.description) == ("b", [], "d")
+
+
+def test_a_patch_merges_the_jwt_configuration() -> None:
+    """Tools drop ``secret_encoded`` before they send the object back."""
+    before = new_settings({"name": "a", "jwt_configuration": {"secret_encoded": True, "lifetime_in_seconds": 60}})
+    after = patch_settings(before, {"jwt_configuration": {"lifetime_in_seconds": 90}})
+    assert after.jwt_configuration.secret_encoded is True
+    assert after.jwt_configuration.lifetime_in_seconds == 90
+
+
+def test_a_patch_merges_the_metadata_and_null_deletes_a_key() -> None:
+    before = new_settings({"name": "a", "client_metadata": {"x": "1", "y": "2"}})
+    after = patch_settings(before, {"client_metadata": {"x": None, "z": "3"}})
+    assert after.client_metadata == {"y": "2", "z": "3"}
+
+
+def test_an_old_name_is_another_name() -> None:
+    assert new_settings({"name": "a", "cross_origin_auth": True}).cross_origin_authentication is True
+    before = new_settings({"name": "a"})
+    assert as_registered({"cross_origin_auth": True}, before, client_id="c", public_url=HERE) == {
+        "cross_origin_authentication": True
+    }
+
+
+def test_what_was_shown_in_full_is_stored_by_path_again() -> None:
+    before = new_settings({"name": "a", "callbacks": ["/", "https://b"]})
+    sent = {"client_id": "c", "global": False, "callbacks": [f"{HERE}/", "https://b", f"{HERE}/new"]}
+    found = as_registered(sent, before, client_id="c", public_url=HERE)
+    assert found == {"callbacks": ["/", "https://b", f"{HERE}/new"]}
+
+
+def test_another_client_id_is_not_dropped_in_silence() -> None:
+    before = new_settings({"name": "a"})
+    sent = as_registered({"client_id": "other"}, before, client_id="c", public_url=HERE)
+    with pytest.raises(BadRequest, match="Additional properties not allowed: client_id"):
+        patch_settings(before, sent)
+
+
+def test_a_client_shows_passkeys_on_its_pages_and_in_its_android_app() -> None:
+    made = new_settings(
+        {
+            "name": "a",
+            "web_origins": ["https://app.example.com/"],
+            "allowed_origins": ["http://localhost:3000"],
+            "mobile": {"android": {"app_package_name": "x", "sha256_cert_fingerprints": [FINGERPRINT]}},
+        }
+    )
+    assert app_origins(made) == (
+        "https://app.example.com",
+        "http://localhost:3000",
+        "android:apk-key-hash:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s",
+    )

@@ -1,0 +1,374 @@
+"""The options of a connection: shapes, defaults, and the rules between them (auth0-behaviour 3.2 and 3.3)."""
+
+from typing import Any
+
+import pytest
+
+from keystead.errors import InvalidOptions
+from keystead.rules.connections import ConnectionOptions, new_options, read_options, replace_options
+from keystead.rules.identifiers import UsernameRules
+
+NEW = {
+    "mfa": {"active": True, "return_enroll_settings": True},
+    "brute_force_protection": True,
+    "password_options": {
+        "complexity": {
+            "min_length": 15,
+            "character_types": [],
+            "character_type_rule": "all",
+            "identical_characters": "allow",
+            "sequential_characters": "allow",
+            "max_length_exceeded": "error",
+        },
+        "profile_data": {
+            "active": False,
+            "blocked_fields": [
+                "name",
+                "username",
+                "nickname",
+                "email",
+                "phone_number",
+                "user_metadata.name",
+                "user_metadata.first",
+                "user_metadata.last",
+            ],
+        },
+        "history": {"active": False, "size": 3},
+        "dictionary": {"active": False, "custom": [], "default": "en_100k"},
+    },
+    "strategy_version": 2,
+    "authentication_methods": {
+        "password": {"enabled": True, "api_behavior": "required", "signup_behavior": "allow"},
+        "passkey": {"enabled": False},
+    },
+    "passkey_options": {
+        "challenge_ui": "both",
+        "progressive_enrollment_enabled": True,
+        "local_enrollment_enabled": True,
+    },
+}
+"""What Auth0 answers for a connection that was made of nothing but a name (recorded)."""
+
+
+def attribute(kind: str, **members: Any) -> dict[str, Any]:
+    return {"attributes": {kind: members}}
+
+
+def method(**members: Any) -> dict[str, Any]:
+    return {"authentication_methods": members}
+
+
+def policy(**members: Any) -> dict[str, Any]:
+    return {"password_options": members}
+
+
+def test_a_new_connection_has_the_recorded_defaults() -> None:
+    assert new_options({}) == NEW
+
+
+def test_what_was_made_can_be_sent_back_unchanged() -> None:
+    assert replace_options(NEW, NEW) == NEW
+    assert replace_options({}, new_options({})) == NEW
+
+
+def test_null_is_the_same_as_absent() -> None:
+    assert new_options({"attributes": None, "passwordPolicy": None, "validation": None}) == NEW
+
+
+def test_a_legacy_policy_takes_the_place_of_the_flexible_one() -> None:
+    made = new_options({"passwordPolicy": "good"})
+    assert made["passwordPolicy"] == "good"
+    assert "password_options" not in made
+
+
+def test_blocks_are_filled_in_where_they_are_begun() -> None:
+    made = new_options(method(passkey={"enabled": True}) | attribute("username", validation={"max_length": 30}))
+    assert made["authentication_methods"] == {
+        "password": {"enabled": True, "api_behavior": "required", "signup_behavior": "allow"},
+        "passkey": {"enabled": True},
+    }
+    assert made["attributes"] == {
+        "username": {
+            "identifier": {"active": True, "default_method": "password"},
+            "profile_required": False,
+            "signup": {"status": "required"},
+            "validation": {
+                "min_length": 1,
+                "max_length": 30,
+                "allowed_types": {"email": False, "phone_number": False},
+            },
+        }
+    }
+
+
+def test_the_members_of_an_older_connection_are_taken() -> None:
+    """Tools send back what such a connection had (auth0-behaviour 2.6)."""
+    older = {
+        "validation": {"username": {"min": 1, "max": 15}},
+        "import_mode": False,
+        "configuration": {},
+        "customScripts": {},
+        "passwordPolicy": "good",
+        "password_history": {"size": 5, "enable": False},
+        "requires_username": False,
+        "password_dictionary": {"enable": False, "dictionary": []},
+        "password_no_personal_info": {"enable": False},
+        "password_complexity_options": {"min_length": 8},
+        "enabledDatabaseCustomization": False,
+        "disable_self_service_change_password": False,
+    }
+    assert replace_options({}, older) == older
+
+
+def test_members_that_nobody_defined_are_kept_and_shown() -> None:
+    assert new_options({"realm_fallback": False, "x": {"y": [1]}})["x"] == {"y": [1]}
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "text"),
+    [
+        ({"disable_signup": "yes"}, "options.disable_signup", "Expected type boolean but found type string"),
+        ({"mfa": []}, "options.mfa", "Expected type object but found type array"),
+        ({"mfa": {"x": 1}}, "options.mfa", "Additional properties not allowed: x"),
+        (
+            {"precedence": ["email"]},
+            "options.precedence",
+            "precedence must contain email, phone_number and username once each",
+        ),
+        (
+            {"precedence": ["email", "email", "username"]},
+            "options.precedence",
+            "precedence must contain email, phone_number and username once each",
+        ),
+        ({"precedence": ["email", "fax", "username"]}, "options.precedence.1", "No enum match for: fax"),
+        ({"passwordPolicy": "fine"}, "options.passwordPolicy", "No enum match for: fine"),
+        (
+            {"password_complexity_options": {"min_length": 129}},
+            "options.password_complexity_options.min_length",
+            "Value 129 is greater than maximum 128",
+        ),
+        ({"password_no_personal_info": {}}, "options.password_no_personal_info", "Missing required property: enable"),
+        (
+            {"passkey_options": {"challenge_ui": "loud"}},
+            "options.passkey_options.challenge_ui",
+            "No enum match for: loud",
+        ),
+        (
+            {"passkey_options": {"local_enrollment_enabled": 1}},
+            "options.passkey_options.local_enrollment_enabled",
+            "Expected type boolean but found type integer",
+        ),
+        ({"passkey_options": {"x": 1}}, "options.passkey_options", "Additional properties not allowed: x"),
+        (method(totp={"enabled": True}), "options.authentication_methods", "Additional properties not allowed: totp"),
+        (
+            method(passkey={"enabled": "true"}),
+            "options.authentication_methods.passkey.enabled",
+            "Expected type boolean but found type string",
+        ),
+        (attribute("fax"), "options.attributes", "Additional properties not allowed: fax"),
+        (
+            attribute("email", signup={"status": "never"}),
+            "options.attributes.email.signup.status",
+            "No enum match for: never",
+        ),
+        (
+            policy(complexity={"min_length": 0}),
+            "options.password_options.complexity.min_length",
+            "Value 0 is less than minimum 1",
+        ),
+        (
+            policy(complexity={"min_length": 73}),
+            "options.password_options.complexity.min_length",
+            "Value 73 is greater than maximum 72",
+        ),
+        (
+            policy(complexity={"character_types": ["emoji"]}),
+            "options.password_options.complexity.character_types.0",
+            "No enum match for: emoji",
+        ),
+        (
+            policy(profile_data={"blocked_fields": ["x"] * 13}),
+            "options.password_options.profile_data.blocked_fields",
+            "Array is too long (13), maximum 12",
+        ),
+    ],
+)
+def test_wrong_shapes_are_refused_by_path(options: dict[str, Any], path: str, text: str) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        new_options(options)
+    assert (refused.value.path, refused.value.text) == (path, text)
+
+
+EMAIL = {"attributes": {"email": {}}}
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "text"),
+    [
+        (
+            EMAIL | {"requires_username": True},
+            "options.attributes",
+            "Cannot set both options.attributes and options.requires_username",
+        ),
+        (
+            EMAIL | {"validation": {"username": {"min": 1, "max": 15}}},
+            "options.attributes",
+            "Cannot set both options.attributes and options.validation",
+        ),
+        *(
+            (
+                {"password_options": {}, name: value},
+                "options.password_options",
+                f"Cannot set both options.password_options and options.{name}",
+            )
+            for name, value in {
+                "passwordPolicy": "low",
+                "password_complexity_options": {"min_length": 8},
+                "password_history": {"enable": False},
+                "password_dictionary": {"enable": False},
+                "password_no_personal_info": {"enable": True},
+            }.items()
+        ),
+        ({"attributes": {}}, "options.attributes", "attributes must contain one active identifier"),
+        (
+            attribute("email", identifier={"active": False}),
+            "options.attributes",
+            "attributes must contain one active identifier",
+        ),
+        (
+            attribute("phone_number", profile_required=True, signup={"status": "optional"}),
+            "options.attributes.phone_number",
+            "attribute phone_number must also be required on signup",
+        ),
+        (
+            attribute("username", profile_required=True, signup={"status": "inactive"}),
+            "options.attributes.username",
+            "attribute username must also be required on signup",
+        ),
+        (attribute("email", unique=False), "options.attributes.email.unique", "cannot add non-unique email attribute"),
+        (
+            attribute("username", validation={"min_length": 16, "max_length": 15}),
+            "options.attributes.username.validation",
+            "min_length must not be greater than max_length",
+        ),
+        (
+            {"requires_username": True, "validation": {"username": {"min": 9, "max": 8}}},
+            "options.attributes.username.validation",
+            "min_length must not be greater than max_length",
+        ),
+        (
+            policy(complexity={"character_type_rule": "three_of_four", "character_types": ["number"]}),
+            "options.password_options.complexity",
+            "three_of_four needs all four character types to be listed",
+        ),
+        (
+            {"requires_username": True} | method(passkey={"enabled": True}),
+            "options.authentication_methods.passkey",
+            "passkeys need requires_username to be off, or attributes (PK-3)",
+        ),
+        (
+            method(password={"enabled": False, "api_behavior": "optional"}),
+            "options.authentication_methods",
+            "at least one authentication method must be enabled",
+        ),
+        (
+            method(password={"enabled": False}, passkey={"enabled": True}),
+            "options.authentication_methods.password",
+            "api_behavior must be optional where passwords are off",
+        ),
+    ],
+)
+def test_members_that_contradict_each_other_are_refused(options: dict[str, Any], path: str, text: str) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        new_options(options)
+    assert (refused.value.path, refused.value.text) == (path, text)
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (method(email_otp={"enabled": True}), "options.authentication_methods.email_otp.enabled"),
+        (method(phone_otp={"enabled": True}), "options.authentication_methods.phone_otp.enabled"),
+        (policy(history={"active": True}), "options.password_options.history.active"),
+        (policy(dictionary={"active": True}), "options.password_options.dictionary.active"),
+        ({"password_history": {"enable": True}}, "options.password_history.enable"),
+        ({"password_dictionary": {"enable": True}}, "options.password_dictionary.enable"),
+        ({"enabledDatabaseCustomization": True}, "options.enabledDatabaseCustomization"),
+        ({"import_mode": True}, "options.import_mode"),
+        ({"enable_script_context": True}, "options.enable_script_context"),
+        ({"customScripts": {"login": "function login() {}"}}, "options.customScripts"),
+        ({"configuration": {"DATABASE": "secret"}}, "options.configuration"),
+        ({"non_persistent_attrs": ["ethnicity"]}, "options.non_persistent_attrs"),
+        ({"custom_password_hash": {"action_id": "a"}}, "options.custom_password_hash"),
+        ({"security_profile": "hardened"}, "options.security_profile"),
+        ({"passkey_policy": {"user_verification": "required"}}, "options.passkey_policy"),
+        (attribute("email", identifier={"default_method": "email_otp"}), "options.attributes.email"),
+        (attribute("email", signup={"verification": {"active": True}}), "options.attributes.email.signup"),
+    ],
+)
+def test_what_is_not_there_yet_is_refused_by_name_and_not_ignored(options: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidOptions, match="not available") as refused:
+        new_options(options)
+    assert refused.value.path == path
+
+
+def test_a_patch_replaces_the_whole_object_but_what_is_ours_alone() -> None:
+    before = new_options({"security_profile": "standard", "disable_signup": True})
+    assert replace_options(before, {"brute_force_protection": False}) == {
+        "security_profile": "standard",
+        "brute_force_protection": False,
+    }
+    assert replace_options(before, {"security_profile": None}) == {}
+
+
+def test_a_patch_without_attributes_goes_back_to_legacy_identifiers() -> None:
+    before = new_options({"attributes": {"email": {}, "phone_number": {}}})
+    assert read_options(before).active_identifiers() == ("email", "phone_number")
+    assert read_options(replace_options(before, {})).active_identifiers() == ("email",)
+
+
+@pytest.mark.parametrize(
+    ("options", "active", "signup"),
+    [
+        ({}, ("email",), {"email": "required"}),
+        ({"requires_username": True}, ("email", "username"), {"email": "required", "username": "required"}),
+        ({"attributes": {"phone_number": {}}}, ("phone_number",), {"phone_number": "required"}),
+        (
+            {
+                "attributes": {
+                    "email": {"identifier": {"active": False}, "signup": {"status": "optional"}},
+                    "username": {},
+                }
+            },
+            ("username",),
+            {"email": "optional", "username": "required"},
+        ),
+    ],
+)
+def test_identifiers_follow_from_the_options(
+    options: dict[str, Any], active: tuple[str, ...], signup: dict[str, str]
+) -> None:
+    found = read_options(new_options(options))
+    assert found.active_identifiers() == active
+    assert found.signup_attributes() == signup
+    assert found.stored_attributes() == tuple(signup)
+
+
+@pytest.mark.parametrize(
+    ("options", "rules"),
+    [
+        ({}, UsernameRules(1, 15)),
+        ({"validation": {"username": {"min": 3, "max": 20}}}, UsernameRules(3, 20)),
+        (
+            attribute("username", validation={"min_length": 2, "max_length": 40, "allowed_types": {"email": True}}),
+            UsernameRules(2, 40, may_be_email=True),
+        ),
+    ],
+)
+def test_username_rules_follow_from_the_options(options: dict[str, Any], rules: UsernameRules) -> None:
+    assert read_options(new_options(options)).username_rules() == rules
+
+
+def test_options_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        ConnectionOptions().disable_signup = True  # type: ignore[misc]  # the point of the test
