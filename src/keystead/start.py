@@ -21,6 +21,7 @@ def prepare(settings: Settings, *, migrate: bool = False) -> tuple[Settings, dic
     An empty database is set up; an older one only with ``migrate``. Raises ``SettingsError``, ``DatabaseUnavailable``.
     """
     entropy = SystemEntropy()
+    os.umask(0o077)  # whatever this process writes is its owner's alone: database, keys, secrets
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = with_keys(settings, lambda: entropy.token(48))
     db = Database(settings.database_url.reveal(), pool=1)

@@ -1,9 +1,12 @@
 """What a browser keeps passkeys in: Chromium's virtual authenticators, spoken to by its DevTools protocol."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page
+
+PATIENCE_S = 10
 
 
 @dataclass
@@ -34,6 +37,18 @@ class Device:
     def relents(self) -> None:
         """Take ``refuses`` back."""
         self._call("setUserVerified", isUserVerified=True)
+
+    def forgets(self, credential_id: str) -> None:
+        """Remove one passkey, named in base64url."""
+        padded = credential_id.replace("-", "+").replace("_", "/") + "=" * (-len(credential_id) % 4)
+        self._call("removeCredential", credentialId=padded)
+
+    def settles_at(self, count: int) -> None:
+        """Wait until it holds as many passkeys; a page's wish to forget one is fulfilled some time later."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (held := len(self.credentials)) != count:
+            assert time.monotonic() < deadline, f"the device holds {held} passkeys, not {count}"
+            time.sleep(0.02)
 
     def is_lost(self) -> None:
         """Take the device away, with all that is on it."""

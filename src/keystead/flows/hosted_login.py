@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keystead.db import accounts, clients, passkeys, transactions
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import TransactionExpired, WrongCredentials
+from keystead.errors import InvalidIdentifier, TransactionExpired
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.directory import Directory
@@ -20,7 +20,7 @@ from keystead.flows.password_login import PasswordLogin
 from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
 from keystead.ports import Clock, Entropy
-from keystead.rules import passkey_policy
+from keystead.rules import identifiers, passkey_policy
 from keystead.rules.ceremonies import Ceremony, CeremonyKind
 from keystead.rules.events import Caller
 from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step
@@ -104,10 +104,14 @@ class HostedLogin:
         rp_id = self.ceremonies.relying_party.id
         return Place(transaction, connection, name, rp_id, offer, next_step(transaction, offer))
 
-    async def identify(self, visit: Visit, typed: str) -> None:
-        """Take what was typed as the identifier. Whether anybody has it is nobody's business yet."""
-        if not typed.strip():
-            raise WrongCredentials("Enter a valid identifier.")
+    async def identify(self, visit: Visit, place: Place, typed: str) -> None:
+        """Take what was typed as the identifier, if it can be one; whether anybody has it is nobody's business yet.
+
+        Raises ``InvalidIdentifier``.
+        """
+        options = place.connection.policy()
+        if identifiers.parse(typed, options.active_identifiers(), options.precedence) is None:
+            raise InvalidIdentifier("username", "That is not a valid identifier here.")
         await self._change(visit, intent="login", identifiers={"typed": typed})
 
     async def with_password(self, visit: Visit, place: Place, typed: str, password: Secret[str]) -> Opened:

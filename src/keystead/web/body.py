@@ -17,6 +17,7 @@ MAX_BYTES: Final = 1_048_576
 
 _DEPTH: Final = 32
 _FIELDS: Final = 200
+_QUERY_BYTES: Final = 8192
 _SECRETS: Final = ("password", "client_secret")
 
 
@@ -114,7 +115,7 @@ class Query:
 def query(request: Request) -> Query:
     """Return the query string. Raises ``InvalidQuery``."""
     try:
-        pairs = _pairs(request.scope["query_string"])
+        pairs = _pairs(_query_string(request))
     except ValueError as error:
         raise InvalidQuery("The query string is not valid.", detail=str(error)) from None
     return Query(tuple(pairs))
@@ -122,7 +123,15 @@ def query(request: Request) -> Query:
 
 def query_once(request: Request) -> dict[str, str]:
     """Return a query string in which no name may come twice (RFC 6749 §3.1). Raises ``BadRequest``."""
-    return _once(request.scope["query_string"], "The query")
+    return _once(_query_string(request), "The query")
+
+
+def _query_string(request: Request) -> bytes:
+    """Return the query undecoded; much of it is stored with a login, so it is bounded. Raises ``InvalidQuery``."""
+    encoded: bytes = request.scope["query_string"]
+    if len(encoded) > _QUERY_BYTES:
+        raise InvalidQuery("The query string is too long.")
+    return encoded
 
 
 def _once(encoded: bytes, what: str) -> dict[str, str]:

@@ -95,9 +95,12 @@ async def login_identifier(request: Request) -> Response:
         return _page("login-identifier", place, _identifier_screen(place))
     typed = (await form(request)).get("username", "")
     try:
-        await flows_of(request).hosted_login.identify(visit, typed)
-    except WrongCredentials as error:
-        return _page("login-identifier", place, _identifier_screen(place), error, "username")
+        await flows_of(request).hosted_login.identify(visit, place, typed)
+    except InvalidIdentifier:
+        screen = _identifier_screen(place, typed[:254])
+        label = screen["identifier"]["label"]
+        error = InvalidIdentifier("username", f"Enter a valid {label[0].lower()}{label[1:]}.")
+        return _page("login-identifier", place, screen, error, "username")
     return _to("done", visit.state)
 
 
@@ -315,11 +318,11 @@ def _signing_up(place: Place) -> bool:
     return not transaction.proof and transaction.intent == "signup" and bool(transaction.identifiers)
 
 
-def _identifier_screen(place: Place) -> dict[str, Any]:
+def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
     kinds = place.connection.policy().active_identifiers()
     labels = [_LABELS[kind][0] for kind in kinds]
     label = labels[0] if len(labels) == 1 else " or ".join((", ".join(labels[:-1]), labels[-1].lower()))
-    value = place.transaction.identifiers.get("typed") or place.transaction.request.login_hint
+    value = typed or place.transaction.identifiers.get("typed") or place.transaction.request.login_hint
     kind = _LABELS[kinds[0]][1] if len(kinds) == 1 else "text"
     return {
         "identifier": {"label": label, "type": kind, "value": value},

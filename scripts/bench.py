@@ -1,0 +1,44 @@
+"""The benchmark: what the server does per second, over what the machine could do at best, from one run.
+
+Ratios hold on a noisy machine where seconds do not. The server is started as a user would start it; the load comes
+from this process, over kept connections on the loopback interface. About two minutes in all.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from scripts.bench_parts import measures
+from scripts.bench_parts.report import Figures, printed
+from scripts.bench_parts.server import Installation
+
+WORKERS = (1, 2)
+
+
+def main() -> None:
+    """Measure with one worker and with two, and print the table."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--postgres", metavar="URL", help="measure on this empty database instead of SQLite")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="keystead-bench-") as directory:
+        installation = Installation(Path(directory), database_url=asked.postgres)
+        print(printed(measured(installation), database="PostgreSQL" if asked.postgres else "SQLite"))
+
+
+def measured(installation: Installation) -> dict[int, Figures]:
+    """Return the figures by number of workers. The first start is one worker's alone: there is only one."""
+    with installation.started(workers=1) as server:
+        first = server.ready_after
+    found = {}
+    for workers in WORKERS:
+        with installation.started(workers=workers) as server:
+            found[workers] = uvloop.run(measures.of(server, workers))
+    found[WORKERS[0]].first_start = first
+    return found
+
+
+if __name__ == "__main__":
+    main()
