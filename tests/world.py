@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from sqlalchemy import func, select
+from sqlmodel import Session
+from starlette.applications import Starlette
 
 from authenticator import Authenticator
 from keystead.app import create_app
@@ -97,6 +100,7 @@ class World:
     clock: Clock
     hasher: CountingHasher
     client: httpx.AsyncClient
+    app: Starlette
     _tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -157,6 +161,29 @@ class World:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def person(self, email: str = "ann@example.com", password: str | None = PASSWORD) -> str:
+        """Sign somebody up, and return the user id."""
+        answer = await self.signup(email, password)
+        assert answer.status_code == 200, answer.text
+        return f"auth0|{answer.json()['_id']}"
+
+    async def tokens(self, username: str = "ann@example.com", password: str = PASSWORD, **more: Any) -> dict[str, Any]:
+        """Log in, and return the token answer."""
+        answer = await self.login(username, password, **more)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def token(self, grant_type: str, *, auth: tuple[str, str] | None = None, **body: Any) -> httpx.Response:
+        """Ask the token endpoint, as the default client where no other is named."""
+        who = {} if auth else {"client_id": self.client_id}
+        headers = {"authorization": basic(*auth)} if auth else {}
+        return await self.client.post("/oauth/token", json={"grant_type": grant_type} | who | body, headers=headers)
+
+    async def userinfo(self, access_token: str) -> httpx.Response:
+        """Ask who the token is about."""
+        return await self.client.get("/userinfo", headers={"authorization": f"Bearer {access_token}"})
+
     async def passkey_login(self, authenticator: Authenticator, **more: Any) -> httpx.Response:
         """Log in with a passkey, and return the answer."""
         begun = (await self.begin_challenge()).json()
@@ -181,13 +208,46 @@ class World:
     ) -> httpx.Response:
         """Call the Management API; ``path`` is below ``/api/v2``."""
         headers = {"authorization": f"Bearer {await self.management_token(scope)}"}
-        content = {"json": body} if body is not None else {}
+        content: dict[str, Any] = {"json": body} if body is not None else {}
         return await self.client.request(method, f"/api/v2{path}", headers=headers, **content, **more)
 
     async def patch_options(self, **options: Any) -> httpx.Response:
         """Set members of the default connection's options and leave the others as they are."""
         current = (await self.manage("GET", f"/connections/{self.connection_id}")).json()["options"]
         return await self.manage("PATCH", f"/connections/{self.connection_id}", {"options": current | options})
+
+    async def new_client(self, name: str = "Another App", **settings: Any) -> dict[str, Any]:
+        """Make a client, and return it with its secret."""
+        answer = await self.manage("POST", "/clients", {"name": name} | settings)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def patch_client(self, client_id: str, **settings: Any) -> None:
+        """Change a client."""
+        answer = await self.manage("PATCH", f"/clients/{client_id}", settings)
+        assert answer.status_code == 200, answer.text
+
+    async def new_connection(self, name: str = "Second", *, clients: Sequence[str] = (), **options: Any) -> str:
+        """Make a connection for the default client, or for others, and return its id."""
+        body = {
+            "name": name,
+            "strategy": "auth0",
+            "options": options,
+            "enabled_clients": list(clients or [self.client_id]),
+        }
+        answer = await self.manage("POST", "/connections", body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def block(self, user_id: str, blocked: bool = True) -> None:
+        """Block an account, or lift the block."""
+        answer = await self.manage("PATCH", f"/users/{quote(user_id)}", {"blocked": blocked})
+        assert answer.status_code == 200, answer.text
+
+    async def delete_user(self, user_id: str) -> None:
+        """Delete an account."""
+        assert (await self.manage("DELETE", f"/users/{quote(user_id)}")).status_code == 204
 
     # --- what only the database knows ------------------------------------------------------------------------------
 
@@ -214,20 +274,41 @@ class World:
         """Return the types of the journal's entries, in order."""
         return await self.db.read(journal.types_of, user_id)
 
+    async def rows(self, table: type[Any]) -> list[dict[str, Any]]:
+        """Return every row of a table; the journal's in order."""
+        order = [column for column in (getattr(table, "log_id", None),) if column is not None]
+
+        def work(session: Session) -> list[dict[str, Any]]:
+            columns = table.__table__.columns
+            return [dict(row._mapping) for row in session.connection().execute(select(columns).order_by(*order))]
+
+        return await self.db.read(work)
+
+    async def last_entry(self) -> dict[str, Any]:
+        """Return the newest entry of the journal."""
+        return (await self.rows(tables.JournalRow))[-1]
+
 
 @asynccontextmanager
-async def open_world(settings: Settings, first: dict[str, Any], **client: Any) -> AsyncIterator[World]:
+async def open_world(
+    settings: Settings, first: dict[str, Any], *, db: Database | None = None, **client: Any
+) -> AsyncIterator[World]:
     """Build a Keystead on an installation, and close it afterwards."""
     clock, entropy = Clock(), CountingEntropy()
-    db = Database(settings.database_url.reveal(), pool=settings.database_pool)
+    db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     bcrypt = BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     hasher = CountingHasher(bcrypt)
     app = create_app(settings, clock=clock, entropy=entropy, hasher=hasher, db=db)
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
     async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, **client) as http:
-        yield World(settings, first, db, clock, hasher, http)
+        yield World(settings, first, db, clock, hasher, http, app)
     bcrypt.close()
     db.close()
+
+
+def basic(name: str, secret: str) -> str:
+    """Return the header of HTTP Basic."""
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
 def claims_of(token: str) -> dict[str, Any]:

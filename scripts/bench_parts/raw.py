@@ -7,12 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import bcrypt
+from cbor2 import dumps
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from webauthn import verify_authentication_response
 
-from authenticator import ES256, Authenticator, KeyPair, b64url
-from cbor2 import dumps
+from authenticator import ES256, Authenticator, b64url
 
 COST = 10
 RSA_BITS = 2048
@@ -24,7 +24,9 @@ def bcrypt_per_second(seconds: float) -> float:
     cores = os.cpu_count() or 1
     hashed = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(COST))
     with ThreadPoolExecutor(cores, initializer=lambda: os.setpriority(os.PRIO_PROCESS, 0, 10)) as threads:
-        rates = threads.map(lambda _: _rate(lambda: bcrypt.checkpw(b"correct horse battery", hashed), seconds), range(cores))
+        rates = threads.map(
+            lambda _: _rate(lambda: bcrypt.checkpw(b"correct horse battery", hashed), seconds), range(cores)
+        )
         return sum(rates)
 
 
@@ -46,7 +48,14 @@ def _passkey_rate(seconds: float) -> float:
     response, public_key = device.get(options, origin=ORIGIN), dumps(device.credentials[0].pair.cose())
     key = RSAKey.generate_key(RSA_BITS)
     header = {"alg": "RS256", "typ": "at+jwt", "kid": "1"}
-    claims = {"iss": ORIGIN, "sub": "auth0|0123456789", "aud": f"{ORIGIN}/userinfo", "iat": 1, "exp": 2, "scope": "openid"}
+    claims = {
+        "iss": ORIGIN,
+        "sub": "auth0|0123456789",
+        "aud": f"{ORIGIN}/userinfo",
+        "iat": 1,
+        "exp": 2,
+        "scope": "openid",
+    }
 
     def login() -> None:
         verify_authentication_response(
@@ -65,7 +74,15 @@ def _passkey_rate(seconds: float) -> float:
 
 def _device() -> Authenticator:
     device = Authenticator(algorithms=(ES256,))
-    device.create({"rp": {"id": "localhost"}, "user": {"id": b64url(b"1")}, "challenge": "", "pubKeyCredParams": [{"alg": ES256}]}, origin=ORIGIN)
+    device.create(
+        {
+            "rp": {"id": "localhost"},
+            "user": {"id": b64url(b"1")},
+            "challenge": "",
+            "pubKeyCredParams": [{"alg": ES256}],
+        },
+        origin=ORIGIN,
+    )
     return device
 
 

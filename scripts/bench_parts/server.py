@@ -49,13 +49,19 @@ class Server:
         return sum(_processor_seconds(each) for each in self.worker_ids())
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass(frozen=True)
 class Installation:
     """One data directory, one port, one database; started again and again."""
 
     directory: Path
     database_url: str | None = None
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=_free_port)
 
     @contextmanager
     def started(self, *, workers: int) -> Iterator[Server]:
@@ -64,7 +70,9 @@ class Installation:
         command += ["--data-dir", str(self.directory / "data"), "--workers", str(workers)]
         with (self.directory / "log").open("ab") as log:
             began = time.perf_counter()
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment())
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment()
+            )
             try:
                 self._wait(process)
                 ready = time.perf_counter() - began
@@ -97,15 +105,9 @@ def _answers(port: int) -> bool:
     try:
         with socket.create_connection((HOST, port), timeout=PATIENCE) as connection:
             connection.sendall(b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            return connection.recv(15).endswith(b"200")
+            return connection.recv(12).endswith(b"200")
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _resident(process_id: int) -> float:

@@ -128,7 +128,7 @@ def create_app(
         {
             grants.PASSWORD: PasswordGrant(directory, password_login, issuer),
             grants.PASSWORD_REALM: PasswordGrant(directory, password_login, issuer, realm_required=True),
-            grants.PASSKEY: PasskeyGrant(directory, ceremonies, passkey_login, signup, issuer),
+            grants.PASSKEY: PasskeyGrant(directory, ceremonies, passkey_login, signup, issuer, journal, db),
             grants.CODE: CodeGrant(db, issuer, clock),
             grants.REFRESH: RefreshGrant(db, issuer, journal, clock),
             grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(db, issuer),

@@ -44,6 +44,11 @@ def _as_list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def _number(value: object) -> object:
+    """Read a number that the environment holds as text, for a choice of numbers."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 def _hosts(value: object) -> object:
     return tuple(str(each).lower() for each in _as_list(_listed(value)))
 
@@ -93,7 +98,7 @@ class Settings(BaseSettings):
     hash_cost: Annotated[int, Field(ge=4, le=16)] = 10
     hash_workers: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: os.cpu_count() or 1)
     hash_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
-    rsa_bits: Literal[2048, 3072, 4096] = 2048
+    rsa_bits: Annotated[Literal[2048, 3072, 4096], BeforeValidator(_number)] = 2048
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 

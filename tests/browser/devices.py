@@ -1,10 +1,14 @@
 """What a browser keeps passkeys in: Chromium's virtual authenticators, spoken to by its DevTools protocol."""
 
+import base64
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import CDPSession, Page
+
+from authenticator import Credential, unb64url
 
 PATIENCE_S = 10
 
@@ -38,10 +42,24 @@ class Device:
         """Take ``refuses`` back."""
         self._call("setUserVerified", isUserVerified=True)
 
+    def holds(self, credential: Credential) -> None:
+        """Put a passkey on it, as a password manager does that syncs."""
+        key = credential.pair.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        held = {
+            "credentialId": _base64(credential.id),
+            "isResidentCredential": True,
+            "rpId": credential.rp_id,
+            "privateKey": _base64(key),
+            "userHandle": _base64(credential.user_handle),
+            "signCount": credential.sign_count,
+            "backupEligibility": True,
+            "backupState": True,
+        }
+        self._call("addCredential", credential=held)
+
     def forgets(self, credential_id: str) -> None:
         """Remove one passkey, named in base64url."""
-        padded = credential_id.replace("-", "+").replace("_", "/") + "=" * (-len(credential_id) % 4)
-        self._call("removeCredential", credentialId=padded)
+        self._call("removeCredential", credentialId=_base64(unb64url(credential_id)))
 
     def settles_at(self, count: int) -> None:
         """Wait until it holds as many passkeys; a page's wish to forget one is fulfilled some time later."""
@@ -81,3 +99,8 @@ class Devices:
         }
         answer = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
         return Device(self._session, answer["authenticatorId"])
+
+
+def _base64(octets: bytes) -> str:
+    """Encode as the DevTools protocol does: padded, and not for URLs."""
+    return base64.b64encode(octets).decode()

@@ -113,6 +113,16 @@ class Person:
         """Wait until the browser offers passkeys among the suggestions."""
         expect(self.page.locator("passkey-sign-in[data-autofill=pending]")).to_be_attached()
 
+    # --- what they have --------------------------------------------------------------------------------------------
+
+    def has_password(self) -> None:
+        """See to it that they have an account with a password alone."""
+        self.site.has_account(self.email, self.password)
+
+    def has_passkey(self) -> None:
+        """See to it that they have an account with a passkey alone, on their device."""
+        self.device.holds(self.site.has_passkey(self.email))
+
     # --- what they do ----------------------------------------------------------------------------------------------
 
     def goes_to_sign_up(self) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 import uvicorn
 
+from authenticator import ES256, Authenticator, Credential
 from keystead.app import create_app
 from keystead.db.session import Database
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
-from world import PASSWORD
+from world import PASSKEY_GRANT, PASSWORD
 
 Json = dict[str, Any]
 
@@ -70,6 +71,22 @@ class Site:
         self.manage(
             "POST", "/users", {"connection": self.first["connection"]["name"], "email": email, "password": password}
         )
+
+    def has_passkey(self, email: str) -> Credential:
+        """See to it that somebody has an account with a passkey alone, and return the passkey to put on a device."""
+        device = Authenticator(algorithms=(ES256,))
+        client_id = self.first["clients"]["default"]["client_id"]
+        asked = {"client_id": client_id, "user_profile": {"email": email}}
+        begun = self.http.post("/passkey/register", json=asked).json()
+        proof = {
+            "grant_type": PASSKEY_GRANT,
+            "client_id": client_id,
+            "auth_session": begun["auth_session"],
+            "authn_response": device.create(begun["authn_params_public_key"], origin=self.url),
+        }
+        answer = self.http.post("/oauth/token", json=proof)
+        assert answer.status_code == 200, answer.text
+        return device.credentials[0]
 
     def account(self, email: str) -> Json:
         """Return the account with an address."""

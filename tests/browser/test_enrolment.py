@@ -2,6 +2,7 @@
 
 import pytest
 
+from browser import ON_SQLITE
 from browser.conftest import SomebodyAt
 from browser.people import Person, Seen
 
@@ -13,9 +14,8 @@ LOCAL = "Use this device next time"
 
 @pytest.fixture
 def ann(ann: Person) -> Person:
-    """Ann, who signed up with a password alone, and signed out."""
-    ann.signs_up_with_password()
-    ann.signs_out()
+    """Ann, who has a password and no passkey."""
+    ann.has_password()
     return ann
 
 
@@ -31,6 +31,7 @@ def test_a_passkey_after_a_password(ann: Person) -> None:
     assert ann.sees() == Seen("ann@example.com", "with a passkey", 1)
 
 
+@ON_SQLITE
 def test_not_now_is_asked_again_next_time(ann: Person) -> None:
     for _ in range(2):
         ann.signs_in_with_password()
@@ -57,6 +58,7 @@ def test_dont_ask_again_lasts_thirty_days(ann: Person) -> None:
     ann.is_at(PROGRESSIVE)
 
 
+@ON_SQLITE
 def test_nobody_with_a_passkey_is_asked(ann: Person) -> None:
     ann.signs_in_with_password()
     ann.presses("Create a passkey")
@@ -67,6 +69,7 @@ def test_nobody_with_a_passkey_is_asked(ann: Person) -> None:
     assert ann.sees() == Seen("ann@example.com", "with a password", 1)
 
 
+@ON_SQLITE
 def test_a_cancelled_dialog_leaves_the_offer_standing(ann: Person) -> None:
     ann.device.refuses()
     ann.signs_in_with_password()
@@ -78,8 +81,7 @@ def test_a_cancelled_dialog_leaves_the_offer_standing(ann: Person) -> None:
 
 def test_a_passkey_here_after_one_of_another_device(somebody: SomebodyAt) -> None:
     ann = somebody(transport="usb")
-    ann.signs_up_with_passkey()
-    ann.signs_out()
+    ann.has_passkey()
     ann.goes_to_sign_in()
     ann.presses("Sign in with a passkey")
     ann.is_at(LOCAL)
@@ -95,10 +97,10 @@ def test_a_passkey_here_after_one_of_another_device(somebody: SomebodyAt) -> Non
     assert ann.sees().method == "with a passkey"
 
 
+@ON_SQLITE
 def test_the_other_device_may_stay_the_only_one(somebody: SomebodyAt) -> None:
     ann = somebody(transport="hybrid")
-    ann.signs_up_with_passkey()
-    ann.signs_out()
+    ann.has_passkey()
     ann.goes_to_sign_in()
     ann.presses("Sign in with a passkey")
     ann.is_at(LOCAL)
@@ -112,11 +114,11 @@ def test_the_other_device_may_stay_the_only_one(somebody: SomebodyAt) -> None:
     ann.is_signed_in()
 
 
+@ON_SQLITE
 def test_a_device_that_holds_one_already_says_so(somebody: SomebodyAt) -> None:
     """What the server excludes the device refuses, and the page says why."""
     ann = somebody(transport="usb")
-    ann.signs_up_with_passkey()
-    ann.signs_out()
+    ann.has_passkey()
     ann.goes_to_sign_in()
     ann.presses("Sign in with a passkey")
     ann.is_at(LOCAL)

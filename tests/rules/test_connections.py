@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from keystead.errors import InvalidOptions
-from keystead.rules.connections import ConnectionOptions, new_options, read_options, replace_options
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.connections import new_options, read_options, replace_options
 from keystead.rules.identifiers import UsernameRules
 
 NEW = {
@@ -199,7 +200,7 @@ def test_wrong_shapes_are_refused_by_path(options: dict[str, Any], path: str, te
     assert (refused.value.path, refused.value.text) == (path, text)
 
 
-EMAIL = {"attributes": {"email": {}}}
+EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,7 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
     ],
 )
 def test_what_is_not_there_yet_is_refused_by_name_and_not_ignored(options: dict[str, Any], path: str) -> None:
-    with pytest.raises(InvalidOptions, match="not available") as refused:
+    with pytest.raises(InvalidOptions, match="available") as refused:
         new_options(options)
     assert refused.value.path == path
 

@@ -36,15 +36,14 @@ class SqlAttempts:
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""
-        await self.db.write(forgive, key)
+        await self.db.write(_forgive, key)
 
     async def list(self, prefix: str) -> list[Charged]:
         """Return the buckets whose key begins with ``prefix``."""
         return await self.db.read(_list, prefix)
 
 
-def forgive(session: Session, key: str) -> None:
-    """Empty a bucket, within the transaction of the login that earned it."""
+def _forgive(session: Session, key: str) -> None:
     session.connection().execute(delete(Attempt).where(col(Attempt.key) == key))
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, delete, func, insert, literal, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.tables import Client, Connection, EnabledClient, Realm
 from keystead.errors import NameTaken, NoSuchClient, RealmTaken
-from keystead.rules.connections import ConnectionOptions, read_options
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.connections import read_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,24 @@ class ConnectionRecord:
 _NAMES: Final = tuple(name for name in ConnectionRecord.__dataclass_fields__ if name != "realms")
 _COLUMNS: Final = tuple(getattr(Connection, name) for name in _NAMES)
 
+# What every login asks, built once: building a statement costs as much as running it.
+_GET: Final = select(*_COLUMNS).where(col(Connection.id) == bindparam("id"))
+_BY_NAME: Final = select(*_COLUMNS).where(col(Connection.name) == bindparam("name"))
+_BY_REALM: Final = (
+    select(*_COLUMNS)
+    .join(Realm, col(Realm.connection_id) == col(Connection.id))
+    .where(col(Realm.name) == bindparam("name"))
+)
+_REALMS: Final = (
+    select(col(Realm.connection_id), col(Realm.name))
+    .where(col(Realm.connection_id).in_(bindparam("ids", expanding=True)))
+    .order_by(col(Realm.position))
+)
+_ALLOWS: Final = select(col(EnabledClient.client_id)).where(
+    col(EnabledClient.connection_id) == bindparam("connection_id"),
+    col(EnabledClient.client_id) == bindparam("client_id"),
+)
+
 
 def create(session: Session, record: ConnectionRecord) -> None:
     """Insert a connection and its realms. Raises ``NameTaken`` and ``RealmTaken``."""
@@ -60,19 +79,17 @@ def save(session: Session, connection_id: str, values: Mapping[str, Any], realms
 
 def get(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord | None:
     """Return a connection; locked, where what is read decides what is written."""
-    statement = select(*_COLUMNS).where(col(Connection.id) == connection_id)
-    return _first(session, statement.with_for_update() if lock else statement)
+    return _first(session, _GET.with_for_update() if lock else _GET, id=connection_id)
 
 
 def by_name(session: Session, name: str) -> ConnectionRecord | None:
     """Return the connection with that name."""
-    return _first(session, select(*_COLUMNS).where(col(Connection.name) == name))
+    return _first(session, _BY_NAME, name=name)
 
 
 def by_realm(session: Session, realm: str) -> ConnectionRecord | None:
     """Return the connection that answers to a realm."""
-    statement = select(*_COLUMNS).join(Realm, col(Realm.connection_id) == col(Connection.id))
-    return _first(session, statement.where(col(Realm.name) == realm))
+    return _first(session, _BY_REALM, name=realm)
 
 
 def first(session: Session) -> ConnectionRecord | None:
@@ -117,10 +134,8 @@ def remove(session: Session, connection_id: str) -> bool:
 
 def allows(session: Session, connection_id: str, client_id: str) -> bool:
     """Whether a client may use a connection."""
-    statement = select(col(EnabledClient.client_id)).where(
-        col(EnabledClient.connection_id) == connection_id, col(EnabledClient.client_id) == client_id
-    )
-    return session.connection().execute(statement).first() is not None
+    values = {"connection_id": connection_id, "client_id": client_id}
+    return session.connection().execute(_ALLOWS, values).first() is not None
 
 
 def clients_of(session: Session, connection_id: str, *, after: str = "", limit: int | None = None) -> list[str]:
@@ -201,18 +216,15 @@ def _filtered(statement: Select[Any], name: str | None, strategies: Sequence[str
     return statement.where(col(Connection.strategy).in_(strategies)) if strategies else statement
 
 
-def _first(session: Session, statement: Select[Any]) -> ConnectionRecord | None:
-    found = _with_realms(session, session.connection().execute(statement).all())
+def _first(session: Session, statement: Select[Any], **values: str) -> ConnectionRecord | None:
+    found = _with_realms(session, session.connection().execute(statement, values).all())
     return found[0] if found else None
 
 
 def _with_realms(session: Session, rows: Sequence[Row[Any]]) -> list[ConnectionRecord]:
     if not rows:
         return []
-    statement = select(col(Realm.connection_id), col(Realm.name)).where(
-        col(Realm.connection_id).in_([row.id for row in rows])
-    )
     realms: dict[str, list[str]] = {}
-    for connection_id, name in session.connection().execute(statement.order_by(col(Realm.position))):
+    for connection_id, name in session.connection().execute(_REALMS, {"ids": [row.id for row in rows]}):
         realms.setdefault(connection_id, []).append(name)
     return [replace(ConnectionRecord(**row._mapping), realms=tuple(realms.get(row.id, ()))) for row in rows]

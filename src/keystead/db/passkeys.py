@@ -55,6 +55,7 @@ _COLUMNS: Final = (
 )
 _RECORDS: Final = select(*_COLUMNS).join(Account, col(Account.user_id) == col(Passkey.user_id))
 _OWNED: Final = _RECORDS.where(col(Passkey.credential_id) == bindparam("credential_id"))
+_OWNED_LOCKED: Final = _OWNED.with_for_update(of=Passkey)
 _USED: Final = (
     update(Passkey)
     .where(col(Passkey.id) == bindparam("passkey"))
@@ -62,9 +63,9 @@ _USED: Final = (
 )
 
 
-def owned(session: Session, credential_id: bytes) -> Owned | None:
-    """Return the passkey with this credential id, whoever owns it."""
-    row = session.connection().execute(_OWNED, {"credential_id": credential_id}).first()
+def owned(session: Session, credential_id: bytes, *, lock: bool = False) -> Owned | None:
+    """Return the passkey with this credential id, whoever owns it; locked, where its counter decides."""
+    row = session.connection().execute(_OWNED_LOCKED if lock else _OWNED, {"credential_id": credential_id}).first()
     if row is None:
         return None
     known = {name: getattr(row, name) for name in KnownPasskey.model_fields}

@@ -21,6 +21,7 @@ def put(
     who = (
         col(RefreshToken.user_id) == record.authority.user_id,
         col(RefreshToken.client_id) == record.authority.client_id,
+        col(RefreshToken.rotated_at).is_(None),  # else one device that refreshes often would push out all others
     )
     kept = select(col(RefreshToken.id)).where(*who).order_by(col(RefreshToken.created_at).desc())
     old = list(session.connection().execute(kept.offset(PER_USER_AND_CLIENT - 1)).scalars())

@@ -13,10 +13,10 @@ from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
-from keystead.errors import DatabaseUnavailable
+from keystead.errors import Conflict, DatabaseUnavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class Database:
                 max_overflow=0,
                 pool_pre_ping=True,
                 pool_timeout=30,
-                # Who was first is told by how many rows an INSERT made, which psycopg's dialect keeps to itself unasked.
+                # Who was first is told by how many rows an INSERT made; SQLAlchemy does not ask psycopg by default.
                 execution_options={"preserve_rowcount": True},
             )
             self._write_threads = self._read_threads = ThreadPoolExecutor(pool, thread_name_prefix="db")
@@ -90,6 +90,11 @@ class Database:
             try:
                 with Session(engine, expire_on_commit=False) as session, session.begin():
                     return work(session, *args, **kwargs)
+            except IntegrityError as error:
+                # A lost race, such as an account whose connection was deleted between two units of work.
+                raise Conflict(
+                    "Something that this needs was changed or removed meanwhile.", detail=str(error.orig)
+                ) from error
             except DBAPIError as error:
                 if not (tries_left and _may_pass(error)):
                     if isinstance(error, OperationalError):

@@ -1,17 +1,19 @@
 """Tenant settings: what an administrator may change while it runs."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.tables import Setting
 
+_GET: Final = select(col(Setting.value)).where(col(Setting.name) == bindparam("name"))
+
 
 def get(session: Session, name: str) -> Any:
     """Return a setting, or ``None``."""
-    return session.connection().execute(select(col(Setting.value)).where(col(Setting.name) == name)).scalar()
+    return session.connection().execute(_GET, {"name": name}).scalar()
 
 
 def put(session: Session, name: str, value: Any) -> bool:

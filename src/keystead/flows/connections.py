@@ -121,7 +121,8 @@ class Connections:
         values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
         if edit.options is not None:
             values["options"] = replace_options(before.options, edit.options)
-        connections.save(session, connection_id, values, edit.realms)
+        realms = None if edit.realms is None else (edit.realms or [before.name])
+        connections.save(session, connection_id, values, realms)
         after = _show(session, connection_id)
         changed = differences(_members(before), _members(after.connection))
         event = operation.event(self.journal, "Update a connection", connection_id=connection_id, changed=changed)

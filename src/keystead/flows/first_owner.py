@@ -13,7 +13,7 @@ from keystead.errors import InvalidTicket
 from keystead.flows.journal import Journal
 from keystead.ports import Clock, Entropy, Hasher
 from keystead.rules import password_policy, signups
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.profiles import Draft
 from keystead.secrecy import Secret

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from keystead.db import accounts, journal, passkeys
+from keystead.db import accounts, connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
@@ -100,7 +100,13 @@ class PasskeyEnrolment:
     def store(
         self, session: Session, user_id: str, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> PasskeyRecord:
-        """Store a verified passkey and record it, as a part of a larger unit of work such as a sign-up."""
+        """Store a verified passkey and record it, as a part of a larger unit of work such as a sign-up.
+
+        Raises ``BadRequest`` where passkeys were switched off since the options were handed out.
+        """
+        connection = connections.get(session, ceremony.connection_id)
+        if connection is not None:
+            require_passkeys(connection.policy())
         stored = passkeys.add(
             session,
             user_id,

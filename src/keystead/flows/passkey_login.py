@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import journal, passkeys
+from keystead.db import connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
+from keystead.db.passkeys import Owned
 from keystead.db.session import Database
 from keystead.errors import BadRequest, CeremonyRefused, DomainError, UnknownCredential
 from keystead.flows.accounts import Admitted, enter, unwrap
@@ -15,7 +16,7 @@ from keystead.flows.journal import Journal
 from keystead.ports import Clock, WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.passkey_policy import TIMEOUT_MS, judge_counter
 
@@ -70,7 +71,7 @@ class PasskeyLogin:
         about = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             answer = self.webauthn.parse_assertion(response)
-            owned = await self.db.read(passkeys.owned, answer.credential_id)
+            owned = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
             if owned is None:
                 raise UnknownCredential(
                     base64url.encode(answer.credential_id), detail="§7.2 step 6: nobody owns the credential"
@@ -96,10 +97,10 @@ class PasskeyLogin:
     ) -> Admitted | DomainError:
         """Judge the counter against the row as it is now, admit, and store what the assertion changed.
 
-        The row is read again because another assertion of the same passkey may have been stored meanwhile.
+        The row is read again, and locked, because another assertion of the same passkey may be stored meanwhile.
         """
         now = self.clock()
-        owned = passkeys.owned(session, answer.credential_id)
+        owned = passkeys.owned(session, answer.credential_id, lock=True)
         if owned is None:
             return CeremonyRefused(detail="the passkey was removed meanwhile")
         key = owned.key
@@ -118,6 +119,14 @@ class PasskeyLogin:
         if isinstance(outcome, Admitted):
             passkeys.used(session, owned.id, assertion, now)
         return outcome
+
+
+def _look(session: Session, connection_id: str, credential_id: bytes) -> Owned | None:
+    """Return whose passkey it is. Raises ``BadRequest`` where passkeys were switched off since the challenge."""
+    connection = connections.get(session, connection_id)
+    if connection is not None:
+        require_passkeys(connection.policy())
+    return passkeys.owned(session, credential_id)
 
 
 def require_passkeys(options: ConnectionOptions) -> None:

@@ -14,7 +14,7 @@ from keystead.ports import Clock, Refused, UserStore
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import login_bucket
 from keystead.rules.events import Caller
-from keystead.secrecy import Secret
+from keystead.secrecy import Secret, fingerprint
 
 StoreFor = Callable[[ConnectionRecord], UserStore]
 
@@ -42,7 +42,8 @@ class PasswordLogin:
         options = connection.policy()
         typed = typed if len(typed.encode("utf-8", "surrogatepass")) <= MAX_TYPED_BYTES else ""
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence)
-        bucket = login_bucket(connection.id, identifier, typed, caller.address)
+        # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
+        bucket = login_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
         about = {"connection_id": connection.id, "client_id": client_id}
         protected = options.brute_force_protection
         try:

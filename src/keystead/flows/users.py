@@ -48,9 +48,13 @@ class Users:
             raise NoSuchUser
         return found
 
-    async def page(self, offset: int, limit: int, *, newest_first: bool) -> tuple[list[Person], int]:
-        """Return a part of the list, and how long the list is."""
+    async def page(self, offset: int, limit: int, *, newest_first: bool) -> list[Person]:
+        """Return a part of the list."""
         return await self.db.read(_page, offset, limit, newest_first)
+
+    async def count(self) -> int:
+        """Return how long the list is."""
+        return await self.db.read(accounts.count)
 
     async def show(self, user_id: str) -> Person:
         """Return an account. Raises ``NoSuchUser``."""
@@ -153,10 +157,10 @@ def _person(session: Session, user_id: str, *, lock: bool = False) -> Person:
     return Person(profile, connection.name)
 
 
-def _page(session: Session, offset: int, limit: int, newest_first: bool) -> tuple[list[Person], int]:
+def _page(session: Session, offset: int, limit: int, newest_first: bool) -> list[Person]:
     found = accounts.page(session, offset, limit, newest_first=newest_first)
     names = connections.names(session, [profile.connection_id for profile in found])
-    return [Person(profile, names[profile.connection_id]) for profile in found], accounts.count(session)
+    return [Person(profile, names[profile.connection_id]) for profile in found]
 
 
 def _methods(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:

@@ -218,19 +218,34 @@ def _check(parameters: Mapping[str, str], request: AuthorizationRequest, client:
 def _problem(
     parameters: Mapping[str, str], request: AuthorizationRequest, client: ClientRecord
 ) -> tuple[str, str] | None:
-    method = parameters.get("code_challenge_method")
-    if CODE not in client.settings.grant_types:
-        return "unauthorized_client", "Grant type 'authorization_code' not allowed for the client."
-    if parameters.get("response_type") != "code":
-        return "unsupported_response_type", "Only the response type 'code' is supported"
-    if parameters.get("response_mode", "query") != "query":
-        return "invalid_request", "Only the response mode 'query' is supported"
-    if not request.code_challenge and client.settings.is_public:
-        return "invalid_request", "Missing required parameter: code_challenge"
-    if request.code_challenge and (method != "S256" or not challenge_ok(request.code_challenge)):
-        return "invalid_request", "code_challenge_method must be S256"
-    if request.prompt not in _PROMPTS:
-        return "invalid_request", "Unknown prompt"
-    if scopes(parameters.get("scope", "")) is None:
-        return "invalid_scope", "Malformed scope"
-    return None
+    settings, challenge = client.settings, request.code_challenge
+    good_challenge = parameters.get("code_challenge_method") == "S256" and challenge_ok(challenge)
+    problems = (
+        (
+            CODE not in settings.grant_types,
+            ("unauthorized_client", "Grant type 'authorization_code' not allowed for the client."),
+        ),
+        (
+            parameters.get("response_type") != "code",
+            ("unsupported_response_type", "Only the response type 'code' is supported"),
+        ),
+        (
+            parameters.get("response_mode", "query") != "query",
+            ("invalid_request", "Only the response mode 'query' is supported"),
+        ),
+        (
+            not challenge and settings.is_public,
+            ("invalid_request", "Missing required parameter: code_challenge"),
+        ),
+        (
+            bool(challenge) and not good_challenge,
+            ("invalid_request", "code_challenge_method must be S256"),
+        ),
+        (
+            bool(parameters.get("max_age")) and request.max_age is None,
+            ("invalid_request", "max_age must be a number of seconds"),
+        ),
+        (request.prompt not in _PROMPTS, ("invalid_request", "Unknown prompt")),
+        (scopes(parameters.get("scope", "")) is None, ("invalid_scope", "Malformed scope")),
+    )
+    return next((problem for found, problem in problems if found), None)

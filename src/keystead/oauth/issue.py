@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import Session
+
 from keystead.db import clients, refresh_tokens
 from keystead.db.clients import ApiRecord, ClientRecord
 from keystead.db.session import Database
@@ -42,10 +44,25 @@ class Wish:
     audience: str
     nonce: str | None = None
     session_id: str = ""
-    family: str = ""
-    """The family of refresh tokens to go on with, or the code that this is given for; empty begins a new one."""
-    began: datetime | None = None
-    """When the family began, where there is one."""
+    refresh_token: Secret[str] | None = None
+    """The refresh token, where the grant stored one already; else there is one for ``offline_access``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A refresh token that is about to be stored."""
+
+    token: Secret[str]
+    record: RefreshRecord
+    idle_expires_at: datetime | None
+    expires_at: datetime | None
+
+    def store(self, session: Session) -> None:
+        """Store it. Grants do so in the transaction that uses up a code or an older token.
+
+        Were it stored later, a replay that comes in between would end a family that is still to be born.
+        """
+        refresh_tokens.put(session, self.token.reveal(), self.record, self.idle_expires_at, self.expires_at)
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,7 @@ class Issuer:
             return None
         # Ours are stored by path, so that they move when the public URL does.
         identifier = audience.removeprefix(self.public_url) if audience.startswith(self.name) else audience
-        found = await self.db.read(clients.api, identifier)
+        found = None if audience.startswith("/") else await self.db.read(clients.api, identifier)
         if found is None:
             raise AudienceNotAllowed(f"Service not found: {audience}")
         return found
@@ -120,8 +137,24 @@ class Issuer:
             if wish.nonce is not None:
                 claims["nonce"] = wish.nonce
             id_token = Secret(await self.keys.sign(claims, ID_TYPE))
-        refresh = await self._refresh_token(admitted, client, wish) if "offline_access" in wish.scope else None
+        refresh = wish.refresh_token
+        if refresh is None and "offline_access" in wish.scope:
+            refresh = await self._refresh_token(admitted, client, wish)
         return Tokens(Secret(access), int(lifetime.total_seconds()), wish.scope, id_token, refresh)
+
+    def renewal(
+        self, authority: Authority, client: ClientRecord, *, family: str = "", began: datetime | None = None
+    ) -> Renewal:
+        """Make a refresh token: the next of a family that ``began`` some time ago, or the first of a new one."""
+        now = self.clock()
+        record = RefreshRecord(
+            id=self.entropy.id("rt_"),
+            family=family or self.entropy.token(16),
+            authority=authority,
+            created_at=began or now,
+        )
+        idle, end = refresh_expiry(client.settings.refresh_token, record.created_at, now)
+        return Renewal(Secret(f"kr_{self.entropy.token(32)}"), record, idle, end)
 
     async def for_client(self, client: ClientRecord, api: ApiRecord, scope: tuple[str, ...]) -> Tokens:
         """Return the token of a client that acts in its own name. Its ``sub`` can be no person's (RFC 9700 §4.15)."""
@@ -145,21 +178,15 @@ class Issuer:
         return [wish.audience, self.userinfo_audience] if "openid" in wish.scope else wish.audience
 
     async def _refresh_token(self, admitted: Admitted, client: ClientRecord, wish: Wish) -> Secret[str]:
-        now, token = self.clock(), f"kr_{self.entropy.token(32)}"
-        record = RefreshRecord(
-            id=self.entropy.id("rt_"),
-            family=wish.family or self.entropy.token(16),
-            authority=Authority(
-                user_id=admitted.profile.user_id,
-                client_id=client.client_id,
-                scope=wish.scope,
-                audience=wish.audience,
-                method=admitted.method,
-                authenticated_at=admitted.authenticated_at,
-                session_id=wish.session_id,
-            ),
-            created_at=wish.began or now,
+        authority = Authority(
+            user_id=admitted.profile.user_id,
+            client_id=client.client_id,
+            scope=wish.scope,
+            audience=wish.audience,
+            method=admitted.method,
+            authenticated_at=admitted.authenticated_at,
+            session_id=wish.session_id,
         )
-        idle, end = refresh_expiry(client.settings.refresh_token, record.created_at, now)
-        await self.db.write(refresh_tokens.put, token, record, idle, end)
-        return Secret(token)
+        renewal = self.renewal(authority, client)
+        await self.db.write(renewal.store)
+        return renewal.token

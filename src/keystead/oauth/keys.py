@@ -66,7 +66,10 @@ class KeyRing:
             raise InvalidToken(detail="a token of another type")
         now = self.clock().timestamp()
         expires, issued = found.claims.get("exp"), found.claims.get("iat")
-        if not isinstance(expires, int) or not isinstance(issued, int) or expires <= now or issued > now + LEEWAY:
+        begins = found.claims.get("nbf", issued)
+        if not isinstance(expires, int) or not isinstance(issued, int) or not isinstance(begins, int):
+            raise InvalidToken(detail="a time that is no number")
+        if expires <= now or max(issued, begins) > now + LEEWAY:
             raise InvalidToken(detail="expired or not yet valid")
         return found.claims
 

@@ -30,15 +30,15 @@ def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     that is no identifier is counted too, under what was typed: it costs the same hash.
     """
     who = f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
-    return Bucket(f"login/{connection_id}/{source(address)}/{who}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+    return Bucket(f"login/{connection_id}/{_source(address)}/{who}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
 
 
 def secret_bucket(client_id: str, address: str) -> Bucket:
     """Return the bucket for guesses at a client's secret: ten, then one each six seconds."""
-    return Bucket(f"client/{source(address)}/{client_id[:64]}", MAX_ATTEMPTS, 1 / 6)
+    return Bucket(f"client/{_source(address)}/{client_id[:64]}", MAX_ATTEMPTS, 1 / 6)
 
 
-def source(address: str) -> str:
+def _source(address: str) -> str:
     """Return what stands for an address: itself, or the /64 of an IPv6 address, which one person may own whole.
 
     What is no address shares one bucket: a missing address must not mean a missing limit (row 33).

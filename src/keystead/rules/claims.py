@@ -1,7 +1,7 @@
 """What goes into ID tokens, access tokens and the answer of ``/userinfo``."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keystead.rules.oauth import absolute
@@ -44,4 +44,5 @@ def timed(now: datetime, lifetime: timedelta) -> Claims:
 
 def iso(moment: datetime) -> str:
     """Return a time as the wire writes it: ISO 8601, UTC, milliseconds and ``Z``."""
+    moment = moment.astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

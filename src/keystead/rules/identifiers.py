@@ -126,6 +126,6 @@ def _username(text: str, rules: UsernameRules) -> str:
         )
     if _EMAIL_LIKE.fullmatch(folded) and not rules.may_be_email:
         raise InvalidIdentifier("username", "The username cannot be an email address.")
-    if _PHONE.fullmatch(folded) and not rules.may_be_phone:
+    if _PHONE.fullmatch(_PHONE_DECORATION.sub("", folded)) and not rules.may_be_phone:
         raise InvalidIdentifier("username", "The username cannot be a phone number.")
     return folded

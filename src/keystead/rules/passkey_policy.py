@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 
 ALGORITHMS: Final = (-8, -7, -257)
 """EdDSA, ES256, RS256 in the order that is offered (PK-22)."""

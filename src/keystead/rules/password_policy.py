@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from keystead.errors import BadRequest, WeakPassword
-from keystead.rules.connections import CharacterType, Complexity, ConnectionOptions, PasswordLevel
+from keystead.rules.connection_options import CharacterType, Complexity, ConnectionOptions, PasswordLevel
 from keystead.secrecy import Secret
 
 MAX_BYTES: Final = 4096

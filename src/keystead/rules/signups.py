@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from keystead.errors import InvalidIdentifier, InvalidSignup
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, canonical
 from keystead.rules.profiles import Draft, public_metadata, root_fields
 

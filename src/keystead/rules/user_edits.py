@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from keystead.errors import BadRequest
 from keystead.rules.complaints import complaint, parse, type_of
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, canonical
 from keystead.rules.profiles import Draft, Metadata, Profile, check_metadata_keys, merge_metadata
 from keystead.secrecy import Secret

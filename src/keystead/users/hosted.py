@@ -10,7 +10,7 @@ from keystead.db.session import Database
 from keystead.errors import NoSuchUser
 from keystead.ports import Clock, Entropy, Hasher, Refused
 from keystead.rules import password_policy
-from keystead.rules.connections import ConnectionOptions
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Draft, Profile
 from keystead.secrecy import Secret
@@ -51,7 +51,8 @@ class HostedStore:
 
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
         """Create an account. Raises ``WeakPassword`` and ``IdentifierTaken``."""
-        hashed = await self._hash(password, draft.model_dump() | _values(draft)) if password else None
+        # An empty password is one, for the policy to refuse; only None means an account without.
+        hashed = await self._hash(password, draft.model_dump() | _values(draft)) if password is not None else None
         return await self.db.write(self.insert, draft, hashed, self.clock())
 
     def insert(self, session: Session, draft: Draft, hashed: str | None, now: datetime) -> Profile:

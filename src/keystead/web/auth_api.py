@@ -11,7 +11,7 @@ from keystead.errors import BadRequest, GrantNotAllowed
 from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_login import Options
 from keystead.rules.clients import PASSKEY, app_origins
-from keystead.rules.profiles import Profile
+from keystead.rules.profiles import ROOT_FIELDS, Profile
 from keystead.web.answers import Json
 from keystead.web.body import parameters, secret_of
 from keystead.web.flows import flows_of
@@ -28,11 +28,11 @@ async def signup(request: Request) -> Response:
     connection = await flows.directory.by_name(name, client_id)
     password = secret_of(body, "password")
     profile = await flows.signup(connection, client_id, body, password, caller_of(request))
-    return Json(_signed_up(profile))
+    return Json(_signed_up(profile, body))
 
 
-def _signed_up(profile: Profile) -> dict[str, Any]:
-    """Show what was stored, and of the identifiers only those that were given; members in the recorded order."""
+def _signed_up(profile: Profile, body: dict[str, Any]) -> dict[str, Any]:
+    """Show what was stored, and of that only what was given; members in the recorded order."""
     found: dict[str, Any] = {"_id": profile.local_id}
     if profile.email:
         found["email"] = profile.email
@@ -42,9 +42,8 @@ def _signed_up(profile: Profile) -> dict[str, Any]:
         found["email_verified"] = profile.email_verified
     if profile.phone_number:
         found |= {"phone_number": profile.phone_number, "phone_verified": profile.phone_verified}
-    about: dict[str, Any] = {"given_name": profile.given_name, "family_name": profile.family_name}
-    about["user_metadata"] = profile.user_metadata
-    return found | {name: value for name, value in about.items() if value}
+    about = {name: getattr(profile, name) for name in (*ROOT_FIELDS, "user_metadata") if body.get(name)}
+    return found | about
 
 
 async def passkey_register(request: Request) -> Response:

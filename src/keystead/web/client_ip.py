@@ -1,7 +1,7 @@
 """Whose address is it: the connection's, unless hops that we were told to trust say whom they speak for."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from starlette.datastructures import Headers
 
@@ -16,7 +16,7 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
     that could (uvicorn's own parsing trusts loopback callers blindly and is off: security.md F20).
     """
     hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
-    address = peer
+    address = _bare(peer) or peer
     while hops and _is_trusted(address, trusted):
         candidate = _bare(hops.pop())
         if candidate is None:
@@ -34,12 +34,16 @@ def _is_trusted(address: str, trusted: Sequence[object]) -> bool:
 
 
 def _bare(hop: str) -> str | None:
-    """Return the address of an entry, without a port or brackets; ``None`` where it is none."""
+    """Return the address of an entry, without a port or brackets; ``None`` where it is none.
+
+    On a socket for both versions an IPv4 address comes as ``::ffff:a.b.c.d``: it is the same address.
+    """
     if hop.startswith("["):
         hop = hop[1:].partition("]")[0]
     elif hop.count(":") == 1:
         hop = hop.partition(":")[0]
     try:
-        return str(ip_address(hop))
+        found = ip_address(hop)
     except ValueError:
         return None
+    return str(isinstance(found, IPv6Address) and found.ipv4_mapped or found)

@@ -31,8 +31,9 @@ class Cookies:
 
     def session(self, request: Request) -> Secret[str] | None:
         """Return what the session cookie holds."""
-        found = request.cookies.get(self._name("session"))
-        return Secret(found) if found else None
+        found = request.cookies.get(self._name("session"), "")
+        # Cookies can spell any octet, and PostgreSQL looks for no NUL.
+        return Secret(found) if found and found.isprintable() else None
 
     def set_session(self, response: Response, value: Secret[str]) -> None:
         """Hand a session to the browser."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from keystead.errors import ForeignOrigin, InsufficientScope, InvalidToken
+from keystead.errors import ForeignOrigin, InsufficientScope, InvalidToken, NoSuchUser, UserBlocked
 from keystead.oauth.issue import ACCESS_TYPE, MANAGEMENT_PATH, MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
 from keystead.web.flows import flows_of
@@ -27,8 +27,19 @@ async def require(request: Request, *any_of: str) -> Bearer:
 
 
 async def require_person(request: Request, *any_of: str) -> Bearer:
-    """Return the person who calls the My Account API. Raises ``InvalidToken``, ``InsufficientScope``."""
-    return await _bearer(request, MY_ACCOUNT_PATH, any_of)
+    """Return the person who calls the My Account API.
+
+    Raises ``InvalidToken``, also once the account is gone or blocked (a token must not outlive that), and
+    ``InsufficientScope``.
+    """
+    person = await _bearer(request, MY_ACCOUNT_PATH, any_of)
+    try:
+        profile = await flows_of(request).users.profile(person.subject)
+    except NoSuchUser:
+        raise InvalidToken(detail="the account is gone") from None
+    if profile.blocked:
+        raise InvalidToken(detail=UserBlocked.code)
+    return person
 
 
 def bearer_token(request: Request) -> str:

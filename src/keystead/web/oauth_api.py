@@ -39,11 +39,11 @@ def client_credentials(request: Request, body: dict[str, Any]) -> ClientCredenti
     """Return what a request shows of its client: HTTP Basic where there is any, else the body. Raises ``BadClient``."""
     header = request.headers.get("authorization")
     if header is not None:
-        basic = basic_credentials(header)
-        if basic is None:
+        # RFC 6749 §2.3.1 has both form-encoded before they are joined. PostgreSQL looks for no NUL.
+        name, secret = map(unquote, basic_credentials(header) or ("", ""))
+        if not name or "\0" in name:
             raise BadClient(detail="malformed Authorization header")
-        # RFC 6749 §2.3.1 has both form-encoded before they are joined.
-        return ClientCredentials(unquote(basic[0]), Secret(unquote(basic[1])))
+        return ClientCredentials(name, Secret(secret))
     client_id = body.get("client_id")
     if not isinstance(client_id, str) or not client_id:
         raise BadRequest("Missing required parameter: client_id", path="client_id")

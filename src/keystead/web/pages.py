@@ -29,13 +29,13 @@ from keystead.errors import (
 from keystead.flows.hosted_login import Place, Visit
 from keystead.flows.passkey_login import Options
 from keystead.flows.sessions import Opened
-from keystead.rules.connections import ConnectionOptions
-from keystead.rules.identifiers import KINDS, IdentifierKind
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.identifiers import KINDS
 from keystead.rules.login_steps import Step
 from keystead.rules.passkey_policy import SNOOZE
 from keystead.rules.password_policy import complexity_of, describe
 from keystead.secrecy import Secret
-from keystead.web import screens, wire
+from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
 from keystead.web.body import form, query_once
 from keystead.web.flows import flows_of
@@ -68,13 +68,6 @@ _ON_PAGE: Final = (
     PasskeyLimitReached,
     BadRequest,
 )
-_TAKEN = "We could not sign you up with these details. If you have an account already, sign in."
-_LATE = "That took too long, so the request was no longer valid. Please try again."
-_LABELS: Final[dict[IdentifierKind, tuple[str, str, str]]] = {
-    "email": ("Email address", "email", "email"),
-    "phone_number": ("Phone number", "tel", "tel"),
-    "username": ("Username", "text", "username"),
-}
 
 
 async def resume(request: Request) -> Response:
@@ -93,14 +86,14 @@ async def login_identifier(request: Request) -> Response:
         return _to(place.step, visit.state)
     if request.method == "GET":
         return _page("login-identifier", place, _identifier_screen(place))
+    if not place.offer.password:
+        return _page("login-identifier", place, _identifier_screen(place), BadRequest(wording.NO_PASSWORDS))
     typed = (await form(request)).get("username", "")
     try:
         await flows_of(request).hosted_login.identify(visit, place, typed)
     except InvalidIdentifier:
-        screen = _identifier_screen(place, typed[:254])
-        label = screen["identifier"]["label"]
-        error = InvalidIdentifier("username", f"Enter a valid {label[0].lower()}{label[1:]}.")
-        return _page("login-identifier", place, screen, error, "username")
+        error = BadRequest(wording.not_one(place.connection.policy()))
+        return _page("login-identifier", place, _identifier_screen(place, typed[:254]), error, "username")
     return _to("done", visit.state)
 
 
@@ -194,7 +187,7 @@ async def signup_passkey_options(request: Request) -> Response:
     """``POST /u/signup/passkey/options``: options for the page's script."""
     visit, place = await _here(request)
     if not _signing_up(place):
-        raise CeremonyExpired(_LATE)
+        raise CeremonyExpired(wording.LATE)
     return _options(await flows_of(request).hosted_login.signup_options(visit, place))
 
 
@@ -280,7 +273,7 @@ def _page(
     common = {
         "state": place.transaction.id,
         "client_name": place.client_name,
-        "error": _text(error) if error else None,
+        "error": wording.said(error, place.connection.policy()) if error else None,
         "error_field": field,
     }
     if isinstance(error, UnknownCredential):
@@ -291,12 +284,6 @@ def _page(
     if isinstance(error, TooManyAttempts | Busy):
         response.headers["retry-after"] = str(max(1, int(error.retry_after)))
     return response
-
-
-def _text(error: DomainError) -> str:
-    if isinstance(error, InvalidSignup) and error.text == InvalidSignup.default_text:
-        return _TAKEN
-    return _LATE if isinstance(error, CeremonyExpired) else error.text
 
 
 def _to(step: Step, state: str) -> Response:
@@ -320,12 +307,11 @@ def _signing_up(place: Place) -> bool:
 
 def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
     kinds = place.connection.policy().active_identifiers()
-    labels = [_LABELS[kind][0] for kind in kinds]
-    label = labels[0] if len(labels) == 1 else " or ".join((", ".join(labels[:-1]), labels[-1].lower()))
     value = typed or place.transaction.identifiers.get("typed") or place.transaction.request.login_hint
-    kind = _LABELS[kinds[0]][1] if len(kinds) == 1 else "text"
+    kind = wording.INPUTS[kinds[0]].type if len(kinds) == 1 else "text"
     return {
-        "identifier": {"label": label, "type": kind, "value": value},
+        "identifier": {"label": wording.asked_for(place.connection.policy()), "type": kind, "value": value},
+        "password_allowed": place.offer.password,
         "passkey": _passkey(place),
         "signup_url": _url("signup-identifier", place.transaction.id) if place.offer.signup else "",
     }
@@ -335,7 +321,7 @@ def _fields_screen(place: Place, given: dict[str, str]) -> dict[str, Any]:
     options, hint = place.connection.policy(), place.transaction.request.login_hint
     fields = []
     for kind, status in options.signup_attributes().items():
-        label, type_, autocomplete = _LABELS[kind]
+        label, type_, autocomplete = wording.INPUTS[kind]
         if status != "inactive":
             value = given.get(kind, hint if kind == "email" and "@" in hint else "")
             field = {"name": kind, "label": label, "type": type_, "autocomplete": autocomplete, "value": value}

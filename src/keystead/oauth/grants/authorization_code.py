@@ -8,14 +8,14 @@ from sqlmodel import Session
 from keystead.db import codes, refresh_tokens
 from keystead.db.codes import Replayed
 from keystead.db.session import Database
-from keystead.errors import InvalidGrant
+from keystead.errors import DomainError, InvalidGrant
 from keystead.flows.accounts import Admitted, admit
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
 from keystead.rules.oauth import verifier_fits
 from keystead.rules.tokens import CodeRecord
-from keystead.secrecy import fingerprint
+from keystead.secrecy import Secret, fingerprint
 
 
 @dataclass(frozen=True)
@@ -28,37 +28,43 @@ class CodeGrant:
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
         """Exchange a code. Raises ``InvalidGrant``, and what ``admit`` raises: things may have changed meanwhile."""
-        code = request.text("code")
-        found = await self.db.write(self._use, code)
-        if not isinstance(found, CodeRecord):
-            raise InvalidGrant(detail="used before" if isinstance(found, Replayed) else "unknown or late")
-        _check(found, request, asked)
-        admitted: Admitted = await self.db.read(
-            admit,
-            found.authority.user_id,
-            asked.client.client_id,
-            found.authority.method,
-            found.authority.authenticated_at,
-        )
-        wish = Wish(
-            found.authority.scope,
-            found.authority.audience,
-            found.nonce,
-            found.authority.session_id,
-            family=fingerprint(code),
-        )
+        outcome = await self.db.write(self._use, request, asked)
+        if isinstance(outcome, DomainError):
+            raise outcome
+        found, admitted, refresh_token = outcome
+        who = found.authority
+        wish = Wish(who.scope, who.audience, found.nonce, who.session_id, refresh_token)
         return await self.issuer.for_person(admitted, asked.client, wish)
 
-    def _use(self, session: Session, code: str) -> CodeRecord | Replayed | None:
-        """Claim the code; a second use ends what the first one gave (RFC 9700 §4.5.3)."""
+    def _use(
+        self, session: Session, request: TokenRequest, asked: Asked
+    ) -> tuple[CodeRecord, Admitted, Secret[str] | None] | DomainError:
+        """Claim the code; a second use ends what the first one gave (RFC 9700 §4.5.3).
+
+        Refusals are returned, so that the code is spent and nobody can try again.
+        """
+        code = request.text("code")
         found = codes.use(session, code, self.clock())
         if isinstance(found, Replayed):
             refresh_tokens.end_family(session, found.family)
-        return found
+            return InvalidGrant(detail="used before")
+        if found is None:
+            return InvalidGrant(detail="unknown or late")
+        try:
+            _check(found, request, asked)
+            who = found.authority
+            admitted = admit(session, who.user_id, who.client_id, who.method, who.authenticated_at)
+        except DomainError as refusal:
+            return refusal
+        if "offline_access" not in who.scope:
+            return found, admitted, None
+        renewal = self.issuer.renewal(who, asked.client, family=fingerprint(code))
+        renewal.store(session)
+        return found, admitted, renewal.token
 
 
 def _check(found: CodeRecord, request: TokenRequest, asked: Asked) -> None:
-    """Hold the exchange against what the code is bound to; by now the code is spent, so nobody can try again."""
+    """Hold the exchange against what the code is bound to. Raises ``InvalidGrant``."""
     if found.authority.client_id != asked.client.client_id:
         raise InvalidGrant(detail="another client's code")
     redirect_uri = request.optional("redirect_uri")

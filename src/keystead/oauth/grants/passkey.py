@@ -3,15 +3,20 @@
 import json
 from dataclasses import dataclass
 
-from keystead.errors import BadRequest, CeremonyExpired
+from keystead.db import journal
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import BadRequest, CeremonyExpired, DomainError
 from keystead.flows.accounts import Admitted
 from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.directory import Directory
+from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.signup import Signup
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.rules.ceremonies import Ceremony
+from keystead.rules.events import Caller
 
 
 @dataclass(frozen=True)
@@ -23,24 +28,35 @@ class PasskeyGrant:
     login: PasskeyLogin
     signup: Signup
     issuer: Issuer
+    journal: Journal
+    db: Database
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
         """Return the tokens of whoever answered the ceremony, or of the account that it created."""
         auth_session, response = request.text("auth_session"), _response(request.parameters.get("authn_response"))
         client_id = asked.client.client_id
         scope = await self.issuer.scope_for(asked.scope, asked.audience, default_all=True)
-        ceremony = await self.ceremonies.claim(auth_session, ("login", "signup"), client_id=client_id)
-        realm = request.optional("realm")
-        if realm is not None and (await self.directory.by_realm(realm, client_id)).id != ceremony.connection_id:
-            raise CeremonyExpired(detail="begun for another realm")
-        admitted = await self._admitted(ceremony, response, request)
+        try:
+            ceremony, connection = await self._claim(auth_session, request.optional("realm"), client_id)
+        except DomainError as refusal:
+            about = {"client_id": client_id, "description": refusal.text, "reason": refusal.detail}
+            await self.db.write(journal.add, self.journal.event("f", request.caller, **about))
+            raise
+        admitted = await self._admitted(connection, ceremony, response, request.caller)
         return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience))
 
-    async def _admitted(self, ceremony: Ceremony, response: object, request: TokenRequest) -> Admitted:
-        connection = await self.directory.by_id(ceremony.connection_id, ceremony.client_id)
+    async def _claim(self, auth_session: str, realm: str | None, client_id: str) -> tuple[Ceremony, ConnectionRecord]:
+        ceremony = await self.ceremonies.claim(auth_session, ("login", "signup"), client_id=client_id)
+        if realm is not None and (await self.directory.by_realm(realm, client_id)).id != ceremony.connection_id:
+            raise CeremonyExpired(detail="begun for another realm")
+        return ceremony, await self.directory.by_id(ceremony.connection_id, client_id)
+
+    async def _admitted(
+        self, connection: ConnectionRecord, ceremony: Ceremony, response: object, caller: Caller
+    ) -> Admitted:
         if ceremony.kind == "signup":
-            return await self.signup.finish_passkey(connection, ceremony, response, request.caller)
-        return (await self.login.finish(ceremony, response, request.caller)).admitted
+            return await self.signup.finish_passkey(connection, ceremony, response, caller)
+        return (await self.login.finish(ceremony, response, caller)).admitted
 
 
 def _response(given: object) -> object:

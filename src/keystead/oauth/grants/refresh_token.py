@@ -1,12 +1,11 @@
 """``refresh_token``: new tokens of an old login, as long as the account still may come in."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from keystead.db import journal, refresh_tokens
-from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
 from keystead.errors import AccountGone, DomainError, InvalidGrant, InvalidScope, UserBlocked
 from keystead.flows.accounts import Admitted, admit
@@ -16,6 +15,7 @@ from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
 from keystead.rules.events import Event
 from keystead.rules.tokens import RefreshRecord, refresh_expiry
+from keystead.secrecy import Secret
 
 _UNKNOWN = "Unknown or invalid refresh token."
 
@@ -33,47 +33,59 @@ class RefreshGrant:
         """Return fresh tokens. Raises ``InvalidGrant``, ``InvalidScope``."""
         token = request.text("refresh_token")
         reuse = self.journal.event("ferrt", request.caller, client_id=asked.client.client_id)
-        outcome = await self.db.write(self._use, token, asked.client, reuse)
+        outcome = await self.db.write(self._use, token, asked, reuse)
         if isinstance(outcome, DomainError):
             raise outcome
-        record, admitted = outcome
-        scope = asked.scope or record.authority.scope
-        if not set(scope) <= set(record.authority.scope):
-            raise InvalidScope
-        wish = Wish(
-            scope,
-            record.authority.audience,
-            session_id=record.authority.session_id,
-            family=record.family,
-            began=record.created_at,
-        )
-        if asked.client.settings.refresh_token.rotation_type == "rotating":
-            return await self.issuer.for_person(admitted, asked.client, wish)
-        kept = tuple(each for each in scope if each != "offline_access")
-        tokens = await self.issuer.for_person(admitted, asked.client, replace(wish, scope=kept))
-        return replace(tokens, scope=scope)
+        record, admitted, replacement = outcome
+        who, scope = record.authority, asked.scope or record.authority.scope
+        # Only a rotating token is replaced; the other goes on as it is, so nothing may make a second one.
+        kept = scope if replacement else tuple(each for each in scope if each != "offline_access")
+        wish = Wish(kept, who.audience, session_id=who.session_id, refresh_token=replacement)
+        return replace(await self.issuer.for_person(admitted, asked.client, wish), scope=scope)
 
     def _use(
-        self, session: Session, token: str, client: ClientRecord, reuse: Event
-    ) -> tuple[RefreshRecord, Admitted] | DomainError:
-        """Claim the token and admit its owner anew; refusals are returned, so that what they end is committed."""
-        now, settings = self.clock(), client.settings.refresh_token
+        self, session: Session, token: str, asked: Asked, reuse: Event
+    ) -> tuple[RefreshRecord, Admitted, Secret[str] | None] | DomainError:
+        """Use the token and admit its owner anew; refusals are returned, so that what they end is committed."""
+        now, settings = self.clock(), asked.client.settings.refresh_token
         record = refresh_tokens.find(session, token, now)
-        if record is None or record.authority.client_id != client.client_id:
+        if record is None or record.authority.client_id != asked.client.client_id:
             return InvalidGrant(_UNKNOWN)
-        if settings.rotation_type == "rotating":
-            late = record.rotated_at is not None and now - record.rotated_at > timedelta(seconds=settings.leeway)
-            if late or (record.rotated_at is None and not refresh_tokens.rotate(session, record.id, now)):
-                refresh_tokens.end_family(session, record.family)
-                journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
-                return InvalidGrant(_UNKNOWN, detail="reused")
-        else:
-            refresh_tokens.touch(session, record.id, refresh_expiry(settings, record.created_at, now)[0])
-        try:
-            who = record.authority
-            return record, admit(session, who.user_id, who.client_id, who.method, who.authenticated_at)
-        except (UserBlocked, AccountGone) as refusal:
+        rotating = settings.rotation_type == "rotating"
+        if rotating and _spent(record, settings.leeway, now):
             refresh_tokens.end_family(session, record.family)
-            return InvalidGrant(refusal.text)
-        except DomainError as refusal:
-            return refusal
+            journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
+            return InvalidGrant(_UNKNOWN, detail="reused")
+        admitted = _admit(session, record, asked)
+        if isinstance(admitted, DomainError):
+            return admitted
+        if not rotating:
+            refresh_tokens.touch(session, record.id, refresh_expiry(settings, record.created_at, now)[0])
+            return record, admitted, None
+        # The next token has the whole scope, however little was asked for this time (RFC 6749 §6).
+        refresh_tokens.rotate(session, record.id, now)
+        renewal = self.issuer.renewal(record.authority, asked.client, family=record.family, began=record.created_at)
+        renewal.store(session)
+        return record, admitted, renewal.token
+
+
+def _admit(session: Session, record: RefreshRecord, asked: Asked) -> Admitted | DomainError:
+    """Admit the owner, or say why not; whoever is gone or blocked loses the family."""
+    who = record.authority
+    if not set(asked.scope) <= set(who.scope):
+        return InvalidScope()
+    try:
+        return admit(session, who.user_id, who.client_id, who.method, who.authenticated_at)
+    except (UserBlocked, AccountGone) as refusal:
+        refresh_tokens.end_family(session, record.family)
+        return InvalidGrant(refusal.text)
+    except DomainError as refusal:
+        return refusal
+
+
+def _spent(record: RefreshRecord, leeway: int, now: datetime) -> bool:
+    """Whether a token was replaced, and longer ago than a client whose answer got lost is forgiven for.
+
+    Without leeway any second use counts, also one that began before the first was over.
+    """
+    return record.rotated_at is not None and (leeway == 0 or now - record.rotated_at > timedelta(seconds=leeway))

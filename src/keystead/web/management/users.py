@@ -29,7 +29,8 @@ async def index(request: Request) -> Response:
     asked, flows = query(request), flows_of(request)
     newest_first = _newest_first(asked)
     page = page_of(asked)
-    found, total = await flows.users.page(page.start, page.size, newest_first=newest_first)
+    found = await flows.users.page(page.start, page.size, newest_first=newest_first)
+    total = await flows.users.count() if page.totals else 0
     items = [picked(shown(each, flows.settings.public_url), asked) for each in found]
     return page.answer("users", items, total, length=True)
 

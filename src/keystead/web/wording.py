@@ -1,0 +1,74 @@
+"""What the hosted pages call things, and what they say when something is refused.
+
+The wire's texts are for programs: they name members of a body. A page says what a person can do.
+"""
+
+from typing import Final, NamedTuple, cast
+
+from keystead.errors import (
+    CeremonyExpired,
+    DomainError,
+    InvalidIdentifier,
+    InvalidSignup,
+    UnknownCredential,
+    WrongCredentials,
+)
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.identifiers import IdentifierKind
+
+LATE: Final = "That took too long, so the request was no longer valid. Please try again."
+NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
+_TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
+_UNKNOWN: Final = (
+    "This passkey is not known here any more: it may have been removed from your account. Sign in another way."
+)
+
+
+class Input(NamedTuple):
+    """An identifier as a form asks for it."""
+
+    label: str
+    type: str
+    autocomplete: str
+
+
+INPUTS: Final[dict[IdentifierKind, Input]] = {
+    "email": Input("Email address", "email", "email"),
+    "phone_number": Input("Phone number", "tel", "tel"),
+    "username": Input("Username", "text", "username"),
+}
+
+
+def asked_for(options: ConnectionOptions) -> str:
+    """Return what a login asks for, such as ``Email address, phone number or username``."""
+    first, *others = (INPUTS[kind].label for kind in options.active_identifiers())
+    others = [_within(label) for label in others]
+    return " or ".join((", ".join((first, *others[:-1])), others[-1])) if others else first
+
+
+def not_one(options: ConnectionOptions) -> str:
+    """Return what to say to text that can be no identifier."""
+    return f"Enter a valid {_within(asked_for(options))}."
+
+
+def said(error: DomainError, options: ConnectionOptions) -> str:
+    """Return what a page says about a refusal."""
+    match error:
+        case InvalidSignup(text=InvalidSignup.default_text):
+            return _TAKEN
+        case WrongCredentials():
+            return f"Wrong {_within(asked_for(options))} or password."
+        case InvalidIdentifier():
+            label = INPUTS[cast("IdentifierKind", error.attribute)].label
+            text = error.text.replace(error.attribute, _within(label))
+            return text[0].upper() + text[1:]
+        case UnknownCredential():
+            return _UNKNOWN
+        case CeremonyExpired():
+            return LATE
+    return error.text
+
+
+def _within(label: str) -> str:
+    """Return a label for use inside a sentence."""
+    return label[0].lower() + label[1:]
