@@ -24,6 +24,9 @@ VERIFIER = "a-verifier-of-at-least-forty-three-characters.~"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 CALLBACK = f"{PUBLIC_URL}/"
 
+Asked = Mapping[str, str | None]
+"""Parameters of an authorization request; ``None`` leaves one out."""
+
 MOVED = (301, 302, 303, 307, 308)
 
 
@@ -104,7 +107,7 @@ class Visitor:
         headers = {"origin": self.world.settings.public_url, "sec-fetch-site": "same-origin"}
         return await self._follow(await self.client.post(form.action, data=form.fields | fields, headers=headers))
 
-    async def authorize(self, changes: Mapping[str, str | None] | None = None, **more: str | None) -> Landed:
+    async def authorize(self, changes: Asked | None = None, **more: Any) -> Landed:
         """Come with an authorization request of the default client; ``None`` leaves a parameter out."""
         return await self.open(authorize_url(self.world, changes, **more))
 
@@ -145,7 +148,7 @@ class Visitor:
         return Landed(response)
 
 
-def authorize_url(world: World, changes: Mapping[str, str | None] | None = None, **more: str | None) -> str:
+def authorize_url(world: World, changes: Asked | None = None, **more: str | None) -> str:
     """Return an authorization request of the default client, with changes; ``None`` leaves a parameter out."""
     asked = {
         "client_id": world.client_id,

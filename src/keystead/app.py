@@ -35,6 +35,7 @@ from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.users import Users
 from keystead.oauth.authorize import Authorize
+from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
 from keystead.oauth.grants.authorization_code import CodeGrant
 from keystead.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -134,6 +135,7 @@ def create_app(
             grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(db, issuer),
         },
     )
+    bearers = Bearers(db, keys, issuer)
     flows = Flows(
         settings=settings,
         cookies=Cookies(settings, clock, entropy),
@@ -150,7 +152,8 @@ def create_app(
         token_endpoint=token_endpoint,
         issuer=issuer,
         keys=keys,
-        userinfo=UserInfo(db, keys, issuer),
+        bearers=bearers,
+        userinfo=UserInfo(bearers),
         connections=Connections(db, clock, entropy, journal),
         clients=Clients(db, clock, entropy, journal, settings.public_url),
         users=Users(db, store_for, clock, journal),

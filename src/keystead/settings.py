@@ -4,7 +4,9 @@ What an administrator may change while it runs is not here but in the database.
 """
 
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -18,6 +20,8 @@ from keystead.secrecy import Secret
 PREFIX: Final = "KEYSTEAD_"
 MIN_KEY_BYTES: Final = 32
 _FROM_FILE: Final = ("secret_keys", "database_url")
+_PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
+_DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
 
 
 class SettingsError(Exception):
@@ -60,20 +64,23 @@ def _database(value: object) -> object:
         return Secret(url)
     scheme, found, rest = url.partition("://")
     driver = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme, scheme)
-    if not found or driver not in ("sqlite", "postgresql+psycopg"):
+    # A database in memory is one for each connection: what one unit of work stored, the next would not find.
+    is_file = driver == "sqlite" and len(rest) > 1 and rest.startswith("/") and ":memory:" not in rest
+    if not found or not (is_file or driver == "postgresql+psycopg"):
         raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/database")
     return Secret(f"{driver}://{rest}")
 
 
 def _public_url(value: object) -> object:
-    url = str(value).rstrip("/")
+    """Write it as browsers write origins, which are compared byte for byte: lower case, no default port, no slash."""
+    url = str(value).strip().lower()
     if not url:
         return url
-    parts = urlsplit(url)
-    plain = not (parts.path or parts.query or parts.fragment or parts.username)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+    found = _PUBLIC.fullmatch(url)
+    if found is None or int(found[3] or 0) > 65535:
         raise ValueError("must be scheme and host, such as https://login.example.com")
-    return url.lower()
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" if port is None or (scheme, port) in _DEFAULT_PORTS else f"{scheme}://{host}:{port}"
 
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -107,9 +114,13 @@ class Settings(BaseSettings):
     def _files(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Read the ``*_FILE`` twins of secrets, as container platforms mount them."""
         for name in _FROM_FILE:
-            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+            variable = f"{PREFIX}{name.upper()}_FILE"
+            path = os.environ.get(variable)
             if path and name not in given:
-                given[name] = Path(path).read_text(encoding="utf-8").strip()
+                try:
+                    given[name] = Path(path).read_text(encoding="utf-8").strip()
+                except (OSError, UnicodeError):
+                    raise SettingsError(f"{variable}: must name a text file that can be read") from None
         return given
 
     @model_validator(mode="after")
@@ -119,6 +130,8 @@ class Settings(BaseSettings):
             object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
         if not self.database_url:
             object.__setattr__(self, "database_url", Secret(f"sqlite:///{self.data_dir / 'keystead.db'}"))
+        if self.cookie_samesite == "none" and not self.is_https:
+            raise SettingsError(f"{PREFIX}COOKIE_SAMESITE: none needs a public URL with https, as browsers do")
         return self
 
     @property
@@ -150,8 +163,6 @@ def load(**overrides: object) -> Settings:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         raise SettingsError(f"{PREFIX}{name.upper()}: {_plain(first['msg'])}") from None
-    except OSError as error:
-        raise SettingsError(f"{PREFIX}*_FILE: {error.filename} cannot be read: {error.strerror}") from None
 
 
 def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:
@@ -163,15 +174,24 @@ def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:
         return settings
     path = settings.key_file
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        if path.stat().st_mode & 0o077:
-            raise SettingsError(f"{path}: must be readable by its owner alone (chmod 600)") from None
-    else:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(new_key() + "\n")
-    return load(**settings.model_dump(exclude={"secret_keys"}) | {"secret_keys": path.read_text(encoding="utf-8")})
+    if not path.exists():
+        _put(path, new_key())
+    if path.stat().st_mode & 0o077:
+        raise SettingsError(f"{path}: must be readable by its owner alone (chmod 600)")
+    found = load(**settings.model_dump(exclude={"secret_keys"}) | {"secret_keys": path.read_text(encoding="utf-8")})
+    if not found.secret_keys:
+        raise SettingsError(f"{path}: must hold a key; delete the file to have a new one made")
+    return found
+
+
+def _put(path: Path, key: str) -> None:
+    """Put a key on file, whole or not at all: of two first starts at once, both must end with the key of one."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(key + "\n")
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def publish(settings: Settings) -> None:

@@ -22,7 +22,10 @@ def prepare(settings: Settings, *, migrate: bool = False) -> tuple[Settings, dic
     """
     entropy = SystemEntropy()
     os.umask(0o077)  # whatever this process writes is its owner's alone: database, keys, secrets
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"KEYSTEAD_DATA_DIR: {settings.data_dir}: {error.strerror}") from None
     settings = with_keys(settings, lambda: entropy.token(48))
     db = Database(settings.database_url.reveal(), pool=1)
     try:
@@ -49,6 +52,8 @@ def _bring_up_to_date(db: Database, *, migrate: bool) -> None:
     found, needed = schema.version(db.engine), schema.latest()
     if found == needed:
         return
+    if found is not None and not schema.knows(found):
+        raise SettingsError(f"the database is at schema {found}, which a newer version made: this one knows {needed}")
     if found is not None and not migrate:
         raise SettingsError(
             f"the database is at schema {found}, and this version needs {needed}: run 'keystead migrate'"

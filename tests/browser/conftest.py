@@ -19,7 +19,7 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-sync", "--disable-gpu","--disable-features=SpareRendererForSitePerProcess,IsolateOrigins,site-per-process",
+    "--disable-sync",
 ]
 PATIENCE_MS = 10_000
 

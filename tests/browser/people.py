@@ -1,7 +1,7 @@
 """Who sits at the browser: the vocabulary of these tests."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, WebError, expect
 
@@ -70,6 +70,12 @@ class Person:
         """Go to an address of the site."""
         self.page.goto(path if "://" in path else self.site.url + path)
 
+    def in_another_tab(self) -> "Person":
+        """The same person in a second tab of the same browser, which their device does not see."""
+        page = self.page.context.new_page()
+        devices = Devices(page)
+        return replace(self, page=page, devices=devices, device=devices.add())
+
     def is_at(self, heading: str) -> None:
         """See that the page has a heading."""
         expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
@@ -98,6 +104,10 @@ class Person:
         """Fill in fields, by their names."""
         for name, text in fields.items():
             self.page.locator(f"#{name}").fill(text)
+
+    def ticks(self, label: str) -> None:
+        """Tick the box whose label contains a text."""
+        self.page.get_by_label(label).check()
 
     def sends_unchecked(self, name: str) -> None:
         """Press a button of a form without the browser's own checks, to meet the server's."""
@@ -171,7 +181,6 @@ class Person:
 
     def signs_out(self) -> None:
         """Sign out on the landing page."""
-        self.opens()
         self.presses("Sign out")
         expect(self.page.locator("#welcome")).to_be_visible()
 

@@ -43,7 +43,7 @@ def test_not_now_is_asked_again_next_time(ann: Person) -> None:
 
 def test_dont_ask_again_lasts_thirty_days(ann: Person) -> None:
     ann.signs_in_with_password()
-    ann.page.get_by_label("Don’t ask again for 30 days").check()
+    ann.ticks("ask again for 30 days")
     ann.presses("Not now")
     ann.is_signed_in()
     ann.signs_out()
@@ -104,7 +104,7 @@ def test_the_other_device_may_stay_the_only_one(somebody: SomebodyAt) -> None:
     ann.goes_to_sign_in()
     ann.presses("Sign in with a passkey")
     ann.is_at(LOCAL)
-    ann.page.get_by_label("Don’t ask again for 30 days").check()
+    ann.ticks("ask again for 30 days")
     ann.presses("Not now")
     assert ann.sees().passkeys == 1
 

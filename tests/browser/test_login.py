@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Request, Route, expect
 
 from browser import ON_SQLITE
 from browser.people import Person, Seen
@@ -61,18 +61,41 @@ def test_by_button_on_the_password_page(ann: Person) -> None:
 
 
 def test_a_cancelled_dialog_is_no_error(ann: Person) -> None:
-    ann.goes_to_sign_in()
-    ann.waits_for_autofill()
-    ann.device.refuses()
+    ann.site.patch_options(passkey_options={"challenge_ui": "button"})
     ann.device.answers()
+    ann.device.refuses()
+    ann.goes_to_sign_in()
     ann.presses("Sign in with a passkey")
     expect(ann.passkeys_stand).to_have_attribute("data-state", "cancelled")
     ann.reads("No passkey was used: the window was closed or timed out. Try again whenever you like.")
     expect(ann.page.get_by_role("alert")).to_have_count(0)
+    expect(ann.page.get_by_role("button", name="Sign in with a passkey")).to_be_focused()
 
     ann.device.relents()
     ann.presses("Sign in with a passkey")
     ann.is_signed_in()
+
+
+@ON_SQLITE
+def test_passkeys_are_suggested_again_after_a_cancelled_dialog(ann: Person) -> None:
+    ann.goes_to_sign_in()
+    ann.waits_for_autofill()
+    ann.device.refuses()
+    ann.device.answers()
+    asked = []
+
+    def between(route: Route) -> None:
+        """Let the device refuse the button's request alone, and not the one that suggests passkeys again."""
+        asked.append(route)
+        if len(asked) == 2:
+            ann.device.ignores()
+            ann.device.relents()
+        route.continue_()
+
+    ann.page.route("**/u/login/passkey/options?*", between)
+    ann.presses("Sign in with a passkey")
+    ann.reads("No passkey was used")
+    ann.waits_for_autofill()
 
 
 @ON_SQLITE

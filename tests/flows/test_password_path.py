@@ -21,7 +21,7 @@ from keystead.web.flows import Flows
 from world import PASSWORD, PUBLIC_URL, open_world
 
 ROOT = Path(keystead.__file__).parent
-UNDERNEATH = {"app.py", "db/session.py", "db/tables.py", "secrecy.py"}
+UNDERNEATH = {"app.py", "db/session.py", "db/threads.py", "db/tables.py", "secrecy.py"}
 
 
 @contextmanager

@@ -21,5 +21,5 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except (SettingsError, DomainError) as error:
-        typer.echo(f"keystead: {error}", err=True)
+        typer.echo(f"keystead: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(2) from None

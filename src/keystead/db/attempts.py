@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlmodel import Session, col
 
 from keystead.db.session import Database
@@ -58,9 +58,7 @@ def _take(session: Session, key: str, capacity: float, refill: float, cost: floa
 
 
 def _list(session: Session, prefix: str) -> list[Charged]:
-    rows = session.connection().execute(
-        select(col(Attempt.key), col(Attempt.spent), col(Attempt.at)).where(
-            col(Attempt.key).startswith(prefix, autoescape=True)
-        )
-    )
+    # Not LIKE, which takes capitals for small letters on SQLite.
+    begins = func.substr(col(Attempt.key), 1, len(prefix)) == prefix
+    rows = session.connection().execute(select(col(Attempt.key), col(Attempt.spent), col(Attempt.at)).where(begins))
     return [Charged(row.key, row.spent, datetime.fromtimestamp(row.at, UTC)) for row in rows]

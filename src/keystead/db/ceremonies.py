@@ -28,7 +28,7 @@ def put(session: Session, auth_session: str, ceremony: Ceremony) -> None:
 
 
 def take(session: Session, auth_session: str, now: datetime) -> Ceremony | None:
-    """Delete and return a ceremony: of any number of concurrent answers, one gets it. Unknown, used and late are one."""
+    """Delete and return a ceremony: of many concurrent answers one gets it. Unknown, used and late look alike."""
     values = {"handle": fingerprint(auth_session), "now": now}
     record = session.connection().execute(_TAKE, values).scalar()
     return Ceremony.model_validate(record) if record is not None else None

@@ -49,6 +49,13 @@ _API_COLUMNS: Final = tuple(getattr(Api, name) for name in ApiRecord.__dataclass
 _API: Final = select(*_API_COLUMNS).where(col(Api.identifier) == bindparam("identifier"))
 
 
+_GRANTED_FOR: Final = (
+    select(col(ClientGrant.scope))
+    .join(Api, col(Api.id) == col(ClientGrant.api_id))
+    .where(col(ClientGrant.client_id) == bindparam("client_id"), col(Api.identifier) == bindparam("identifier"))
+)
+
+
 def create(session: Session, record: ClientRecord) -> None:
     """Insert a client."""
     values = {name: getattr(record, name) for name in ClientRecord.__dataclass_fields__}
@@ -127,6 +134,12 @@ def _filtered(statement: Select[Any], wanted: ClientFilter) -> Select[Any]:
     if wanted.app_types:
         statement = statement.where(settings["app_type"].as_string().in_(wanted.app_types))
     return statement
+
+
+def granted_for(session: Session, client_id: str, identifier: str) -> tuple[str, ...] | None:
+    """Return the scopes that a client holds for the API with that identifier; ``None`` where either is gone."""
+    found = session.connection().execute(_GRANTED_FOR, {"client_id": client_id, "identifier": identifier}).scalar()
+    return tuple(found) if found is not None else None
 
 
 def _stored(settings: ClientSettings) -> dict[str, Any]:

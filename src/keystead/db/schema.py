@@ -6,8 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, text
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from keystead.errors import DatabaseUnavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x6B657973
@@ -15,14 +17,22 @@ _LOCK = 0x6B657973
 
 
 def version(engine: Engine) -> str | None:
-    """Return the revision of the database; ``None`` for an empty one."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """Return the revision of the database; ``None`` for an empty one. Raises ``DatabaseUnavailable``."""
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise DatabaseUnavailable(detail=str(error.orig)) from error
 
 
 def latest() -> str:
     """Return the revision that this program needs."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has the migration that led to a revision."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def upgrade(engine: Engine) -> None:
@@ -48,16 +58,6 @@ def differences(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.check(config)
-
-
-def table_names(engine: Engine) -> list[str]:
-    """Return the names of the tables that there are."""
-    return inspect(engine).get_table_names()
-
-
-def metadata_names() -> list[str]:
-    """Return the names of the tables that there should be."""
-    return list(SQLModel.metadata.tables)
 
 
 def _config() -> Config:

@@ -54,6 +54,11 @@ def get(session: Session, session_id: str, secret: str, now: datetime) -> Sessio
     return SessionRecord(**{name: getattr(row, name) for name in SessionRecord.__dataclass_fields__})
 
 
+def alive(session: Session, session_id: str, now: datetime) -> bool:
+    """Whether a session is still good: neither over nor ended by a logout, a block or a reset."""
+    return session.connection().execute(_GET, {"id": session_id, "now": now}).first() is not None
+
+
 def touch(session: Session, session_id: str, now: datetime, idle_expires_at: datetime) -> None:
     """Note that the session is in use."""
     statement = update(LoginSession).where(col(LoginSession.id) == session_id)

@@ -295,7 +295,7 @@ class JournalRow(SQLModel, table=True):
     __tablename__ = "journal"
     log_id: str = Field(primary_key=True, max_length=60)
     date: datetime = _moment(index=True)
-    type: str = Field(max_length=40, index=True)
+    type: str = Field(max_length=60, index=True)
     user_id: str | None = Field(default=None, max_length=300, index=True)
     connection_id: str | None = Field(default=None, max_length=20)
     client_id: str | None = Field(default=None, max_length=64)

@@ -16,7 +16,7 @@ def put(session: Session, transaction: LoginTransaction) -> None:
     """Store a new transaction under the hash of its id."""
     values = {
         "state_hash": fingerprint(transaction.id),
-        "record": transaction.model_dump(mode="json"),
+        "record": _stored(transaction),
         "expires_at": transaction.expires_at,
     }
     session.connection().execute(insert(Transaction).values(values))
@@ -25,7 +25,7 @@ def put(session: Session, transaction: LoginTransaction) -> None:
 def get(session: Session, state: str, now: datetime) -> LoginTransaction | None:
     """Return a transaction that is still under way."""
     record = session.connection().execute(_one(state, now)).scalar()
-    return LoginTransaction.model_validate(record) if record is not None else None
+    return _read(record, state) if record is not None else None
 
 
 def change(
@@ -35,9 +35,9 @@ def change(
     record = session.connection().execute(_one(state, now).with_for_update()).scalar()
     if record is None:
         return None
-    after = step(LoginTransaction.model_validate(record))
+    after = step(_read(record, state))
     statement = update(Transaction).where(col(Transaction.state_hash) == fingerprint(state))
-    session.connection().execute(statement.values(record=after.model_dump(mode="json")))
+    session.connection().execute(statement.values(record=_stored(after)))
     return after
 
 
@@ -49,12 +49,21 @@ def take(session: Session, state: str, now: datetime) -> LoginTransaction | None
         .returning(col(Transaction.record))
     )
     record = session.connection().execute(statement).scalar()
-    return LoginTransaction.model_validate(record) if record is not None else None
+    return _read(record, state) if record is not None else None
 
 
 def sweep(session: Session, now: datetime) -> int:
     """Delete what nobody finished in time; return how many."""
     return session.connection().execute(delete(Transaction).where(col(Transaction.expires_at) <= now)).rowcount
+
+
+def _stored(transaction: LoginTransaction) -> dict[str, Any]:
+    """Leave the id out: it is what the browser shows, and the database keeps only its hash."""
+    return transaction.model_dump(mode="json", exclude={"id"})
+
+
+def _read(record: dict[str, Any], state: str) -> LoginTransaction:
+    return LoginTransaction.model_validate({**record, "id": state})
 
 
 def _one(state: str, now: datetime) -> Select[tuple[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from keystead.db import clients, connections, journal, tenant
 from keystead.db.clients import ClientFilter, ClientRecord
 from keystead.db.session import Database
-from keystead.errors import NoSuchClient, OperationNotSupported
+from keystead.errors import InsufficientScope, NoSuchClient, OperationNotSupported
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy
@@ -54,9 +54,16 @@ class Clients:
         await self.db.write(self._create, record, operation)
         return Handed(record, secret)
 
-    async def update(self, client_id: str, body: Mapping[str, Any], operation: Operation) -> Handed:
-        """Change a client. One that becomes able to keep a secret gets one. Raises ``NoSuchClient``, ``BadRequest``."""
-        return await self.db.write(self._update, client_id, body, self._secret(), operation)
+    async def update(
+        self, client_id: str, body: Mapping[str, Any], operation: Operation, *, may_make_secrets: bool
+    ) -> Handed:
+        """Change a client. One that never had a secret gets one when it becomes able to keep it.
+
+        Raises ``NoSuchClient``, ``BadRequest``, and ``InsufficientScope`` for a secret that the caller may not make:
+        whoever holds a client's secret is that client, with every grant it has.
+        """
+        fresh = self._secret() if may_make_secrets else None
+        return await self.db.write(self._update, client_id, body, fresh, operation)
 
     async def delete(self, client_id: str, operation: Operation) -> None:
         """Delete a client and all that it holds; no error where there is none. Raises ``OperationNotSupported``."""
@@ -74,13 +81,17 @@ class Clients:
         journal.add(session, operation.event(self.journal, "Create a client", created=record.client_id))
 
     def _update(
-        self, session: Session, client_id: str, body: Mapping[str, Any], fresh: Secret[str], operation: Operation
+        self, session: Session, client_id: str, body: Mapping[str, Any], fresh: Secret[str] | None, operation: Operation
     ) -> Handed:
         record = _found(session, client_id, lock=True)
         change = as_registered(body, record.settings, client_id=client_id, public_url=self.public_url)
         settings = patch_settings(record.settings, change)
-        made = fresh if not settings.is_public and record.secret_hash is None else None
-        secret_hash = None if settings.is_public else _hash(made) or record.secret_hash
+        needed = not settings.is_public and record.secret_hash is None
+        if needed and fresh is None:
+            raise InsufficientScope(("update:client_keys",))
+        made = fresh if needed else None
+        # A client that becomes public keeps the hash, which nobody looks at then: going back makes no new secret.
+        secret_hash = _hash(made) or record.secret_hash
         clients.save(session, client_id, settings, secret_hash)
         changed = _changed(record.settings, settings)
         journal.add(session, operation.event(self.journal, "Update a client", changed=changed))

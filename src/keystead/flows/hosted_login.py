@@ -5,8 +5,11 @@ No method says what comes next. That is ``rules/login_steps.next_step``, asked b
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from keystead.db import accounts, clients, passkeys, transactions
+from sqlmodel import Session
+
+from keystead.db import accounts, clients, passkeys, sessions, transactions
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidIdentifier, TransactionExpired
@@ -94,7 +97,7 @@ class HostedLogin:
         Raises ``TransactionExpired`` for a login that is unknown, over, or another browser's (somebody may have sent
         the person a link to a login of their own).
         """
-        transaction = await self.db.read(transactions.get, visit.state, self.clock())
+        transaction = await self.db.read(_still_good, visit.state, self.clock())
         if transaction is None or transaction.browser != fingerprint(visit.browser.reveal()):
             raise TransactionExpired
         connection = await self.directory.by_id(transaction.connection_id, transaction.request.client_id)
@@ -170,11 +173,14 @@ class HostedLogin:
 
     async def enrolment_options(self, place: Place) -> Options:
         """Return the options for one more passkey. Raises what ``PasskeyEnrolment.begin`` raises."""
-        return await self.enrolment.begin(place.connection, _proof(place).user_id, place.party)
+        proof = _proof(place)
+        self.enrolment.require_fresh(proof.at)
+        return await self.enrolment.begin(place.connection, proof.user_id, place.party)
 
     async def enrol(self, visit: Visit, place: Place, auth_session: str, response: object) -> None:
         """Store the passkey. Raises ``CeremonyExpired`` and what ``PasskeyEnrolment.finish`` raises."""
         ceremony = await self._claim(place, auth_session, "enrolment")
+        self.enrolment.require_fresh(_proof(place).at)
         await self.enrolment.finish(ceremony, _proof(place).user_id, response, visit.caller)
         await self._change(visit, prompt="none")
 
@@ -214,10 +220,22 @@ class HostedLogin:
         return opened
 
     async def _change(self, visit: Visit, **values: object) -> None:
-        """Set members of the stored transaction. A login that was proved before keeps its proof."""
+        """Set members of the stored transaction; of two proofs at once the later one stands, with its session."""
         after = await self.db.write(transactions.change, visit.state, self.clock(), _setting(values))
         if after is None:
             raise TransactionExpired
+
+
+def _still_good(session: Session, state: str, now: datetime) -> LoginTransaction | None:
+    """Return a transaction whose proof, if it has one, is still worth something.
+
+    A proof is only as good as the session that it opened: after a logout or a block the page of a login that was left
+    open must not add a passkey, nor get a code.
+    """
+    transaction = transactions.get(session, state, now)
+    if transaction and transaction.proof and not sessions.alive(session, transaction.proof.session_id, now):
+        return None
+    return transaction
 
 
 def _setting(values: Mapping[str, object]) -> Callable[[LoginTransaction], LoginTransaction]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from keystead.db import clients, codes, transactions
+from keystead.db import clients, codes, sessions, transactions
 from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
 from keystead.db.sessions import SessionRecord
@@ -133,7 +133,8 @@ class Authorize:
         proof = self._single_sign_on(request, session)
         if proof is not None:
             code = self.entropy.token(32)
-            outcome = await self.db.write(self._grant, request, proof, code)
+            named = connection.id if request.connection else ""
+            outcome = await self.db.write(self._grant, request, proof, code, only=named)
             if not isinstance(outcome, DomainError):
                 return self._answer(request, {"code": code})
             if not isinstance(outcome, AccountGone | ConnectionNotAllowed):
@@ -159,16 +160,20 @@ class Authorize:
         transaction = transactions.take(session, state, self.clock())
         if transaction is None or transaction.proof is None:
             raise TransactionExpired
+        if not sessions.alive(session, transaction.proof.session_id, self.clock()):
+            raise TransactionExpired(detail="the session of the proof has ended")
         return self._grant(session, transaction.request, transaction.proof, code)
 
     def _grant(
-        self, session: Session, request: AuthorizationRequest, proof: Proof, code: str
+        self, session: Session, request: AuthorizationRequest, proof: Proof, code: str, *, only: str = ""
     ) -> AuthorizationRequest | DomainError:
-        """Make the code, if whoever proved themselves may (still) come in."""
+        """Make the code, if whoever proved themselves may (still) come in, and is of the connection that was named."""
         try:
-            admit(session, proof.user_id, request.client_id, proof.method, proof.at)
+            admitted = admit(session, proof.user_id, request.client_id, proof.method, proof.at)
         except DomainError as refusal:
             return refusal
+        if only and admitted.profile.connection_id != only:
+            return ConnectionNotAllowed()
         authority = Authority(
             user_id=proof.user_id,
             client_id=request.client_id,
@@ -224,6 +229,10 @@ def _problem(
         (
             CODE not in settings.grant_types,
             ("unauthorized_client", "Grant type 'authorization_code' not allowed for the client."),
+        ),
+        (
+            not settings.is_first_party,
+            ("unauthorized_client", "Third-party clients need the person's consent, which cannot be asked for yet."),
         ),
         (
             parameters.get("response_type") != "code",

@@ -24,7 +24,7 @@ class ClientCredentials:
 
 @dataclass(frozen=True)
 class ClientAuth:
-    """Authenticates clients. Their secrets are 256 random bits, so a plain SHA-256 of them is kept."""
+    """Authenticates clients. Their secrets are 384 random bits, so a plain SHA-256 of them is kept."""
 
     db: Database
     protection: Protection
@@ -39,11 +39,13 @@ class ClientAuth:
             return client
         if shown.secret is None:
             raise BadClient(detail="no such public client")
-        bucket = secret_bucket(shown.client_id, address)
-        async with self.protection.charged(bucket):
-            stored = client.secret_hash if client and client.secret_hash else _NOBODY
-            matches = hmac.compare_digest(fingerprint(shown.secret.reveal()), stored)
-        if client is None or not matches or not shown.secret:
-            raise BadClient(detail="unknown client or wrong secret")
-        await self.protection.forgive(bucket)
-        return client
+        stored = client.secret_hash if client and client.secret_hash else _NOBODY
+        matches = hmac.compare_digest(fingerprint(shown.secret.reveal()), stored)
+        if client is not None and matches and shown.secret:
+            return client
+        if client is not None:
+            # Charged after the comparison, which costs nothing and which 384 random bits do not fear: charging first
+            # would let whoever shares an address with a client lock it out by guessing.
+            async with self.protection.charged(secret_bucket(client.client_id, address)):
+                pass
+        raise BadClient(detail="unknown client or wrong secret")

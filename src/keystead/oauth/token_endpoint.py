@@ -12,6 +12,7 @@ from keystead.db.clients import ClientRecord
 from keystead.errors import BadRequest, GrantNotAllowed, UnsupportedGrant
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials
 from keystead.oauth.issue import Tokens
+from keystead.rules.clients import CLIENT_CREDENTIALS
 from keystead.rules.events import Caller
 from keystead.rules.oauth import scopes
 from keystead.secrecy import Secret
@@ -80,8 +81,9 @@ class TokenEndpoint:
         if grant is None:
             raise UnsupportedGrant(request.grant_type[:100])
         client = await self.client_auth(request.credentials, request.caller.address)
-        if request.grant_type not in client.settings.grant_types:
-            raise GrantNotAllowed(request.grant_type)
+        for_people = request.grant_type != CLIENT_CREDENTIALS
+        if request.grant_type not in client.settings.grant_types or (for_people and not client.settings.is_first_party):
+            raise GrantNotAllowed(request.grant_type, detail="" if client.settings.is_first_party else "third party")
         scope = scopes(request.optional("scope") or "")
         if scope is None:
             raise BadRequest("Malformed scope", path="scope")

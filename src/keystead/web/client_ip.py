@@ -46,4 +46,5 @@ def _bare(hop: str) -> str | None:
         found = ip_address(hop)
     except ValueError:
         return None
-    return str(isinstance(found, IPv6Address) and found.ipv4_mapped or found)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(mapped or found)

@@ -16,6 +16,7 @@ from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.users import Users
 from keystead.oauth.authorize import Authorize
+from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
 from keystead.oauth.issue import Issuer
 from keystead.oauth.keys import KeyRing
@@ -45,6 +46,7 @@ class Flows:
     token_endpoint: TokenEndpoint
     issuer: Issuer
     keys: KeyRing
+    bearers: Bearers
     userinfo: UserInfo
     connections: Connections
     clients: Clients

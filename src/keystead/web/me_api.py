@@ -8,13 +8,14 @@ from starlette.responses import Response
 from keystead.db.passkeys import PasskeyRecord
 from keystead.errors import BadRequest, InvalidQuery, NoSuchPasskey
 from keystead.flows.ceremonies import Party
+from keystead.oauth.bearers import Bearer
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
 from keystead.rules.clients import app_origins
 from keystead.web.answers import Json
 from keystead.web.body import json_object, query
 from keystead.web.flows import flows_of
-from keystead.web.guard import Bearer, caller_of, require_person
+from keystead.web.guard import caller_of, require_person
 
 _NEW = "passkey|new"
 _TYPES = ("passkey", "password", "phone", "email", "totp", "push-notification", "recovery-code")

@@ -20,6 +20,7 @@ from keystead.errors import (
     PasskeyLimitReached,
     PasskeyTaken,
     SignupDisabled,
+    StepUpRequired,
     TooManyAttempts,
     UnknownCredential,
     UserBlocked,
@@ -66,6 +67,7 @@ _ON_PAGE: Final = (
     WeakPassword,
     PasskeyTaken,
     PasskeyLimitReached,
+    StepUpRequired,
     BadRequest,
 )
 

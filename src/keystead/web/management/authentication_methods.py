@@ -3,7 +3,7 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from keystead.db.passkeys import PasskeyRecord
 from keystead.errors import NoSuchPasskey
@@ -11,6 +11,7 @@ from keystead.flows.users import PASSWORD_PREFIX
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
 from keystead.rules.profiles import Profile
+from keystead.web.answers import Json
 from keystead.web.body import query
 from keystead.web.flows import flows_of
 from keystead.web.guard import require
@@ -36,7 +37,7 @@ async def show(request: Request) -> Response:
     found = next((each for each in await _all(request) if each["id"] == wanted), None)
     if found is None:
         raise NoSuchPasskey
-    return JSONResponse(found)
+    return Json(found)
 
 
 async def delete(request: Request) -> Response:

@@ -3,12 +3,13 @@
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from keystead.db.clients import ClientFilter, ClientRecord
 from keystead.errors import InvalidQuery
 from keystead.flows.clients import Handed
 from keystead.rules.oauth import absolute
+from keystead.web.answers import Json
 from keystead.web.body import Query, json_object, query
 from keystead.web.flows import flows_of
 from keystead.web.guard import require
@@ -45,14 +46,18 @@ async def show(request: Request) -> Response:
     await require(request, "read:clients")
     asked, flows = query(request), flows_of(request)
     found = await flows.clients.known(request.path_params["id"])
-    return JSONResponse(picked(shown(found, flows.settings.public_url), asked))
+    return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
 async def update(request: Request) -> Response:
-    """``PATCH /clients/{id}``; the secret is shown where this made one."""
-    operation = operation_of(request, await require(request, "update:clients"))
-    body = await json_object(request)
-    return _handed(request, await flows_of(request).clients.update(request.path_params["id"], body, operation), 200)
+    """``PATCH /clients/{id}``; the secret is shown where this made one, which needs ``update:client_keys`` too."""
+    bearer = await require(request, "update:clients")
+    operation, body = operation_of(request, bearer), await json_object(request)
+    may_make_secrets = "update:client_keys" in bearer.scope
+    handed = await flows_of(request).clients.update(
+        request.path_params["id"], body, operation, may_make_secrets=may_make_secrets
+    )
+    return _handed(request, handed, 200)
 
 
 async def delete(request: Request) -> Response:
@@ -75,7 +80,7 @@ def _handed(request: Request, handed: Handed, status: int) -> Response:
     found = shown(handed.client, flows_of(request).settings.public_url)
     if handed.secret is not None:
         found["client_secret"] = handed.secret.reveal()
-    return JSONResponse(found, status, {"cache-control": "no-store"})
+    return Json(found, status, {"cache-control": "no-store"})
 
 
 def _filter(asked: Query) -> ClientFilter:

@@ -3,16 +3,18 @@
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from keystead.errors import BadRequest, InsufficientScope, InvalidQuery
 from keystead.flows.connections import Listed, Wanted
+from keystead.oauth.bearers import Bearer
 from keystead.rules.claims import iso
 from keystead.rules.complaints import type_of
 from keystead.rules.connection_edits import ClientSwitch, read_edit, read_new, read_switch
+from keystead.web.answers import Json
 from keystead.web.body import json_object, json_value, query
 from keystead.web.flows import flows_of
-from keystead.web.guard import Bearer, require
+from keystead.web.guard import require
 from keystead.web.management.lists import by_cursor, cursor_of, page_of, picked
 from keystead.web.management.operations import operation_of
 
@@ -44,14 +46,14 @@ async def create(request: Request) -> Response:
     """``POST /connections``."""
     bearer = await require(request, "create:connections")
     new, operation = read_new(await json_object(request)), operation_of(request, bearer)
-    return JSONResponse(shown(await flows_of(request).connections.create(new, operation), bearer), 201)
+    return Json(shown(await flows_of(request).connections.create(new, operation), bearer), 201)
 
 
 async def show(request: Request) -> Response:
     """``GET /connections/{id}``."""
     bearer, asked = await require(request, "read:connections"), query(request)
     found = await flows_of(request).connections.show(request.path_params["id"])
-    return JSONResponse(picked(shown(found, bearer), asked))
+    return Json(picked(shown(found, bearer), asked))
 
 
 async def update(request: Request) -> Response:
@@ -61,14 +63,14 @@ async def update(request: Request) -> Response:
         raise InsufficientScope((UPDATE_OPTIONS,))
     edit, operation = read_edit(body), operation_of(request, bearer)
     found = await flows_of(request).connections.update(request.path_params["id"], edit, operation)
-    return JSONResponse(shown(found, bearer))
+    return Json(shown(found, bearer))
 
 
 async def delete(request: Request) -> Response:
     """``DELETE /connections/{id}``: 202 and when, or 204 where it is gone already (CN-4)."""
     operation = operation_of(request, await require(request, "delete:connections"))
     deleted_at = await flows_of(request).connections.delete(request.path_params["id"], operation)
-    return JSONResponse({"deleted_at": iso(deleted_at)}, 202) if deleted_at else Response(status_code=204)
+    return Json({"deleted_at": iso(deleted_at)}, 202) if deleted_at else Response(status_code=204)
 
 
 async def clients(request: Request) -> Response:

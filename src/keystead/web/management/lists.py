@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from keystead.errors import InvalidQuery
+from keystead.web.answers import Json
 from keystead.web.body import Query
 
 Item = dict[str, Any]
@@ -31,9 +32,9 @@ class Page:
     def answer(self, name: str, items: Sequence[Item], total: int, *, length: bool = False) -> Response:
         """Return a bare array, or with ``include_totals`` an object; ``length`` only where Auth0's schema has it."""
         if not self.totals:
-            return JSONResponse(list(items))
+            return Json(list(items))
         counted = {"length": len(items)} if length else {}
-        return JSONResponse({"start": self.start, "limit": self.size, **counted, "total": total, name: list(items)})
+        return Json({"start": self.start, "limit": self.size, **counted, "total": total, name: list(items)})
 
 
 def page_of(asked: Query, *, size: int = 50, least: int = 0) -> Page:
@@ -55,7 +56,7 @@ class Cursor:
         ``items``, and ``ids`` beside them, hold one more than was asked for, if there is one.
         """
         more = {"next": ids[self.size - 1]} if len(ids) > self.size else {}
-        return JSONResponse({name: list(items[: self.size]), **more})
+        return Json({name: list(items[: self.size]), **more})
 
 
 def cursor_of(asked: Query, *, most: int = MOST) -> Cursor:

@@ -3,7 +3,8 @@
 from starlette.requests import Request
 
 from keystead.flows.operations import Operation
-from keystead.web.guard import Bearer, caller_of
+from keystead.oauth.bearers import Bearer
+from keystead.web.guard import caller_of
 
 
 def operation_of(request: Request, bearer: Bearer) -> Operation:

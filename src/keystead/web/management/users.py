@@ -3,13 +3,14 @@
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from keystead.errors import InvalidQuery
 from keystead.flows.users import Person
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
 from keystead.rules.user_edits import read_edit, read_new
+from keystead.web.answers import Json
 from keystead.web.body import Query, json_object, query
 from keystead.web.flows import flows_of
 from keystead.web.guard import require
@@ -40,7 +41,7 @@ async def create(request: Request) -> Response:
     operation = operation_of(request, await require(request, "create:users"))
     new, password = read_new(await json_object(request))
     flows = flows_of(request)
-    return JSONResponse(shown(await flows.users.create(new, password, operation), flows.settings.public_url), 201)
+    return Json(shown(await flows.users.create(new, password, operation), flows.settings.public_url), 201)
 
 
 async def show(request: Request) -> Response:
@@ -48,7 +49,7 @@ async def show(request: Request) -> Response:
     await require(request, "read:users")
     asked, flows = query(request), flows_of(request)
     found = await flows.users.show(request.path_params["id"])
-    return JSONResponse(picked(shown(found, flows.settings.public_url), asked))
+    return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
 async def update(request: Request) -> Response:
@@ -56,7 +57,7 @@ async def update(request: Request) -> Response:
     operation = operation_of(request, await require(request, "update:users"))
     edit, flows = read_edit(await json_object(request)), flows_of(request)
     found = await flows.users.update(request.path_params["id"], edit, operation)
-    return JSONResponse(shown(found, flows.settings.public_url))
+    return Json(shown(found, flows.settings.public_url))
 
 
 async def delete(request: Request) -> Response:

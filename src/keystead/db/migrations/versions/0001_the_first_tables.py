@@ -74,7 +74,7 @@ def upgrade() -> None:
         "journal",
         sa.Column("log_id", sa.String(length=60), nullable=False),
         sa.Column("date", MOMENT, nullable=False),
-        sa.Column("type", sa.String(length=40), nullable=False),
+        sa.Column("type", sa.String(length=60), nullable=False),
         sa.Column("user_id", sa.String(length=300), nullable=True),
         sa.Column("connection_id", sa.String(length=20), nullable=True),
         sa.Column("client_id", sa.String(length=64), nullable=True),

@@ -1,0 +1,135 @@
+"""The threads that units of work run on, each with a connection of its own.
+
+An executor with a pool of connections behind it costs as much as a statement or two at every unit of work: a lock, a
+future of its own, a connection to look after. These threads keep their connection, and wake the event loop once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing, suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+
+from keystead.errors import DatabaseUnavailable
+
+Result = TypeVar("Result")
+Unit = Callable[[Session], Result]
+
+_TRIES: Final = 5
+_SERIALIZATION: Final = ("40001", "40P01")
+
+
+class Held:
+    """A connection that is opened when it is first needed, and kept. For one thread at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def run(self, unit: Unit[Result]) -> Result:
+        """Run a unit of work in a transaction, again where it lost a race or its connection.
+
+        Raises ``DatabaseUnavailable``, and whatever the unit raises, which rolls back.
+        """
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                connection = self._open()
+                with connection.begin(), _Session(connection) as session:
+                    return unit(session)
+            except DBAPIError as error:
+                if not (tries_left and _may_pass(error)):
+                    if isinstance(error, OperationalError):
+                        raise DatabaseUnavailable(detail=str(error.orig)) from error
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+
+class Threads:
+    """Threads that take units of work from one queue."""
+
+    def __init__(self, engine: Engine, count: int, name: str) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[Callable[[Held], None] | None] = SimpleQueue()
+        # Daemons: a program that fails before it could close us must not hang. What they leave undone is rolled back.
+        self._threads = [Thread(target=self._work, name=f"{name}-{each}", daemon=True) for each in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, unit: Unit[Result]) -> Result:
+        """Run a unit of work on one of the threads; see ``Held.run``."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+
+        def job(held: Held) -> None:
+            if future.cancelled():
+                return
+            try:
+                result = held.run(unit)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits
+                _tell(loop, _fail, future, error)
+            else:
+                _tell(loop, _succeed, future, result)
+
+        self._queue.put(job)
+        return await future
+
+    def close(self) -> None:
+        """Finish what is queued, close the connections and end the threads."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        with closing(Held(self._engine)) as held:
+            while (job := self._queue.get()) is not None:
+                job(held)
+                del job  # what it was given and found must not stay until the next one comes
+
+
+class _Session(Session):
+    """A session whose transaction is its connection's, already begun: asking for the connection costs nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, expire_on_commit=False)
+        self._given = connection
+
+    def connection(self, *_: Any, **__: Any) -> Connection:
+        return self._given
+
+
+def _tell(loop: asyncio.AbstractEventLoop, how: Callable[..., None], *what: object) -> None:
+    with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(how, *what)
+
+
+def _succeed(future: "asyncio.Future[Result]", result: Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether the same work may succeed when it is run again: a lost race, not a wrong statement."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _SERIALIZATION or "database is locked" in str(error.orig) or error.connection_invalidated

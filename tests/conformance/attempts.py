@@ -1,0 +1,129 @@
+"""What every implementation of the ``Attempts`` port does: tests to inherit, for a fixture ``attempts`` to fill."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from keystead.ports import Attempts, Charge
+from world import Clock
+
+TEN_PER_MINUTE = (10, 1 / 6)
+"""A capacity of ten, of which one comes back each six seconds."""
+
+
+@dataclass
+class Counted:
+    """The implementation as two processes see it, and their clock."""
+
+    here: Attempts
+    there: Attempts
+    clock: Clock
+
+    async def take(self, key: str = "login/ann", cost: float = 1.0) -> Charge:
+        """Charge a bucket of ten."""
+        return await self.here.take(key, *TEN_PER_MINUTE, cost)
+
+    async def fill(self, key: str = "login/ann") -> None:
+        """Charge until nothing is left."""
+        for _ in range(10):
+            assert (await self.take(key)).allowed
+
+
+class AttemptsConformance:
+    """Inherit, and give a fixture ``attempts``."""
+
+    async def test_ten_of_sixty_at_once(self, attempts: Counted) -> None:
+        """However many come at once, from however many processes: the limit is the limit."""
+        takers = [attempts.here, attempts.there] * 30
+        charges = await asyncio.gather(*(taker.take("login/ann", *TEN_PER_MINUTE) for taker in takers))
+        assert sorted(charge.left for charge in charges if charge.allowed) == pytest.approx(range(10))
+        assert sum(not charge.allowed for charge in charges) == 50
+
+    async def test_what_is_left(self, attempts: Counted) -> None:
+        for left in range(9, -1, -1):
+            assert await attempts.take() == Charge(allowed=True, left=left, retry_after=0)
+        refused = await attempts.take()
+        assert not refused.allowed
+        assert refused.left == 0
+        assert refused.retry_after == pytest.approx(6)
+
+    async def test_refill(self, attempts: Counted) -> None:
+        await attempts.fill()
+        attempts.clock.advance(seconds=5.9)
+        assert not (await attempts.take()).allowed
+        attempts.clock.advance(seconds=0.2)
+        assert (await attempts.take()).allowed
+        assert not (await attempts.take()).allowed
+        attempts.clock.advance(days=1)
+        await attempts.fill()
+        assert not (await attempts.take()).allowed
+
+    @pytest.mark.parametrize(("waited", "retry_after"), [(0, 6), (2, 4), (5, 1), (5.5, 0.5)])
+    async def test_when_to_come_back(self, attempts: Counted, waited: float, retry_after: float) -> None:
+        await attempts.fill()
+        attempts.clock.advance(seconds=waited)
+        charge = await attempts.take()
+        assert not charge.allowed
+        assert charge.retry_after == pytest.approx(retry_after)
+        attempts.clock.advance(seconds=charge.retry_after + 0.01)
+        assert (await attempts.take()).allowed
+
+    async def test_a_refused_charge_costs_nothing(self, attempts: Counted) -> None:
+        """Hammering a full bucket must not keep it full."""
+        await attempts.fill()
+        for _ in range(20):
+            attempts.clock.advance(seconds=0.25)
+            assert not (await attempts.take()).allowed
+        attempts.clock.advance(seconds=1.1)
+        assert (await attempts.take()).allowed
+
+    async def test_a_charge_can_be_given_back(self, attempts: Counted) -> None:
+        await attempts.fill()
+        given_back = await attempts.take(cost=-1)
+        assert given_back.allowed
+        assert given_back.left == pytest.approx(1)
+        assert (await attempts.take()).allowed
+        assert not (await attempts.take()).allowed
+
+    async def test_nobody_saves_up(self, attempts: Counted) -> None:
+        """Giving back to an empty bucket, and waiting, make no more than the capacity."""
+        for _ in range(3):
+            assert (await attempts.take(cost=-1)).left == pytest.approx(10)
+        attempts.clock.advance(days=30)
+        await attempts.fill()
+        assert not (await attempts.take()).allowed
+
+    async def test_costs_may_be_large(self, attempts: Counted) -> None:
+        assert (await attempts.take(cost=8)).left == pytest.approx(2)
+        refused = await attempts.take(cost=3)
+        assert not refused.allowed
+        assert refused.retry_after == pytest.approx(6)
+        assert (await attempts.take(cost=2)).allowed
+
+    async def test_forgiving(self, attempts: Counted) -> None:
+        await attempts.fill()
+        await attempts.fill("login/ben")
+        await attempts.there.forgive("login/ann")
+        await attempts.here.forgive("login/nobody")
+        await attempts.fill()
+        assert not (await attempts.take("login/ben")).allowed
+
+    async def test_keys_are_apart(self, attempts: Counted) -> None:
+        await attempts.fill("login/ann")
+        for key in ("login/an", "login/ann ", "LOGIN/ann", "login/ann/x", "löschen/ann"):
+            assert (await attempts.take(key)).left == pytest.approx(9)
+
+    async def test_list(self, attempts: Counted) -> None:
+        """By prefix, which is no pattern."""
+        await attempts.take("a_b%/1")
+        attempts.clock.advance(seconds=3)
+        await attempts.take("a_b%/2", cost=4)
+        for other in ("axb%/1", "a_bc/1", "a_b", "A_B%/1"):
+            await attempts.take(other)
+        found = sorted(await attempts.there.list("a_b%/"), key=lambda charged: charged.key)
+        assert [(charged.key, charged.spent) for charged in found] == [("a_b%/1", 1), ("a_b%/2", 4)]
+        assert found[1].since == attempts.clock()
+        assert found[0].since == datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+        assert await attempts.here.list("nothing") == []
