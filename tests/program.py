@@ -1,13 +1,12 @@
 """``keystead`` as its users start it: a program of its own, with files, a port and signals."""
 
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ def keystead(*arguments: str | Path, **settings: str) -> subprocess.CompletedPro
     """Run a command to its end, in an environment of these settings alone."""
     command = [sys.executable, "-m", "keystead", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, env=_environment(settings), timeout=SECONDS, check=False
+        command, capture_output=True, text=True, env=environment(settings), timeout=SECONDS, check=False
     )
 
 
@@ -39,11 +38,6 @@ class Server:
         """What it wrote so far."""
         return self.log.read_text(encoding="utf-8")
 
-    def stop(self) -> int:
-        """Ask it to end, as a service manager does, and return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(SECONDS)
-
 
 @contextmanager
 def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
@@ -52,7 +46,7 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
     log = data_dir.with_suffix(f".{port}.log")
     command = [sys.executable, "-m", "keystead", "serve", "--port", str(port), "--data-dir", str(data_dir), *options]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=_environment(settings))
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment(settings))
     server = Server(f"http://localhost:{port}", process, log)
     try:
         _wait(server)
@@ -77,9 +71,12 @@ def rows(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
         return {name: connection.execute(f'SELECT * FROM "{name}" ORDER BY 1').fetchall() for name in names}  # noqa: S608
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return ours, without settings but these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEYSTEAD_")}
-    return inherited | {f"KEYSTEAD_{name}": value for name, value in ({"HASH_COST": "4"} | settings).items()}
+    return inherited | {
+        f"KEYSTEAD_{name}": value for name, value in ({"HASH_COST": "4"} | dict(settings or {})).items()
+    }
 
 
 def _wait(server: Server) -> None:

@@ -48,6 +48,7 @@ from keystead.oauth.token_endpoint import TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
 from keystead.ports import Clock, Entropy, Hasher
 from keystead.rules import clients as grants
+from keystead.rules.attack_protection import places_of_one
 from keystead.rules.ceremonies import RelyingParty
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
@@ -95,7 +96,7 @@ def create_app(
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     journal = Journal(clock, entropy)
-    protection = Protection(SqlAttempts(db, clock))
+    protection = Protection(SqlAttempts(db, clock), places_of_one(settings.hash_workers, settings.hash_queue))
     directory = Directory(db)
     keys = KeyRing(db, settings.secret_keys, clock)
     issuer = Issuer(db, keys, clock, entropy, settings.public_url)
@@ -108,7 +109,7 @@ def create_app(
     password_login = PasswordLogin(db, protection, store_for, journal, clock)
     passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal, clock)
     enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
-    signup = Signup(db, store_for, ceremonies, enrolment, webauthn, journal, clock, entropy)
+    signup = Signup(db, protection, store_for, ceremonies, enrolment, webauthn, journal, clock, entropy)
     sessions = Sessions(db, journal, clock, entropy)
     hosted_login = HostedLogin(
         db=db,
@@ -146,7 +147,7 @@ def create_app(
         enrolment=enrolment,
         signup=signup,
         sessions=sessions,
-        first_owner=FirstOwner(db, hasher, journal, clock, entropy),
+        first_owner=FirstOwner(db, protection, hasher, journal, clock, entropy),
         authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),
         client_auth=client_auth,
         token_endpoint=token_endpoint,

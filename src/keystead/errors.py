@@ -28,6 +28,7 @@
         BodyTooLarge · MethodNotAllowed · UnsupportedMediaType · ForeignOrigin     refused before any handler
       Conflict                  somebody was first
         IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken
+        LastWayIn                 what is to be removed is all that the person could sign in with
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
       Forbidden                 the client or the token may not
@@ -316,6 +317,13 @@ class PasskeyTaken(Conflict):
 
     code = "passkey_taken"
     default_text = "Authentication method already exists."
+
+
+class LastWayIn(Conflict):
+    """The passkey that is to be removed is all that its owner could sign in with."""
+
+    code = "last_way_in"
+    default_text = "This is your only way to sign in. Add another passkey before you remove it."
 
 
 class Missing(DomainError):

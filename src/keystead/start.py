@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from keystead.app import SystemEntropy, system_clock
-from keystead.db import schema
+from keystead.db import keys, schema
 from keystead.db.session import Database
+from keystead.errors import InternalError
 from keystead.flows.first_run import first_run
-from keystead.oauth.keys import new_key
+from keystead.oauth.keys import new_key, unseal
 from keystead.settings import Settings, SettingsError, with_keys
 
 FIRST_RUN_FILE: Final = "first-run.json"
@@ -34,6 +35,7 @@ def prepare(settings: Settings, *, migrate: bool = False) -> tuple[Settings, dic
         made = db.write_now(
             first_run, settings.public_url, key, entropy, system_clock(), lambda made: _keep(settings.data_dir, made)
         )
+        _check_keys(db, settings)
     finally:
         db.close()
     return settings, made
@@ -59,6 +61,15 @@ def _bring_up_to_date(db: Database, *, migrate: bool) -> None:
             f"the database is at schema {found}, and this version needs {needed}: run 'keystead migrate'"
         )
     schema.upgrade(db.engine)
+
+
+def _check_keys(db: Database, settings: Settings) -> None:
+    """Open the key that signs: a server that cannot must say so now, and not at every login."""
+    try:
+        for newest in db.read_now(keys.good)[:1]:
+            unseal(newest.sealed_private, settings.secret_keys)
+    except InternalError as error:
+        raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
 
 
 def _keep(directory: Path, made: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
-from keystead.db import ceremonies, codes, refresh_tokens, sessions, tickets, transactions
+from keystead.db import attempts, ceremonies, codes, refresh_tokens, sessions, tickets, transactions
 from keystead.db.session import Database
 from keystead.errors import DomainError
 from keystead.ports import Clock
@@ -19,9 +19,8 @@ log = structlog.get_logger("keystead.worker")
 
 def sweep(session: Session, now: datetime) -> int:
     """Delete what has expired; return how many rows went. Nothing expired is ever honoured: this only saves room."""
-    return sum(
-        part.sweep(session, now) for part in (ceremonies, transactions, codes, sessions, refresh_tokens, tickets)
-    )
+    parts = (attempts, ceremonies, transactions, codes, sessions, refresh_tokens, tickets)
+    return sum(part.sweep(session, now) for part in parts)
 
 
 async def run(db: Database, clock: Clock) -> None:

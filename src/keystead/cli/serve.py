@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Mapping, MutableMapping
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -68,6 +69,28 @@ def worker_app() -> object:
     return create_app(settings)
 
 
+def printable(logger: object, name: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Write out as escapes whatever would steer a terminal or hide from a reader: a processor of the log.
+
+    Paths, user agents and what was refused come from anybody. Of a traceback, every line but the first is set in, so
+    that no text of an exception can pass for a line of the log.
+    """
+    return {
+        key: "\n    ".join(map(_escaped, value.split("\n"))) if key == "exception" else _escaped(value)
+        for key, value in line.items()
+    }
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
+    if isinstance(value, list | tuple):
+        return [_escaped(each) for each in value]
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(each) for key, each in value.items()}
+    return value
+
+
 def configure_log(settings: Settings) -> None:
     """Write the log to standard error: one line a request, for people or as JSON."""
     level = getattr(logging, settings.log_level.upper())
@@ -82,6 +105,7 @@ def configure_log(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            printable,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

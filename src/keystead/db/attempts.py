@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from keystead.db.session import Database
 from keystead.db.tables import Attempt
 from keystead.ports import Charge, Charged, Clock
+from keystead.rules.attack_protection import BLOCK
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full.
@@ -43,6 +44,12 @@ class SqlAttempts:
         return await self.db.read(_list, prefix)
 
 
+def sweep(session: Session, now: datetime) -> int:
+    """Delete buckets that nobody was charged to for as long as a block lasts; return how many rows went."""
+    statement = delete(Attempt).where(col(Attempt.at) < (now - BLOCK).timestamp())
+    return session.connection().execute(statement).rowcount
+
+
 def _forgive(session: Session, key: str) -> None:
     session.connection().execute(delete(Attempt).where(col(Attempt.key) == key))
 
@@ -50,6 +57,9 @@ def _forgive(session: Session, key: str) -> None:
 def _take(session: Session, key: str, capacity: float, refill: float, cost: float, now: float) -> Charge:
     values = {"key": key, "first": max(cost, 0.0), "cost": cost, "refill": refill, "capacity": capacity, "now": now}
     spent = session.connection().execute(_TAKE, values).scalar()
+    if cost < 0 and spent == 0:
+        # Whoever is turned away with 503 must not leave a row behind for each name that they made up.
+        _forgive(session, key)
     if spent is not None:
         return Charge(allowed=True, left=capacity - spent, retry_after=0.0)
     row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(col(Attempt.key) == key)).one()

@@ -41,17 +41,20 @@ class ConnectionRecord:
 _NAMES: Final = tuple(name for name in ConnectionRecord.__dataclass_fields__ if name != "realms")
 _COLUMNS: Final = tuple(getattr(Connection, name) for name in _NAMES)
 
+_RESERVED: Final = -1
+"""The position of a realm that a connection holds without answering to it: its own name."""
+
 # What every login asks, built once: building a statement costs as much as running it.
 _GET: Final = select(*_COLUMNS).where(col(Connection.id) == bindparam("id"))
 _BY_NAME: Final = select(*_COLUMNS).where(col(Connection.name) == bindparam("name"))
 _BY_REALM: Final = (
     select(*_COLUMNS)
     .join(Realm, col(Realm.connection_id) == col(Connection.id))
-    .where(col(Realm.name) == bindparam("name"))
+    .where(col(Realm.name) == bindparam("name"), col(Realm.position) > _RESERVED)
 )
 _REALMS: Final = (
     select(col(Realm.connection_id), col(Realm.name))
-    .where(col(Realm.connection_id).in_(bindparam("ids", expanding=True)))
+    .where(col(Realm.connection_id).in_(bindparam("ids", expanding=True)), col(Realm.position) > _RESERVED)
     .order_by(col(Realm.position))
 )
 _ALLOWS: Final = select(col(EnabledClient.client_id)).where(
@@ -61,11 +64,15 @@ _ALLOWS: Final = select(col(EnabledClient.client_id)).where(
 
 
 def create(session: Session, record: ConnectionRecord) -> None:
-    """Insert a connection and its realms. Raises ``NameTaken`` and ``RealmTaken``."""
+    """Insert a connection and its realms.
+
+    Raises ``NameTaken`` where another connection has the name, or answers to it, and ``RealmTaken`` where one of the
+    realms is another's, or another's name.
+    """
     values = {name: getattr(record, name) for name in _NAMES}
     if session.connection().execute(upsert(Connection).values(values).on_conflict_do_nothing()).rowcount != 1:
         raise NameTaken
-    _add_realms(session, record.id, record.realms)
+    _add_realms(session, record.id, record.name, record.realms)
 
 
 def save(session: Session, connection_id: str, values: Mapping[str, Any], realms: Sequence[str] | None) -> None:
@@ -74,7 +81,7 @@ def save(session: Session, connection_id: str, values: Mapping[str, Any], realms
         session.connection().execute(update(Connection).where(col(Connection.id) == connection_id).values(**values))
     if realms is not None:
         session.connection().execute(delete(Realm).where(col(Realm.connection_id) == connection_id))
-        _add_realms(session, connection_id, realms)
+        _add_realms(session, connection_id, names(session, [connection_id])[connection_id], realms)
 
 
 def get(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord | None:
@@ -202,11 +209,12 @@ def disable(session: Session, connection_id: str, client_ids: Iterable[str]) -> 
     )
 
 
-def _add_realms(session: Session, connection_id: str, realms: Sequence[str]) -> None:
-    for position, name in enumerate(realms):
+def _add_realms(session: Session, connection_id: str, own: str, realms: Sequence[str]) -> None:
+    positions = {own: _RESERVED} | {name: position for position, name in enumerate(realms)}
+    for name, position in positions.items():
         values = {"name": name, "connection_id": connection_id, "position": position}
         if session.connection().execute(upsert(Realm).values(values).on_conflict_do_nothing()).rowcount != 1:
-            raise RealmTaken
+            raise NameTaken if name == own else RealmTaken
 
 
 def _filtered(statement: Select[Any], name: str | None, strategies: Sequence[str]) -> Select[Any]:

@@ -37,7 +37,9 @@ class Database:
         else:
             # Who was first is told by how many rows an INSERT made, which psycopg's dialect keeps to itself unasked.
             options = {"preserve_rowcount": True}
-            self._writer = self._reader = create_engine(url, poolclass=NullPool, execution_options=options)
+            self._writer = self._reader = create_engine(
+                url, poolclass=NullPool, execution_options=options, hide_parameters=True
+            )
             self._writing = self._reading = Threads(self._writer, pool, "db")
 
     async def read(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -77,6 +79,7 @@ def _sqlite(url: str, begin: str) -> Engine:
         url,
         poolclass=NullPool,
         connect_args={"timeout": _BUSY_MS / 1000, "isolation_level": None},
+        hide_parameters=True,  # an error that reaches the log must not carry hashes and identifiers there
     )
 
     @event.listens_for(engine, "connect")

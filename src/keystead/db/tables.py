@@ -79,7 +79,11 @@ class Connection(SQLModel, table=True):
 
 
 class Realm(SQLModel, table=True):
-    """A name by which a token request selects a connection; unique over all of them (CN-2)."""
+    """A name by which a token request selects a connection; unique over all of them (CN-2).
+
+    A connection's own name is always among its rows, so that it can be nobody else's realm: the primary key decides
+    who was first. Where the connection does not answer to it, its position is ``-1``.
+    """
 
     name: str = Field(primary_key=True, max_length=128)
     connection_id: str = _of("connection.id")
@@ -285,7 +289,7 @@ class Attempt(SQLModel, table=True):
 
     key: str = Field(primary_key=True, max_length=600)
     spent: float
-    at: float
+    at: float = Field(index=True)
     """Seconds since the epoch, so that the refill is arithmetic inside one statement."""
 
 

@@ -11,6 +11,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidTicket
 from keystead.flows.journal import Journal
+from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Hasher
 from keystead.rules import password_policy, signups
 from keystead.rules.connection_options import ConnectionOptions
@@ -27,6 +28,7 @@ class FirstOwner:
     """Makes the first administrator, once."""
 
     db: Database
+    protection: Protection
     hasher: Hasher
     journal: Journal
     clock: Clock
@@ -45,7 +47,8 @@ class FirstOwner:
         draft = signups.read_draft({"email": email}, connection.policy())
         draft = draft.model_copy(update={"user_handle": self.entropy.bytes(32)})
         fitted = password_policy.check(password, connection.policy(), {"email": email})
-        hashed = await self.hasher.hash(fitted)
+        with self.protection.place(caller.address):
+            hashed = await self.hasher.hash(fitted)
         await self.db.write(self._create, connection.id, ticket, draft, hashed, caller)
 
     async def _connection(self, ticket: str) -> ConnectionRecord:

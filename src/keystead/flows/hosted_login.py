@@ -113,7 +113,7 @@ class HostedLogin:
         Raises ``InvalidIdentifier``.
         """
         options = place.connection.policy()
-        if identifiers.parse(typed, options.active_identifiers(), options.precedence) is None:
+        if identifiers.parse(typed, options.active_identifiers(), options.precedence, options.username_rules()) is None:
             raise InvalidIdentifier("username", "That is not a valid identifier here.")
         await self._change(visit, intent="login", identifiers={"typed": typed})
 

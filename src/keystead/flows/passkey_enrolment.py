@@ -9,7 +9,15 @@ from keystead.db import accounts, connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
-from keystead.errors import CeremonyExpired, DomainError, NoSuchPasskey, NoSuchUser, PasskeyLimitReached, StepUpRequired
+from keystead.errors import (
+    CeremonyExpired,
+    DomainError,
+    LastWayIn,
+    NoSuchPasskey,
+    NoSuchUser,
+    PasskeyLimitReached,
+    StepUpRequired,
+)
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, require_passkeys
@@ -72,7 +80,7 @@ class PasskeyEnrolment:
             raise
 
     async def remove(self, user_id: str, passkey_id: str, caller: Caller, *, client_id: str) -> None:
-        """Remove a passkey of the person's own. Raises ``NoSuchPasskey``."""
+        """Remove a passkey of the person's own. Raises ``NoSuchPasskey``, and ``LastWayIn`` for the last way in."""
         event = self.journal.event(
             "my_account_authentication_method_succeeded",
             caller,
@@ -137,7 +145,15 @@ def _owner(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]
 
 
 def _remove(session: Session, user_id: str, passkey_id: str, event: Event) -> bool:
-    removed = passkeys.remove(session, user_id, passkey_id)
-    if removed:
-        journal.add(session, event)
-    return removed
+    owner = accounts.by_id(session, user_id, lock=True)
+    if not passkeys.remove(session, user_id, passkey_id):
+        return False
+    if owner and not passkeys.count(session, user_id) and not _has_password_login(session, owner):
+        raise LastWayIn
+    journal.add(session, event)
+    return True
+
+
+def _has_password_login(session: Session, owner: Profile) -> bool:
+    connection = connections.get(session, owner.connection_id)
+    return owner.has_password and connection is not None and connection.policy().methods.password.enabled

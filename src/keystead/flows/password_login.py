@@ -41,14 +41,16 @@ class PasswordLogin:
         """
         options = connection.policy()
         typed = typed if len(typed.encode("utf-8", "surrogatepass")) <= MAX_TYPED_BYTES else ""
-        identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence)
+        rules = options.username_rules()
+        identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
         bucket = login_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
         about = {"connection_id": connection.id, "client_id": client_id}
         protected = options.brute_force_protection
         try:
             async with self.protection.charged(bucket, active=protected):
-                found = await self.store_for(connection).verify(identifier, password)
+                with self.protection.place(caller.address):
+                    found = await self.store_for(connection).verify(identifier, password)
         except TooManyAttempts:
             await self.db.write(journal.add, self.journal.event("limit_wc", caller, **about))
             raise

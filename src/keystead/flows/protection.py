@@ -1,19 +1,26 @@
 """Every way to try a secret begins here: the attempt is charged before it is tried, and forgiven on success."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 
-from keystead.errors import TooManyAttempts, Unavailable
+from keystead.errors import Busy, TooManyAttempts, Unavailable
 from keystead.ports import Attempts
-from keystead.rules.attack_protection import Bucket
+from keystead.rules.attack_protection import Bucket, source
 
 
 @dataclass(frozen=True)
 class Protection:
-    """Charges attempts. Counting after the fact is a race: of 60 concurrent guesses all would be tried."""
+    """Charges attempts. Counting after the fact is a race: of 60 concurrent guesses all would be tried.
+
+    ``places`` is how many hashes one source may have under way in this process: made-up names are never over a limit
+    of their own, and enough of them at once would leave no room in the queue for anybody else.
+    """
 
     attempts: Attempts
+    places: int
+    _under_way: Counter[str] = field(default_factory=Counter, repr=False)
 
     @asynccontextmanager
     async def charged(self, bucket: Bucket, *, active: bool = True) -> AsyncIterator[None]:
@@ -28,12 +35,27 @@ class Protection:
             return
         charge = await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)
         if not charge.allowed:
-            raise TooManyAttempts(charge.retry_after, detail=bucket.key)
+            raise TooManyAttempts(charge.retry_after, detail=bucket.prefix)
         try:
             yield
         except Unavailable:
             await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, -1.0)
             raise
+
+    @contextmanager
+    def place(self, address: str) -> Iterator[None]:
+        """Hold one of the places of an address, for the block that hashes. Raises ``Busy`` where it has none left."""
+        # Only ever touched on the event loop, so counting needs no lock.
+        who = source(address)
+        if self._under_way[who] >= self.places:
+            raise Busy(detail=f"{who} has {self.places} hashes under way")
+        self._under_way[who] += 1
+        try:
+            yield
+        finally:
+            self._under_way[who] -= 1
+            if not self._under_way[who]:
+                del self._under_way[who]
 
     async def forgive(self, bucket: Bucket) -> None:
         """Empty the bucket after a success."""

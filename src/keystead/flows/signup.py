@@ -16,6 +16,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options, require_passkeys
 from keystead.flows.password_login import StoreFor
+from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
 from keystead.rules.ceremonies import Ceremony, NewPasskey
@@ -33,6 +34,7 @@ class Signup:
     """Public sign-up. Administrators create users by another way (``flows/users``)."""
 
     db: Database
+    protection: Protection
     store_for: StoreFor
     ceremonies: Ceremonies
     enrolment: PasskeyEnrolment
@@ -59,7 +61,8 @@ class Signup:
         draft = self.draft(connection, body)
         signups.check_password_given(connection.policy(), given=password is not None)
         try:
-            profile = await self.store_for(connection).create(draft, password)
+            with self.protection.place(caller.address):
+                profile = await self.store_for(connection).create(draft, password)
         except IdentifierTaken as taken:
             await self.db.write(journal.add, self.journal.event("fs", caller, reason=taken.code, **about))
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None

@@ -16,11 +16,20 @@ BLOCK: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What an attempt is charged to: ``capacity`` tries, of which ``refill`` come back each second."""
+    """What an attempt is charged to: ``capacity`` tries, of which ``refill`` come back each second.
 
-    key: str
+    The key ends in ``who``, which somebody typed and is nothing for the log; ``prefix`` is what stands before it.
+    """
+
+    prefix: str
+    who: str
     capacity: float
     refill: float
+
+    @property
+    def key(self) -> str:
+        """Return what the bucket is counted under."""
+        return f"{self.prefix}/{self.who}"
 
 
 def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
@@ -30,15 +39,23 @@ def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     that is no identifier is counted too, under what was typed: it costs the same hash.
     """
     who = f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
-    return Bucket(f"login/{connection_id}/{_source(address)}/{who}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+    return Bucket(f"login/{connection_id}/{source(address)}", who, MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
 
 
 def secret_bucket(client_id: str, address: str) -> Bucket:
     """Return the bucket for guesses at a client's secret: ten, then one each six seconds."""
-    return Bucket(f"client/{_source(address)}/{client_id[:64]}", MAX_ATTEMPTS, 1 / 6)
+    return Bucket(f"client/{source(address)}", client_id[:64], MAX_ATTEMPTS, 1 / 6)
 
 
-def _source(address: str) -> str:
+def places_of_one(workers: int, queue: int) -> int:
+    """Return how many hashes one source may have under way: a quarter of all, but never fewer than there are threads.
+
+    Whoever is alone may use every thread; nobody can fill the queue from one address.
+    """
+    return max(workers, (workers + queue) // 4)
+
+
+def source(address: str) -> str:
     """Return what stands for an address: itself, or the /64 of an IPv6 address, which one person may own whole.
 
     What is no address shares one bucket: a missing address must not mean a missing limit (row 33).

@@ -25,15 +25,27 @@ _ORIGIN: Final = re.compile(
     r"https?://[A-Za-z0-9.\-\[\]:*]+|[a-z][a-z0-9+.\-]*://[^\s/]*|android:apk-key-hash:[A-Za-z0-9_-]{43}"
 )
 
+_AUTHORITY: Final = r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_WEB_URL: Final = re.compile(rf"https?://{_AUTHORITY}(?:[/?].*)?", re.IGNORECASE)
+_APP_URL: Final = re.compile(rf"([a-z][a-z0-9+.\-]*):(?://(?:{_AUTHORITY})?(?:[/?].*)?|(?!//).*)", re.IGNORECASE)
+_OF_BROWSERS: Final = (
+    *("http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "view-source", "feed", "jar"),
+)
+"""Schemes that no app has: browsers keep them for themselves, and some of them run what follows."""
+
 
 def _redirect(url: str) -> str:
-    """Accept what can be redirected to without surprise: absolute or ours, no fragment, no wildcard, no script."""
-    if len(url) > 2000 or not url.isprintable() or any(char in url for char in "#* \\"):
-        raise ValueError("must be an absolute URL without fragment or wildcard")
-    scheme, colon, _ = url.partition(":")
-    if not url.startswith("/") and (not colon or scheme.lower() in ("javascript", "data", "vbscript", "file")):
-        raise ValueError("must be an absolute URL")
-    return url
+    """Accept what can be redirected to without surprise: absolute or ours, no fragment, no wildcard, no script.
+
+    Host and port are of a closed set of characters, since the pages name them in their ``Content-Security-Policy``: a
+    semicolon in one would begin a directive of the client's choice. In ASCII, so that a browser and we read the same.
+    """
+    if len(url) > 2000 or not (url.isascii() and url.isprintable()) or any(char in url for char in "#* \\"):
+        raise ValueError("must be an absolute URL in ASCII without fragment or wildcard")
+    app = _APP_URL.fullmatch(url)
+    if url.startswith("/") or _WEB_URL.fullmatch(url) or (app and app[1].lower() not in _OF_BROWSERS):
+        return url
+    raise ValueError("must be an absolute URL")
 
 
 def _origin(url: str) -> str:
@@ -201,7 +213,7 @@ def app_origins(settings: ClientSettings) -> tuple[str, ...]:
     """Return the origins from which a client may run a passkey ceremony: its pages and its Android apps (PK-13)."""
     android = settings.mobile.android if settings.mobile else None
     hashes = tuple(_apk_key_hash(each) for each in android.sha256_cert_fingerprints) if android else ()
-    return (*settings.web_origins, *settings.allowed_origins, *hashes)
+    return (*settings.web_origins, *hashes)
 
 
 def _apk_key_hash(fingerprint: str) -> str:

@@ -8,7 +8,7 @@ normalising is quadratic on hostile text (F11).
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from email_validator import EmailNotValidError, validate_email
@@ -25,6 +25,10 @@ _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
 _PHONE_DECORATION: Final = re.compile(r"[ ().\-/]")
 _USERNAME: Final = re.compile(r"[a-z0-9@^$.!`\-#+'~_]+")
 _EMAIL_LIKE: Final = re.compile(r"[^@]+@[^@]+")
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that are shown as nothing: Default_Ignorable_Code_Point of Unicode, but for the category C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class UsernameRules:
 
 
 _PLAIN: Final = UsernameRules()
-_LENIENT: Final = UsernameRules(max_length=128, may_be_email=True, may_be_phone=True)
+_MOST: Final = 128
+"""Characters of the longest username that a connection may allow."""
 
 
 def canonical(kind: IdentifierKind, text: str, usernames: UsernameRules = _PLAIN) -> Identifier:
@@ -60,16 +65,28 @@ def canonical(kind: IdentifierKind, text: str, usernames: UsernameRules = _PLAIN
 
 
 def parse(
-    text: str, active: Sequence[IdentifierKind], precedence: Sequence[IdentifierKind] = KINDS
+    text: str,
+    active: Sequence[IdentifierKind],
+    precedence: Sequence[IdentifierKind] = KINDS,
+    usernames: UsernameRules = _PLAIN,
 ) -> Identifier | None:
     """Read what was typed into a login form: the first kind, by precedence, that it can be; ``None`` if it is none.
 
-    Length rules of usernames do not apply, so that people keep logging in after the rules changed.
+    Length rules of usernames do not apply, so that people keep logging in after the rules changed. What looks like an
+    e-mail address or a phone number is one, where people log in with these, unless usernames may look like it:
+    otherwise a precedence that begins with usernames would lock out everybody who has none.
     """
+    usernames = replace(
+        usernames,
+        min_length=1,
+        max_length=_MOST,
+        may_be_email=usernames.may_be_email or "email" not in active,
+        may_be_phone=usernames.may_be_phone or "phone_number" not in active,
+    )
     for kind in precedence:
         if kind in active:
             try:
-                return canonical(kind, text, _LENIENT)
+                return canonical(kind, text, usernames)
             except InvalidIdentifier:
                 continue
     return None
@@ -87,9 +104,10 @@ def _gate(kind: IdentifierKind, text: str) -> str:
     text = unicodedata.normalize("NFC", text.strip())
     if not text:
         raise InvalidIdentifier(kind, f"The {kind} is empty.")
-    # Cc, Cf (zero-width, bidi controls), Cs (lone surrogates), Co, Cn, Zl, Zp and inner spaces: nothing of this can be
-    # seen, so two accounts could look the same.
-    if any(unicodedata.category(char)[0] in "CZ" for char in text) and kind != "phone_number":
+    # Cc, Cf (zero-width, bidi controls), Cs (lone surrogates), Co, Cn, Zl, Zp and inner spaces, and letters that are
+    # shown as nothing: none of this can be seen, so two accounts could look the same.
+    hidden = _INVISIBLE.search(text) or any(unicodedata.category(char)[0] in "CZ" for char in text)
+    if hidden and kind != "phone_number":
         raise InvalidIdentifier(kind, f"The {kind} contains characters that are not allowed.")
     return text
 

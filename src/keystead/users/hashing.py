@@ -6,7 +6,7 @@ they do (measured: a session check keeps a p99 of 5 ms during a storm of logins,
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -17,6 +17,7 @@ from keystead.errors import Busy
 from keystead.ports import Verdict
 
 Result = TypeVar("Result")
+Compare = Callable[[bytes, bytes], bool]
 
 _NICE: Final = 10
 _DECOY: Final = "$2b${cost:02d}$NobodyHasThisPasswordu" + "." * 31
@@ -24,14 +25,17 @@ _DECOY: Final = "$2b${cost:02d}$NobodyHasThisPasswordu" + "." * 31
 
 
 class BcryptHasher:
-    """bcrypt at one cost. Beyond ``queue`` waiting calls it refuses at once, so that waiting has an end."""
+    """bcrypt at one cost. Beyond ``queue`` waiting calls it refuses at once, so that waiting has an end.
 
-    def __init__(self, cost: int, *, workers: int, queue: int) -> None:
+    ``compare`` is where all the work of a comparison is done.
+    """
+
+    def __init__(self, cost: int, *, workers: int, queue: int, compare: Compare = bcrypt.checkpw) -> None:
         self._cost = cost
+        self._compare = compare
         self._limit = workers + queue
         self._under_way = 0
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="hash", initializer=_be_nice)
-        self._decoy = _DECOY.format(cost=cost)
 
     async def hash(self, password: bytes) -> str:
         """Hash what already fits. Raises ``Busy``."""
@@ -62,10 +66,22 @@ class BcryptHasher:
         return bcrypt.hashpw(password, bcrypt.gensalt(self._cost)).decode("ascii")
 
     def _verify(self, password: bytes, stored: str | None) -> Verdict:
-        matched = bcrypt.checkpw(password, (stored or self._decoy).encode("ascii"))
-        if stored is None or not matched:
+        cost = _cost_of(stored) if stored is not None else None
+        if stored is None or not self._compare(password, stored.encode("ascii")):
+            for each in decoys(cost, self._cost):
+                self._compare(password, _DECOY.format(cost=each).encode("ascii"))
             return Verdict(ok=False)
-        return Verdict(ok=True, better=None if _cost_of(stored) == self._cost else self._hash(password))
+        return Verdict(ok=True, better=None if cost == self._cost else self._hash(password))
+
+
+def decoys(stored: int | None, today: int) -> Sequence[int]:
+    """Return the costs of the comparisons with nobody that a refusal still owes, so that all refusals cost the same.
+
+    ``stored`` is the cost of the hash that did not match, ``None`` where there was none. A hash that is older than a
+    rise of the cost took less, and 2^c + 2^(c+1) + ... + 2^(today-1) is what it lacks of 2^today: without it, the time
+    of an answer would tell who has an account. One that cost more cannot be helped (see ``KEYSTEAD_HASH_COST``).
+    """
+    return (today,) if stored is None else range(stored, today)
 
 
 def _cost_of(stored: str) -> int:

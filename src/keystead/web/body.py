@@ -21,6 +21,11 @@ _QUERY_BYTES: Final = 8192
 _SECRETS: Final = ("password", "client_secret")
 
 
+def submitted(request: Request) -> bool:
+    """Whether a form is being sent rather than looked at. HEAD is a GET without the page (RFC 9110 §9.3.2)."""
+    return request.method not in ("GET", "HEAD")
+
+
 async def json_object(request: Request) -> dict[str, Any]:
     """Return a JSON body that is an object. Raises ``BadRequest``, ``UnsupportedMediaType``."""
     found = await json_value(request)

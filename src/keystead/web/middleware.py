@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError, InvalidPath
@@ -19,6 +19,9 @@ from keystead.web.body import MAX_BYTES
 from keystead.web.client_ip import client_address
 
 BODY_SECONDS: Final = 30.0
+_CLIENT_LEFT: Final = 499
+"""What the log calls a request whose client did not wait for an answer, as others do."""
+
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -39,6 +42,7 @@ class Gate:
     app: ASGIApp
     settings: Settings
     entropy: Entropy
+    body_seconds: float = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -56,9 +60,11 @@ class Gate:
             self._check_host(request.headers)
             if "\0" in scope["path"]:
                 raise InvalidPath("The path is not valid.", path="")  # PostgreSQL stores no NUL, nor looks for one
-            await self.app(scope, _counted(request.headers, receive), answer)
+            await self.app(scope, _counted(request.headers, receive, self.body_seconds), answer)
         except DomainError as error:
             await self._refuse(request, error, receive, answer)
+        except ClientDisconnect:
+            answer.status = answer.status or _CLIENT_LEFT
         except Exception as error:
             log.exception("failed", id=request_id, path=scope["path"][:200], error=type(error).__name__)
             await self._refuse(request, InternalError(detail=type(error).__name__), receive, answer)
@@ -104,24 +110,33 @@ class _Answer:
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
             headers.setdefault("content-security-policy", _API_POLICY)
+            # Files have an ETag, to be asked about again; all else is about somebody, or may be tomorrow.
+            headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
             if message["status"] in (307, 308):
                 # A redirect that replays the body would hand a password to wherever it points (RFC 9700 §4.12).
                 raise InternalError(detail="a redirect that repeats the request")
         await self._send(message)
 
 
-def _counted(headers: Headers, receive: Receive) -> Receive:
-    """Count a body as it arrives, whatever its ``Content-Length`` says, and do not wait for it for ever."""
-    seen = 0
+def _counted(headers: Headers, receive: Receive, seconds: float) -> Receive:
+    """Count a body as it arrives, whatever its ``Content-Length`` says, and do not wait for it for ever.
+
+    The deadline is one for the whole of it: whoever sends a byte now and then would otherwise be waited for.
+    """
+    seen, complete = 0, False
+    deadline = asyncio.get_running_loop().time() + seconds
 
     async def counted() -> Message:
-        nonlocal seen
+        nonlocal seen, complete
+        if complete:
+            return await receive()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
             raise BadRequest("The body did not arrive in time.") from None
         seen += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if seen > MAX_BYTES:
             raise BodyTooLarge
         return message

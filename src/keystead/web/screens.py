@@ -1,5 +1,6 @@
 """Renders the hosted pages, with the headers that keep other sites out of them."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ _POLICY: Final = (
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
 )
+_SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?://[A-Za-z0-9.\-_\[\]:]+)?")
+"""A source of a policy that cannot be anything more. Registered URLs are no other; this is the second lock."""
 
 
 def show(
@@ -34,8 +37,8 @@ def show(
 ) -> Response:
     """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects to ``form-action`` too."""
     html = _TEMPLATES.get_template(template).render(**(context or {}))
-    target = [origin_of(redirects_to)] if redirects_to else []
-    policy = "; ".join((*_POLICY, " ".join(["form-action 'self'", *target])))
+    target = origin_of(redirects_to) if redirects_to else ""
+    policy = "; ".join((*_POLICY, f"form-action 'self' {target if _SOURCE.fullmatch(target) else ''}".rstrip()))
     headers = {"content-security-policy": policy, "cache-control": "no-store"}
     return HTMLResponse(html, status, headers)
 
