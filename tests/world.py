@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from authenticator import Authenticator
 from keystead.app import create_app
 from keystead.db import journal, tables
+from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.ports import Verdict
 from keystead.settings import Settings, load, with_keys
@@ -102,6 +103,11 @@ class World:
     client: httpx.AsyncClient
     app: Starlette
     _tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def attempts(self) -> SqlAttempts:
+        """The counters of tries."""
+        return SqlAttempts(self.db, self.clock)
 
     @property
     def client_id(self) -> str:

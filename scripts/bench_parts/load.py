@@ -87,8 +87,9 @@ def post(path: str, body: object) -> bytes:
 
 @asynccontextmanager
 async def callers(port: int, count: int) -> AsyncIterator[list[Caller]]:
-    """Open connections, and close them afterwards."""
-    streams = [await asyncio.open_connection(HOST, port) for _ in range(count)]
+    """Open connections, and close them afterwards. Each is from an address of its own, as people are."""
+    addresses = [(f"127.0.1.{number + 1}", 0) for number in range(count)]
+    streams = [await asyncio.open_connection(HOST, port, local_addr=address) for address in addresses]
     try:
         yield [Caller(reader, writer, number) for number, (reader, writer) in enumerate(streams)]
     finally:

@@ -20,6 +20,7 @@ from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
+from keystead.flows.blocks import Blocks
 from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
@@ -96,7 +97,8 @@ def create_app(
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     journal = Journal(clock, entropy)
-    protection = Protection(SqlAttempts(db, clock), places_of_one(settings.hash_workers, settings.hash_queue))
+    attempts = SqlAttempts(db, clock)
+    protection = Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue))
     directory = Directory(db)
     keys = KeyRing(db, settings.secret_keys, clock)
     issuer = Issuer(db, keys, clock, entropy, settings.public_url)
@@ -158,6 +160,7 @@ def create_app(
         connections=Connections(db, clock, entropy, journal),
         clients=Clients(db, clock, entropy, journal, settings.public_url),
         users=Users(db, store_for, clock, journal),
+        blocks=Blocks(db, attempts, clock, journal),
     )
     return _application(settings, flows, db, clock)
 

@@ -5,8 +5,9 @@ What an administrator may change while it runs is not here but in the database.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,6 +23,10 @@ MIN_KEY_BYTES: Final = 32
 _FROM_FILE: Final = ("secret_keys", "database_url")
 _PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
 _DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
+_MOST_WORKERS: Final = 64
+_FOR_TESTS: Final = "TEST_"
+_GOOD_COST: Final = 10
+"""What bcrypt should cost where real people log in."""
 
 
 class SettingsError(Exception):
@@ -51,6 +56,18 @@ def _as_list(value: object) -> list[object]:
 def _number(value: object) -> object:
     """Read a number that the environment holds as text, for a choice of numbers."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _whole(least: int, most: int) -> BeforeValidator:
+    """Accept a whole number within bounds, both of which the refusal names."""
+
+    def read(value: object) -> int:
+        text = str(value).strip()
+        if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return BeforeValidator(read)
 
 
 def _hosts(value: object) -> object:
@@ -92,19 +109,21 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", arbitrary_types_allowed=True)
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    port: Annotated[int, _whole(1, 65535)] = 8000
+    workers: Annotated[int, _whole(1, _MOST_WORKERS)] = 1
     data_dir: Path = Path("data")
     public_url: Annotated[str, BeforeValidator(_public_url)] = ""
     database_url: Annotated[Secret[str], BeforeValidator(_database)] = Secret("")
-    database_pool: Annotated[int, Field(ge=1, le=100)] = 8
+    database_pool: Annotated[int, _whole(1, 100)] = 8
     secret_keys: Annotated[tuple[Secret[str], ...], NoDecode, BeforeValidator(_keys)] = ()
     trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = ()
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
     cookie_samesite: Literal["lax", "none"] = "lax"
-    hash_cost: Annotated[int, Field(ge=4, le=16)] = 10
-    hash_workers: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: os.cpu_count() or 1)
-    hash_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
+    hash_cost: Annotated[int, _whole(4, 16)] = 10
+    hash_workers: Annotated[int, _whole(1, _MOST_WORKERS)] = Field(
+        default_factory=lambda: min(os.cpu_count() or 1, _MOST_WORKERS)
+    )
+    hash_queue: Annotated[int, _whole(1, 10_000)] = 64
     rsa_bits: Annotated[Literal[2048, 3072, 4096], BeforeValidator(_number)] = 2048
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -163,6 +182,28 @@ def load(**overrides: object) -> Settings:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         raise SettingsError(f"{PREFIX}{name.upper()}: {_plain(first['msg'])}") from None
+
+
+def doubts(settings: Settings) -> list[str]:
+    """Return what can hardly be meant, one line each, although the start goes on."""
+    url, host = settings.public_url, settings.host_name
+    found = list(_unknown())
+    if ":" in host or host.rpartition(".")[2].isdecimal():
+        found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, whose host is an address, not a name")
+    elif not settings.is_https and host != "localhost" and not host.endswith(".localhost"):
+        found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, which is neither https nor localhost")
+    if settings.is_https and settings.hash_cost < _GOOD_COST:
+        found.append(f"{PREFIX}HASH_COST: {settings.hash_cost} is for tests; use {_GOOD_COST} or more for people")
+    return found
+
+
+def _unknown() -> Iterator[str]:
+    known = [name.upper() for name in Settings.model_fields] + [f"{name.upper()}_FILE" for name in _FROM_FILE]
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and not name.startswith(_FOR_TESTS) and name not in known:
+            near = "".join(f"; did you mean {PREFIX}{each}?" for each in get_close_matches(name, known, n=1))
+            yield f"{variable}: there is no such setting{near}"
 
 
 def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from authenticator import Authenticator
-from program import keystead, rows, serving
+from program import Server, keystead, rows, serving
 from world import PASSKEY_GRANT, PASSWORD
 
 MEMBERS = {

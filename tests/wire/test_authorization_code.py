@@ -14,7 +14,7 @@ SHOP = "https://shop.example/callback"
 SPOILT = {"error": "invalid_grant", "error_description": "Invalid authorization code"}
 
 
-async def code_for(world: World, **more: str | None) -> str:
+async def code_for(world: World, **more: Any) -> str:
     """Log Ann in with her password in a fresh browser, and return the code."""
     visitor = Visitor.of(world)
     return (await visitor.log_in(await visitor.authorize(**more))).answer["code"]

@@ -83,6 +83,8 @@ def printable(logger: object, name: str, line: MutableMapping[str, Any]) -> Mapp
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
+        if value.isprintable():
+            return value
         return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
     if isinstance(value, list | tuple):
         return [_escaped(each) for each in value]

@@ -1,7 +1,8 @@
 """How often may somebody try: which bucket an attempt is charged to, how large it is, and what a refusal says."""
 
+import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -40,6 +41,28 @@ def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     """
     who = f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
     return Bucket(f"login/{connection_id}/{source(address)}", who, MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class LoginKey:
+    """What the key of a login bucket says."""
+
+    connection_id: str
+    source: str
+    kind: str
+    value: str
+
+
+def read_login_key(key: str) -> LoginKey | None:
+    """Take the key of a login bucket apart again; ``None`` for any other key. A source may have a slash in it."""
+    found = re.fullmatch(r"login/([^/]+)/([^/]+(?:/64)?)/([a-z_]+):(.*)", key, re.DOTALL)
+    return LoginKey(*found.groups()) if found else None
+
+
+def is_full(spent: float, since: datetime, now: datetime) -> bool:
+    """Whether a login bucket has no room for another attempt."""
+    left_over = spent - (now - since).total_seconds() / BLOCK.total_seconds()
+    return left_over + 1 > MAX_ATTEMPTS
 
 
 def secret_bucket(client_id: str, address: str) -> Bucket:

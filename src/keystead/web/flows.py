@@ -5,6 +5,7 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from keystead.flows.blocks import Blocks
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.directory import Directory
@@ -51,6 +52,7 @@ class Flows:
     connections: Connections
     clients: Clients
     users: Users
+    blocks: Blocks
 
 
 def flows_of(request: HTTPConnection) -> Flows:

@@ -11,7 +11,7 @@ from keystead.secrecy import Secret
 from keystead.web import screens, wire
 from keystead.web.answers import Json
 from keystead.web.avatars import initials_picture
-from keystead.web.body import form, query_once
+from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
 from keystead.web.pages import password_rules
@@ -32,7 +32,7 @@ async def setup(request: Request) -> Response:
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
     options = await flows.first_owner.options(ticket)
     context = {"ticket": ticket, "email": "", "error": None, "error_field": "", **password_rules(options)}
-    if request.method == "GET":
+    if not submitted(request):
         return screens.show("setup.html", context)
     same_origin(request)
     sent = await form(request)

@@ -142,6 +142,6 @@ def _counted(headers: Headers, receive: Receive, seconds: float) -> Receive:
         return message
 
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length[:20]) > MAX_BYTES:
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BYTES:
         raise BodyTooLarge
     return counted if "content-length" in headers or "transfer-encoding" in headers else receive

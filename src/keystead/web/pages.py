@@ -38,7 +38,7 @@ from keystead.rules.password_policy import complexity_of, describe
 from keystead.secrecy import Secret
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
-from keystead.web.body import form, query_once
+from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
 from keystead.web.redirects import redirect
@@ -86,7 +86,7 @@ async def login_identifier(request: Request) -> Response:
     visit, place = await _here(request)
     if place.transaction.proof:
         return _to(place.step, visit.state)
-    if request.method == "GET":
+    if not submitted(request):
         return _page("login-identifier", place, _identifier_screen(place))
     if not place.offer.password:
         return _page("login-identifier", place, _identifier_screen(place), BadRequest(wording.NO_PASSWORDS))
@@ -110,7 +110,7 @@ async def login_password(request: Request) -> Response:
         "change_url": _url("login-identifier", visit.state),
         "passkey": _passkey(place),
     }
-    if request.method == "GET":
+    if not submitted(request):
         return _page("login-password", place, context)
     password = Secret((await form(request)).get("password", ""))
     flows = flows_of(request)
@@ -148,7 +148,7 @@ async def signup_identifier(request: Request) -> Response:
     visit, place = await _here(request)
     if place.transaction.proof or not place.offer.signup:
         return _to("login-identifier" if not place.transaction.proof else place.step, visit.state)
-    if request.method == "GET":
+    if not submitted(request):
         return _page("signup-identifier", place, _fields_screen(place, place.transaction.identifiers))
     sent = await form(request)
     given: dict[str, str] = {kind: sent[kind] for kind in KINDS if sent.get(kind, "").strip()}
@@ -170,7 +170,7 @@ async def signup_passkey(request: Request) -> Response:
         "password_allowed": place.offer.signup_password,
         "change_url": _url("signup-identifier", visit.state),
     }
-    if request.method == "GET":
+    if not submitted(request):
         return _page("signup-passkey", place, context)
     flows, sent = flows_of(request), await form(request)
     if sent.get("action") == "skip":
@@ -205,7 +205,7 @@ async def signup_password(request: Request) -> Response:
         "passkey_url": passkey_url,
         **password_rules(place.connection.policy()),
     }
-    if request.method == "GET":
+    if not submitted(request):
         return _page("signup-password", place, context)
     password = Secret((await form(request)).get("password", ""))
     try:
@@ -226,7 +226,7 @@ async def passkey_enrolment(request: Request) -> Response:
         "identifier_value": await flows.hosted_login.name_of(place),
         "snooze_days": SNOOZE.days,
     }
-    if request.method == "GET":
+    if not submitted(request):
         return _page("passkey-enrollment", place, context)
     sent = await form(request)
     if sent.get("action") == "skip":
@@ -263,7 +263,7 @@ def _visit(request: Request) -> Visit:
 
 async def _here(request: Request) -> tuple[Visit, Place]:
     """Return who visits and where their login stands; a form must come from a page of ours."""
-    if request.method != "GET":
+    if submitted(request):
         same_origin(request)
     visit = _visit(request)
     return visit, await flows_of(request).hosted_login.look(visit)

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from keystead.web import auth_api, front, me_api, oauth_api, pages
-from keystead.web.management import authentication_methods, clients, connections, users
+from keystead.web.management import authentication_methods, clients, connections, user_blocks, users
 
 
 def routes(static: Path) -> list[BaseRoute]:
@@ -79,6 +79,10 @@ MANAGEMENT: list[BaseRoute] = [
     Route("/clients/{id}", clients.show),
     Route("/clients/{id}", clients.update, methods=["PATCH"]),
     Route("/clients/{id}", clients.delete, methods=["DELETE"]),
+    Route("/user-blocks", user_blocks.index),
+    Route("/user-blocks", user_blocks.lift, methods=["DELETE"]),
+    Route("/user-blocks/{id}", user_blocks.of_user),
+    Route("/user-blocks/{id}", user_blocks.lift_of_user, methods=["DELETE"]),
     Route("/users", users.index),
     Route("/users", users.create, methods=["POST"]),
     Route("/users/{id}", users.show),

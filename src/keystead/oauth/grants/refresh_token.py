@@ -51,15 +51,14 @@ class RefreshGrant:
         record = refresh_tokens.find(session, token, now)
         if record is None or record.authority.client_id != asked.client.client_id:
             return InvalidGrant(_UNKNOWN)
-        rotating = settings.rotation_type == "rotating"
-        if rotating and _spent(record, settings.leeway, now):
+        if _spent(record, settings.leeway, now):
             refresh_tokens.end_family(session, record.family)
             journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
             return InvalidGrant(_UNKNOWN, detail="reused")
         admitted = _admit(session, record, asked)
         if isinstance(admitted, DomainError):
             return admitted
-        if not rotating:
+        if settings.rotation_type == "non-rotating":
             refresh_tokens.touch(session, record.id, refresh_expiry(settings, record.created_at, now)[0])
             return record, admitted, None
         # The next token has the whole scope, however little was asked for this time (RFC 6749 §6).
