@@ -92,9 +92,16 @@ class Person:
         """Press a button or follow a link."""
         self._to_press(name).click()
 
-    def can_press(self, name: str) -> bool:
-        """Whether there is such a button or link."""
-        return self._to_press(name).is_visible()
+    def can_press(self, name: str) -> None:
+        """See a button or a link."""
+        expect(self._to_press(name)).to_be_visible()
+
+    def cannot_press(self, name: str) -> None:
+        """See that there is no such button or link, once the page has found out what the browser can do."""
+        expect(
+            self.page.locator("passkey-sign-in:not([data-state]), passkey-enrolment:not([data-state])")
+        ).to_have_count(0)
+        expect(self._to_press(name)).to_be_hidden()
 
     def _to_press(self, name: str) -> Locator:
         page = self.page
@@ -144,7 +151,8 @@ class Person:
     def goes_to_sign_in(self) -> None:
         """From the landing page to the first page of a login."""
         self.opens()
-        self.presses("Sign in")
+        with self.page.expect_navigation():
+            self.presses("Sign in")
 
     def signs_up_with_passkey(self) -> None:
         """Create an account with a passkey and no password."""

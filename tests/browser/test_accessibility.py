@@ -47,7 +47,7 @@ def test_the_login_page_as_it_is_read_aloud(ann: Person) -> None:
 def test_the_keys_lead_through_the_login_page_in_order(ann: Person) -> None:
     ann.goes_to_sign_in()
     expect(ann.page.locator("#username")).to_be_focused()
-    assert ann.can_press("Sign in with a passkey")
+    ann.can_press("Sign in with a passkey")
     assert _tabs_through(ann.page, 4) == ["Email address", "Continue", "Sign in with a passkey", "Create an account"]
     ann.page.keyboard.press("Enter")
     ann.is_at("Create your account")

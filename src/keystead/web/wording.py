@@ -10,6 +10,7 @@ from keystead.errors import (
     DomainError,
     InvalidIdentifier,
     InvalidSignup,
+    SignupDisabled,
     UnknownCredential,
     WrongCredentials,
 )
@@ -17,6 +18,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 
 LATE: Final = "That took too long, so the request was no longer valid. Please try again."
+_NO_SIGNUP: Final = "New accounts cannot be created here."
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
 _UNKNOWN: Final = (
@@ -56,6 +58,8 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
     match error:
         case InvalidSignup(text=InvalidSignup.default_text):
             return _TAKEN
+        case SignupDisabled():
+            return _NO_SIGNUP
         case WrongCredentials():
             return f"Wrong {_within(asked_for(options))} or password."
         case InvalidIdentifier():
