@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--origin", required=True, help="the origin of the page that would show the dialog")
     parser.add_argument("--keys", required=True, type=Path, help="the file that holds the passkeys")
     asked = parser.parse_args()
+    os.umask(0o077)  # the file holds private keys
     device = Authenticator(credentials=_read(asked.keys))
     options = json.load(sys.stdin)
     answer = device.create if asked.ceremony == "create" else device.get

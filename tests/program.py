@@ -30,6 +30,7 @@ class Server:
     """A server that is running."""
 
     url: str
+    port: int
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -40,14 +41,14 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
-    """Start ``keystead serve`` on a free port, and end it however the test ends."""
-    port = free_port()
-    log = data_dir.with_suffix(f".{port}.log")
+def serving(data_dir: Path, *options: str, port: int = 0, **settings: str) -> Iterator[Server]:
+    """Start ``keystead serve`` on a free port or the given one, and end it however the test ends."""
+    port = port or free_port()
+    log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
     command = [sys.executable, "-m", "keystead", "serve", "--port", str(port), "--data-dir", str(data_dir), *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment(settings))
-    server = Server(f"http://localhost:{port}", process, log)
+    server = Server(f"http://localhost:{port}", port, process, log)
     try:
         _wait(server)
         yield server

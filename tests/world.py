@@ -58,13 +58,14 @@ class Clock:
 class CountingEntropy:
     """Randomness that counts, so that a failure reproduces. Never repeats itself."""
 
+    seed: str = ""
     drawn: int = 0
 
     def bytes(self, size: int) -> bytes:
         found = b""
         while len(found) < size:
             self.drawn += 1
-            found += hashlib.sha256(f"entropy {self.drawn}".encode()).digest()
+            found += hashlib.sha256(f"entropy {self.seed} {self.drawn}".encode()).digest()
         return found[:size]
 
     def token(self, size: int = 32) -> str:
@@ -297,10 +298,10 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    settings: Settings, first: dict[str, Any], *, db: Database | None = None, **client: Any
+    settings: Settings, first: dict[str, Any], *, db: Database | None = None, seed: str = "", **client: Any
 ) -> AsyncIterator[World]:
-    """Build a Keystead on an installation, and close it afterwards."""
-    clock, entropy = Clock(), CountingEntropy()
+    """Build a Keystead on an installation, and close it afterwards. A second one there needs another ``seed``."""
+    clock, entropy = Clock(), CountingEntropy(seed)
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     bcrypt = BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     hasher = CountingHasher(bcrypt)

@@ -1,6 +1,7 @@
 """The composition root: settings to parts to application. The only file that knows who is who."""
 
 import asyncio
+import gc
 import secrets
 import string
 from collections.abc import AsyncIterator
@@ -96,6 +97,11 @@ def create_app(
     entropy = entropy or SystemEntropy()
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
+    return _application(settings, _flows(settings, clock, entropy, hasher, db), db, clock)
+
+
+def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> Flows:
+    """Hand each flow exactly the parts that it declares."""
     journal = Journal(clock, entropy)
     attempts = SqlAttempts(db, clock)
     protection = Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue))
@@ -108,23 +114,14 @@ def create_app(
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
 
-    password_login = PasswordLogin(db, protection, store_for, journal, clock)
-    passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal, clock)
+    password_login = PasswordLogin(db, protection, store_for, journal)
+    passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal)
     enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
     signup = Signup(db, protection, store_for, ceremonies, enrolment, webauthn, journal, clock, entropy)
     sessions = Sessions(db, journal, clock, entropy)
     hosted_login = HostedLogin(
-        db=db,
-        directory=directory,
-        passwords=password_login,
-        passkeys=passkey_login,
-        signup=signup,
-        enrolment=enrolment,
-        ceremonies=ceremonies,
-        sessions=sessions,
-        journal=journal,
-        clock=clock,
-        entropy=entropy,
+        *(db, directory, password_login, passkey_login, signup, enrolment),
+        *(ceremonies, sessions, journal, clock, entropy),
     )
     client_auth = ClientAuth(db, protection)
     token_endpoint = TokenEndpoint(
@@ -139,7 +136,7 @@ def create_app(
         },
     )
     bearers = Bearers(db, keys, issuer)
-    flows = Flows(
+    return Flows(
         settings=settings,
         cookies=Cookies(settings, clock, entropy),
         entropy=entropy,
@@ -162,12 +159,12 @@ def create_app(
         users=Users(db, store_for, clock, journal),
         blocks=Blocks(db, attempts, clock, journal),
     )
-    return _application(settings, flows, db, clock)
 
 
 def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         sweeping = asyncio.create_task(worker.run(db, clock))
         yield
         sweeping.cancel()

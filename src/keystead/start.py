@@ -2,52 +2,126 @@
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from keystead.app import SystemEntropy, system_clock
-from keystead.db import keys, schema
+from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
-from keystead.errors import InternalError
+from keystead.errors import DatabaseUnavailable, InternalError
 from keystead.flows.first_run import first_run
 from keystead.oauth.keys import new_key, unseal
 from keystead.settings import Settings, SettingsError, with_keys
 
 FIRST_RUN_FILE: Final = "first-run.json"
+_URLS: Final = ("issuer", "public_url", "management_audience", "administrator_setup_url")
+"""Its members that begin with the public URL."""
+
+Tell = Callable[[str], None]
+"""Where a line for the administrator goes."""
 
 
-def prepare(settings: Settings, *, migrate: bool = False) -> tuple[Settings, dict[str, Any] | None]:
+def prepare(
+    settings: Settings, *, migrate: bool = False, tell: Tell = lambda line: None
+) -> tuple[Settings, dict[str, Any] | None]:
     """Return the settings with keys, and what a first start made (``None`` where there was one before).
 
-    An empty database is set up; an older one only with ``migrate``. Raises ``SettingsError``, ``DatabaseUnavailable``.
+    An empty database is set up; an older one only with ``migrate``. Raises ``SettingsError``.
     """
     entropy = SystemEntropy()
     os.umask(0o077)  # whatever this process writes is its owner's alone: database, keys, secrets
-    try:
+    with _in_data_dir(settings):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"KEYSTEAD_DATA_DIR: {settings.data_dir}: {error.strerror}") from None
-    settings = with_keys(settings, lambda: entropy.token(48))
-    db = Database(settings.database_url.reveal(), pool=1)
-    try:
-        _bring_up_to_date(db, migrate=migrate)
-        key = new_key(settings.rsa_bits, settings.secret_keys, entropy, system_clock())
-        made = db.write_now(
-            first_run, settings.public_url, key, entropy, system_clock(), lambda made: _keep(settings.data_dir, made)
-        )
-        _check_keys(db, settings)
-    finally:
-        db.close()
+        settings = with_keys(settings, lambda: entropy.token(48))
+        older = _older(settings)
+        with _database(settings) as db:
+            _bring_up_to_date(db, migrate=migrate)
+            key = new_key(settings.rsa_bits, settings.secret_keys, entropy, system_clock())
+
+            def keep(made: dict[str, Any]) -> None:
+                _keep(settings, made, older)
+
+            made = db.write_now(first_run, settings.public_url, key, entropy, system_clock(), keep)
+            _check_keys(db, settings)
+    if made and older is not None:
+        tell(f"{first_run_file(settings)} was of another database; it is kept as {FIRST_RUN_FILE}.old")
     return settings, made
 
 
+def first_run_file(settings: Settings) -> Path:
+    """Return where the first start writes down what it made."""
+    return settings.data_dir.resolve() / FIRST_RUN_FILE
+
+
 def read_first_run(settings: Settings) -> dict[str, Any] | None:
-    """Return what the first start made, from the file that it left."""
-    path = settings.data_dir / FIRST_RUN_FILE
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Return what the first start made, from the file that it left. Raises ``SettingsError``."""
+    path = first_run_file(settings)
+    with _in_data_dir(settings):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            found = None
+    if not isinstance(found, dict) or not {*_URLS, "connection", "clients"} <= found.keys():
+        raise SettingsError(f"{path}: is not what a first start wrote")
     return found
+
+
+def first_run_at(settings: Settings) -> datetime:
+    """Return when the first start was. Raises ``SettingsError``."""
+    with _database(settings) as db:
+        return datetime.fromisoformat(db.read_now(tenant.get, "first_run")["at"])
+
+
+def follow_public_url(settings: Settings, tell: Tell) -> None:
+    """Bring the URLs in ``first-run.json`` up to date where the public URL changed; ids and secrets stay as they are.
+
+    The file is there for people and scripts alone: where it cannot be written, a line says so and the start goes on.
+    """
+    path, url = first_run_file(settings), settings.public_url
+    try:
+        found = read_first_run(settings)
+        if found is None or found["public_url"] == url:
+            return
+        moved = {name: url + str(found[name]).removeprefix(found["public_url"]) for name in _URLS}
+        with _in_data_dir(settings):
+            _put(path, json.dumps(found | moved, indent=2) + "\n")
+    except SettingsError as error:
+        tell(f"{path} is left as it is: {error}")
+    else:
+        tell(f"{path}: its URLs now begin with {url}")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """Open the database for this thread; name it where it cannot be used."""
+    url = settings.database_url.reveal()
+    try:
+        db = Database(url, pool=1)
+        try:
+            yield db
+        finally:
+            db.close()
+    except DatabaseUnavailable as error:
+        name = url.partition(":///")[2] if url.startswith("sqlite") else "PostgreSQL"
+        raise SettingsError(f"KEYSTEAD_DATABASE_URL: {name} cannot be used: {error.detail}") from None
+
+
+@contextmanager
+def _in_data_dir(settings: Settings) -> Iterator[None]:
+    """Name the file or the directory that the system refuses."""
+    try:
+        yield
+    except FileExistsError:
+        raise SettingsError(f"KEYSTEAD_DATA_DIR: {settings.data_dir}: is not a directory") from None
+    except UnicodeError:
+        raise SettingsError(f"{settings.key_file}: must be text") from None
+    except OSError as error:
+        raise SettingsError(f"KEYSTEAD_DATA_DIR: {error.filename or settings.data_dir}: {error.strerror}") from None
 
 
 def _bring_up_to_date(db: Database, *, migrate: bool) -> None:
@@ -72,11 +146,26 @@ def _check_keys(db: Database, settings: Settings) -> None:
         raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
 
 
-def _keep(directory: Path, made: dict[str, Any]) -> None:
-    """Write ``first-run.json``, readable by its owner alone from its first byte on."""
-    path = directory / FIRST_RUN_FILE
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+def _older(settings: Settings) -> str | None:
+    path = first_run_file(settings)
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+
+
+def _keep(settings: Settings, made: dict[str, Any], older: str | None) -> None:
+    """Write ``first-run.json``, and what another database left there beside it: nothing else knows its secrets.
+
+    It may be called again, when the unit of work around it lost a race; hence ``older``, which was read before.
+    """
+    path = first_run_file(settings)
+    if older is not None:
+        _put(path.with_name(f"{FIRST_RUN_FILE}.old"), older)
+    _put(path, json.dumps(made, indent=2) + "\n")
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by its owner alone from its first byte on."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(made, file, indent=2)
-        file.write("\n")
+        file.write(text)
+    draft.replace(path)

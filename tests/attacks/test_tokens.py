@@ -1,10 +1,9 @@
 """Tokens that somebody made up, bent, kept too long or took to the wrong door (security.md F28, RFC 8725)."""
 
-import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ USERINFO, MANAGEMENT, ACCOUNT = "/userinfo", "/api/v2/users", "/me/v1/authentica
 
 
 def part(value: object) -> str:
-    return b64url(json.dumps(value).encode())
+    return b64url(json.dumps(value, separators=(",", ":")).encode())
 
 
 def header_of(token: str) -> Claims:
@@ -41,12 +40,12 @@ async def knock(world: World, door: str, token: str) -> int:
 
 
 @pytest.fixture(scope="module")
-async def tokens(shared_world: World) -> AsyncIterator[dict[str, str]]:
+async def tokens(shared_world: World) -> dict[str, str]:
     """A good token for each door."""
     await shared_world.signup()
     me = await shared_world.tokens(audience=f"{PUBLIC_URL}/me/", scope=SCOPE)
     person = await shared_world.tokens(scope="openid offline_access")
-    yield {
+    return {
         USERINFO: person["access_token"],
         ACCOUNT: me["access_token"],
         MANAGEMENT: await shared_world.management_token(),
@@ -166,6 +165,8 @@ def stranger_jwk(**more: Any) -> Claims:
     return {"kty": "RSA", "n": b64url(numbers.n.to_bytes(256, "big")), "e": "AQAB"} | more
 
 
+NO_TEXT = b64url(b"\xff\xfe")
+
 FORGERIES: dict[str, Callable[[Claims, str, str, Claims], str]] = {
     "alg none": lambda header, payload, _, jwk: f"{part(header | {'alg': 'none'})}.{payload}.",
     "alg None": lambda header, payload, _, jwk: f"{part(header | {'alg': 'None'})}.{payload}.",
@@ -216,7 +217,7 @@ FORGERIES: dict[str, Callable[[Claims, str, str, Claims], str]] = {
     "header is no JSON": lambda header, payload, sig, jwk: f"{b64url(b'{')}.{payload}.{sig}",
     "header is deep": lambda header, payload, sig, jwk: f"{b64url(b'[' * 50_000)}.{payload}.{sig}",
     "header is not base64": lambda header, payload, sig, jwk: f"!!!.{payload}.{sig}",
-    "header is not UTF-8": lambda header, payload, sig, jwk: f"{b64url(b'\\xff\\xfe')}.{payload}.{sig}",
+    "header is not UTF-8": lambda header, payload, sig, jwk: f"{NO_TEXT}.{payload}.{sig}",
     "as JSON": lambda header, payload, sig, jwk: json.dumps(
         {"protected": part(header), "payload": payload, "signature": sig}, separators=(",", ":")
     ),
@@ -239,14 +240,10 @@ async def test_a_forgery(shared_world: World, tokens: dict[str, str], what: str,
 
 
 async def test_the_forger_s_tools_work(shared_world: World, tokens: dict[str, str]) -> None:
-    """A forgery that is none passes: what is refused above is refused for its flaw alone."""
+    """Put together again as it was, a token passes: what is refused above is refused for its flaw alone."""
     for door in DOORS:
-        header, payload, signature = tokens[door].split(".")
-        assert base64.urlsafe_b64decode(header + "==")
-        assert await knock(shared_world, door, f"{part(header_of(tokens[door]))}.{payload}.{signature}") in (200, 401)
-        assert await knock(shared_world, door, f"{header}.{payload}.{signature}") == 200
-        compact = b64url(json.dumps(header_of(tokens[door]), separators=(",", ":")).encode())
-        assert compact == header
+        _, payload, signature = tokens[door].split(".")
+        assert await knock(shared_world, door, f"{part(header_of(tokens[door]))}.{payload}.{signature}") == 200
 
 
 async def test_no_token_of_a_person_can_name_a_client(world: World) -> None:

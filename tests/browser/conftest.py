@@ -4,11 +4,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from browser.devices import Devices
+from browser.devices import devices_of
 from browser.people import Person, Watch
 from browser.shop import Shop, open_shop
 from browser.site import Site, listening, serving
@@ -21,6 +22,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LIKE_OURS: dict[str, Any] = {"locale": "en-GB"}
 PATIENCE_MS = 10_000
 
 SomebodyAt = Callable[..., Person]
@@ -61,21 +63,44 @@ def watch() -> Iterator[Watch]:
     found.check()
 
 
-@pytest.fixture
-def somebody(chromium: Browser, site: Site, watch: Watch) -> Iterator[SomebodyAt]:
-    """Seats people at browsers of their own: ``somebody("ann@example.com", java_script_enabled=False)``."""
-    with ExitStack() as closing:
+@pytest.fixture(scope="package")
+def kept(chromium: Browser) -> Iterator[Page]:
+    """A tab that stays open from test to test: opening one costs as much as a journey."""
+    context = chromium.new_context(**LIKE_OURS)
+    yield context.new_page()
+    context.close()
 
-        def seated(email: str = "ann@example.com", *, transport: str = "internal", **options: object) -> Person:
-            context = chromium.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]  # passed on
-            closing.callback(context.close)
-            context.set_default_timeout(PATIENCE_MS)
-            watch.over(context)
-            page = context.new_page()
-            devices = Devices(page)
+
+@pytest.fixture
+def somebody(chromium: Browser, kept: Page, site: Site, watch: Watch) -> Iterator[SomebodyAt]:
+    """Seats people at browsers of their own: ``somebody("ann@example.com", java_script_enabled=False)``."""
+    free = [kept]
+    with ExitStack() as leaving:
+
+        def seated(email: str = "ann@example.com", *, transport: str = "internal", **options: Any) -> Person:
+            if free and not options:
+                page = free.pop()
+                leaving.callback(_left_clean, page)
+            else:
+                page = chromium.new_context(**LIKE_OURS | options).new_page()
+                leaving.callback(page.context.close)
+            page.context.set_default_timeout(PATIENCE_MS)
+            leaving.enter_context(watch.over(page.context))
+            devices = leaving.enter_context(devices_of(page))
             return Person(page, site, watch, devices, devices.add(transport), email)
 
         yield seated
+
+
+def _left_clean(page: Page) -> None:
+    """Leave nothing of a test in the tab that is kept. What pages store belongs to their port, which is never reused."""
+    for each in page.context.pages:
+        if each is not page:
+            each.close()
+    page.unroute_all()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto("about:blank")
+    page.context.clear_cookies()
 
 
 @pytest.fixture

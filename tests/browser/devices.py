@@ -2,6 +2,8 @@
 
 import base64
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,8 +82,8 @@ class Device:
 class Devices:
     """All the devices at hand in one tab. Another tab does not see them."""
 
-    def __init__(self, page: Page) -> None:
-        self._session = page.context.new_cdp_session(page)
+    def __init__(self, session: CDPSession) -> None:
+        self._session = session
         self._session.send("WebAuthn.enable", {"enableUI": False})
 
     def add(self, transport: str = "internal") -> Device:
@@ -99,6 +101,15 @@ class Devices:
         }
         answer = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
         return Device(self._session, answer["authenticatorId"])
+
+
+@contextmanager
+def devices_of(page: Page) -> Iterator[Devices]:
+    """Put devices in front of a tab, and take them all away again."""
+    session = page.context.new_cdp_session(page)
+    yield Devices(session)
+    session.send("WebAuthn.disable")
+    session.detach()
 
 
 def _base64(octets: bytes) -> str:

@@ -1,15 +1,18 @@
 """Who sits at the browser: the vocabulary of these tests."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, WebError, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route, WebError, expect
 
 from browser.devices import Device, Devices
 from browser.site import Site
 from world import PASSWORD
 
 BUTTON = "#passkey-button"
+OPTIONS = "**/options?*"
 
 
 @dataclass
@@ -19,10 +22,14 @@ class Watch:
     complaints: list[str] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
 
-    def over(self, context: BrowserContext) -> None:
+    @contextmanager
+    def over(self, context: BrowserContext) -> Iterator[None]:
         """Watch every page of a browser."""
         context.on("console", self._console)
         context.on("weberror", self._error)
+        yield
+        context.remove_listener("console", self._console)
+        context.remove_listener("weberror", self._error)
 
     def expects(self, text: str) -> None:
         """Announce complaints that contain ``text``: the test is about what they are about."""
@@ -73,7 +80,7 @@ class Person:
     def in_another_tab(self) -> "Person":
         """The same person in a second tab of the same browser, which their device does not see."""
         page = self.page.context.new_page()
-        devices = Devices(page)
+        devices = Devices(page.context.new_cdp_session(page))
         return replace(self, page=page, devices=devices, device=devices.add())
 
     def is_at(self, heading: str) -> None:
@@ -129,6 +136,18 @@ class Person:
     def waits_for_autofill(self) -> None:
         """Wait until the browser offers passkeys among the suggestions."""
         expect(self.page.locator("passkey-sign-in[data-autofill=pending]")).to_be_attached()
+
+    def answers_when_asked_again(self) -> None:
+        """Have the device answer from the next request of a page on.
+
+        Whatever is pending until then is over before the page asks; a device that answered sooner could answer that.
+        """
+
+        def answer(route: Route) -> None:
+            self.device.answers()
+            route.continue_()
+
+        self.page.route(OPTIONS, answer, times=1)
 
     # --- what they have --------------------------------------------------------------------------------------------
 

@@ -116,9 +116,17 @@ class Site:
         return str(answer.json()["access_token"])
 
 
+_PORTS: set[int] = set()
+
+
 def listening() -> socket.socket:
-    """Return a socket on a port that was free."""
-    return socket.create_server(("127.0.0.1", 0))
+    """Return a socket on a port that is free and was never used before: to a browser, ports are other sites."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    if port_of(bound) in _PORTS:
+        with bound:
+            return listening()
+    _PORTS.add(port_of(bound))
+    return bound
 
 
 def port_of(bound: socket.socket) -> int:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Request, Route, expect
 
 from browser import ON_SQLITE
-from browser.people import Person, Seen
+from browser.people import OPTIONS, Person, Seen
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +32,7 @@ def test_by_button_while_autofill_is_pending(ann: Person) -> None:
     ann.page.on("request", lambda request: asked.append(request) if "/passkey/options" in request.url else None)
     ann.goes_to_sign_in()
     ann.waits_for_autofill()
-    ann.device.answers()
+    ann.answers_when_asked_again()
     ann.presses("Sign in with a passkey")
     assert ann.sees() == Seen("ann@example.com", "with a passkey", 1)
     assert len(asked) == 2
@@ -55,7 +55,7 @@ def test_by_button_on_the_password_page(ann: Person) -> None:
     ann.presses("Continue")
     ann.is_at("Enter your password")
     ann.waits_for_autofill()
-    ann.device.answers()
+    ann.answers_when_asked_again()
     ann.presses("Sign in with a passkey")
     assert ann.sees().method == "with a passkey"
 
@@ -80,19 +80,20 @@ def test_a_cancelled_dialog_is_no_error(ann: Person) -> None:
 def test_passkeys_are_suggested_again_after_a_cancelled_dialog(ann: Person) -> None:
     ann.goes_to_sign_in()
     ann.waits_for_autofill()
-    ann.device.refuses()
-    ann.device.answers()
     asked = []
 
     def between(route: Route) -> None:
         """Let the device refuse the button's request alone, and not the one that suggests passkeys again."""
         asked.append(route)
-        if len(asked) == 2:
+        if len(asked) == 1:
+            ann.device.refuses()
+            ann.device.answers()
+        else:
             ann.device.ignores()
             ann.device.relents()
         route.continue_()
 
-    ann.page.route("**/u/login/passkey/options?*", between)
+    ann.page.route(OPTIONS, between)
     ann.presses("Sign in with a passkey")
     ann.reads("No passkey was used")
     ann.waits_for_autofill()
@@ -117,7 +118,7 @@ def test_a_deleted_passkey_is_said_to_be_unknown_and_forgotten(ann: Person) -> N
     ann.site.delete_passkeys(ann.email)
     ann.goes_to_sign_in()
     ann.waits_for_autofill()
-    ann.device.answers()
+    ann.answers_when_asked_again()
     stale = ann.device.credentials[0]["credentialId"]
     ann.presses("Sign in with a passkey")
     ann.is_told("This passkey is not known here any more")

@@ -104,7 +104,7 @@ def test_autofill_only(ann: Person) -> None:
     ann.waits_for_autofill()
     expect(ann.page.locator("#username")).to_have_attribute("autocomplete", "username webauthn")
     ann.cannot_press("Sign in with a passkey")
-    ann.device.answers()
+    ann.answers_when_asked_again()
     ann.page.reload()
     assert ann.sees().method == "with a passkey"
 

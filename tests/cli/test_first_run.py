@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from program import SECONDS, environment, keystead, rows
+
+pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
 
 def test_made_once_and_shown_again(tmp_path: Path) -> None:

@@ -95,6 +95,14 @@ class AttemptsConformance:
         await attempts.fill()
         assert not (await attempts.take()).allowed
 
+    async def test_what_was_given_back_leaves_nothing_behind(self, attempts: Counted) -> None:
+        """Whoever makes up names and is turned away must not fill the table."""
+        await attempts.take("login/made-up")
+        await attempts.take("login/twice", cost=2)
+        for key in ("login/made-up", "login/twice", "login/never"):
+            await attempts.take(key, cost=-1)
+        assert [charged.key for charged in await attempts.there.list("login/")] == ["login/twice"]
+
     async def test_costs_may_be_large(self, attempts: Counted) -> None:
         assert (await attempts.take(cost=8)).left == pytest.approx(2)
         refused = await attempts.take(cost=3)

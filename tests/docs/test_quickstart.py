@@ -1,5 +1,6 @@
-"""The quickstart runs, block by block, in a real shell against a real server."""
+"""The pages with shell blocks run, block by block, in a real shell against a real server."""
 
+import json
 import os
 import re
 import shutil
@@ -35,17 +36,48 @@ def server(tmp_path: Path) -> Iterator[str]:
         process.wait(20)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the quickstart uses curl")
-def test_every_block_runs(server: str, tmp_path: Path) -> None:
-    text = (ROOT / "docs/quickstart.md").read_text(encoding="utf-8")
-    blocks = BLOCK.findall(text)
-    assert len(blocks) > 10
-    script = "\n".join(("set -eu", *blocks)).replace("http://localhost:8000", server)
-    script = script.replace("data/", f"{tmp_path}/data/").replace("scripts/authenticator", _authenticator())
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl")
+def test_every_block_of_the_quickstart_runs(server: str, tmp_path: Path) -> None:
+    before = _left(server, tmp_path)
+    printed = _run("quickstart.md", server, tmp_path, blocks=10)
+    assert "button" in printed
+    assert '"email_verified":false' in printed
+    assert f"303 {server}/u/login?state=" in printed
+    assert before == _left(server, tmp_path), "the page leaves everything as it found it, so that it can be run again"
+    assert (tmp_path / "data/passkeys.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl")
+def test_every_block_about_clients_runs(server: str, tmp_path: Path) -> None:
+    printed = _run("clients.md", server, tmp_path, blocks=10)
+    assert f"303 {server}/u/login?state=" in printed
+    assert "303 http://127.0.0.1:9999/bye" in printed
+    assert '"credential_device_type"' in printed
+
+
+def _run(page: str, server: str, directory: Path, *, blocks: int) -> str:
+    """Run a page as it stands, but for where the server and its data are; return what it printed."""
+    found = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert len(found) > blocks
+    script = "\n".join(("set -eu", *found)).replace("http://localhost:8000", server)
+    script = script.replace("data/", f"{directory}/data/").replace("scripts/authenticator", _authenticator())
+    command = ["bash", "-c", script]
+    done = subprocess.run(command, check=False, cwd=directory, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "button" in done.stdout
-    assert '"email_verified":false' in done.stdout
+    return done.stdout
+
+
+def _left(server: str, directory: Path) -> list[object]:
+    """Return the connections, clients and users, asked of the server by a program of its own."""
+    made = json.loads((directory / "data/first-run.json").read_text(encoding="utf-8"))
+    asked = made["clients"]["management"] | {
+        "grant_type": "client_credentials",
+        "audience": made["management_audience"],
+    }
+    token = httpx.post(f"{server}/oauth/token", data=asked).json()["access_token"]
+    headers = {"authorization": f"Bearer {token}"}
+    names = ("connections", "clients", "users")
+    return [httpx.get(f"{server}/api/v2/{name}", headers=headers).raise_for_status().json() for name in names]
 
 
 def _authenticator() -> str:

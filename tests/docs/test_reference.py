@@ -34,6 +34,9 @@ DIALECTS = {
 }
 
 
+NOTHING = "\N{EN DASH}"
+"""How the pages write that there is no default."""
+
 LEVELS = set(get_args(PasswordLevel))
 """Rows of the table of password levels, which are no options."""
 
@@ -156,7 +159,8 @@ def test_every_event_that_is_written_is_known() -> None:
     for path in (ROOT / "src/keystead").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "event":
-                written |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+                first = (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant))
+                written |= {each for each in first if isinstance(each, str)}
     assert written <= set(TYPES)
     assert len(written) > 8
 
@@ -181,7 +185,7 @@ def told(rows: dict[str, list[str]], found: Sequence[Member]) -> Iterator[str]:
     """Return what a page does not tell, or tells wrongly, about the members of a body."""
     for member in found:
         cells = rows.get(of_kinds(member.path), [])
-        default = "–" if member.default is None else f"`{json.dumps(member.default)}`"
+        default = NOTHING if member.default is None else f"`{json.dumps(member.default)}`"
         if not cells or default not in cells:
             yield f"{member.path}: {default}"
         yield from (f"{member.path}: {word}" for word in member.words if not any(word in cell for cell in cells))

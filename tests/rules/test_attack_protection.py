@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystead.rules.attack_protection import login_bucket, secret_bucket
+from keystead.rules.attack_protection import login_bucket, places_of_one, secret_bucket
 from keystead.rules.identifiers import Identifier
 
 ANN = Identifier("email", "ann@example.com")
@@ -56,6 +56,21 @@ def test_sizes() -> None:
     assert (login.capacity, login.refill * 30 * 86_400) == (10, 1)
     assert (secret.capacity, secret.refill) == (10, 1 / 6)
     assert secret.key == "client/203.0.113.9/client"
+
+
+def test_what_the_log_may_say_is_not_what_was_typed() -> None:
+    assert login_bucket("con_1", ANN, "", "2001:db8::1").prefix == "login/con_1/2001:db8::/64"
+    assert login_bucket("con_1", None, "hunter2", "").prefix == "login/con_1/unknown"
+    assert secret_bucket("a/b", "203.0.113.9").prefix == "client/203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("workers", "queue", "places"),
+    [(2, 64, 16), (8, 64, 18), (1, 4, 1), (1, 1, 1), (4, 4, 4), (64, 64, 64), (64, 10_000, 2516)],
+)
+def test_one_source_gets_a_quarter_of_the_places(workers: int, queue: int, places: int) -> None:
+    """And every thread, where nobody else wants one; never all places."""
+    assert places_of_one(workers, queue) == places < workers + queue
 
 
 @given(st.text(max_size=5000), st.text(max_size=300))

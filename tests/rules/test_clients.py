@@ -91,6 +91,19 @@ def test_wrong_bodies_are_refused_by_path(body: dict[str, Any], path: str, text:
         "https://a/ b",
         "https://a/\n",
         "https://a/" + "x" * 2000,
+        "https://пример.example/cb",
+        "https://app.example/é",
+        "https://app.example;sandbox/cb",
+        "https://a.example,default-src/cb",
+        "https://a.example'self'/cb",
+        'https://a.example"/cb',
+        "myapp://a;sandbox/cb",
+        "https://somebody@app.example/cb",
+        "https:app.example",
+        "https:///app.example",
+        "https://app.example:99999999/cb",
+        "http://[::1/cb",
+        *(f"{scheme}:x" for scheme in ("blob", "about", "view-source", "feed", "jar", "Feed")),
     ],
 )
 def test_a_redirect_goes_nowhere_surprising(url: str) -> None:
@@ -99,7 +112,22 @@ def test_a_redirect_goes_nowhere_surprising(url: str) -> None:
     assert refused.value.path == "callbacks.0"
 
 
-@pytest.mark.parametrize("url", ["https://a/cb?x=1", "http://localhost:3000", "com.example.app:/cb", "myapp://cb", "/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a/cb?x=1",
+        "HTTPS://A.example?x",
+        "http://localhost:3000",
+        "http://[::1]:3000/cb;v=1",
+        "https://a_b.example/cb",
+        "com.example.app:/cb",
+        "com.example.app://login.example.com/android/cb",
+        "myapp://cb",
+        "myapp:///cb",
+        "myapp:cb",
+        "/",
+    ],
+)
 def test_web_and_native_redirects_are_taken(url: str) -> None:
     assert new_settings({"name": "a", "callbacks": [url]}).callbacks == [url]
 
@@ -151,12 +179,11 @@ def test_a_client_shows_passkeys_on_its_pages_and_in_its_android_app() -> None:
         {
             "name": "a",
             "web_origins": ["https://app.example.com/"],
-            "allowed_origins": ["http://localhost:3000"],
+            "allowed_origins": ["http://localhost:3000"],  # for scripts of other sites, which run no ceremonies
             "mobile": {"android": {"app_package_name": "x", "sha256_cert_fingerprints": [FINGERPRINT]}},
         }
     )
     assert app_origins(made) == (
         "https://app.example.com",
-        "http://localhost:3000",
         "android:apk-key-hash:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s",
     )

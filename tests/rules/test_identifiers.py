@@ -69,6 +69,8 @@ def test_canonical(kind: IdentifierKind, typed: str, value: str) -> None:
         ("email", "ann@example.com,ben@example.com"),
         ("email", "an\u200bn@example.com"),
         ("email", "an\u202en@example.com"),
+        *(("email", f"an{hidden}n@example.com") for hidden in "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2065"),
+        *(("email", f"ann{hidden}@example.com") for hidden in "\u3164\ufe00\ufe0f\uffa0\ufff0\U000e0100\U000e01ef"),
         ("email", f"{'a' * 65}@example.com"),
         ("email", f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.com"),
         ("phone_number", "4155552671"),
@@ -120,7 +122,10 @@ def test_username_rules(rules: UsernameRules, typed: str, allowed: bool) -> None
         ("Ann@Example.com", ["email"], KINDS, Identifier("email", "ann@example.com")),
         ("Ann@Example.com", ["username"], KINDS, Identifier("username", "ann@example.com")),
         ("Ann@Example.com", ["username", "email"], KINDS, Identifier("email", "ann@example.com")),
-        ("Ann@Example.com", KINDS, ["username", "email", "phone_number"], Identifier("username", "ann@example.com")),
+        ("Ann@Example.com", KINDS, ["username", "email", "phone_number"], Identifier("email", "ann@example.com")),
+        ("+1-415", KINDS, ["username", "email", "phone_number"], Identifier("phone_number", "+1415")),
+        ("+1-415", ["email", "username"], ["username", "email", "phone_number"], Identifier("username", "+1-415")),
+        ("ann@b@c", KINDS, ["username", "email", "phone_number"], Identifier("username", "ann@b@c")),
         ("+1 415", KINDS, KINDS, Identifier("phone_number", "+1415")),
         ("+1415", ["username"], KINDS, Identifier("username", "+1415")),
         ("a" * 100, ["email", "username"], KINDS, Identifier("username", "a" * 100)),
@@ -133,6 +138,22 @@ def test_parse(
     typed: str, active: list[IdentifierKind], precedence: list[IdentifierKind], expected: Identifier | None
 ) -> None:
     assert parse(typed, active, precedence) == expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "typed", "kind"),
+    [
+        (UsernameRules(may_be_email=True), "ann@example.com", "username"),
+        (UsernameRules(may_be_email=True), "+1415", "phone_number"),
+        (UsernameRules(may_be_phone=True), "ann@example.com", "email"),
+        (UsernameRules(may_be_phone=True), "+1415", "username"),
+        (UsernameRules(min_length=8, max_length=9), "ann", "username"),
+    ],
+)
+def test_usernames_may_look_like_another_kind_only_where_they_may(
+    rules: UsernameRules, typed: str, kind: IdentifierKind
+) -> None:
+    assert parse(typed, KINDS, ["username", "email", "phone_number"], rules) == Identifier(kind, typed)
 
 
 @given(st.sampled_from(KINDS), ANYTHING | ALMOST)

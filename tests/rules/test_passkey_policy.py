@@ -29,6 +29,10 @@ def options(*, passkey: bool = True, password: dict[str, Any] | None = None, **m
         (options(disable_signup=True), Offer(True, True, True, False, True, True)),
         (options(password={"enabled": False}), Offer(True, True, False, True, False, True)),
         (options(password={"enabled": True, "signup_behavior": "block"}), Offer(True, True, True, True, False, True)),
+        (
+            options(passkey=False, password={"enabled": True, "signup_behavior": "block"}),
+            Offer(False, False, True, False, False, False),
+        ),
         (read_options({}), Offer(False, False, True, True, True, False)),
     ],
 )

@@ -184,9 +184,9 @@ async def test_bodies_that_are_not_understood(world: World) -> None:
         assert problem(answer)["validation_errors"][0]["field"] == "auth_session"
     begun = await account.begin()
     response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
-    body: Any = {"auth_session": begun["auth_session"], "authn_response": response}
-    assert problem(await account.call("POST", "/passkey%7Cold/verify", json=body))["status"] == 404
-    assert (await account.call("POST", "/passkey|new/verify", json=body)).status_code == 201
+    right = {"auth_session": begun["auth_session"], "authn_response": response}
+    assert problem(await account.call("POST", "/passkey%7Cold/verify", json=right))["status"] == 404
+    assert (await account.call("POST", "/passkey|new/verify", json=right)).status_code == 201
 
 
 async def test_every_call_wants_its_scope(world: World) -> None:

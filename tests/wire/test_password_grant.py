@@ -314,8 +314,8 @@ async def test_a_confidential_client_proves_itself_either_way(world: World, meth
     await world.person()
     client = await world.new_client(app_type="regular_web", grant_types=["password"], token_endpoint_auth_method=method)
     pair = client["client_id"], client["client_secret"]
-    person = {"username": "ann@example.com", "password": PASSWORD}
-    in_body = {"client_id": pair[0], "client_secret": pair[1]}
+    person: dict[str, Any] = {"username": "ann@example.com", "password": PASSWORD}
+    in_body: dict[str, Any] = {"client_id": pair[0], "client_secret": pair[1]}
     assert (await world.token("password", **person, **in_body)).status_code == 200
     assert (await world.token("password", auth=pair, **person)).status_code == 200
     form = {"grant_type": "password", **person}
@@ -327,7 +327,7 @@ async def test_a_client_that_does_not_prove_itself(world: World) -> None:
     await world.person()
     client = await world.new_client(app_type="regular_web", grant_types=["password"])
     name, secret = client["client_id"], client["client_secret"]
-    person = {"username": "ann@example.com", "password": PASSWORD}
+    person: dict[str, Any] = {"username": "ann@example.com", "password": PASSWORD}
     before = world.hasher.verified
     answers = [
         await world.token("password", client_id=name, **person),
@@ -363,12 +363,13 @@ async def test_a_secret_is_form_encoded_inside_basic(world: World) -> None:
 async def test_guessing_a_client_s_secret_is_limited(world: World) -> None:
     await world.person()
     client = await world.new_client(app_type="regular_web", grant_types=["password"])
-    name, person = client["client_id"], {"username": "ann@example.com", "password": PASSWORD}
+    name = client["client_id"]
+    person: dict[str, Any] = {"username": "ann@example.com", "password": PASSWORD}
     statuses = [
         (await world.token("password", client_id=name, client_secret="wrong", **person)).status_code for _ in range(12)
     ]
     assert statuses == [401] * 10 + [429] * 2
-    right = {"client_id": name, "client_secret": client["client_secret"]}
+    right: dict[str, Any] = {"client_id": name, "client_secret": client["client_secret"]}
     late = await world.token("password", **right, **person)
     assert (late.status_code, late.json()["error"]) == (429, "too_many_attempts")
     world.clock.advance(seconds=int(late.headers["retry-after"]))

@@ -80,7 +80,7 @@ async def test_an_identifier_is_somebody_s_once(world: World) -> None:
         {"email": "new@example.com", "phone_number": "+1 415 555 2671"},
         {"email": "new@example.com", "password": "another long password", "username": "ann"},
     ):
-        answer = await world.signup(**{"email": "", **more})  # type: ignore[arg-type]
+        answer = await world.signup(**{"email": "", **more})
         assert (answer.status_code, answer.json()) == (400, INVALID), more
         assert list(answer.json()) == ["name", "code", "description", "statusCode"]
     assert await world.counts() == before

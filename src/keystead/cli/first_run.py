@@ -1,35 +1,53 @@
 """``keystead first-run``."""
 
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from keystead import settings as process
-from keystead.cli.options import DataDir, told_plainly
-from keystead.start import FIRST_RUN_FILE, prepare, read_first_run
+from keystead.cli.options import DataDir, Port, tell, told_plainly
+from keystead.start import first_run_at, first_run_file, prepare, read_first_run
 
 
 def show(
+    port: Port = None,
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the document itself, for programs.")] = False,
 ) -> None:
-    """Do the first start without serving, or show again what it made."""
+    """Do the first start without serving, or show again what it made.
+
+    The port is a part of the default public URL; 'keystead serve' brings the URLs up to date where it is another.
+    """
     with told_plainly():
-        settings, made = prepare(process.load(data_dir=data_dir))
+        given = process.load(port=port, data_dir=data_dir)
+        for doubt in process.doubts(given):
+            tell(doubt)
+        settings, made = prepare(given, tell=tell)
         found = made or read_first_run(settings)
+        at = None if made else first_run_at(settings)
+    path = first_run_file(settings)
     if found is None:
-        typer.echo(f"keystead: {settings.data_dir / FIRST_RUN_FILE} is gone; its secrets were shown once.", err=True)
+        tell(f"{path} is gone; its secrets were shown once.")
         raise typer.Exit(1)
-    typer.echo(json.dumps(found, indent=2) if as_json else report(found))
+    typer.echo(json.dumps(found, indent=2) if as_json else report(found, path, at))
 
 
-def report(made: dict[str, Any]) -> str:
-    """Return what was made, for people."""
+def report(made: dict[str, Any], path: Path, at: datetime | None = None) -> str:
+    """Return what was made, for people: just now, or by a first start that was at another time."""
+    if at is None:
+        head = f"This is the first start. These were made; the secrets are shown this once and kept in {path}:"
+    else:
+        head = (
+            f"The first start was on {at:%Y-%m-%d at %H:%M} UTC. This is what it made, from {path}; the link of the "
+            "first owner works once, for seven days, and may have been used:"
+        )
     clients = made["clients"]
     return "\n".join(
         (
-            "This is the first start. These were made; the secrets are shown this once and kept in first-run.json:",
+            head,
             f"  connection         {made['connection']['name']} ({made['connection']['id']})",
             f"  default client     {clients['default']['client_id']}  (public: browsers and native apps)",
             f"  management client  {clients['management']['client_id']}",

@@ -3,12 +3,12 @@
 import typer
 
 from keystead import settings as process
-from keystead.cli.options import DataDir, told_plainly
+from keystead.cli.options import DataDir, tell, told_plainly
 from keystead.start import prepare
 
 
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database up to date. Take a backup first; 'serve' refuses to start on an older schema."""
     with told_plainly():
-        prepare(process.load(data_dir=data_dir), migrate=True)
+        prepare(process.load(data_dir=data_dir), migrate=True, tell=tell)
     typer.echo("The database is up to date.")

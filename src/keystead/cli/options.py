@@ -14,6 +14,13 @@ DataDir = Annotated[
     Path | None, typer.Option(help="Where the database, the secret keys and first-run.json are.", show_default="./data")
 ]
 
+Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
+
+
+def tell(line: str) -> None:
+    """Write a line to the administrator, on standard error."""
+    typer.echo(f"keystead: {' '.join(line.split())}", err=True)
+
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
@@ -21,5 +28,5 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except (SettingsError, DomainError) as error:
-        typer.echo(f"keystead: {' '.join(str(error).split())}", err=True)
+        tell(str(error))
         raise typer.Exit(2) from None

@@ -3,7 +3,9 @@
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Annotated, Any
+from contextlib import suppress
+from socket import socket
+from typing import Annotated, Any, Final
 
 import structlog
 import typer
@@ -12,14 +14,19 @@ import uvicorn
 from keystead import settings as process
 from keystead.app import create_app
 from keystead.cli.first_run import report
-from keystead.cli.options import DataDir, told_plainly
+from keystead.cli.listener import listen
+from keystead.cli.options import DataDir, Port, tell, told_plainly
+from keystead.cli.workers import Workers
 from keystead.settings import Settings
-from keystead.start import prepare
+from keystead.start import first_run_file, follow_public_url, prepare
+
+_WORKER_SECONDS: Final = 60
+"""How long a worker may be silent before it is replaced: on a loaded machine the imports alone take a while."""
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")] = None,
+    port: Port = None,
     data_dir: DataDir = None,
     workers: Annotated[int | None, typer.Option(help="How many processes.", show_default="1")] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring an older database up to date first.")] = False,
@@ -34,32 +41,39 @@ def serve(
     """
     with told_plainly():
         given = process.load(host=host, port=port, data_dir=data_dir, workers=workers)
-        settings, made = prepare(given, migrate=migrate)
-    if made is not None:
-        typer.echo(report(made) + "\n")
+        for doubt in process.doubts(given):
+            tell(doubt)
+        sockets = listen(given.host, given.port)
+        settings, made = prepare(given, migrate=migrate, tell=tell)
+    if made is None:
+        follow_public_url(settings, tell)
+    else:
+        typer.echo(report(made, first_run_file(settings)) + "\n")
     typer.echo(f"Keystead is at {settings.public_url}")
     sys.stdout.flush()
-    run(settings)
+    run(settings, sockets)
 
 
-def run(settings: Settings) -> None:
-    """Run the server until it is told to stop."""
+def run(settings: Settings, sockets: list[socket]) -> None:
+    """Run the server on sockets that listen until it is told to stop."""
     configure_log(settings)
     options = {
-        "host": settings.host,
-        "port": settings.port,
         "access_log": False,  # the gate writes one line of its own
         "proxy_headers": False,  # uvicorn believes whoever calls from loopback; we walk the hops ourselves
         "server_header": False,
         "log_level": "warning",
         "timeout_graceful_shutdown": 10,
         "limit_concurrency": 2000,
+        "workers": settings.workers,
+        "timeout_worker_healthcheck": _WORKER_SECONDS,
     }
     if settings.workers == 1:
-        uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run()  # type: ignore[arg-type]
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is closed; it is how people stop a server
+            uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run(sockets)  # type: ignore[arg-type]
         return
     process.publish(settings)
-    uvicorn.run("keystead.cli.serve:worker_app", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+    config = uvicorn.Config("keystead.cli.serve:worker_app", factory=True, **options)  # type: ignore[arg-type]
+    Workers(config, sockets).run()
 
 
 def worker_app() -> object:

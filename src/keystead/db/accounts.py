@@ -190,4 +190,5 @@ def snoozed_until(session: Session, user_id: str) -> datetime | None:
 
 
 def _profile(row: Row[*tuple[Any, ...]]) -> Profile:
-    return Profile.model_construct(**{name: row._mapping[name] for name in Profile.model_fields})
+    found = row._mapping
+    return Profile.model_construct(**{name: found[name] for name in Profile.model_fields})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select, text
 from sqlmodel import Session, col
 
 from keystead.db.session import Database
@@ -22,6 +22,7 @@ _TAKE: Final = text(
     f"ON CONFLICT (key) DO UPDATE SET spent = {_AFTER}, at = :now "
     f"WHERE {_AFTER} <= :capacity RETURNING spent"
 )
+_FORGIVE: Final = delete(Attempt).where(col(Attempt.key) == bindparam("which"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 
 def _forgive(session: Session, key: str) -> None:
-    session.connection().execute(delete(Attempt).where(col(Attempt.key) == key))
+    session.connection().execute(_FORGIVE, {"which": key})
 
 
 def _take(session: Session, key: str, capacity: float, refill: float, cost: float, now: float) -> Charge:

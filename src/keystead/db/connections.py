@@ -1,7 +1,7 @@
 """Connections, their realms, and the clients that may use them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -52,11 +52,13 @@ _BY_REALM: Final = (
     .join(Realm, col(Realm.connection_id) == col(Connection.id))
     .where(col(Realm.name) == bindparam("name"), col(Realm.position) > _RESERVED)
 )
-_REALMS: Final = (
+_ALL_REALMS: Final = (
     select(col(Realm.connection_id), col(Realm.name))
-    .where(col(Realm.connection_id).in_(bindparam("ids", expanding=True)), col(Realm.position) > _RESERVED)
+    .where(col(Realm.position) > _RESERVED)
     .order_by(col(Realm.position))
 )
+_REALMS: Final = _ALL_REALMS.where(col(Realm.connection_id) == bindparam("id"))
+_REALMS_OF_EACH: Final = _ALL_REALMS.where(col(Realm.connection_id).in_(bindparam("ids", expanding=True)))
 _ALLOWS: Final = select(col(EnabledClient.client_id)).where(
     col(EnabledClient.connection_id) == bindparam("connection_id"),
     col(EnabledClient.client_id) == bindparam("client_id"),
@@ -225,14 +227,21 @@ def _filtered(statement: Select[Any], name: str | None, strategies: Sequence[str
 
 
 def _first(session: Session, statement: Select[Any], **values: str) -> ConnectionRecord | None:
-    found = _with_realms(session, session.connection().execute(statement, values).all())
-    return found[0] if found else None
+    row = session.connection().execute(statement, values).first()
+    if row is None:
+        return None
+    realms = session.connection().execute(_REALMS, {"id": row.id})
+    return _record(row, [name for _, name in realms])
 
 
 def _with_realms(session: Session, rows: Sequence[Row[Any]]) -> list[ConnectionRecord]:
     if not rows:
         return []
     realms: dict[str, list[str]] = {}
-    for connection_id, name in session.connection().execute(_REALMS, {"ids": [row.id for row in rows]}):
+    for connection_id, name in session.connection().execute(_REALMS_OF_EACH, {"ids": [row.id for row in rows]}):
         realms.setdefault(connection_id, []).append(name)
-    return [replace(ConnectionRecord(**row._mapping), realms=tuple(realms.get(row.id, ()))) for row in rows]
+    return [_record(row, realms.get(row.id, ())) for row in rows]
+
+
+def _record(row: Row[Any], realms: Sequence[str]) -> ConnectionRecord:
+    return ConnectionRecord(**row._mapping, realms=tuple(realms))

@@ -39,6 +39,16 @@ class PasskeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """What is kept of a registration beside the credential: the name it gets here, for whom, with what, and when."""
+
+    id: str
+    rp_id: str
+    user_agent: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Owned:
     """A passkey that was found by its credential id, and whose it is."""
 
@@ -72,9 +82,7 @@ def owned(session: Session, credential_id: bytes, *, lock: bool = False) -> Owne
     return Owned(row.id, row.user_id, row.connection_id, KnownPasskey(**known))
 
 
-def add(
-    session: Session, user_id: str, new: NewPasskey, *, id: str, rp_id: str, user_agent: str, limit: int, now: datetime
-) -> PasskeyRecord:
+def add(session: Session, user_id: str, new: NewPasskey, registration: Registration, *, limit: int) -> PasskeyRecord:
     """Store a passkey. Raises ``PasskeyTaken`` and ``PasskeyLimitReached``.
 
     The limit is checked in the transaction that stores the key, and the account's row is locked first: two
@@ -84,16 +92,16 @@ def add(
     if count(session, user_id) >= limit:
         raise PasskeyLimitReached
     values = new.model_dump() | {
-        "id": id,
+        "id": registration.id,
         "user_id": user_id,
-        "rp_id": rp_id,
-        "user_agent": user_agent[:300],
+        "rp_id": registration.rp_id,
+        "user_agent": registration.user_agent[:300],
         "transports": list(new.transports),
-        "created_at": now,
+        "created_at": registration.at,
     }
     if session.connection().execute(upsert(Passkey).values(values).on_conflict_do_nothing()).rowcount != 1:
         raise PasskeyTaken
-    stored = get(session, user_id, id)
+    stored = get(session, user_id, registration.id)
     assert stored is not None
     return stored
 

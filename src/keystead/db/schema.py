@@ -7,9 +7,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
 
-from keystead.errors import DatabaseUnavailable
+from keystead.db.session import usable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x6B657973
@@ -18,11 +17,8 @@ _LOCK = 0x6B657973
 
 def version(engine: Engine) -> str | None:
     """Return the revision of the database; ``None`` for an empty one. Raises ``DatabaseUnavailable``."""
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
-        raise DatabaseUnavailable(detail=str(error.orig)) from error
+    with usable(), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def latest() -> str:
@@ -36,8 +32,8 @@ def knows(revision: str) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema up to date, within one transaction and under a lock."""
-    with engine.begin() as connection:
+    """Bring the schema up to date, within one transaction and under a lock. Raises ``DatabaseUnavailable``."""
+    with usable(), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config = _config()

@@ -6,15 +6,16 @@ another writer would fail at once, whatever the time-out); PostgreSQL has a boun
 """
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session
 
 from keystead.db.threads import Held, Threads
+from keystead.errors import DatabaseUnavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -22,6 +23,8 @@ Work = Callable[Concatenate[Session, Arguments], Result]
 
 _BUSY_MS: Final = 10_000
 _READERS: Final = 4
+_NOT_OURS: Final = "42501"
+"""PostgreSQL's code for a right that is missing."""
 
 
 class Database:
@@ -35,11 +38,7 @@ class Database:
             self._writing = Threads(self._writer, 1, "db-write")
             self._reading = Threads(self._reader, _READERS, "db-read")
         else:
-            # Who was first is told by how many rows an INSERT made, which psycopg's dialect keeps to itself unasked.
-            options = {"preserve_rowcount": True}
-            self._writer = self._reader = create_engine(
-                url, poolclass=NullPool, execution_options=options, hide_parameters=True
-            )
+            self._writer = self._reader = _postgresql(url)
             self._writing = self._reading = Threads(self._writer, pool, "db")
 
     async def read(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -55,12 +54,12 @@ class Database:
 
     def read_now(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """The same on this thread, for the command line and the first start."""
-        with closing(Held(self._reader)) as held:
+        with usable(), closing(Held(self._reader)) as held:
             return held.run(lambda session: work(session, *args, **kwargs))
 
     def write_now(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """The same on this thread, for the command line and the first start."""
-        with closing(Held(self._writer)) as held:
+        with usable(), closing(Held(self._writer)) as held:
             return held.run(lambda session: work(session, *args, **kwargs))
 
     def close(self) -> None:
@@ -72,6 +71,32 @@ class Database:
     def engine(self) -> Engine:
         """The engine that writes, for migrations."""
         return self._writer
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Tell a database that cannot be used (gone, not a database, not ours to change) from a statement that is wrong.
+
+    Raises ``DatabaseUnavailable`` for the one; lets the other pass.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        is_ours = getattr(error.orig, "sqlstate", None) != _NOT_OURS
+        if is_ours and not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise
+        raise DatabaseUnavailable(detail=str(error.orig)) from error
+
+
+def _postgresql(url: str) -> Engine:
+    # Who was first is told by how many rows an INSERT made, which psycopg's dialect keeps to itself unasked.
+    options = {"preserve_rowcount": True}
+    try:
+        return create_engine(url, poolclass=NullPool, execution_options=options, hide_parameters=True)
+    except ModuleNotFoundError:
+        raise DatabaseUnavailable(detail="PostgreSQL needs the extra 'postgres'") from None
+    except (ArgumentError, ValueError):  # what it says may hold a part of the password
+        raise DatabaseUnavailable(detail="the URL cannot be read; / @ : in a password are %2F %40 %3A") from None
 
 
 def _sqlite(url: str, begin: str) -> Engine:

@@ -12,10 +12,10 @@ from threading import Thread
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
-from keystead.errors import DatabaseUnavailable
+from keystead.errors import Conflict, DatabaseUnavailable
 
 Result = TypeVar("Result")
 Unit = Callable[[Session], Result]
@@ -25,22 +25,27 @@ _SERIALIZATION: Final = ("40001", "40P01")
 
 
 class Held:
-    """A connection that is opened when it is first needed, and kept. For one thread at a time."""
+    """A connection, and a session on it, that are opened when first needed, and kept. For one thread at a time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._connection: Connection | None = None
+        self._session: _Session | None = None
 
     def run(self, unit: Unit[Result]) -> Result:
         """Run a unit of work in a transaction, again where it lost a race or its connection.
 
-        Raises ``DatabaseUnavailable``, and whatever the unit raises, which rolls back.
+        Raises ``DatabaseUnavailable``, ``Conflict`` for a reference to what is gone, and whatever the unit raises,
+        which rolls back.
         """
         for tries_left in range(_TRIES - 1, -1, -1):
             try:
-                connection = self._open()
-                with connection.begin(), _Session(connection) as session:
+                session = self._open()
+                with session.connection().begin(), session:
                     return unit(session)
+            except IntegrityError as error:
+                # A lost race, such as an account whose connection was deleted between two units of work.
+                text = "Something that this needs was changed or removed meanwhile."
+                raise Conflict(text, detail=str(error.orig)) from error
             except DBAPIError as error:
                 if not (tries_left and _may_pass(error)):
                     if isinstance(error, OperationalError):
@@ -50,14 +55,14 @@ class Held:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._session is not None:
+            self._session.connection().close()
+            self._session = None
 
-    def _open(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection
+    def _open(self) -> "_Session":
+        if self._session is None:
+            self._session = _Session(self._engine.connect())
+        return self._session
 
 
 class Threads:

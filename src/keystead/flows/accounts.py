@@ -46,18 +46,18 @@ def admit(session: Session, user_id: str, client_id: str, method: Method, authen
 
 
 def enter(
-    session: Session, user_id: str, client_id: str, method: Method, now: datetime, success: Event, failure: Event
+    session: Session, user_id: str, client_id: str, method: Method, success: Event, failure: Event
 ) -> Admitted | DomainError:
-    """Admit after a fresh proof, count the login and write the journal.
+    """Admit after a fresh proof, count the login and write the journal: the login is of the moment of its entry.
 
     A refusal is returned rather than raised, so that its journal entry is committed; the flow raises it afterwards.
     """
     try:
-        admitted = admit(session, user_id, client_id, method, now)
+        admitted = admit(session, user_id, client_id, method, success.date)
     except DomainError as refusal:
         journal.add(session, failure.model_copy(update={"description": refusal.text}))
         return refusal
-    accounts.entered(session, user_id, success.caller.address, now)
+    accounts.entered(session, user_id, success.caller.address, success.date)
     journal.add(session, success)
     return admitted
 

@@ -12,6 +12,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Attempts, Clock
 from keystead.rules.attack_protection import LoginKey, is_full, read_login_key
+from keystead.rules.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,7 @@ class Blocks:
 
     async def of_user(self, user_id: str) -> list[Block]:
         """Return the blocks of an account. Raises ``NoSuchUser``."""
-        profile = await self.db.read(accounts.by_id, user_id)
-        if profile is None:
-            raise NoSuchUser
+        profile = await self.db.read(_profile, user_id)
         mine = {("email", profile.email), ("phone_number", profile.phone_number), ("username", profile.username)}
         return await self._blocks(
             lambda key: key.connection_id == profile.connection_id and (key.kind, key.value) in mine
@@ -62,6 +61,15 @@ class Blocks:
                 found.append((charged.key, key))
         names = await self.db.read(_names, {key.connection_id for _, key in found})
         return [Block(raw, key.value, key.source, names.get(key.connection_id, "")) for raw, key in found]
+
+
+def _profile(session: Session, user_id: str) -> Profile:
+    """Return an account that is not an administrator's: those are out of this API's reach."""
+    profile = accounts.by_id(session, user_id)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    if profile is None or connection is None or connection.for_administrators:
+        raise NoSuchUser
+    return profile
 
 
 def _names(session: Session, connection_ids: set[str]) -> dict[str, str]:

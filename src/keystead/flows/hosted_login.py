@@ -162,8 +162,7 @@ class HostedLogin:
         about = {"user_id": profile.user_id, "connection_id": connection.id, "client_id": client_id}
         success = self.journal.event("s", visit.caller, amr=["pwd"], **about)
         failure = self.journal.event("f", visit.caller, **about)
-        now = self.clock()
-        outcome = await self.db.write(enter, profile.user_id, client_id, "pwd", now, success, failure)
+        outcome = await self.db.write(enter, profile.user_id, client_id, "pwd", success, failure)
         return await self._proved(visit, place, unwrap(outcome))
 
     async def name_of(self, place: Place) -> str:

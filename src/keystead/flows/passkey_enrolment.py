@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from keystead.db import accounts, connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
-from keystead.db.passkeys import PasskeyRecord
+from keystead.db.passkeys import PasskeyRecord, Registration
 from keystead.db.session import Database
 from keystead.errors import (
     CeremonyExpired,
@@ -115,16 +115,9 @@ class PasskeyEnrolment:
         connection = connections.get(session, ceremony.connection_id)
         if connection is not None:
             require_passkeys(connection.policy())
-        stored = passkeys.add(
-            session,
-            user_id,
-            new,
-            id=self.entropy.id("passkey|dev_"),
-            rp_id=ceremony.rp_id,
-            user_agent=caller.user_agent,
-            limit=MAX_PER_USER,
-            now=self.clock(),
-        )
+        passkey_id = self.entropy.id("passkey|dev_")
+        registration = Registration(passkey_id, ceremony.rp_id, caller.user_agent, self.clock())
+        stored = passkeys.add(session, user_id, new, registration, limit=MAX_PER_USER)
         event = self.journal.event(
             "gd_enrollment_complete",
             caller,

@@ -13,7 +13,7 @@ from keystead.errors import BadRequest, CeremonyRefused, DomainError, UnknownCre
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
-from keystead.ports import Clock, WebAuthn
+from keystead.ports import WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony
 from keystead.rules.connection_options import ConnectionOptions
@@ -45,7 +45,6 @@ class PasskeyLogin:
     ceremonies: Ceremonies
     webauthn: WebAuthn
     journal: Journal
-    clock: Clock
 
     async def begin(self, connection: ConnectionRecord, party: Party, caller: Caller) -> Options:
         """Return a challenge for any passkey of ours (PK-26). Raises ``BadRequest`` where passkeys are off."""
@@ -99,7 +98,6 @@ class PasskeyLogin:
 
         The row is read again, and locked, because another assertion of the same passkey may be stored meanwhile.
         """
-        now = self.clock()
         owned = passkeys.owned(session, answer.credential_id, lock=True)
         if owned is None:
             return CeremonyRefused(detail="the passkey was removed meanwhile")
@@ -115,9 +113,9 @@ class PasskeyLogin:
         success = self.journal.event("s", caller, user_id=owned.user_id, prompts=prompts, **about)
         if verdict == "warn":
             success = success.model_copy(update={"details": success.details | {"counter_went_back": counter}})
-        outcome = enter(session, owned.user_id, ceremony.client_id, "phr", now, success, failure)
+        outcome = enter(session, owned.user_id, ceremony.client_id, "phr", success, failure)
         if isinstance(outcome, Admitted):
-            passkeys.used(session, owned.id, assertion, now)
+            passkeys.used(session, owned.id, assertion, success.date)
         return outcome
 
 

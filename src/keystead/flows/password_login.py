@@ -10,7 +10,7 @@ from keystead.errors import TooManyAttempts, WrongCredentials
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
-from keystead.ports import Clock, Refused, UserStore
+from keystead.ports import Refused, UserStore
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import login_bucket
 from keystead.rules.events import Caller
@@ -29,7 +29,6 @@ class PasswordLogin:
     protection: Protection
     store_for: StoreFor
     journal: Journal
-    clock: Clock
 
     async def __call__(
         self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
@@ -61,7 +60,7 @@ class PasswordLogin:
             raise WrongCredentials
         success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
         failure = self.journal.event("f", caller, user_id=found.user_id, **about)
-        outcome = await self.db.write(enter, found.user_id, client_id, "pwd", self.clock(), success, failure)
+        outcome = await self.db.write(enter, found.user_id, client_id, "pwd", success, failure)
         if protected:
             await self.protection.forgive(bucket)
         return unwrap(outcome)

@@ -154,7 +154,7 @@ class Signup:
         }
         success = self.journal.event("ss", caller, authentication_methods=["passkey"], **about)
         failure = self.journal.event("fs", caller, **about)
-        outcome = enter(session, profile.user_id, ceremony.client_id, "phr", now, success, failure)
+        outcome = enter(session, profile.user_id, ceremony.client_id, "phr", success, failure)
         if isinstance(outcome, DomainError):
             raise outcome  # nothing of an account may be left behind that cannot come in
         return outcome

@@ -19,18 +19,13 @@ BLOCK: Final = timedelta(days=30)
 class Bucket:
     """What an attempt is charged to: ``capacity`` tries, of which ``refill`` come back each second.
 
-    The key ends in ``who``, which somebody typed and is nothing for the log; ``prefix`` is what stands before it.
+    The key is ``prefix`` and then what somebody typed, which is nothing for the log.
     """
 
     prefix: str
-    who: str
+    key: str
     capacity: float
     refill: float
-
-    @property
-    def key(self) -> str:
-        """Return what the bucket is counted under."""
-        return f"{self.prefix}/{self.who}"
 
 
 def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
@@ -40,7 +35,8 @@ def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     that is no identifier is counted too, under what was typed: it costs the same hash.
     """
     who = f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
-    return Bucket(f"login/{connection_id}/{source(address)}", who, MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+    prefix = f"login/{connection_id}/{source(address)}"
+    return Bucket(prefix, f"{prefix}/{who}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,8 @@ def is_full(spent: float, since: datetime, now: datetime) -> bool:
 
 def secret_bucket(client_id: str, address: str) -> Bucket:
     """Return the bucket for guesses at a client's secret: ten, then one each six seconds."""
-    return Bucket(f"client/{source(address)}", client_id[:64], MAX_ATTEMPTS, 1 / 6)
+    prefix = f"client/{source(address)}"
+    return Bucket(prefix, f"{prefix}/{client_id[:64]}", MAX_ATTEMPTS, 1 / 6)
 
 
 def places_of_one(workers: int, queue: int) -> int:

@@ -78,11 +78,16 @@ def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
     if transaction.proof is not None:
         return "done" if transaction.prompt == "none" else "passkey-enrollment"
     if transaction.intent == "signup" and offer.signup:
-        if not transaction.identifiers:
-            return "signup-identifier"
-        if offer.signup_passkey and not (transaction.passkey_declined and offer.signup_password):
-            return "signup-passkey"
-        return "signup-password"
+        return _next_signup_step(transaction, offer)
     if not transaction.identifiers or not offer.password:
         return "login-identifier"
     return "login-password"
+
+
+def _next_signup_step(transaction: LoginTransaction, offer: Offer) -> Step:
+    """Who they are, then how they will prove it: a passkey, unless they would rather have a password and may."""
+    if not transaction.identifiers:
+        return "signup-identifier"
+    if offer.signup_passkey and not (transaction.passkey_declined and offer.signup_password):
+        return "signup-passkey"
+    return "signup-password"

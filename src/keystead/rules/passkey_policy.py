@@ -39,12 +39,13 @@ def offer(options: ConnectionOptions) -> Offer:
     passkey = options.methods.passkey.enabled
     password = options.methods.password
     ui = options.passkeys.challenge_ui
+    new_password = password.enabled and password.signup_behavior == "allow"
     return Offer(
         button=passkey and ui in ("both", "button"),
         autofill=passkey and ui in ("both", "autofill"),
         password=password.enabled,
-        signup=not options.disable_signup,
-        signup_password=password.enabled and password.signup_behavior == "allow",
+        signup=not options.disable_signup and (new_password or passkey),
+        signup_password=new_password,
         signup_passkey=passkey,
     )
 
@@ -62,15 +63,17 @@ def prompt(
 
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """
-    if not options.methods.passkey.enabled or passkeys >= MAX_PER_USER:
-        return "none"
-    if snoozed_until is not None and now < snoozed_until:
+    if not options.methods.passkey.enabled or passkeys >= MAX_PER_USER or _is_snoozed(snoozed_until, now):
         return "none"
     if method == "pwd" and passkeys == 0 and options.passkeys.progressive_enrollment_enabled:
         return "progressive"
     if method == "phr" and attachment == "cross-platform" and options.passkeys.local_enrollment_enabled:
         return "local"
     return "none"
+
+
+def _is_snoozed(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until
 
 
 def judge_counter(stored: int, reported: int, *, backup_eligible: bool) -> CounterVerdict:

@@ -188,16 +188,19 @@ def _not_finite(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
 def _check_text(value: Any, depth: int) -> None:
     """Refuse what a database cannot store: NUL and lone surrogates, as value or as name (security.md F26)."""
     if depth == 0:
         raise RecursionError
-    if isinstance(value, str):
-        if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
-            raise ValueError("a character that cannot be stored")
-    elif isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, str) and not _is_storable(value):
+        raise ValueError("a character that cannot be stored")
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number without end")
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         for name, member in value.items():
             _check_text(name, depth)
             _check_text(member, depth - 1)

@@ -105,6 +105,9 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if message["status"] in (307, 308):
+                # A redirect that replays the body would hand a password to wherever it points (RFC 9700 §4.12).
+                raise InternalError(detail="a redirect that repeats the request")
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
@@ -112,9 +115,6 @@ class _Answer:
             headers.setdefault("content-security-policy", _API_POLICY)
             # Files have an ETag, to be asked about again; all else is about somebody, or may be tomorrow.
             headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
-            if message["status"] in (307, 308):
-                # A redirect that replays the body would hand a password to wherever it points (RFC 9700 §4.12).
-                raise InternalError(detail="a redirect that repeats the request")
         await self._send(message)
 
 

@@ -18,12 +18,14 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 
 LATE: Final = "That took too long, so the request was no longer valid. Please try again."
-_NO_SIGNUP: Final = "New accounts cannot be created here."
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
-_UNKNOWN: Final = (
-    "This passkey is not known here any more: it may have been removed from your account. Sign in another way."
-)
+_SAID: Final[dict[type[DomainError], str]] = {
+    CeremonyExpired: LATE,
+    SignupDisabled: "New accounts cannot be created here.",
+    UnknownCredential: "This passkey is not known here any more: it may have been removed from your account. "
+    "Sign in another way.",
+}
 
 
 class Input(NamedTuple):
@@ -58,19 +60,13 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
     match error:
         case InvalidSignup(text=InvalidSignup.default_text):
             return _TAKEN
-        case SignupDisabled():
-            return _NO_SIGNUP
         case WrongCredentials():
             return f"Wrong {_within(asked_for(options))} or password."
         case InvalidIdentifier():
             label = INPUTS[cast("IdentifierKind", error.attribute)].label
             text = error.text.replace(error.attribute, _within(label))
             return text[0].upper() + text[1:]
-        case UnknownCredential():
-            return _UNKNOWN
-        case CeremonyExpired():
-            return LATE
-    return error.text
+    return _SAID.get(type(error), error.text)
 
 
 def _within(label: str) -> str:

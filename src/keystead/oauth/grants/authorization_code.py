@@ -72,9 +72,13 @@ def _check(found: CodeRecord, request: TokenRequest, asked: Asked) -> None:
         raise InvalidGrant("The redirect URI of the authorization request is missing.")
     if redirect_uri is not None and not hmac.compare_digest(redirect_uri.encode(), found.redirect_uri.encode()):
         raise InvalidGrant("The redirect URI is not the one of the authorization request.")
-    verifier = request.optional("code_verifier")
-    if not found.code_challenge and verifier is None:
+    _check_verifier(found.code_challenge, request.optional("code_verifier"))
+
+
+def _check_verifier(challenge: str, verifier: str | None) -> None:
+    """Hold a PKCE verifier against its challenge (RFC 7636 §4.6). Raises ``InvalidGrant``."""
+    if not challenge and verifier is None:
         return
     # A verifier without a challenge is refused too: it is what is left when somebody strips PKCE (RFC 9700 §4.8.2).
-    if not found.code_challenge or verifier is None or not verifier_fits(verifier, found.code_challenge):
+    if not challenge or verifier is None or not verifier_fits(verifier, challenge):
         raise InvalidGrant("Failed to verify code verifier")
