@@ -73,12 +73,17 @@ def kept(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def somebody(chromium: Browser, kept: Page, site: Site, watch: Watch) -> Iterator[SomebodyAt]:
-    """Seats people at browsers of their own: ``somebody("ann@example.com", java_script_enabled=False)``."""
+    """Seats people at browsers of their own: ``somebody("ann@example.com", java_script_enabled=False)``.
+
+    A browser with options, or an ``alone`` one, is thrown away with whatever was done to it.
+    """
     free = [kept]
     with ExitStack() as leaving:
 
-        def seated(email: str = "ann@example.com", *, transport: str = "internal", **options: Any) -> Person:
-            if free and not options:
+        def seated(
+            email: str = "ann@example.com", *, transport: str = "internal", alone: bool = False, **options: Any
+        ) -> Person:
+            if free and not alone and not options:
                 page = free.pop()
                 leaving.callback(_left_clean, page)
             else:
@@ -93,7 +98,7 @@ def somebody(chromium: Browser, kept: Page, site: Site, watch: Watch) -> Iterato
 
 
 def _left_clean(page: Page) -> None:
-    """Leave nothing of a test in the tab that is kept. What pages store belongs to their port, which is never reused."""
+    """Leave nothing of a test in the tab that is kept. Pages store by port, and none is used twice."""
     for each in page.context.pages:
         if each is not page:
             each.close()

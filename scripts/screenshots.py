@@ -1,0 +1,159 @@
+"""Takes a picture of every page, in the words of the browser tests: a tour of the pages, once for each look."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+from playwright.sync_api import Browser, sync_playwright
+
+from browser.devices import devices_of
+from browser.people import Person, Watch
+from browser.site import Site, listening, serving
+from keystead.start import prepare
+from world import test_settings
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "light-desktop": {"color_scheme": "light", "viewport": {"width": 1120, "height": 760}},
+    "dark-desktop": {"color_scheme": "dark", "viewport": {"width": 1120, "height": 760}},
+    "light-phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
+    "dark-phone": {"color_scheme": "dark", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
+}
+README = {"login-identifier-light-desktop": "login", "account-light-desktop": "account"}
+PICTURES, KEPT = Path("screenshots"), Path("docs/images")
+
+
+def tour(ann: Person) -> Iterator[str]:
+    """Visit every page, and yield its name while it is there."""
+    setup = str(ann.site.first["administrator_setup_url"]).partition("/u/")[2]
+    ann.opens(f"/u/{setup}")
+    yield "setup"
+    ann.types(email="owner@example.com", password=ann.password)
+    ann.presses("Create administrator")
+    ann.is_at("The administrator is set up")
+    yield "setup-done"
+    ann.opens(f"/u/{setup}")
+    yield "error"
+    ann.opens()
+    ann.can_press("Sign in")
+    yield "welcome"
+    yield from _sign_up(ann)
+    yield from _login(ann)
+    yield from _account(ann)
+    yield from _other_policies(ann)
+
+
+def _sign_up(ann: Person) -> Iterator[str]:
+    ann.goes_to_sign_up()
+    yield "signup-identifier"
+    ann.types(email=ann.email)
+    ann.presses("Continue")
+    ann.can_press("Create a passkey")
+    yield "signup-passkey"
+    ann.device.refuses()
+    ann.presses("Create a passkey")
+    ann.reads("No passkey was used")
+    yield "signup-passkey-cancelled"
+    ann.device.relents()
+    ann.presses("Continue without a passkey")
+    ann.is_at("Choose a password")
+    yield "signup-password"
+    ann.types(password="short")  # noqa: S106 - a refused one
+    ann.sends_unchecked("Create account")
+    ann.is_told("Password")
+    yield "signup-password-refused"
+    ann.types(password=ann.password)
+    ann.presses("Create account")
+    ann.signs_out()
+
+
+def _login(ann: Person) -> Iterator[str]:
+    ann.goes_to_sign_in()
+    ann.can_press("Sign in with a passkey")
+    yield "login-identifier"
+    ann.types(username=ann.email)
+    ann.presses("Continue")
+    ann.is_at("Enter your password")
+    ann.can_press("Sign in with a passkey")
+    yield "login-password"
+    ann.types(password="not the password")  # noqa: S106 - a wrong one
+    ann.presses("Sign in")
+    ann.is_told("Wrong email address or password.")
+    yield "login-password-refused"
+    ann.types(password=ann.password)
+    ann.presses("Sign in")
+    ann.is_at("Skip the password next time")
+    ann.can_press("Create a passkey")
+    yield "enrolment-progressive"
+    ann.presses("Create a passkey")
+    ann.is_signed_in()
+
+
+def _account(ann: Person) -> Iterator[str]:
+    yield "account"
+    ann.presses("Remove Passkey")
+    yield "account-removal"
+    ann.presses("Keep it")
+    ann.device.is_lost()
+    ann.device = ann.devices.add("usb")
+    ann.presses("Add a passkey")
+    ann.reads("The passkey was added.")
+    yield "account-two-passkeys"
+    ann.signs_out()
+    ann.goes_to_sign_in()
+    ann.presses("Sign in with a passkey")
+    ann.is_at("Use this device next time")
+    ann.can_press("Create a passkey")
+    yield "enrolment-local"
+    ann.opens("/v2/logout")
+    yield "signed-out"
+
+
+def _other_policies(ann: Person) -> Iterator[str]:
+    identifiers = {"email": {}, "phone_number": {"signup": {"status": "optional"}}, "username": {}}
+    ann.site.patch_options(attributes=identifiers)
+    ann.goes_to_sign_in()
+    ann.can_press("Sign in with a passkey")
+    yield "login-identifier-many"
+    ann.presses("Create an account")
+    ann.is_at("Create your account")
+    yield "signup-identifier-many"
+    methods = {"password": {"enabled": False, "api_behavior": "optional"}, "passkey": {"enabled": True}}
+    ann.site.patch_options(authentication_methods=methods)
+    ann.goes_to_sign_in()
+    ann.can_press("Sign in with a passkey")
+    yield "login-passkeys-only"
+
+
+def main() -> None:
+    """Take the tour in every look."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=False)
+        for look, options in LOOKS.items():
+            with tempfile.TemporaryDirectory() as directory:
+                settings, first = prepare(test_settings(Path(directory)))
+                assert first is not None
+                with serving(settings, first, bound=listening()) as site:
+                    _take(chromium, site, look, options)
+        chromium.close()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for picture, name in README.items():
+        shutil.copy(PICTURES / f"{picture}.png", KEPT / f"{name}.png")
+
+
+def _take(chromium: Browser, site: Site, look: str, options: dict[str, Any]) -> None:
+    context = chromium.new_context(locale="en-GB", **options)
+    page = context.new_page()
+    with devices_of(page) as devices:
+        ann = Person(page, site, Watch(), devices, devices.add(), "ann@example.com")
+        for name in tour(ann):
+            page.screenshot(path=PICTURES / f"{name}-{look}.png", animations="disabled")
+    context.close()
+
+
+main()
