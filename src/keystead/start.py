@@ -39,12 +39,7 @@ def prepare(
         older = _older(settings)
         with _database(settings) as db:
             _bring_up_to_date(db, migrate=migrate)
-            key = new_key(settings.rsa_bits, settings.secret_keys, entropy, system_clock())
-
-            def keep(made: dict[str, Any]) -> None:
-                _keep(settings, made, older)
-
-            made = db.write_now(first_run, settings.public_url, key, entropy, system_clock(), keep)
+            made = _first_run(db, settings, entropy, older)
             _check_keys(db, settings)
     if made and older is not None:
         tell(f"{first_run_file(settings)} was of another database; it is kept as {FIRST_RUN_FILE}.old")
@@ -135,6 +130,18 @@ def _bring_up_to_date(db: Database, *, migrate: bool) -> None:
             f"the database is at schema {found}, and this version needs {needed}: run 'keystead migrate'"
         )
     schema.upgrade(db.engine)
+
+
+def _first_run(db: Database, settings: Settings, entropy: SystemEntropy, older: str | None) -> dict[str, Any] | None:
+    """Make what a new installation has; ``None`` where it has it. A key is slow to make: only a first start does."""
+    if db.read_now(tenant.get, "first_run") is not None:
+        return None
+    key = new_key(settings.rsa_bits, settings.secret_keys, entropy, system_clock())
+
+    def keep(made: dict[str, Any]) -> None:
+        _keep(settings, made, older)
+
+    return db.write_now(first_run, settings.public_url, key, entropy, system_clock(), keep)
 
 
 def _check_keys(db: Database, settings: Settings) -> None:

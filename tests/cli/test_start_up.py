@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,11 @@ def test_a_server_that_is_interrupted(tmp_path: Path, workers: str) -> None:
         time.sleep(0.05)
     time.sleep(1)  # into the imports of the workers, or past them: it must not matter
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(SECONDS) == 0
+    try:
+        assert process.wait(SECONDS) == 0
+    finally:
+        with suppress(ProcessLookupError):  # nobody is left, as it should be
+            os.killpg(process.pid, signal.SIGKILL)
     told = log.read_text()
     assert "Keystead is at" in told
     assert "Traceback" not in told

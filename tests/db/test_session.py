@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col
 
 from conftest import Stencil
 from keystead.db import tenant
 from keystead.db.session import Database
 from keystead.db.tables import AccountIdentifier, Setting
-from keystead.errors import DatabaseUnavailable, NoSuchUser
+from keystead.errors import Conflict, DatabaseUnavailable, NoSuchUser
 
 ON_SQLITE = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 ON_POSTGRES = pytest.mark.parametrize("installation", ["postgres"], indirect=True)
@@ -157,8 +157,9 @@ async def test_foreign_keys_are_on(db: Database) -> None:
         values = {"connection_id": "con_nowhere", "kind": "email", "value": "x", "user_id": "nobody"}
         session.connection().execute(AccountIdentifier.__table__.insert().values(values))  # type: ignore[attr-defined]
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Conflict) as refusal:
         await db.write(work)
+    assert "foreign key" in refusal.value.detail.lower()
 
 
 @ON_SQLITE

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
-from authenticator import Authenticator
-from keystead.db import accounts, tables
+from keystead.db import accounts, refresh_tokens, tables
+from keystead.rules.tokens import RefreshRecord
 from world import World, claims_of
 
 UNKNOWN = {"error": "invalid_grant", "error_description": "Unknown or invalid refresh token."}
@@ -217,25 +218,44 @@ async def test_a_token_that_never_expires(world: World) -> None:
     await refreshed(world, token)
 
 
+async def stored(world: World, count: int, *, family: str = "", replaced: bool = False) -> None:
+    """Put tokens of Ann's beside the last one: of logins of their own, or of one family, replaced long ago."""
+    row = (await world.rows(tables.RefreshToken))[-1]
+    last = RefreshRecord.model_validate(row["record"])
+
+    def put(session: Session) -> None:
+        for number in range(count):
+            fresh = {"id": f"rt_{family}{number}", "family": family or str(number), "created_at": world.clock()}
+            record = last.model_copy(update=fresh)
+            refresh_tokens.put(session, f"{family}{number}", record, row["idle_expires_at"], row["expires_at"])
+            if replaced:
+                refresh_tokens.rotate(session, record.id, world.clock())
+
+    await world.db.write(put)
+
+
 async def test_the_two_hundred_and_first_login_ends_the_first(world: World) -> None:
-    device = Authenticator()
-    await world.register(device)
-    tokens = []
-    for _ in range(201):
-        world.clock.advance(seconds=1)
-        tokens.append((await world.passkey_login(device, scope="openid offline_access")).json()["refresh_token"])
-    assert await is_dead(world, tokens[0])
-    await refreshed(world, tokens[1])
-    await refreshed(world, tokens[-1])
+    """TK-4."""
+    oldest = await first(world)
+    world.clock.advance(seconds=1)
+    second = await first(world)
+    world.clock.advance(seconds=1)
+    await stored(world, 198)
+    await refreshed(world, oldest)
+    newest = await first(world)
+    assert await is_dead(world, oldest)
+    await refreshed(world, second)
+    await refreshed(world, newest)
+    assert await world.count(tables.RefreshToken) == 200
 
 
 async def test_a_device_that_refreshes_often_pushes_nobody_out(world: World) -> None:
     await rotating(world)
-    quiet, busy = await first(world), ""
+    quiet = await first(world)
     world.clock.advance(seconds=1)
     busy = await first(world)
-    for _ in range(205):
-        busy = (await refreshed(world, busy, scope="email"))["refresh_token"]
+    await stored(world, 250, family="busy", replaced=True)
+    await refreshed(world, (await refreshed(world, busy))["refresh_token"])
     await refreshed(world, quiet)
 
 

@@ -68,11 +68,12 @@ def secret_bucket(client_id: str, address: str) -> Bucket:
 
 
 def places_of_one(workers: int, queue: int) -> int:
-    """Return how many hashes one source may have under way: a quarter of all, but never fewer than there are threads.
+    """Return how many hashes one source may have under way: half of all, but never fewer than there are threads.
 
-    Whoever is alone may use every thread; nobody can fill the queue from one address.
+    Whoever is alone may use every thread, and a whole office may log in at once; nobody can fill the queue from one
+    address.
     """
-    return max(workers, (workers + queue) // 4)
+    return max(workers, (workers + queue) // 2)
 
 
 def source(address: str) -> str:
