@@ -15,7 +15,6 @@ import httpx
 import pytest
 import structlog
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -25,6 +24,7 @@ from conftest import Stencil
 from keystead import worker
 from keystead.cli.serve import configure_log
 from keystead.db import tables
+from keystead.errors import Conflict
 from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError
 from keystead.start import prepare
@@ -213,9 +213,11 @@ async def test_errors_of_the_database_name_no_values(world: World) -> None:
         for _ in range(2):
             session.connection().execute(insert(tables.Setting).values(name="hunter2", value="hunter2"))
 
-    with pytest.raises(IntegrityError) as raised:
+    with pytest.raises(Conflict) as raised:
         await world.db.write(work)
-    assert "hunter2" not in str(raised.value).replace(str(raised.value.orig), "")
+    assert "setting" in raised.value.detail
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__cause__ is None
 
 
 # --- identifiers and realms ------------------------------------------------------------------------------------------

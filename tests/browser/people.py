@@ -218,7 +218,9 @@ class Person:
         expect(self.page.locator("#account")).to_be_visible()
 
     def sees(self) -> Seen:
-        """What the landing page says."""
+        """What the landing page says, once it has asked the server."""
         self.is_signed_in()
         text = self.page.locator
+        expect(text("#name")).not_to_be_empty()
+        expect(text("#passkeys li:visible, #no-passkeys:visible").first).to_be_visible()
         return Seen(text("#name").inner_text(), text("#method").inner_text(), text("#passkeys li").count())

@@ -45,7 +45,7 @@ class Held:
             except IntegrityError as error:
                 # A lost race, such as an account whose connection was deleted between two units of work.
                 text = "Something that this needs was changed or removed meanwhile."
-                raise Conflict(text, detail=str(error.orig)) from error
+                raise Conflict(text, detail=_constraint(error)) from None
             except DBAPIError as error:
                 if not (tries_left and _may_pass(error)):
                     if isinstance(error, OperationalError):
@@ -132,6 +132,12 @@ def _succeed(future: "asyncio.Future[Result]", result: Result) -> None:
 def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+def _constraint(error: IntegrityError) -> str:
+    """Name the constraint that refused, and not the values that it refused: they would end up in the log."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return str(diagnosis.constraint_name if diagnosis else error.orig)
 
 
 def _may_pass(error: DBAPIError) -> bool:
