@@ -218,9 +218,7 @@ class Person:
         expect(self.page.locator("#account")).to_be_visible()
 
     def sees(self) -> Seen:
-        """What the landing page says, once it has asked the server."""
+        """What the landing page says; it shows an account when it has asked the server about all of it."""
         self.is_signed_in()
         text = self.page.locator
-        expect(text("#name")).not_to_be_empty()
-        expect(text("#passkeys li:visible, #no-passkeys:visible").first).to_be_visible()
         return Seen(text("#name").inner_text(), text("#method").inner_text(), text("#passkeys li").count())

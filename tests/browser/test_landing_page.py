@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from browser import ON_SQLITE
 from browser.people import Person, Seen
@@ -66,6 +66,19 @@ def test_signing_out_ends_the_session(ann: Person) -> None:
     expect(ann.page.locator("#welcome")).to_be_visible()
     ann.goes_to_sign_in()
     ann.is_at("Sign in")
+
+
+@ON_SQLITE
+def test_no_account_is_shown_before_it_is_known(ann: Person) -> None:
+    """What is hidden stays hidden while a style sheet is still on its way."""
+    held: list[Route] = []
+    ann.page.route("**/css/pages.css", held.append)
+    with ann.page.expect_request("**/css/pages.css"), ann.page.expect_response("**/home/home.css"):
+        ann.page.goto(ann.site.url, wait_until="commit")
+    ann.page.evaluate("document.querySelector('link[href*=home]').sheet.cssRules.length")
+    expect(ann.page.locator("#account")).to_be_hidden()
+    held[0].continue_()
+    assert ann.sees().name == ann.email
 
 
 @ON_SQLITE
