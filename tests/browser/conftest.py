@@ -23,7 +23,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 LIKE_OURS: dict[str, Any] = {"locale": "en-GB"}
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 
 SomebodyAt = Callable[..., Person]
 
