@@ -72,7 +72,11 @@ def test_signing_out_ends_the_session(ann: Person) -> None:
 def test_no_account_is_shown_before_it_is_known(ann: Person) -> None:
     """What is hidden stays hidden while a style sheet is still on its way."""
     held: list[Route] = []
-    ann.page.route("**/css/pages.css", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    ann.page.route("**/css/pages.css", hold)
     with ann.page.expect_request("**/css/pages.css"), ann.page.expect_response("**/home/home.css"):
         ann.page.goto(ann.site.url, wait_until="commit")
     ann.page.evaluate("document.querySelector('link[href*=home]').sheet.cssRules.length")
