@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from keystead import worker
 from keystead.adapters import webauthn
+from keystead.adapters.mail import Nobody, Outbox, Router, SmtpPostman, TwilioSender, WebhookSender
+from keystead.adapters.sealing import Sealer
 from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
@@ -26,12 +28,15 @@ from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.directory import Directory
+from keystead.flows.email_verification import EmailVerification
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
+from keystead.flows.password_reset import PasswordReset
+from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
@@ -48,10 +53,11 @@ from keystead.oauth.issue import Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.oauth.token_endpoint import TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.ports import Clock, Entropy, Hasher
+from keystead.ports import Clock, Entropy, Hasher, Postman
 from keystead.rules import clients as grants
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.ceremonies import RelyingParty
+from keystead.secrecy import Secret
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
 from keystead.users.hosted import HostedStore
@@ -92,21 +98,26 @@ def create_app(
     entropy: Entropy | None = None,
     hasher: Hasher | None = None,
     db: Database | None = None,
+    postman: Postman | None = None,
 ) -> Starlette:
     """Build the application, from top to bottom. Nothing that a request needs waits for the lifespan."""
     entropy = entropy or SystemEntropy()
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
-    return _application(settings, _flows(settings, clock, entropy, hasher, db), db, clock)
+    return _application(settings, _flows(settings, clock, entropy, hasher, db, postman), db, clock)
 
 
-def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> Flows:
+def _flows(
+    settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database, postman: Postman | None
+) -> Flows:
     """Hand each flow exactly the parts that it declares."""
     journal = Journal(clock, entropy)
     attempts = SqlAttempts(db, clock)
     protection = Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue))
     directory = Directory(db)
-    keys = KeyRing(db, settings.secret_keys, clock)
+    sealer = Sealer(settings.secret_keys, entropy)
+    keys = KeyRing(db, sealer, clock)
+    post = Post(db, postman or _postman(settings, db, clock, entropy), sealer, clock, entropy, settings.public_url)
     issuer = Issuer(db, keys, clock, entropy, settings.public_url)
     relying_party = RelyingParty(id=settings.host_name, origin=settings.public_url)
     ceremonies = Ceremonies(db, clock, entropy, relying_party)
@@ -117,7 +128,11 @@ def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
     password_login = PasswordLogin(db, protection, store_for, journal)
     passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal)
     enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
-    signup = Signup(db, protection, store_for, ceremonies, enrolment, webauthn, journal, clock, entropy)
+    verification = EmailVerification(db, post, journal, clock, entropy, settings.public_url)
+    reset = PasswordReset(db, hasher, protection, post, journal, clock, entropy, settings.public_url)
+    signup = Signup(
+        db, protection, store_for, ceremonies, enrolment, verification, webauthn, journal, clock, entropy
+    )
     sessions = Sessions(db, journal, clock, entropy)
     hosted_login = HostedLogin(
         *(db, directory, password_login, passkey_login, signup, enrolment),
@@ -145,6 +160,9 @@ def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         passkey_login=passkey_login,
         enrolment=enrolment,
         signup=signup,
+        verification=verification,
+        reset=reset,
+        post=post,
         sessions=sessions,
         first_owner=FirstOwner(db, protection, hasher, journal, clock, entropy),
         authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),
@@ -165,7 +183,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        sweeping = asyncio.create_task(worker.run(db, clock))
+        sweeping = asyncio.create_task(worker.run(db, flows.post, clock))
         yield
         sweeping.cancel()
         db.close()
@@ -179,6 +197,20 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     app.router.redirect_slashes = False  # its redirects are 307s, which repeat a POST
     app.state.flows = flows
     return app
+
+
+def _postman(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> Postman:
+    """Return who delivers: what is configured, or the outbox of a development server."""
+    outbox = Outbox(db, clock, entropy) if not settings.is_https else Nobody()
+    mail: Postman = SmtpPostman(settings.smtp_url, settings.mail_from, clock) if settings.smtp_url else outbox
+    return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox})
+
+
+def _sms_sender(settings: Settings, clock: Clock) -> Postman | None:
+    kind, _, url = settings.sms_url.reveal().partition("+")
+    if kind == "webhook":
+        return WebhookSender(url, settings.sms_key, clock)
+    return TwilioSender(Secret(url), settings.sms_from) if kind == "twilio" else None
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -38,6 +38,7 @@
       Unavailable               not their fault
         Busy                      the hashing queue is full
         DatabaseUnavailable       the database does not answer
+        DeliveryFailed            a mail server or SMS gateway did not take a message
         InternalError             a defect of ours; the detail is in the log
 
 ``text`` is what the person at the other end may read. ``detail`` is for the log alone. Statuses are not here:
@@ -452,6 +453,17 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer."""
 
     code = "database_unavailable"
+
+
+class DeliveryFailed(Unavailable):
+    """A mail server or SMS gateway did not take a message. ``permanent`` where trying again cannot help."""
+
+    code = "delivery_failed"
+    default_text = "The message could not be delivered."
+
+    def __init__(self, *, permanent: bool = False, detail: str = "") -> None:
+        self.permanent = permanent
+        super().__init__(detail=detail)
 
 
 class InternalError(Unavailable):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.identifiers import Identifier
+from keystead.rules.messages import Letter
 from keystead.rules.profiles import Draft, Profile
 from keystead.secrecy import Secret
 
@@ -118,6 +119,30 @@ class UserStore(Protocol):
 
     async def delete(self, user_id: str) -> None:
         """Remove the user; no error where there is none."""
+        ...
+
+
+class Sealer(Protocol):
+    """Keeps secrets that must be read again from whoever holds only the database."""
+
+    def seal(self, data: bytes, purpose: str) -> bytes:
+        """Encrypt for a purpose."""
+        ...
+
+    def open(self, sealed: bytes, purpose: str) -> bytes:
+        """Decrypt; the purpose must be the same. Raises ``InternalError``."""
+        ...
+
+    def fingerprint(self, text: str, purpose: str) -> str:
+        """Return a keyed hash, for values too short for a plain one."""
+        ...
+
+
+class Postman(Protocol):
+    """Brings a rendered message to a person. Called by the worker alone, so it may be slow, fail and be tried again."""
+
+    async def deliver(self, letter: Letter) -> None:
+        """Hand the message over. Raises ``DeliveryFailed``."""
         ...
 
 

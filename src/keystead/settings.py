@@ -20,7 +20,7 @@ from keystead.secrecy import Secret
 
 PREFIX: Final = "KEYSTEAD_"
 MIN_KEY_BYTES: Final = 32
-_FROM_FILE: Final = ("secret_keys", "database_url")
+_FROM_FILE: Final = ("secret_keys", "database_url", "smtp_url", "sms_url", "sms_key")
 _PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
 _DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
 _MOST_WORKERS: Final = 64
@@ -88,6 +88,25 @@ def _database(value: object) -> object:
     return Secret(f"{driver}://{rest}")
 
 
+def _secret(value: object) -> object:
+    return value if isinstance(value, Secret) else Secret(str(value))
+
+
+def _smtp(value: object) -> object:
+    url = value.reveal() if isinstance(value, Secret) else str(value)
+    if url and (urlsplit(url).scheme not in ("smtp", "smtps") or not urlsplit(url).hostname):
+        raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+    return Secret(url)
+
+
+def _sms(value: object) -> object:
+    url = value.reveal() if isinstance(value, Secret) else str(value)
+    schemes = ("webhook+https", "webhook+http", "twilio+https", "twilio+http")
+    if url and (urlsplit(url).scheme not in schemes or not urlsplit(url).hostname):
+        raise ValueError("must be webhook+https://host/path or twilio+https://SID:TOKEN@api.twilio.com")
+    return Secret(url)
+
+
 def _public_url(value: object) -> object:
     """Write it as browsers write origins, which are compared byte for byte: lower case, no default port, no slash."""
     url = str(value).strip().lower()
@@ -125,6 +144,11 @@ class Settings(BaseSettings):
     )
     hash_queue: Annotated[int, _whole(1, 10_000)] = 64
     rsa_bits: Annotated[Literal[2048, 3072, 4096], BeforeValidator(_number)] = 2048
+    smtp_url: Annotated[Secret[str], BeforeValidator(_smtp)] = Secret("")
+    mail_from: str = ""
+    sms_url: Annotated[Secret[str], BeforeValidator(_sms)] = Secret("")
+    sms_from: str = ""
+    sms_key: Annotated[Secret[str], BeforeValidator(_secret)] = Secret("")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -151,6 +175,8 @@ class Settings(BaseSettings):
             object.__setattr__(self, "database_url", Secret(f"sqlite:///{self.data_dir / 'keystead.db'}"))
         if self.cookie_samesite == "none" and not self.is_https:
             raise SettingsError(f"{PREFIX}COOKIE_SAMESITE: none needs a public URL with https, as browsers do")
+        if not self.mail_from:
+            object.__setattr__(self, "mail_from", f"no-reply@{urlsplit(self.public_url).hostname}")
         return self
 
     @property

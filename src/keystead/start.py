@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from keystead.adapters.sealing import Sealer
 from keystead.app import SystemEntropy, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError
 from keystead.flows.first_run import first_run
-from keystead.oauth.keys import new_key, unseal
+from keystead.oauth.keys import PURPOSE, new_key
 from keystead.settings import Settings, SettingsError, with_keys
 
 FIRST_RUN_FILE: Final = "first-run.json"
@@ -136,7 +137,7 @@ def _first_run(db: Database, settings: Settings, entropy: SystemEntropy, older: 
     """Make what a new installation has; ``None`` where it has it. A key is slow to make: only a first start does."""
     if db.read_now(tenant.get, "first_run") is not None:
         return None
-    key = new_key(settings.rsa_bits, settings.secret_keys, entropy, system_clock())
+    key = new_key(settings.rsa_bits, Sealer(settings.secret_keys, entropy), entropy, system_clock())
 
     def keep(made: dict[str, Any]) -> None:
         _keep(settings, made, older)
@@ -146,9 +147,10 @@ def _first_run(db: Database, settings: Settings, entropy: SystemEntropy, older: 
 
 def _check_keys(db: Database, settings: Settings) -> None:
     """Open the key that signs: a server that cannot must say so now, and not at every login."""
+    sealer = Sealer(settings.secret_keys, SystemEntropy())
     try:
         for newest in db.read_now(keys.good)[:1]:
-            unseal(newest.sealed_private, settings.secret_keys)
+            sealer.open(newest.sealed_private, PURPOSE)
     except InternalError as error:
         raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
 

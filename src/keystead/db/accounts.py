@@ -82,6 +82,20 @@ def by_id(session: Session, user_id: str, *, lock: bool = False) -> Profile | No
     return _profile(row) if row else None
 
 
+def with_password(session: Session, user_id: str) -> Known | None:
+    """Return an account with its hash."""
+    statement = select(*_PROFILE, col(Account.password_hash)).where(col(Account.user_id) == user_id)
+    row = session.connection().execute(statement).first()
+    return Known(_profile(row), row.password_hash) if row else None
+
+
+def identifiers_of(session: Session, user_id: str) -> list[tuple[str, str]]:
+    """Return kind and value of what an account logs in with."""
+    statement = select(col(AccountIdentifier.kind), col(AccountIdentifier.value))
+    rows = session.connection().execute(statement.where(col(AccountIdentifier.user_id) == user_id))
+    return [(row.kind, row.value) for row in rows]
+
+
 def by_handle(session: Session, user_handle: bytes) -> Profile | None:
     """Return the account that authenticators know by this handle."""
     row = session.connection().execute(_BY_HANDLE, {"user_handle": user_handle}).first()

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from keystead.db.session import Database
 from keystead.db.tables import Attempt
 from keystead.ports import Charge, Charged, Clock
-from keystead.rules.attack_protection import BLOCK
+from keystead.rules.attack_protection import BLOCK, read_login_key
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full.
@@ -53,6 +53,14 @@ def sweep(session: Session, now: datetime) -> int:
 
 def _forgive(session: Session, key: str) -> None:
     session.connection().execute(_FORGIVE, {"which": key})
+
+
+def forgive_logins(session: Session, connection_id: str, identifiers: set[tuple[str, str]]) -> None:
+    """Lift the blocks of somebody's identifiers (kind, value), from every address (RS-5)."""
+    for charged in _list(session, f"login/{connection_id}/"):
+        key = read_login_key(charged.key)
+        if key and (key.kind, key.value) in identifiers:
+            _forgive(session, charged.key)
 
 
 def _take(session: Session, key: str, capacity: float, refill: float, cost: float, now: float) -> Charge:

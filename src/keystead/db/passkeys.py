@@ -138,5 +138,10 @@ def remove(session: Session, user_id: str, passkey_id: str) -> bool:
     return session.connection().execute(statement).rowcount == 1
 
 
+def remove_all(session: Session, user_id: str) -> int:
+    """Delete every passkey of an account; return how many."""
+    return session.connection().execute(delete(Passkey).where(col(Passkey.user_id) == user_id)).rowcount
+
+
 def _record(row: Row[Any]) -> PasskeyRecord:
     return PasskeyRecord(**row._mapping)

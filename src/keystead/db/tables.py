@@ -280,8 +280,69 @@ class Ticket(SQLModel, table=True):
 
     token_hash: str = Field(primary_key=True, max_length=64)
     purpose: str = Field(max_length=40)
+    subject: str = Field(default="", max_length=300, index=True)
+    """The account that it is about, where there is one."""
     record: dict[str, Any] = _document()
     expires_at: datetime = _moment(index=True)
+
+
+class Job(SQLModel, table=True):
+    """Long work, or work that may have to be tried again. Claimed with a lease, so that a dead worker's jobs go on."""
+
+    id: str = Field(primary_key=True, max_length=30)
+    type: str = Field(max_length=40)
+    status: str = Field(default="pending", max_length=20, index=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """What it is about, sealed: messages carry links and codes that somebody with the database must not find."""
+    created_at: datetime = _moment()
+    run_at: datetime = _moment(index=True)
+    tries: int = 0
+    error: str | None = Field(default=None, max_length=500)
+    finished_at: datetime | None = _moment(nullable=True)
+
+
+class OutboxMessage(SQLModel, table=True):
+    """A message that was not sent but put aside, where no mail server is configured; for development."""
+
+    __tablename__ = "outbox"
+    id: str = Field(primary_key=True, max_length=60)
+    channel: str = Field(max_length=10)
+    recipient: str = Field(max_length=254)
+    subject: str = Field(max_length=300)
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    html: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = _moment(index=True)
+
+
+class EmailTemplate(SQLModel, table=True):
+    """A template that an administrator wrote; the built-in one stands in where there is none."""
+
+    __tablename__ = "email_template"
+    name: str = Field(primary_key=True, max_length=40)
+    record: dict[str, Any] = _document()
+    updated_at: datetime = _moment()
+
+
+class OneTimeCode(SQLModel, table=True):
+    """A six-digit code under way, under the hash of whatever it is bound to (a login transaction, a ceremony)."""
+
+    __tablename__ = "one_time_code"
+    handle_hash: str = Field(primary_key=True, max_length=64)
+    code_mac: str = Field(max_length=64)
+    record: dict[str, Any] = _document()
+    tries: int = 0
+    sends: int = 1
+    expires_at: datetime = _moment(index=True)
+
+
+class OldPassword(SQLModel, table=True):
+    """A hash of a password that an account had before (PW-5)."""
+
+    __tablename__ = "old_password"
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: str = _of("account.user_id")
+    password_hash: str = Field(max_length=255)
+    replaced_at: datetime = _moment()
 
 
 class Attempt(SQLModel, table=True):

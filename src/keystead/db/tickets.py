@@ -1,4 +1,4 @@
-"""One-time links: stored by hash, claimed by deletion."""
+"""One-time links: stored by hash, claimed by deletion; a newer one of a kind replaces the older."""
 
 from datetime import datetime
 from typing import Any
@@ -10,16 +10,21 @@ from keystead.db.tables import Ticket
 from keystead.secrecy import fingerprint
 
 
-def put(session: Session, token: str, purpose: str, record: dict[str, Any], expires_at: datetime) -> None:
-    """Store a ticket under its hash."""
-    values = {"token_hash": fingerprint(token), "purpose": purpose, "record": record, "expires_at": expires_at}
-    session.connection().execute(insert(Ticket).values(values))
+def put(
+    session: Session, token: str, purpose: str, record: dict[str, Any], expires_at: datetime, *, subject: str = ""
+) -> None:
+    """Store a ticket under its hash. Older ones of the same purpose and subject stop working (RS-3)."""
+    if subject:
+        older = (col(Ticket.purpose) == purpose, col(Ticket.subject) == subject)
+        session.connection().execute(delete(Ticket).where(*older))
+    values = {"token_hash": fingerprint(token), "purpose": purpose, "subject": subject, "record": record}
+    session.connection().execute(insert(Ticket).values(**values, expires_at=expires_at))
 
 
-def valid(session: Session, token: str, purpose: str, now: datetime) -> bool:
-    """Whether the ticket could be used now; using it is ``take``."""
-    statement = select(col(Ticket.token_hash)).where(*_this(token, purpose, now))
-    return session.connection().execute(statement).first() is not None
+def look(session: Session, token: str, purpose: str, now: datetime) -> dict[str, Any] | None:
+    """Return what a ticket is about, without using it; using it is ``take``."""
+    found = session.connection().execute(select(col(Ticket.record)).where(*_this(token, purpose, now))).first()
+    return dict(found.record) if found else None
 
 
 def take(session: Session, token: str, purpose: str, now: datetime) -> dict[str, Any] | None:
@@ -29,10 +34,15 @@ def take(session: Session, token: str, purpose: str, now: datetime) -> dict[str,
     return record
 
 
-def _this(token: str, purpose: str, now: datetime) -> tuple[Any, ...]:
-    return (col(Ticket.token_hash) == fingerprint(token), col(Ticket.purpose) == purpose, col(Ticket.expires_at) > now)
+def end_of_account(session: Session, user_id: str) -> None:
+    """Delete every ticket about an account."""
+    session.connection().execute(delete(Ticket).where(col(Ticket.subject) == user_id))
 
 
 def sweep(session: Session, now: datetime) -> int:
     """Delete what nobody used in time; return how many."""
     return session.connection().execute(delete(Ticket).where(col(Ticket.expires_at) <= now)).rowcount
+
+
+def _this(token: str, purpose: str, now: datetime) -> tuple[Any, ...]:
+    return (col(Ticket.token_hash) == fingerprint(token), col(Ticket.purpose) == purpose, col(Ticket.expires_at) > now)

@@ -71,6 +71,6 @@ class FirstOwner:
 
 
 def _connection_behind(session: Session, ticket: str, now: datetime) -> ConnectionRecord | None:
-    if not tickets.valid(session, ticket, PURPOSE, now):
+    if not tickets.look(session, ticket, PURPOSE, now) is not None:
         return None
     return connections.of_administrators(session)

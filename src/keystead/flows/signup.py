@@ -12,6 +12,7 @@ from keystead.db.session import Database
 from keystead.errors import DomainError, IdentifierTaken, InvalidSignup, SignupDisabled
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Ceremonies, Party
+from keystead.flows.email_verification import EmailVerification
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options, require_passkeys
@@ -20,7 +21,7 @@ from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
 from keystead.rules.ceremonies import Ceremony, NewPasskey
-from keystead.rules.events import Caller
+from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import KINDS
 from keystead.rules.passkey_policy import TIMEOUT_MS
 from keystead.rules.profiles import Draft, Profile, defaults
@@ -38,6 +39,7 @@ class Signup:
     store_for: StoreFor
     ceremonies: Ceremonies
     enrolment: PasskeyEnrolment
+    verification: EmailVerification
     webauthn: WebAuthn
     journal: Journal
     clock: Clock
@@ -68,8 +70,14 @@ class Signup:
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
-        await self.db.write(journal.add, event)
+        await self.db.write(self._greet, profile, client_id, event)
         return profile
+
+    def _greet(self, session: Session, profile: Profile, client_id: str, event: Event) -> None:
+        """Record a sign-up and ask whether the address is theirs (SU-7)."""
+        journal.add(session, event)
+        if profile.email and not profile.email_verified:
+            self.verification.request(session, profile, client_id, event.caller)
 
     def draft(self, connection: ConnectionRecord, body: Mapping[str, object]) -> Draft:
         """Read a sign-up. Raises ``SignupDisabled`` and what ``read_draft`` raises."""
@@ -157,4 +165,6 @@ class Signup:
         outcome = enter(session, profile.user_id, ceremony.client_id, "phr", success, failure)
         if isinstance(outcome, DomainError):
             raise outcome  # nothing of an account may be left behind that cannot come in
+        if profile.email:
+            self.verification.request(session, profile, ceremony.client_id, caller)
         return outcome

@@ -4,10 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -16,16 +12,15 @@ from keystead.db import keys
 from keystead.db.keys import KeyRecord
 from keystead.db.session import Database
 from keystead.errors import InternalError, InvalidToken
-from keystead.ports import Clock, Entropy
-from keystead.secrecy import Secret
+from keystead.ports import Clock, Entropy, Sealer
 
 ALGORITHM: Final = "RS256"
 LEEWAY: Final = 60
 """Seconds that another machine's clock may be off."""
 
 _REREAD: Final = timedelta(seconds=60)
-_NONCE_BYTES: Final = 12
-_PURPOSE: Final = b"keystead/signing-keys/v1"
+PURPOSE: Final = "signing-keys"
+"""What private keys are sealed for."""
 
 Claims = dict[str, Any]
 
@@ -43,7 +38,7 @@ class KeyRing:
     """Signs and verifies with the keys of the database, read again each minute: every process follows a rotation."""
 
     db: Database
-    secret_keys: tuple[Secret[str], ...]
+    sealer: Sealer
     clock: Clock
     _ring: _Ring | None = field(default=None, repr=False)
 
@@ -86,36 +81,15 @@ class KeyRing:
     def _read(self, records: list[KeyRecord], now: datetime) -> _Ring:
         if not records:
             raise InternalError(detail="there is no signing key: has the first start been made?")
-        private = RSAKey.import_key(unseal(records[0].sealed_private, self.secret_keys), {"kid": records[0].kid})
+        private = RSAKey.import_key(self.sealer.open(records[0].sealed_private, PURPOSE), {"kid": records[0].kid})
         public = {record.kid: RSAKey.import_key(record.public_jwk) for record in records}
         return _Ring(now, private, public, {"keys": [record.public_jwk for record in records]})
 
 
-def new_key(bits: int, secret_keys: tuple[Secret[str], ...], entropy: Entropy, now: datetime) -> KeyRecord:
+def new_key(bits: int, sealer: Sealer, entropy: Entropy, now: datetime) -> KeyRecord:
     """Make a key; its private half leaves this function only sealed."""
     key = RSAKey.generate_key(bits)
     kid = entropy.token(16)
     public = key.as_dict(private=False) | {"kid": kid, "use": "sig", "alg": ALGORITHM}
-    sealed = seal(key.as_pem(private=True), secret_keys, entropy)
+    sealed = sealer.seal(key.as_pem(private=True), PURPOSE)
     return KeyRecord(kid, ALGORITHM, public, sealed, now)
-
-
-def seal(data: bytes, secret_keys: tuple[Secret[str], ...], entropy: Entropy) -> bytes:
-    """Encrypt with the newest secret key (AES-256-GCM, a fresh nonce in front)."""
-    nonce = entropy.bytes(_NONCE_BYTES)
-    return nonce + AESGCM(_derived(secret_keys[0])).encrypt(nonce, data, _PURPOSE)
-
-
-def unseal(sealed: bytes, secret_keys: tuple[Secret[str], ...]) -> bytes:
-    """Decrypt with whichever secret key it was sealed with. Raises ``InternalError`` where that key is gone."""
-    for key in secret_keys:
-        try:
-            return AESGCM(_derived(key)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE)
-        except InvalidTag:
-            continue
-    raise InternalError(detail="the signing key was sealed with a secret key that KEYSTEAD_SECRET_KEYS no longer lists")
-
-
-def _derived(key: Secret[str]) -> bytes:
-    """Derive a key for this purpose alone, so that no two uses share one."""
-    return HKDF(SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.reveal().encode("utf-8"))

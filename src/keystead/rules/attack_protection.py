@@ -34,9 +34,8 @@ def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     Keyed by the canonical identifier, so that another spelling is not another bucket (security.md 4b row 35). Text
     that is no identifier is counted too, under what was typed: it costs the same hash.
     """
-    who = f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
     prefix = f"login/{connection_id}/{source(address)}"
-    return Bucket(prefix, f"{prefix}/{who}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+    return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,16 @@ def is_full(spent: float, since: datetime, now: datetime) -> bool:
     """Whether a login bucket has no room for another attempt."""
     left_over = spent - (now - since).total_seconds() / BLOCK.total_seconds()
     return left_over + 1 > MAX_ATTEMPTS
+
+
+def reset_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
+    """Return the bucket for asking for reset mails: ten, then one a minute, for one address and one identifier (RS-4)."""
+    prefix = f"reset/{connection_id}/{source(address)}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", 10, 1 / 60)
+
+
+def _who(identifier: Identifier | None, typed: str) -> str:
+    return f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
 
 
 def secret_bucket(client_id: str, address: str) -> Bucket:

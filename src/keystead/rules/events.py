@@ -13,6 +13,13 @@ TYPES: Final = {
     "ss": "Success Signup",
     "fs": "Failed Signup",
     "slo": "Success Logout",
+    "sv": "Success Verification Email",
+    "fv": "Failed Verification Email",
+    "svr": "Success Verification Email Request",
+    "scpr": "Success Change Password Request",
+    "fcpr": "Failed Change Password Request",
+    "scp": "Success Change Password",
+    "fcp": "Failed Change Password",
     "sdu": "Successfully Deleted User",
     "limit_wc": "Blocked Account",
     "ferrt": "Failed Exchange of Rotating Refresh Token",
@@ -33,6 +40,8 @@ class Caller(BaseModel):
 
     address: str = ""
     user_agent: str = ""
+    language: str = "en"
+    """The language that whoever asks would like to be written to in."""
 
 
 class Event(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from keystead.errors import InvalidIdentifier, InvalidSignup
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, canonical
-from keystead.rules.profiles import Draft, public_metadata, root_fields
+from keystead.rules.profiles import Draft, Profile, public_metadata, root_fields
 
 
 def read_draft(body: Mapping[str, object], options: ConnectionOptions) -> Draft:
@@ -38,6 +38,12 @@ def identifiers_of(body: Mapping[str, object], options: ConnectionOptions) -> tu
             raise InvalidIdentifier(kind, f"{kind} must be a text")
         found.append(canonical(kind, value, options.username_rules()))
     return tuple(found)
+
+
+def identifiers_of_profile(profile: Profile) -> tuple[Identifier, ...]:
+    """Return what an account logs in with, as a draft has it."""
+    values = {"email": profile.email, "phone_number": profile.phone_number, "username": profile.username}
+    return tuple(Identifier(kind, value) for kind in KINDS if (value := values[kind]))
 
 
 def check_password_given(options: ConnectionOptions, *, given: bool) -> None:

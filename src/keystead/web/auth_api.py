@@ -3,7 +3,7 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
@@ -18,6 +18,7 @@ from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of
 from keystead.web.oauth_api import client_credentials
 
+_NO_STORE = {"cache-control": "no-store"}
 _PROFILE = ("email", "phone_number", "username", "name", "given_name", "family_name", "nickname", "picture")
 
 
@@ -29,6 +30,15 @@ async def signup(request: Request) -> Response:
     password = secret_of(body, "password")
     profile = await flows.signup(connection, client_id, body, password, caller_of(request))
     return Json(_signed_up(profile, body))
+
+
+async def change_password(request: Request) -> Response:
+    """``POST /dbconnections/change_password``: one answer for everybody, in plain text (RS-2, auth0-behaviour 2.2)."""
+    flows, body = flows_of(request), await parameters(request)
+    client_id, name, email = (_text(body, each) for each in ("client_id", "connection", "email"))
+    connection = await flows.directory.by_name(name, client_id)
+    await flows.reset.request(connection, client_id, email, caller_of(request))
+    return PlainTextResponse("We've just sent you an email to reset your password.", headers=_NO_STORE)
 
 
 def _signed_up(profile: Profile, body: dict[str, Any]) -> dict[str, Any]:

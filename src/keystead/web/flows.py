@@ -9,10 +9,13 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.directory import Directory
+from keystead.flows.email_verification import EmailVerification
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.password_reset import PasswordReset
+from keystead.flows.post import Post
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.users import Users
@@ -40,6 +43,9 @@ class Flows:
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
     signup: Signup
+    verification: EmailVerification
+    reset: PasswordReset
+    post: Post
     sessions: Sessions
     first_owner: FirstOwner
     authorize: Authorize

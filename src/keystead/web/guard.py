@@ -6,6 +6,7 @@ from keystead.errors import ForeignOrigin, InsufficientScope, InvalidToken
 from keystead.oauth.bearers import Bearer
 from keystead.oauth.issue import MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
+from keystead.rules.languages import preferred_language
 from keystead.web.flows import flows_of
 
 
@@ -37,7 +38,11 @@ def bearer_token(request: Request) -> str:
 
 def caller_of(request: Request) -> Caller:
     """Return who asks, as the gate found out."""
-    return Caller(address=request.scope["keystead.address"], user_agent=request.headers.get("user-agent", "")[:300])
+    return Caller(
+        address=request.scope["keystead.address"],
+        user_agent=request.headers.get("user-agent", "")[:300],
+        language=preferred_language(request.headers.get("accept-language", "")),
+    )
 
 
 def same_origin(request: Request) -> None:

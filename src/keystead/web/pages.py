@@ -83,35 +83,36 @@ async def resume(request: Request) -> Response:
 
 async def login_identifier(request: Request) -> Response:
     """Who are you?"""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if place.transaction.proof:
         return _to(place.step, visit.state)
     if not submitted(request):
-        return _page("login-identifier", place, _identifier_screen(place))
+        return page("login-identifier", place, _identifier_screen(place))
     if not place.offer.password:
-        return _page("login-identifier", place, _identifier_screen(place), BadRequest(wording.NO_PASSWORDS))
+        return page("login-identifier", place, _identifier_screen(place), BadRequest(wording.NO_PASSWORDS))
     typed = (await form(request)).get("username", "")
     try:
         await flows_of(request).hosted_login.identify(visit, place, typed)
     except InvalidIdentifier:
         error = BadRequest(wording.not_one(place.connection.policy()))
-        return _page("login-identifier", place, _identifier_screen(place, typed[:254]), error, "username")
+        return page("login-identifier", place, _identifier_screen(place, typed[:254]), error, "username")
     return _to("done", visit.state)
 
 
 async def login_password(request: Request) -> Response:
     """The password of whoever was named."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     typed = place.transaction.identifiers.get("typed")
     if place.transaction.proof or typed is None or not place.offer.password:
         return _to(place.step, visit.state)
     context = {
         "identifier_value": typed,
         "change_url": _url("login-identifier", visit.state),
+        "reset_url": _reset_url(place),
         "passkey": _passkey(place),
     }
     if not submitted(request):
-        return _page("login-password", place, context)
+        return page("login-password", place, context)
     password = Secret((await form(request)).get("password", ""))
     flows = flows_of(request)
     try:
@@ -119,12 +120,12 @@ async def login_password(request: Request) -> Response:
     except UserBlocked as refusal:
         return redirect((await flows.authorize.abandon(visit.state, refusal)).url)
     except _ON_PAGE as error:
-        return _page("login-password", place, context, error, "password")
+        return page("login-password", place, context, error, "password")
 
 
 async def login_passkey(request: Request) -> Response:
     """``POST /u/login/passkey``: the answer of an authenticator, from either login page."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if place.transaction.proof:
         return _to(place.step, visit.state)
     flows, sent = flows_of(request), await form(request)
@@ -134,35 +135,35 @@ async def login_passkey(request: Request) -> Response:
     except UserBlocked as refusal:
         return redirect((await flows.authorize.abandon(visit.state, refusal)).url)
     except _ON_PAGE as error:
-        return _page("login-identifier", place, _identifier_screen(place), error)
+        return page("login-identifier", place, _identifier_screen(place), error)
 
 
 async def login_passkey_options(request: Request) -> Response:
     """``POST /u/login/passkey/options``: a challenge for the page's script."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     return _options(await flows_of(request).hosted_login.login_options(visit, place))
 
 
 async def signup_identifier(request: Request) -> Response:
     """By what shall we know you?"""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if place.transaction.proof or not place.offer.signup:
         return _to("login-identifier" if not place.transaction.proof else place.step, visit.state)
     if not submitted(request):
-        return _page("signup-identifier", place, _fields_screen(place, place.transaction.identifiers))
+        return page("signup-identifier", place, _fields_screen(place, place.transaction.identifiers))
     sent = await form(request)
     given: dict[str, str] = {kind: sent[kind] for kind in KINDS if sent.get(kind, "").strip()}
     try:
         await flows_of(request).hosted_login.identify_signup(visit, place, given)
     except _ON_PAGE as error:
         at = error.attribute if isinstance(error, InvalidIdentifier) else ""
-        return _page("signup-identifier", place, _fields_screen(place, given), error, at)
+        return page("signup-identifier", place, _fields_screen(place, given), error, at)
     return _to("done", visit.state)
 
 
 async def signup_passkey(request: Request) -> Response:
     """A passkey for the account to be; or on to a password."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if not _signing_up(place) or not place.offer.signup_passkey:
         return _to(place.step, visit.state)
     context = {
@@ -171,7 +172,7 @@ async def signup_passkey(request: Request) -> Response:
         "change_url": _url("signup-identifier", visit.state),
     }
     if not submitted(request):
-        return _page("signup-passkey", place, context)
+        return page("signup-passkey", place, context)
     flows, sent = flows_of(request), await form(request)
     if sent.get("action") == "skip":
         await flows.hosted_login.decline_passkey(visit)
@@ -182,12 +183,12 @@ async def signup_passkey(request: Request) -> Response:
         )
         return _signed_in(request, visit, opened)
     except _ON_PAGE as error:
-        return _page("signup-passkey", place, context, error)
+        return page("signup-passkey", place, context, error)
 
 
 async def signup_passkey_options(request: Request) -> Response:
     """``POST /u/signup/passkey/options``: options for the page's script."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if not _signing_up(place):
         raise CeremonyExpired(wording.LATE)
     return _options(await flows_of(request).hosted_login.signup_options(visit, place))
@@ -195,7 +196,7 @@ async def signup_passkey_options(request: Request) -> Response:
 
 async def signup_password(request: Request) -> Response:
     """A password for the account to be."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if not _signing_up(place) or not place.offer.signup_password:
         return _to(place.step, visit.state)
     passkey_url = _url("signup-passkey", visit.state) if place.offer.signup_passkey else ""
@@ -206,18 +207,18 @@ async def signup_password(request: Request) -> Response:
         **password_rules(place.connection.policy()),
     }
     if not submitted(request):
-        return _page("signup-password", place, context)
+        return page("signup-password", place, context)
     password = Secret((await form(request)).get("password", ""))
     try:
         opened = await flows_of(request).hosted_login.signup_with_password(visit, place, password)
         return _signed_in(request, visit, opened)
     except _ON_PAGE as error:
-        return _page("signup-password", place, context, error, "password" if isinstance(error, WeakPassword) else "")
+        return page("signup-password", place, context, error, "password" if isinstance(error, WeakPassword) else "")
 
 
 async def passkey_enrolment(request: Request) -> Response:
     """A passkey for next time; or not now."""
-    visit, place = await _here(request)
+    visit, place = await here(request)
     if place.step != "passkey-enrollment":
         return _to(place.step, visit.state)
     flows = flows_of(request)
@@ -227,7 +228,7 @@ async def passkey_enrolment(request: Request) -> Response:
         "snooze_days": SNOOZE.days,
     }
     if not submitted(request):
-        return _page("passkey-enrollment", place, context)
+        return page("passkey-enrollment", place, context)
     sent = await form(request)
     if sent.get("action") == "skip":
         await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent)
@@ -235,13 +236,13 @@ async def passkey_enrolment(request: Request) -> Response:
     try:
         await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), _response(sent))
     except _ON_PAGE as error:
-        return _page("passkey-enrollment", place, context, error)
+        return page("passkey-enrollment", place, context, error)
     return _to("done", visit.state)
 
 
 async def passkey_enrolment_options(request: Request) -> Response:
     """``POST /u/passkey-enrollment/options``: options for the page's script."""
-    _, place = await _here(request)
+    _, place = await here(request)
     return _options(await flows_of(request).hosted_login.enrolment_options(place))
 
 
@@ -261,7 +262,7 @@ def _visit(request: Request) -> Visit:
     )
 
 
-async def _here(request: Request) -> tuple[Visit, Place]:
+async def here(request: Request) -> tuple[Visit, Place]:
     """Return who visits and where their login stands; a form must come from a page of ours."""
     if submitted(request):
         same_origin(request)
@@ -269,8 +270,8 @@ async def _here(request: Request) -> tuple[Visit, Place]:
     return visit, await flows_of(request).hosted_login.look(visit)
 
 
-def _page(
-    template: Step, place: Place, context: dict[str, Any], error: DomainError | None = None, field: str = ""
+def page(
+    template: str, place: Place, context: dict[str, Any], error: DomainError | None = None, field: str = ""
 ) -> Response:
     common = {
         "state": place.transaction.id,
@@ -286,6 +287,12 @@ def _page(
     if isinstance(error, TooManyAttempts | Busy):
         response.headers["retry-after"] = str(max(1, int(error.retry_after)))
     return response
+
+
+def _reset_url(place: Place) -> str:
+    options = place.connection.policy()
+    off = options.disable_self_service_change_password or not options.methods.password.enabled
+    return "" if off else f"/u/reset-password/request?state={place.transaction.id}"
 
 
 def _to(step: Step, state: str) -> Response:

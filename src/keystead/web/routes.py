@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from keystead.web import auth_api, front, me_api, oauth_api, pages
+from keystead.web import auth_api, dev, front, mailed_pages, me_api, oauth_api, pages
 from keystead.web.management import authentication_methods, clients, connections, user_blocks, users
 
 
@@ -28,6 +28,7 @@ def routes(static: Path) -> list[BaseRoute]:
         Route("/passkey/challenge", auth_api.passkey_challenge, methods=["POST"]),
         Route("/passkey/register", auth_api.passkey_register, methods=["POST"]),
         Route("/dbconnections/signup", auth_api.signup, methods=["POST"]),
+        Route("/dbconnections/change_password", auth_api.change_password, methods=["POST"]),
         Route("/authorize", oauth_api.authorize),
         Route("/.well-known/openid-configuration", oauth_api.openid_configuration),
         Route("/.well-known/oauth-authorization-server", oauth_api.openid_configuration),
@@ -39,6 +40,7 @@ def routes(static: Path) -> list[BaseRoute]:
         Route("/avatars/{initials}.svg", front.avatar),
         Route("/favicon.ico", favicon),
         Route("/healthz", front.health),
+        Route("/dev/outbox", dev.outbox),
         Route("/", front.home),
     ]
 
@@ -55,6 +57,9 @@ HOSTED = [
     Route("/signup/password", pages.signup_password, methods=["GET", "POST"]),
     Route("/passkey-enrollment", pages.passkey_enrolment, methods=["GET", "POST"]),
     Route("/passkey-enrollment/options", pages.passkey_enrolment_options, methods=["POST"]),
+    Route("/email-verification", mailed_pages.email_verification, methods=["GET", "POST"]),
+    Route("/reset-password/request", mailed_pages.reset_request, methods=["GET", "POST"]),
+    Route("/reset-password", mailed_pages.reset_password, methods=["GET", "POST"]),
     Route("/setup", front.setup, methods=["GET", "POST"]),
 ]
 

@@ -1,0 +1,86 @@
+"""Jobs: added in the transaction of what asks for them, claimed by one statement, tried again until they are done."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Update, delete, func, insert, select, update
+from sqlmodel import Session, col
+
+from keystead.db.tables import Job
+
+LEASE: Final = timedelta(minutes=2)
+"""How long a worker has before another may take the job over."""
+
+_KEPT: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that is this worker's until the lease ends."""
+
+    id: str
+    type: str
+    sealed: bytes
+    tries: int
+
+
+def add(session: Session, id: str, type: str, sealed: bytes, now: datetime) -> None:
+    """Ask for something to be done, in the transaction of what asks."""
+    values = {"id": id, "type": type, "status": "pending", "sealed": sealed, "created_at": now, "run_at": now}
+    session.connection().execute(insert(Job).values(**values, tries=0))
+
+
+def due(session: Session, now: datetime) -> bool:
+    """Whether there is anything to claim: a look that writes nothing, so that an idle worker costs nothing."""
+    waiting_now = select(col(Job.id)).where(col(Job.finished_at).is_(None), col(Job.run_at) <= now)
+    return session.connection().execute(waiting_now.limit(1)).first() is not None
+
+
+def claim(session: Session, now: datetime) -> Claimed | None:
+    """Take the job that has waited longest: of any number of workers, one gets it.
+
+    The lease is in ``run_at``: a claimed job is due again when the lease ends, so a worker that died is nobody's worry.
+    """
+    due = (
+        select(col(Job.id))
+        .where(col(Job.finished_at).is_(None), col(Job.run_at) <= now)
+        .order_by(col(Job.run_at), col(Job.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(Job)
+        .where(col(Job.id) == due.scalar_subquery(), col(Job.run_at) <= now)
+        .values(status="processing", run_at=now + LEASE, tries=col(Job.tries) + 1)
+        .returning(col(Job.id), col(Job.type), col(Job.sealed), col(Job.tries))
+    )
+    row = session.connection().execute(statement).first()
+    return Claimed(*row) if row else None
+
+
+def finish(session: Session, job_id: str, now: datetime, *, error: str | None = None) -> None:
+    """Note that a job is done, or that it failed for good; what it was about is forgotten."""
+    status = "completed" if error is None else "failed"
+    _set(session, job_id, status=status, finished_at=now, error=error and error[:500], sealed=b"")
+
+
+def again(session: Session, job_id: str, run_at: datetime, error: str) -> None:
+    """Put a job back, to be tried later."""
+    _set(session, job_id, status="pending", run_at=run_at, error=error[:500])
+
+
+def waiting(session: Session) -> int:
+    """Return how many jobs are not done."""
+    statement = select(func.count()).select_from(Job).where(col(Job.finished_at).is_(None))
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def sweep(session: Session, now: datetime) -> int:
+    """Delete jobs that ended a day ago; return how many."""
+    return session.connection().execute(delete(Job).where(col(Job.finished_at) <= now - _KEPT)).rowcount
+
+
+def _set(session: Session, job_id: str, **values: Any) -> None:
+    statement: Update = update(Job).where(col(Job.id) == job_id)
+    session.connection().execute(statement.values(**values))

@@ -1,0 +1,25 @@
+"""Message templates that administrators wrote."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import Session, col
+
+from keystead.db.tables import EmailTemplate
+from keystead.rules.letters import Template
+
+
+def get(session: Session, name: str) -> Template | None:
+    """Return a template, or ``None`` where the built-in one stands."""
+    record = session.connection().execute(select(col(EmailTemplate.record)).where(col(EmailTemplate.name) == name))
+    found = record.scalar()
+    return Template.model_validate(found) if found is not None else None
+
+
+def put(session: Session, template: Template, now: datetime) -> None:
+    """Store a template, in the place of the one there was."""
+    values = {"name": template.template, "record": template.model_dump(mode="json"), "updated_at": now}
+    statement = upsert(EmailTemplate).values(values)
+    replaced = statement.on_conflict_do_update(index_elements=["name"], set_={**values})
+    session.connection().execute(replaced)

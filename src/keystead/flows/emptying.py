@@ -1,0 +1,24 @@
+"""An account that nobody had proved to own is emptied before it is handed to whoever proves it.
+
+Somebody may have signed up with a stranger's address and added credentials to wait in. Once the stranger proves that the
+address is theirs, all that was there before must stop working (decisions 10; security.md section 4, rows 18, 56, 57).
+"""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from keystead.db import accounts, passkeys, refresh_tokens, sessions, tickets
+from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.signups import identifiers_of_profile
+
+
+def empty(session: Session, profile: Profile, now: datetime) -> None:
+    """Take everything from an account but its identifiers: credentials, sessions, tokens, links, metadata, profile."""
+    passkeys.remove_all(session, profile.user_id)
+    sessions.end_of_account(session, profile.user_id)
+    refresh_tokens.end_of_account(session, profile.user_id)
+    tickets.end_of_account(session, profile.user_id)
+    names = defaults(Draft(identifiers=identifiers_of_profile(profile)))
+    bare = {"given_name": None, "family_name": None, "user_metadata": None, "app_metadata": None}
+    accounts.change(session, profile.user_id, {**names, **bare, "password_hash": None, "updated_at": now})

@@ -1,0 +1,112 @@
+"""The words of the built-in messages, by language. An administrator's own template replaces them (EM-2).
+
+Each is a subject, a first line, what the button says (empty where there is nothing to press), and a last line. They are
+Liquid, like the templates that they fill.
+"""
+
+from typing import Final, NamedTuple
+
+from keystead.rules.messages import TemplateName
+
+
+class Words(NamedTuple):
+    """One message in one language."""
+
+    subject: str
+    lead: str
+    button: str
+    close: str
+
+
+ENGLISH: Final[dict[TemplateName, Words]] = {
+    "verify_email": Words(
+        "Confirm your email address",
+        "Please confirm that {{ user.email }} is your address.",
+        "Confirm this address",
+        "If you did not sign up, open the link and choose “This was not me”, or ignore this message.",
+    ),
+    "verify_email_by_code": Words(
+        "{{ code }} is your code",
+        "Enter this code to confirm {{ user.email }}: {{ code }}",
+        "",
+        "It works once, for {{ minutes }} minutes. If you did not ask for it, ignore this message.",
+    ),
+    "reset_email": Words(
+        "Choose a new password",
+        "Somebody, we hope you, asked for a new password for {{ user.email }}.",
+        "Choose a new password",
+        "The link works once. If it was not you, ignore this message: nothing changes.",
+    ),
+    "reset_email_by_code": Words(
+        "{{ code }} is your code",
+        "Enter this code to choose a new password for {{ user.email }}: {{ code }}",
+        "",
+        "It works once, for {{ minutes }} minutes. If it was not you, ignore this message: nothing changes.",
+    ),
+    "welcome_email": Words(
+        "Welcome to {{ application.name }}",
+        "Your account for {{ user.email }} is ready.",
+        "",
+        "You can sign in whenever you like.",
+    ),
+    "signup_attempt": Words(
+        "You have an account already",
+        "Somebody, perhaps you, tried to sign up with {{ user.email }}. You have an account with this address.",
+        "",
+        "Sign in instead, or ask for a new password. If it was not you, there is nothing to do.",
+    ),
+    "security_notice": Words(
+        "Something about your account has changed",
+        "{{ what }}",
+        "",
+        "If it was not you, choose a new password now and tell whoever runs {{ application.name }}.",
+    ),
+}
+
+GERMAN: Final[dict[TemplateName, Words]] = {
+    "verify_email": Words(
+        "Bestätigen Sie Ihre E-Mail-Adresse",
+        "Bitte bestätigen Sie, dass {{ user.email }} Ihre Adresse ist.",
+        "Adresse bestätigen",
+        "Wenn Sie sich nicht angemeldet haben, öffnen Sie den Link und wählen Sie „Das war ich nicht“.",
+    ),
+    "verify_email_by_code": Words(
+        "{{ code }} ist Ihr Code",
+        "Geben Sie diesen Code ein, um {{ user.email }} zu bestätigen: {{ code }}",
+        "",
+        "Er gilt einmal, {{ minutes }} Minuten lang. Wenn Sie ihn nicht angefordert haben, ist nichts zu tun.",
+    ),
+    "reset_email": Words(
+        "Wählen Sie ein neues Passwort",
+        "Jemand, hoffentlich Sie, hat ein neues Passwort für {{ user.email }} angefordert.",
+        "Neues Passwort wählen",
+        "Der Link gilt einmal. Wenn Sie es nicht waren, ist nichts zu tun: Es ändert sich nichts.",
+    ),
+    "reset_email_by_code": Words(
+        "{{ code }} ist Ihr Code",
+        "Geben Sie diesen Code ein, um ein neues Passwort für {{ user.email }} zu wählen: {{ code }}",
+        "",
+        "Er gilt einmal, {{ minutes }} Minuten lang. Wenn Sie es nicht waren, ist nichts zu tun.",
+    ),
+    "welcome_email": Words(
+        "Willkommen bei {{ application.name }}",
+        "Ihr Konto für {{ user.email }} ist bereit.",
+        "",
+        "Sie können sich anmelden.",
+    ),
+    "signup_attempt": Words(
+        "Sie haben schon ein Konto",
+        "Jemand, vielleicht Sie, wollte sich mit {{ user.email }} registrieren. Zu dieser Adresse gibt es schon ein Konto.",
+        "",
+        "Melden Sie sich an, oder fordern Sie ein neues Passwort an. Wenn Sie es nicht waren, ist nichts zu tun.",
+    ),
+    "security_notice": Words(
+        "An Ihrem Konto hat sich etwas geändert",
+        "{{ what }}",
+        "",
+        "Wenn Sie es nicht waren, wählen Sie jetzt ein neues Passwort und melden Sie es {{ application.name }}.",
+    ),
+}
+
+LANGUAGES: Final = {"en": ENGLISH, "de": GERMAN}
+"""What is built in. Any other language is a matter of an administrator's own template, which knows ``request_language``."""

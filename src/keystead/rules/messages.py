@@ -1,0 +1,66 @@
+"""What is sent to people: the messages by name, and what they may speak of (EM-1 to EM-4)."""
+
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+TemplateName = Literal[
+    "verify_email",
+    "verify_email_by_code",
+    "reset_email",
+    "reset_email_by_code",
+    "welcome_email",
+    "blocked_account",
+    "stolen_credentials",
+    "enrollment_email",
+    "mfa_oob_code",
+    "user_invitation",
+    "auth_email_by_code",
+    "change_password",
+    "password_reset",
+    "signup_attempt",
+    "security_notice",
+]
+"""Auth0's names, and two of ours: somebody tried to sign up with a taken address, and something about an account changed."""
+
+Channel = Literal["email", "sms"]
+
+LINK_LIFETIME: Final = timedelta(seconds=432_000)
+"""How long a link in a mail lives, in the standard profile (VF-1, RS-3)."""
+
+CODE_LIFETIME: Final = timedelta(seconds=900)
+CODE_DIGITS: Final = 6
+CODE_TRIES: Final = 5
+CODE_SENDS: Final = 5
+
+
+class Message(BaseModel):
+    """One message to one person, before it is rendered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: Channel
+    template: TemplateName
+    to: str
+    """An address in canonical form: e-mail, or a phone number in E.164."""
+    language: str = "en"
+    variables: dict[str, Any] = {}
+    """What the template may speak of beside the user, the application and the connection: ``url``, ``code``, ..."""
+    user_id: str | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+
+
+class Letter(BaseModel):
+    """A rendered message. ``html`` is empty for texts to phones."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: Channel
+    to: str
+    subject: str = ""
+    text: str
+    html: str = ""
+    sender: str = ""
+    """``From``, where the template has one of its own."""
