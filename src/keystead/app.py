@@ -130,9 +130,7 @@ def _flows(
     enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
     verification = EmailVerification(db, post, journal, clock, entropy, settings.public_url)
     reset = PasswordReset(db, hasher, protection, post, journal, clock, entropy, settings.public_url)
-    signup = Signup(
-        db, protection, store_for, ceremonies, enrolment, verification, webauthn, journal, clock, entropy
-    )
+    signup = Signup(db, protection, store_for, ceremonies, enrolment, verification, webauthn, journal, clock, entropy)
     sessions = Sessions(db, journal, clock, entropy)
     hosted_login = HostedLogin(
         *(db, directory, password_login, passkey_login, signup, enrolment),

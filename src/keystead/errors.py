@@ -3,6 +3,7 @@
     DomainError
       Rejected                  the person, or what they showed, is refused
         WrongCredentials          the secret is wrong, or there is nobody; never says which
+          NotVerified               the right secret, but an identifier must be verified first; says the same
         UserBlocked               the right secret of an account that an administrator blocked
         AccountGone               a token or code of an account that no longer exists
         TooManyAttempts           charged beyond the limit; says when to come back
@@ -73,6 +74,12 @@ class WrongCredentials(Rejected):
 
     code = "wrong_credentials"
     default_text = "Wrong email or password."
+
+
+class NotVerified(WrongCredentials):
+    """The right secret, but the account cannot be used before its identifier is verified. Answered like a wrong one."""
+
+    code = "not_verified"
 
 
 class UserBlocked(Rejected):

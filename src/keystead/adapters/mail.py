@@ -35,7 +35,7 @@ class Router:
 
 @dataclass(frozen=True)
 class SmtpPostman:
-    """``smtp://`` (STARTTLS where it is offered), ``smtps://`` (TLS from the start), with user and password in the URL."""
+    """``smtp://`` (STARTTLS where it is offered) or ``smtps://`` (TLS from the start); user and password in the URL."""
 
     url: Secret[str]
     sender: str
@@ -129,7 +129,7 @@ class Outbox:
 
 @dataclass(frozen=True)
 class Nobody:
-    """Stands in on a public server where nothing is configured: a code or a link must not lie in the database in clear."""
+    """Stands in on a public server where nothing is configured: no code or link may lie in the database in clear."""
 
     async def deliver(self, letter: Letter) -> None:
         """Fail, once and for all."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
@@ -14,6 +14,18 @@ _GET: Final = select(col(Setting.value)).where(col(Setting.name) == bindparam("n
 def get(session: Session, name: str) -> Any:
     """Return a setting, or ``None``."""
     return session.connection().execute(_GET, {"name": name}).scalar()
+
+
+def set_to(session: Session, name: str, value: Any) -> None:
+    """Store a setting, whatever it was before."""
+    statement = upsert(Setting).values(name=name, value=value)
+    replacing = statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    session.connection().execute(replacing)
+
+
+def remove(session: Session, name: str) -> bool:
+    """Forget a setting; ``False`` where there was none."""
+    return session.connection().execute(delete(Setting).where(col(Setting.name) == name)).rowcount == 1
 
 
 def put(session: Session, name: str, value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlmodel import Session
 
 from keystead.db import accounts, journal
-from keystead.errors import AccountGone, ConnectionNotAllowed, DomainError, UserBlocked
+from keystead.errors import AccountGone, ConnectionNotAllowed, DomainError, NotVerified, UserBlocked
 from keystead.rules.events import Event
 from keystead.rules.profiles import Profile
 
@@ -32,14 +32,16 @@ class Admitted:
 def admit(session: Session, user_id: str, client_id: str, method: Method, authenticated_at: datetime) -> Admitted:
     """Let somebody in, as things stand now.
 
-    Raises ``AccountGone``, ``UserBlocked``, or ``ConnectionNotAllowed`` where the connection was switched off or taken
-    from the client.
+    Raises ``AccountGone``, ``UserBlocked``, ``NotVerified``, or ``ConnectionNotAllowed`` where the connection was
+    switched off or taken from the client.
     """
     standing = accounts.standing(session, user_id, client_id)
     if standing is None:
         raise AccountGone
     if standing.profile.blocked:
         raise UserBlocked
+    if standing.profile.must_verify:
+        raise NotVerified(detail=" ".join(standing.profile.must_verify))
     if not (standing.connection_active and standing.client_enabled):
         raise ConnectionNotAllowed
     return Admitted(standing.profile, client_id, method, authenticated_at)

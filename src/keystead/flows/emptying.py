@@ -1,7 +1,7 @@
 """An account that nobody had proved to own is emptied before it is handed to whoever proves it.
 
-Somebody may have signed up with a stranger's address and added credentials to wait in. Once the stranger proves that the
-address is theirs, all that was there before must stop working (decisions 10; security.md section 4, rows 18, 56, 57).
+Somebody may have signed up with a stranger's address and added credentials to wait in. Once the stranger proves that
+the address is theirs, all that was there before must stop working.
 """
 
 from datetime import datetime

@@ -61,7 +61,7 @@ def is_full(spent: float, since: datetime, now: datetime) -> bool:
 
 
 def reset_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
-    """Return the bucket for asking for reset mails: ten, then one a minute, for one address and one identifier (RS-4)."""
+    """Return the bucket for asking for resets: ten, then one a minute, by address and identifier (RS-4)."""
     prefix = f"reset/{connection_id}/{source(address)}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", 10, 1 / 60)
 

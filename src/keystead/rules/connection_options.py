@@ -180,7 +180,7 @@ class FlexibleHistory(BaseModel):
     """``password_options.history``."""
 
     model_config = _CLOSED
-    active: Literal[False] = False
+    active: bool = False
     size: Annotated[int, Field(ge=1, le=24)] = 3
 
 
@@ -191,7 +191,7 @@ class FlexibleDictionary(BaseModel):
     """``password_options.dictionary``."""
 
     model_config = _CLOSED
-    active: Literal[False] = False
+    active: bool = False
     custom: Words = []
     default: Literal["en_10k", "en_100k"] = "en_100k"
 
@@ -210,7 +210,7 @@ class LegacyHistory(BaseModel):
     """``password_history``."""
 
     model_config = _CLOSED
-    enable: Literal[False]
+    enable: bool
     size: Annotated[int, Field(ge=0, le=24)] = 5
 
 
@@ -218,7 +218,7 @@ class LegacyDictionary(BaseModel):
     """``password_dictionary``."""
 
     model_config = _CLOSED
-    enable: Literal[False]
+    enable: bool
     dictionary: Words = []
 
 
@@ -293,8 +293,30 @@ class ConnectionOptions(BaseModel):
     configuration: Empty = {}
     non_persistent_attrs: Annotated[list[str], Field(max_length=0)] = []
     custom_password_hash: None = None
-    security_profile: Literal["standard"] = "standard"
+    security_profile: Literal["standard", "hardened"] = "standard"
     passkey_policy: None = None
+
+    @property
+    def hardened(self) -> bool:
+        """Whether nobody is told who has an account here, at the price of some of Auth0's answers."""
+        return self.security_profile == "hardened"
+
+    def verified_at_signup(self) -> tuple[IdentifierKind, ...]:
+        """Return the kinds that must be verified before a new account can be used (ID-19)."""
+        found = self.attributes or Attributes()
+        asked = {"email": found.email, "phone_number": found.phone_number}
+        return tuple(kind for kind in KINDS if (each := asked.get(kind)) and each.signup.verification.active)
+
+    def by_code(self, kind: IdentifierKind) -> bool:
+        """Whether that kind is verified by a code rather than by a link."""
+        email = self.attributes.email if self.attributes else None
+        return kind == "phone_number" or bool(email and email.verification_method != "link")
+
+    @property
+    def unique_emails(self) -> bool:
+        """Whether an e-mail address belongs to one account alone (ID-17)."""
+        email = self.attributes.email if self.attributes else None
+        return email is None or email.unique
 
     @property
     def methods(self) -> Methods:

@@ -53,7 +53,13 @@ def replace_options(current: Mapping[str, Any], body: Mapping[str, Any]) -> dict
     nothing of them does not switch them off; ``null`` resets them. Raises ``InvalidOptions``.
     """
     kept = {name: current[name] for name in _OURS if name in current}
-    return _checked(kept | dict(body))
+    changed = _checked(kept | dict(body))
+    was, will_be = read_options(current).unique_emails, read_options(changed).unique_emails
+    if was and not will_be:
+        raise InvalidOptions("options.attributes.email.unique", "cannot add non-unique email attribute")
+    if will_be and not was:
+        raise InvalidOptions("options.attributes.email.unique", "cannot remove non-unique email attribute")
+    return changed
 
 
 def read_options(stored: Mapping[str, Any]) -> ConnectionOptions:
@@ -126,10 +132,8 @@ def _attribute(kind: IdentifierKind, found: EmailAttribute | PhoneAttribute | Us
         raise InvalidOptions(path, f"attribute {kind} must also be required on signup")
     if found.identifier.default_method != "password":
         raise InvalidOptions(path, "one-time codes as a first factor are not available")
-    if not isinstance(found, UsernameAttribute) and found.signup.verification.active:
-        raise InvalidOptions(f"{path}.signup", "verification at sign-up is not available yet")
-    if isinstance(found, EmailAttribute) and not found.unique:
-        raise InvalidOptions(f"{path}.unique", "cannot add non-unique email attribute")
+    if isinstance(found, EmailAttribute) and not found.unique and found.identifier.active:
+        raise InvalidOptions(f"{path}.identifier", "a non-unique email attribute cannot be an active identifier")
 
 
 def _methods(options: ConnectionOptions) -> None:
@@ -155,10 +159,6 @@ def _complexity(options: ConnectionOptions) -> None:
 
 
 _NOT_YET: Final = {
-    "password_options.history.active": "password history is not available yet",
-    "password_options.dictionary.active": "the password dictionary is not available yet",
-    "password_history.enable": "password history is not available yet",
-    "password_dictionary.enable": "the password dictionary is not available yet",
     "enabledDatabaseCustomization": "custom databases are not available yet",
     "import_mode": "custom databases are not available yet",
     "enable_script_context": "custom databases are not available yet",
@@ -166,7 +166,6 @@ _NOT_YET: Final = {
     "configuration": "custom databases are not available yet",
     "non_persistent_attrs": "non-persistent attributes are not available yet",
     "custom_password_hash": "custom password hashes are not available",
-    "security_profile": "only the security profile 'standard' is available yet",
     "passkey_policy": "passkey_policy is not available yet",
     "authentication_methods.email_otp.enabled": "one-time codes as a first factor are not available",
     "authentication_methods.phone_otp.enabled": "one-time codes as a first factor are not available",

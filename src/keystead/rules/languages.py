@@ -8,7 +8,7 @@ _MOST: Final = 20
 
 
 def preferred_language(accept_language: str) -> str:
-    """Read an ``Accept-Language`` header (RFC 9110 §12.5.4): the first of ours by weight, English where there is none."""
+    """Read an ``Accept-Language`` header (RFC 9110 §12.5.4): the first of ours by weight, or English."""
     wanted: list[tuple[float, int, str]] = []
     for position, part in enumerate(accept_language[:1000].split(",")[:_MOST]):
         tag, _, parameter = part.strip().partition(";")

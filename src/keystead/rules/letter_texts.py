@@ -96,7 +96,7 @@ GERMAN: Final[dict[TemplateName, Words]] = {
     ),
     "signup_attempt": Words(
         "Sie haben schon ein Konto",
-        "Jemand, vielleicht Sie, wollte sich mit {{ user.email }} registrieren. Zu dieser Adresse gibt es schon ein Konto.",
+        "Jemand, vielleicht Sie, wollte sich mit {{ user.email }} registrieren. Zu ihr gibt es schon ein Konto.",
         "",
         "Melden Sie sich an, oder fordern Sie ein neues Passwort an. Wenn Sie es nicht waren, ist nichts zu tun.",
     ),
@@ -109,4 +109,4 @@ GERMAN: Final[dict[TemplateName, Words]] = {
 }
 
 LANGUAGES: Final = {"en": ENGLISH, "de": GERMAN}
-"""What is built in. Any other language is a matter of an administrator's own template, which knows ``request_language``."""
+"""What is built in. Any other language is a matter of an administrator's template, which knows ``request_language``."""

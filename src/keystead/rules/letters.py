@@ -151,7 +151,7 @@ def _built_in(name: TemplateName, language: str) -> str:
 def _variables(
     message: Message, user: Profile | None, client: ClientSettings | None, connection_name: str, public_url: str
 ) -> dict[str, Any]:
-    """Return what templates may speak of (EM-3, EM-4). Values are plain data: nothing of ours can be called from there."""
+    """Return what templates may speak of (EM-3, EM-4): plain data, so that nothing can be called from there."""
     about_user: dict[str, Any] = {"email": message.to if message.channel == "email" else None}
     if user is not None:
         names = ("email", "email_verified", "phone_number", "picture", "nickname", "given_name", "family_name", "name")

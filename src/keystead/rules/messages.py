@@ -22,7 +22,7 @@ TemplateName = Literal[
     "signup_attempt",
     "security_notice",
 ]
-"""Auth0's names, and two of ours: somebody tried to sign up with a taken address, and something about an account changed."""
+"""Auth0's names, and two of ours: a sign-up with a taken address, and a change to an account."""
 
 Channel = Literal["email", "sms"]
 

@@ -33,6 +33,7 @@ class Draft(BaseModel):
     user_metadata: Metadata | None = None
     app_metadata: Metadata | None = None
     blocked: bool | None = None
+    must_verify: list[IdentifierKind] = []
     local_id: str | None = None
     """The part of the user id behind ``auth0|``, where an administrator chose it (US-2)."""
     user_handle: bytes | None = None
@@ -71,6 +72,8 @@ class Profile(BaseModel):
     last_password_reset: datetime | None = None
     has_password: bool = False
     user_handle: bytes = b""
+    must_verify: list[IdentifierKind] = []
+    """What must be verified before the account can be used: nobody is let in before (``flows/accounts.admit``)."""
 
     @property
     def local_id(self) -> str:

@@ -79,6 +79,9 @@ def upgrade() -> None:
     with op.batch_alter_table("old_password", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_old_password_user_id"), ["user_id"], unique=False)
 
+    with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("must_verify", DOCUMENT, nullable=False, server_default="[]"))
+
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.add_column(sa.Column("subject", sa.String(length=300), nullable=False, server_default=""))
         batch_op.create_index(batch_op.f("ix_ticket_subject"), ["subject"], unique=False)
@@ -93,6 +96,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_old_password_user_id"))
 
     op.drop_table("old_password")
+    with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.drop_column("must_verify")
+
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_outbox_created_at"))
 
