@@ -78,11 +78,15 @@ class Landed:
         """What the client is told in the redirect's query."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
-    def form(self, path: str = "") -> Form:
-        """The form of the page that goes to ``path``, or its first."""
+    def forms(self) -> list[Form]:
+        """All forms of the page."""
         parser = _Forms()
         parser.feed(self.text)
-        return next(form for form in parser.found if path in form.action)
+        return parser.found
+
+    def form(self, path: str = "") -> Form:
+        """The form of the page that goes to ``path``, or its first."""
+        return next(form for form in self.forms() if path in form.action)
 
 
 @dataclass

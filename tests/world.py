@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +18,13 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 
 from authenticator import Authenticator
+from keystead import worker
 from keystead.app import create_app
 from keystead.db import journal, tables
 from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.ports import Verdict
+from keystead.rules.messages import Letter
 from keystead.settings import Settings, load, with_keys
 from keystead.users.hashing import BcryptHasher
 
@@ -255,6 +258,24 @@ class World:
     async def delete_user(self, user_id: str) -> None:
         """Delete an account."""
         assert (await self.manage("DELETE", f"/users/{quote(user_id)}")).status_code == 204
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    async def letters(self) -> list[Letter]:
+        """Deliver what is due, and return what people were sent: the newest first."""
+        post = self.app.state.flows.post
+        await worker.deliver_due(self.db, post, self.clock)
+        return [each.letter for each in await post.outbox()]
+
+    async def link(self, to: str = "ann@example.com") -> str:
+        """Return the link in the newest message to somebody, as a path."""
+        text = next(letter.text for letter in await self.letters() if letter.to == to and PUBLIC_URL in letter.text)
+        return re.search(re.escape(PUBLIC_URL) + r"(/\S+)", text)[1]  # type: ignore[index]
+
+    async def code(self, to: str = "ann@example.com") -> str:
+        """Return the code in the newest message to somebody."""
+        text = next(letter.text for letter in await self.letters() if letter.to == to)
+        return re.search(r"\b([0-9]{6})\b", text)[1]  # type: ignore[index]
 
     # --- what only the database knows ------------------------------------------------------------------------------
 

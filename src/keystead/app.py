@@ -5,7 +5,7 @@ import gc
 import secrets
 import string
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,21 +17,26 @@ from starlette.responses import Response
 
 from keystead import worker
 from keystead.adapters import webauthn
-from keystead.adapters.mail import Nobody, Outbox, Router, SmtpPostman, TwilioSender, WebhookSender
+from keystead.adapters.breaches import HashFile, OnlyTestValues, RangeApi
+from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.sealing import Sealer
 from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
+from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
 from keystead.flows.blocks import Blocks
+from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.directory import Directory
-from keystead.flows.email_verification import EmailVerification
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
+from keystead.flows.mail_provider import MailProvider
+from keystead.flows.message_templates import MessageTemplates
+from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
@@ -40,7 +45,10 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
+from keystead.flows.signup_challenge import SignupChallenge
+from keystead.flows.tickets import Tickets
 from keystead.flows.users import Users
+from keystead.flows.verification import Verification
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
@@ -53,7 +61,7 @@ from keystead.oauth.issue import Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.oauth.token_endpoint import TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.ports import Clock, Entropy, Hasher, Postman
+from keystead.ports import BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
 from keystead.rules import clients as grants
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.ceremonies import RelyingParty
@@ -98,18 +106,15 @@ def create_app(
     entropy: Entropy | None = None,
     hasher: Hasher | None = None,
     db: Database | None = None,
-    postman: Postman | None = None,
 ) -> Starlette:
     """Build the application, from top to bottom. Nothing that a request needs waits for the lifespan."""
     entropy = entropy or SystemEntropy()
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
-    return _application(settings, _flows(settings, clock, entropy, hasher, db, postman), db, clock)
+    return _application(settings, _flows(settings, clock, entropy, hasher, db), db, clock)
 
 
-def _flows(
-    settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database, postman: Postman | None
-) -> Flows:
+def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> Flows:
     """Hand each flow exactly the parts that it declares."""
     journal = Journal(clock, entropy)
     attempts = SqlAttempts(db, clock)
@@ -117,7 +122,7 @@ def _flows(
     directory = Directory(db)
     sealer = Sealer(settings.secret_keys, entropy)
     keys = KeyRing(db, sealer, clock)
-    post = Post(db, postman or _postman(settings, db, clock, entropy), sealer, clock, entropy, settings.public_url)
+    post = Post(db, _post_office(settings, db, clock, entropy), sealer, clock, entropy, journal, settings.public_url)
     issuer = Issuer(db, keys, clock, entropy, settings.public_url)
     relying_party = RelyingParty(id=settings.host_name, origin=settings.public_url)
     ceremonies = Ceremonies(db, clock, entropy, relying_party)
@@ -125,15 +130,25 @@ def _flows(
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
 
-    password_login = PasswordLogin(db, protection, store_for, journal)
-    passkey_login = PasskeyLogin(db, ceremonies, webauthn, journal)
+    unchecked = settings.breached_passwords_down
+    breaches = Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal)
+    one_time_codes = OneTimeCodes(db, sealer, clock, entropy)
+    public_url = settings.public_url
+    reset = PasswordReset(
+        db, store_for, breaches, protection, one_time_codes, post, journal, clock, entropy, public_url
+    )
+    verification = Verification(db, post, protection, store_for, reset, journal, clock, entropy, public_url)
+    password_login = PasswordLogin(db, protection, store_for, verification, breaches, journal)
+    passkey_login = PasskeyLogin(db, ceremonies, webauthn, verification, journal)
     enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
-    verification = EmailVerification(db, post, journal, clock, entropy, settings.public_url)
-    reset = PasswordReset(db, hasher, protection, post, journal, clock, entropy, settings.public_url)
-    signup = Signup(db, protection, store_for, ceremonies, enrolment, verification, webauthn, journal, clock, entropy)
+    signup = Signup(
+        *(db, protection, store_for, ceremonies, enrolment, verification, breaches),
+        *(post, webauthn, journal, clock, entropy),
+    )
+    challenge = SignupChallenge(db, protection, one_time_codes, signup, post)
     sessions = Sessions(db, journal, clock, entropy)
     hosted_login = HostedLogin(
-        *(db, directory, password_login, passkey_login, signup, enrolment),
+        *(db, directory, password_login, passkey_login, signup, challenge, enrolment),
         *(ceremonies, sessions, journal, clock, entropy),
     )
     client_auth = ClientAuth(db, protection)
@@ -161,8 +176,11 @@ def _flows(
         verification=verification,
         reset=reset,
         post=post,
+        templates=MessageTemplates(db, clock, journal),
+        mail_provider=MailProvider(db, sealer, journal),
+        tickets=Tickets(db, post, verification, reset, clock, journal, settings.public_url),
         sessions=sessions,
-        first_owner=FirstOwner(db, protection, hasher, journal, clock, entropy),
+        first_owner=FirstOwner(db, protection, hasher, breaches, journal, clock, entropy),
         authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),
         client_auth=client_auth,
         token_endpoint=token_endpoint,
@@ -172,7 +190,8 @@ def _flows(
         userinfo=UserInfo(bearers),
         connections=Connections(db, clock, entropy, journal),
         clients=Clients(db, clock, entropy, journal, settings.public_url),
-        users=Users(db, store_for, clock, journal),
+        breaches=breaches,
+        users=Users(db, store_for, breaches, verification, clock, journal),
         blocks=Blocks(db, attempts, clock, journal),
     )
 
@@ -184,6 +203,9 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
         sweeping = asyncio.create_task(worker.run(db, flows.post, clock))
         yield
         sweeping.cancel()
+        with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
+            await sweeping
+        await flows.breaches.source.close()
         db.close()
 
     app = Starlette(
@@ -197,11 +219,20 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     return app
 
 
-def _postman(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> Postman:
+def _post_office(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> PostOffice:
     """Return who delivers: what is configured, or the outbox of a development server."""
-    outbox = Outbox(db, clock, entropy) if not settings.is_https else Nobody()
-    mail: Postman = SmtpPostman(settings.smtp_url, settings.mail_from, clock) if settings.smtp_url else outbox
-    return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox})
+    outbox = SqlOutbox(db, clock, entropy) if settings.has_outbox else Nobody()
+    server = server_of(settings.smtp_url, settings.mail_from)
+    mail: Postman = SmtpPostman(server, clock) if settings.smtp_url else outbox
+    return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox}, settings.mail_from, clock)
+
+
+def _breach_source(settings: Settings, clock: Clock) -> BreachSource:
+    """Return who knows breached passwords: the file or the host that is configured; else the test values alone."""
+    where = settings.breached_passwords
+    if not where:
+        return OnlyTestValues()
+    return RangeApi(where, clock) if "://" in where else HashFile(Path(where))
 
 
 def _sms_sender(settings: Settings, clock: Clock) -> Postman | None:

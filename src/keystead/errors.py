@@ -7,6 +7,7 @@
         UserBlocked               the right secret of an account that an administrator blocked
         AccountGone               a token or code of an account that no longer exists
         TooManyAttempts           charged beyond the limit; says when to come back
+          TooManyMessages           more messages asked for than one person is sent
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
@@ -16,6 +17,8 @@
         StepUpRequired            the login is too old for this change
         TransactionExpired        the hosted login went stale, was finished, or began in another browser
         InvalidTicket             a one-time link that is unknown, used or late
+        WrongCode                 a one-time code that is wrong, used, late, or guessed at too often; never says which
+        ProofNeeded               a link was opened by somebody who may not be who made the account
       Invalid                   the request is refused
         BadRequest                not understood as it stands: syntax, types, missing members
           InvalidQuery              the same, for the query string
@@ -23,6 +26,7 @@
         InvalidOptions            connection options that contradict each other, by path
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
+        PasswordLeaked            the password is known from a breach, and the shields say to refuse it
         InvalidSignup             a sign-up that cannot be, without saying whether somebody is in the way
         SignupDisabled            the connection takes no public sign-ups
         OperationNotSupported     the object does not support what was asked
@@ -32,6 +36,7 @@
         LastWayIn                 what is to be removed is all that the person could sign in with
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
+        NoSuchProvider · NoSuchTemplate · NoSuchJob
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
@@ -39,6 +44,7 @@
       Unavailable               not their fault
         Busy                      the hashing queue is full
         DatabaseUnavailable       the database does not answer
+        PasswordUnchecked         the source of breached passwords does not answer
         DeliveryFailed            a mail server or SMS gateway did not take a message
         InternalError             a defect of ours; the detail is in the log
 
@@ -105,6 +111,13 @@ class TooManyAttempts(Rejected):
     def __init__(self, retry_after: float, *, detail: str = "") -> None:
         self.retry_after = retry_after
         super().__init__(detail=detail)
+
+
+class TooManyMessages(TooManyAttempts):
+    """More codes or links were asked for than one person is sent."""
+
+    code = "too_many_messages"
+    default_text = "Too many messages were asked for. Wait a while, then try again."
 
 
 class CeremonyExpired(Rejected):
@@ -178,6 +191,20 @@ class InvalidTicket(Rejected):
     default_text = "This link is not valid any more."
 
 
+class WrongCode(Rejected):
+    """A one-time code that is wrong, used, late, or guessed at too often."""
+
+    code = "wrong_code"
+    default_text = "The code is wrong, or is no longer valid."
+
+
+class ProofNeeded(Rejected):
+    """A link that verifies was opened where nothing says that its reader made the account."""
+
+    code = "proof_needed"
+    default_text = "Show that this account is yours."
+
+
 class Invalid(DomainError):
     """The request is refused, whoever sends it."""
 
@@ -238,6 +265,13 @@ class WeakPassword(Invalid):
         self.report = report
         self.summary = summary
         super().__init__(text)
+
+
+class PasswordLeaked(Invalid):
+    """The password is known from a breach somewhere, and is refused for it (AP-10). At a login it was the right one."""
+
+    code = "password_leaked"
+    default_text = "This password was published in a data breach somewhere else. Choose a different one."
 
 
 class InvalidSignup(Invalid):
@@ -369,6 +403,27 @@ class NoSuchPasskey(Missing):
     default_text = "The authentication method could not be found."
 
 
+class NoSuchProvider(Missing):
+    """No mail provider is stored."""
+
+    code = "no_such_provider"
+    default_text = "There is no configured email provider."
+
+
+class NoSuchTemplate(Missing):
+    """Nobody wrote a template of that name; the built-in one is none."""
+
+    code = "no_such_template"
+    default_text = "The template does not exist."
+
+
+class NoSuchJob(Missing):
+    """No job by that id, or one that ended more than a day ago."""
+
+    code = "no_such_job"
+    default_text = "The job does not exist"
+
+
 class NoSuchRoute(Missing):
     """No route by that path."""
 
@@ -460,6 +515,13 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer."""
 
     code = "database_unavailable"
+
+
+class PasswordUnchecked(Unavailable):
+    """Whether the password is known from a breach cannot be found out, and without that it is not taken."""
+
+    code = "password_unchecked"
+    default_text = "Passwords cannot be checked at the moment. Try again in a few minutes."
 
 
 class DeliveryFailed(Unavailable):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.identifiers import Identifier
+from keystead.rules.mail_servers import MailServer
 from keystead.rules.messages import Letter
 from keystead.rules.profiles import Draft, Profile
 from keystead.secrecy import Secret
@@ -113,8 +114,15 @@ class UserStore(Protocol):
         """Create the user. Raises ``IdentifierTaken``; the unique index decides who was first."""
         ...
 
+    async def prepare(self, profile: Profile, password: Secret[str]) -> str:
+        """Return the hash of a new password for an account, and store nothing. Raises ``WeakPassword``, ``Busy``.
+
+        For whoever replaces a password as a part of a larger unit of work (``db/old_passwords.replace``).
+        """
+        ...
+
     async def set_password(self, user_id: str, password: Secret[str]) -> None:
-        """Replace the password. Raises ``NoSuchUser``."""
+        """Replace the password. Raises ``NoSuchUser``, ``WeakPassword``, ``Busy``."""
         ...
 
     async def delete(self, user_id: str) -> None:
@@ -138,11 +146,31 @@ class Sealer(Protocol):
         ...
 
 
+class BreachSource(Protocol):
+    """Knows passwords that were published after a breach somewhere."""
+
+    async def is_breached(self, password: Secret[str]) -> bool:
+        """Whether a password is among them. Raises ``PasswordUnchecked`` where that cannot be found out."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is held open."""
+        ...
+
+
 class Postman(Protocol):
     """Brings a rendered message to a person. Called by the worker alone, so it may be slow, fail and be tried again."""
 
     async def deliver(self, letter: Letter) -> None:
         """Hand the message over. Raises ``DeliveryFailed``."""
+        ...
+
+
+class PostOffice(Protocol):
+    """Chooses the postman of a letter."""
+
+    async def deliver(self, letter: Letter, server: MailServer | None) -> None:
+        """Hand the message over; mail to ``server``, where administrators stored one. Raises ``DeliveryFailed``."""
         ...
 
 

@@ -22,6 +22,14 @@ PREFIX: Final = "KEYSTEAD_"
 MIN_KEY_BYTES: Final = 32
 _FROM_FILE: Final = ("secret_keys", "database_url", "smtp_url", "sms_url", "sms_key")
 _PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
+_HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_SMTP: Final = re.compile(
+    rf"(?:smtp://(?:[^\s/?#@]+@)?{_HOST}/?(?:\?tls=(?:required|offered|never))?|smtps://(?:[^\s/?#@]+@)?{_HOST}/?)"
+)
+_SMS: Final = re.compile(rf"(?:webhook|twilio)\+http(?P<tls>s)?://(?:[^\s/?#@]+@)?{_HOST}(?:/[^\s?#]*)?(?:\?[^\s#]*)?")
+_ADDRESS: Final = r'[^\s<>@,;:"()\\]+@(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])'
+_MAILBOX: Final = re.compile(rf'{_ADDRESS}|(?:"[^"\\\r\n]*" ?|[^<>@,;:"()\\\r\n]*)<{_ADDRESS}>')
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
 _MOST_WORKERS: Final = 64
 _FOR_TESTS: Final = "TEST_"
@@ -93,18 +101,52 @@ def _secret(value: object) -> object:
 
 
 def _smtp(value: object) -> object:
-    url = value.reveal() if isinstance(value, Secret) else str(value)
-    if url and (urlsplit(url).scheme not in ("smtp", "smtps") or not urlsplit(url).hostname):
-        raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+    url = (value.reveal() if isinstance(value, Secret) else str(value)).strip()
+    if url and not (_SMTP.fullmatch(url) and _has_good_port(url)):
+        raise ValueError(
+            "must be smtp://user:password@host:587 (with ?tls=required, offered or never) or smtps://...:465"
+        )
     return Secret(url)
 
 
 def _sms(value: object) -> object:
-    url = value.reveal() if isinstance(value, Secret) else str(value)
-    schemes = ("webhook+https", "webhook+http", "twilio+https", "twilio+http")
-    if url and (urlsplit(url).scheme not in schemes or not urlsplit(url).hostname):
+    """Accept a gateway; in clear only on this machine, since texts carry codes."""
+    url = (value.reveal() if isinstance(value, Secret) else str(value)).strip()
+    found = _SMS.fullmatch(url)
+    parts = urlsplit(url)
+    if url and not (found and _has_good_port(url) and (found["tls"] or parts.hostname in _LOOPBACK)):
         raise ValueError("must be webhook+https://host/path or twilio+https://SID:TOKEN@api.twilio.com")
+    if parts.scheme.startswith("twilio") and not (parts.username and parts.password):
+        raise ValueError("must hold the account and its token: twilio+https://SID:TOKEN@api.twilio.com")
     return Secret(url)
+
+
+def _has_good_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _mailbox(value: object) -> object:
+    text = str(value).strip()
+    if text and not _MAILBOX.fullmatch(text):
+        raise ValueError("must be an address, or a name and an address: Example <no-reply@example.com>")
+    return text
+
+
+def _breached(value: object) -> object:
+    """Accept the path of a file that is there, or the address of a range API; in clear only to this machine."""
+    given = str(value).strip()
+    if "://" not in given:
+        if given and not Path(given).is_file():
+            raise ValueError("must be a file, or https://api.pwnedpasswords.com/range, or empty")
+        return given
+    parts = urlsplit(given)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.scheme not in (("https", "http") if local else ("https",)):
+        raise ValueError("must be https://host/path, or a file")
+    return given.rstrip("/")
 
 
 def _public_url(value: object) -> object:
@@ -145,10 +187,12 @@ class Settings(BaseSettings):
     hash_queue: Annotated[int, _whole(1, 10_000)] = 64
     rsa_bits: Annotated[Literal[2048, 3072, 4096], BeforeValidator(_number)] = 2048
     smtp_url: Annotated[Secret[str], BeforeValidator(_smtp)] = Secret("")
-    mail_from: str = ""
+    mail_from: Annotated[str, BeforeValidator(_mailbox)] = ""
     sms_url: Annotated[Secret[str], BeforeValidator(_sms)] = Secret("")
     sms_from: str = ""
     sms_key: Annotated[Secret[str], BeforeValidator(_secret)] = Secret("")
+    breached_passwords: Annotated[str, BeforeValidator(_breached)] = ""
+    breached_passwords_down: Literal["open", "closed", "silent"] = "open"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -176,7 +220,13 @@ class Settings(BaseSettings):
         if self.cookie_samesite == "none" and not self.is_https:
             raise SettingsError(f"{PREFIX}COOKIE_SAMESITE: none needs a public URL with https, as browsers do")
         if not self.mail_from:
-            object.__setattr__(self, "mail_from", f"no-reply@{urlsplit(self.public_url).hostname}")
+            host = f"[{self.host_name}]" if ":" in self.host_name else self.host_name
+            object.__setattr__(self, "mail_from", f"no-reply@{host}")
+        gateway = self.sms_url.reveal().partition("+")[0]
+        if gateway == "webhook" and not self.sms_key:
+            raise SettingsError(f"{PREFIX}SMS_KEY: must hold the key that texts are signed with")
+        if gateway == "twilio" and not self.sms_from:
+            raise SettingsError(f"{PREFIX}SMS_FROM: must hold the number that texts come from")
         return self
 
     @property
@@ -193,6 +243,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether people reach us over TLS, so that cookies carry ``Secure`` and ``__Host-``."""
         return self.public_url.startswith("https://")
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether messages that nothing is configured for are put aside and shown: for development, on this machine."""
+        return not self.is_https and (self.host_name in _LOOPBACK or self.host_name.endswith(".localhost"))
 
     @property
     def key_file(self) -> Path:
@@ -220,6 +275,10 @@ def doubts(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, which is neither https nor localhost")
     if settings.is_https and settings.hash_cost < _GOOD_COST:
         found.append(f"{PREFIX}HASH_COST: {settings.hash_cost} is for tests; use {_GOOD_COST} or more for people")
+    if not settings.has_outbox and not settings.smtp_url:
+        found.append(f"{PREFIX}SMTP_URL: none; unless a server is stored through the Management API, no mail is sent")
+    if settings.has_outbox and settings.host not in _LOOPBACK and not (settings.smtp_url and settings.sms_url):
+        found.append(f"{PREFIX}HOST: whoever reaches {settings.host} can read the messages at {url}/dev/outbox")
     return found
 
 

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from account import SCOPE
 from authenticator import b64url, unb64url
+from keystead.adapters.sealing import Sealer
 from keystead.oauth.keys import KeyRing
-from world import PASSWORD, PUBLIC_URL, World, claims_of
+from world import PASSWORD, PUBLIC_URL, CountingEntropy, World, claims_of
 
 Claims = dict[str, Any]
 Bend = Callable[[Claims], Claims]
@@ -104,9 +105,14 @@ WRONG_CLAIMS: dict[str, Bend] = {
 }
 
 
+def _ring(world: World) -> KeyRing:
+    """The keys of a world, to sign what its server never would."""
+    return KeyRing(world.db, Sealer(world.settings.secret_keys, CountingEntropy()), world.clock)
+
+
 @pytest.mark.parametrize("what", WRONG_CLAIMS)
 async def test_wrong_claims_under_a_right_signature(shared_world: World, tokens: dict[str, str], what: str) -> None:
-    ring = KeyRing(shared_world.db, shared_world.settings.secret_keys, shared_world.clock)
+    ring = _ring(shared_world)
     right = claims_of(tokens[USERINFO])
     assert await knock(shared_world, USERINFO, await ring.sign(right, "at+jwt")) == 200
     assert await knock(shared_world, USERINFO, await ring.sign(WRONG_CLAIMS[what](right), "at+jwt")) == 401
@@ -114,12 +120,12 @@ async def test_wrong_claims_under_a_right_signature(shared_world: World, tokens:
 
 @pytest.mark.parametrize("kind", ["JWT", "AT+JWT", "", "application/at+jwt", "logout+jwt"])
 async def test_a_token_of_another_type(shared_world: World, tokens: dict[str, str], kind: str) -> None:
-    ring = KeyRing(shared_world.db, shared_world.settings.secret_keys, shared_world.clock)
+    ring = _ring(shared_world)
     assert await knock(shared_world, USERINFO, await ring.sign(claims_of(tokens[USERINFO]), kind)) == 401
 
 
 async def test_a_clock_may_be_a_minute_off(shared_world: World, tokens: dict[str, str]) -> None:
-    ring = KeyRing(shared_world.db, shared_world.settings.secret_keys, shared_world.clock)
+    ring = _ring(shared_world)
     claims = claims_of(tokens[USERINFO])
     claims["iat"] = int(shared_world.clock().timestamp()) + 60
     assert await knock(shared_world, USERINFO, await ring.sign(claims, "at+jwt")) == 200

@@ -121,6 +121,47 @@ def test_the_members_of_an_older_connection_are_taken() -> None:
     assert replace_options({}, older) == older
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        policy(history={"active": True, "size": 24}, dictionary={"active": True, "default": "en_10k", "custom": ["x"]}),
+        {"password_history": {"enable": True, "size": 0}, "password_dictionary": {"enable": True, "dictionary": ["x"]}},
+    ],
+)
+def test_history_and_dictionary_are_taken(options: dict[str, Any]) -> None:
+    made = new_options(options)
+    for name, members in options.items():
+        kept = {part: made[name][part] for part in members}
+        assert kept == members
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (policy(history={"size": 0}), "options.password_options.history.size"),
+        (policy(history={"size": 25}), "options.password_options.history.size"),
+        (policy(dictionary={"default": "en_1k"}), "options.password_options.dictionary.default"),
+        (policy(dictionary={"custom": ["x"] * 201}), "options.password_options.dictionary.custom"),
+        (policy(dictionary={"custom": ["x" * 51]}), "options.password_options.dictionary.custom.0"),
+        (
+            policy(profile_data={"blocked_fields": ["x" * 101]}),
+            "options.password_options.profile_data.blocked_fields.0",
+        ),
+        ({"password_history": {"size": 5}}, "options.password_history"),
+        ({"password_history": {"enable": True, "size": 25}}, "options.password_history.size"),
+        (
+            {"password_dictionary": {"enable": True, "dictionary": ["x"] * 201}},
+            "options.password_dictionary.dictionary",
+        ),
+        ({"password_dictionary": {"enable": True, "more": 1}}, "options.password_dictionary"),
+    ],
+)
+def test_history_and_dictionary_have_bounds(options: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        new_options(options)
+    assert refused.value.path == path
+
+
 def test_members_that_nobody_defined_are_kept_and_shown() -> None:
     assert new_options({"realm_fallback": False, "x": {"y": [1]}})["x"] == {"y": [1]}
 
@@ -290,10 +331,6 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
     [
         (method(email_otp={"enabled": True}), "options.authentication_methods.email_otp.enabled"),
         (method(phone_otp={"enabled": True}), "options.authentication_methods.phone_otp.enabled"),
-        (policy(history={"active": True}), "options.password_options.history.active"),
-        (policy(dictionary={"active": True}), "options.password_options.dictionary.active"),
-        ({"password_history": {"enable": True}}, "options.password_history.enable"),
-        ({"password_dictionary": {"enable": True}}, "options.password_dictionary.enable"),
         ({"enabledDatabaseCustomization": True}, "options.enabledDatabaseCustomization"),
         ({"import_mode": True}, "options.import_mode"),
         ({"enable_script_context": True}, "options.enable_script_context"),

@@ -1,5 +1,7 @@
 """Passwords: what a policy asks for, what it says when it is broken, and what bcrypt gets."""
 
+import gzip
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -9,7 +11,17 @@ from hypothesis import strategies as st
 from keystead.errors import BadRequest, WeakPassword
 from keystead.rules.connection_options import Complexity, ConnectionOptions
 from keystead.rules.connections import read_options
-from keystead.rules.password_policy import BCRYPT_BYTES, MAX_BYTES, check, complexity_of, describe, fit, normal
+from keystead.rules.password_policy import (
+    BCRYPT_BYTES,
+    MAX_BYTES,
+    check,
+    complexity_of,
+    describe,
+    fit,
+    history_size,
+    normal,
+)
+from keystead.rules.words import is_common
 from keystead.secrecy import Secret
 
 TYPES = ["lowercase", "uppercase", "number", "special"]
@@ -81,7 +93,10 @@ def test_levels(options: dict[str, Any], password: str, good: bool) -> None:
         ({"identical_characters": "block"}, "   x", False),
         ({"sequential_characters": "block"}, "ab", True),
         ({"sequential_characters": "block"}, "xABCx", False),
-        ({"sequential_characters": "block"}, "aBc", False),
+        ({"sequential_characters": "block"}, "aBc", True),
+        ({"sequential_characters": "block"}, "xyz and more", False),
+        ({"sequential_characters": "block"}, "\u00e0\u00e1\u00e2", True),
+        ({"sequential_characters": "block"}, "89:;", True),
         ({"sequential_characters": "block"}, "321x", False),
         ({"sequential_characters": "block"}, "acegik", True),
         ({"sequential_characters": "block"}, '!"#$', True),
@@ -119,6 +134,135 @@ def test_personal_information(options: dict[str, Any], password: str, good: bool
     person = {"email": "annabel@example.com", "phone_number": "+14155", "nickname": "Jo", "name": None}
     person["email"] = "ann@example.com" if "example" in password else "annabel@example.com"
     assert accepted(password, read_options(options), **person, user_metadata={"last": "Smith", "first": 7}) is good
+
+
+def blocked(*fields: str) -> ConnectionOptions:
+    profile_data = {"active": True, "blocked_fields": list(fields)}
+    return read_options({"password_options": {"complexity": {"min_length": 1}, "profile_data": profile_data}})
+
+
+@pytest.mark.parametrize(
+    ("field", "password", "good"),
+    [
+        ("given_name", "xxANNABELxx", False),
+        ("family_name", "xxannabelxx", True),
+        ("email", "the box of annabel.s is full", False),
+        ("email", "example.com and no more", True),
+        ("phone_number", "14155550123!", False),
+        ("phone_number", "+14155550123", False),
+        ("user_metadata.pet.name", "Rex loves Fido", False),
+        ("user_metadata.pet", "Rex loves Fido", True),
+        ("user_metadata.born", "summer of 1987", False),
+        ("user_metadata.member", "true friends", True),
+        ("user_metadata.town", "VILLE D'E\u0301VRY", False),
+        ("app_metadata.plan", "platinum blonde", False),
+        ("app_metadata", "platinum blonde", True),
+        ("no.such.thing", "anything at all", True),
+        ("", "anything at all", True),
+    ],
+)
+def test_blocked_fields_are_names_with_dots(field: str, password: str, good: bool) -> None:
+    person: dict[str, Any] = {
+        "given_name": "Annabel",
+        "family_name": None,
+        "email": "annabel.s@example.com",
+        "phone_number": "+14155550123",
+        "user_metadata": {"pet": {"name": "Fido"}, "born": 1987, "member": True, "town": "\u00c9vry"},
+        "app_metadata": {"plan": "platinum"},
+    }
+    assert accepted(password, blocked(field), **person) is good
+
+
+def words(**dictionary: Any) -> ConnectionOptions:
+    return read_options({"password_options": {"complexity": {"min_length": 1}, "dictionary": dictionary}})
+
+
+def legacy_words(enable: bool, *own: str) -> ConnectionOptions:
+    return read_options({"passwordPolicy": "none", "password_dictionary": {"enable": enable, "dictionary": list(own)}})
+
+
+@pytest.mark.parametrize(
+    ("options", "password", "good"),
+    [
+        (words(active=True), "password", False),
+        (words(active=True), "PassWord", False),
+        (words(active=True), "password and more", True),
+        (words(active=True), "my password", True),
+        (words(active=True, default="en_10k"), "password", False),
+        (words(active=True, default="en_100k"), "thesaurus", False),
+        (words(active=True, default="en_10k"), "thesaurus", True),
+        (words(active=True, custom=["Hedgehog House"]), "HEDGEHOG HOUSE", False),
+        (words(active=True, custom=["Hedgehog House"]), "hedgehog hous", True),
+        (words(active=True, custom=["Caf\u00e9 au lait"]), "CAFE\u0301 AU LAIT", False),
+        (words(active=True, custom=["Stra\u00dfe 12 b"]), "STRASSE 12 B", False),
+        (words(active=False, custom=["Hedgehog House"]), "hedgehog house", True),
+        (words(), "password", True),
+        (legacy_words(True), "Password", False),
+        (legacy_words(True, "Hedgehog House"), "hedgehog HOUSE", False),
+        (legacy_words(True, "Hedgehog House"), "password", False),
+        (legacy_words(False, "Hedgehog House"), "hedgehog house", True),
+        (read_options({"passwordPolicy": "none"}), "password", True),
+    ],
+)
+def test_dictionary(options: ConnectionOptions, password: str, good: bool) -> None:
+    assert accepted(password, options) is good
+
+
+@pytest.mark.parametrize(("words", "size"), [("en_10k", 10_000), ("en_100k", 100_802)])
+def test_the_lists_are_as_long_as_they_say(words: Any, size: int) -> None:
+    found = [each for each in _every_word(words) if is_common(each, words)]
+    assert len(found) == len(set(found)) == size
+
+
+def _every_word(words: str) -> list[str]:
+    packed = files("keystead.rules.words").joinpath(f"{words}.txt.gz").read_bytes()
+    return gzip.decompress(packed).decode("utf-8").split("\n")[:-1]
+
+
+def test_every_word_is_refused_in_any_case() -> None:
+    """Also those that change when they are folded or composed: a list that nothing matches would say nothing."""
+    options = words(active=True)
+    assert [each for each in _every_word("en_100k")[::7] if accepted(each.upper(), options)] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, 0),
+        ({"password_options": {}}, 0),
+        ({"password_options": {"history": {"active": False, "size": 9}}}, 0),
+        ({"password_options": {"history": {"active": True}}}, 3),
+        ({"password_options": {"history": {"active": True, "size": 24}}}, 24),
+        ({"passwordPolicy": "good"}, 0),
+        ({"password_history": {"enable": False, "size": 9}}, 0),
+        ({"password_history": {"enable": True}}, 5),
+        ({"password_history": {"enable": True, "size": 0}}, 0),
+        ({"password_history": {"enable": True, "size": 24}}, 24),
+    ],
+)
+def test_how_far_the_history_looks_back(options: dict[str, Any], size: int) -> None:
+    assert history_size(read_options(options)) == size
+
+
+def test_the_first_thing_that_is_wrong_is_said() -> None:
+    """Strength, then dictionary, then personal data."""
+    options = read_options(
+        {
+            "passwordPolicy": "low",
+            "password_dictionary": {"enable": True, "dictionary": ["Anna", "Annabel"]},
+            "password_no_personal_info": {"enable": True},
+        }
+    )
+    said = []
+    for password in ("Anna", "Annabel", "xxannabelxx"):
+        with pytest.raises(WeakPassword) as refusal:
+            check(Secret(password), options, {"name": "Annabel"})
+        said.append((refusal.value.name, refusal.value.text, bool(refusal.value.report)))
+    assert said == [
+        ("PasswordStrengthError", "Password is too weak", True),
+        ("PasswordDictionaryError", "Password is too common", False),
+        ("PasswordNoUserInfoError", "Password contains user information", False),
+    ]
 
 
 def test_the_refusal_names_itself() -> None:
@@ -166,7 +310,7 @@ def test_the_report_judges_every_rule() -> None:
                 "verified": False,
             },
             {
-                "message": 'No more than %d sequential characters in a row (e.g., "%s" not allowed)',
+                "message": 'No more than %d sequential alphanumeric characters (e.g., "%s" not allowed)',
                 "format": [2, "abc"],
                 "code": "sequentialChars",
                 "verified": True,
@@ -177,8 +321,33 @@ def test_the_report_judges_every_rule() -> None:
     assert refusal.value.summary == (
         "* At least 8 characters in length\n* Should contain:\n * lower case letters (a-z)\n * numbers (i.e. 0-9)\n"
         '* No more than 2 identical characters in a row (e.g., "aaa" not allowed)\n'
-        '* No more than 2 sequential characters in a row (e.g., "abc" not allowed)'
+        '* No more than 2 sequential alphanumeric characters (e.g., "abc" not allowed)'
     )
+
+
+@pytest.mark.parametrize(
+    ("complexity", "password", "rule", "line"),
+    [
+        (
+            {"min_length": 1},
+            "",
+            {"message": "Non-empty password required", "code": "nonEmpty", "verified": False},
+            "* Non-empty password required",
+        ),
+        (
+            {"min_length": 2},
+            "x" * 73,
+            {"message": "Maximum password length exceeded", "format": [72], "code": "maxLength", "verified": False},
+            "* At least 2 characters in length",
+        ),
+    ],
+)
+def test_the_ends_of_length(complexity: dict[str, Any], password: str, rule: dict[str, Any], line: str) -> None:
+    with pytest.raises(WeakPassword) as refusal:
+        check(Secret(password), flexible(**complexity), {})
+    assert refusal.value.report is not None
+    assert refusal.value.report["rules"][-1] == rule
+    assert refusal.value.summary == line
 
 
 def test_three_of_four_is_described() -> None:

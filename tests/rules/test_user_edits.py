@@ -8,7 +8,15 @@ import pytest
 from keystead.errors import BadRequest, InvalidIdentifier
 from keystead.rules.connections import new_options, read_options
 from keystead.rules.profiles import Draft, Profile
-from keystead.rules.user_edits import changes, draft, ends_sessions, read_edit, read_new
+from keystead.rules.user_edits import (
+    asked_to_verify,
+    changes,
+    draft,
+    ends_sessions,
+    new_identifiers,
+    read_edit,
+    read_new,
+)
 
 THEN = datetime(2026, 6, 1, tzinfo=UTC)
 PERSON = Profile(
@@ -148,7 +156,7 @@ def test_what_the_connection_takes_is_taken() -> None:
     )
     # an attribute that sign-up asks for is not asked of administrators, unless the profile must have it (ID-4)
     assert drafted({"username": "ann"}, {"attributes": {"email": {}, "username": {}}}).identifiers
-    assert drafted({"phone_number": "+1415"}, PHONE_OR_NAME).value_of("phone_number") == "+1415"
+    assert drafted({"phone_number": "+14155552671"}, PHONE_OR_NAME).value_of("phone_number") == "+14155552671"
 
 
 def test_a_malformed_address_is_named() -> None:
@@ -157,11 +165,29 @@ def test_a_malformed_address_is_named() -> None:
     assert refused.value.attribute == "email"
 
 
-@pytest.mark.parametrize("name", ["email", "password", "username", "phone_number", "connection", "client_id"])
-def test_what_a_patch_cannot_do_yet_is_said_by_name(name: str) -> None:
-    with pytest.raises(BadRequest, match=f"{name} cannot be changed through the API yet") as refused:
-        read_edit({name: "x"})
-    assert refused.value.path == name
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("password", "email"),
+        ("password", "email_verified"),
+        ("username", "email"),
+        ("username", "email_verified"),
+        ("username", "password"),
+    ],
+)
+def test_what_a_patch_cannot_change_at_once_is_refused_as_recorded(one: str, other: str) -> None:
+    values = {"password": "secret", "email": "b@example.com", "email_verified": True, "username": "ann"}
+    with pytest.raises(BadRequest) as refused:
+        read_edit({name: values[name] for name in (other, one)})
+    assert (refused.value.path, refused.value.text) == (None, f"Cannot update {one} and {other} simultaneously.")
+
+
+def test_the_password_of_a_patch_travels_wrapped() -> None:
+    edit, password = read_edit({"password": "secret", "phone_number": "+14155552671"})
+    assert password is not None
+    assert password.reveal() == "secret"
+    assert "secret" not in repr((edit, password))
+    assert read_edit({"name": "Ann"})[1] is None
 
 
 @pytest.mark.parametrize(
@@ -172,6 +198,17 @@ def test_what_a_patch_cannot_do_yet_is_said_by_name(name: str) -> None:
         ({"blocked": None}, "blocked", "Expected type boolean but found type null"),
         ({"user_metadata": None}, "user_metadata", "Expected type object but found type null"),
         ({"nickname": "x" * 301}, "nickname", "String is too long (301 chars), maximum 300"),
+        ({"email": 1}, "email", "Expected type string but found type integer"),
+        ({"phone_number": "4155"}, "phone_number", "String does not match pattern ^\\+[0-9]{1,15}$: 4155"),
+        ({"username": ""}, "username", "String is too short (0 chars), minimum 1"),
+        ({"username": "x" * 129}, "username", "String is too long (129 chars), maximum 128"),
+        ({"password": None}, "password", "Expected type string but found type null"),
+        ({"password": ""}, "password", "String is too short (0 chars), minimum 1"),
+        ({"password": []}, "password", "Expected type string but found type array"),
+        ({"connection": None}, "connection", "Expected type string but found type null"),
+        ({"connection": ""}, "connection", "String is too short (0 chars), minimum 1"),
+        ({"client_id": None}, "client_id", "Expected type string but found type null"),
+        ({"verify_email": None}, "verify_email", "Expected type boolean but found type null"),
     ],
 )
 def test_wrong_changes_are_refused_by_path(body: dict[str, Any], path: str, text: str) -> None:
@@ -198,7 +235,118 @@ def test_wrong_changes_are_refused_by_path(body: dict[str, Any], path: str, text
 def test_a_patch_sets_what_differs_and_merges_metadata_one_level_deep(
     body: dict[str, Any], values: dict[str, Any]
 ) -> None:
-    assert changes(read_edit(body), PERSON) == values
+    assert changes(read_edit(body)[0], PERSON) == values
+
+
+ALL = {"attributes": {"email": {}, "phone_number": {}, "username": {}}}
+NAMES = {"attributes": {"email": {"identifier": {"active": False}}, "username": {}}}
+FULL = PERSON.model_copy(update={"phone_number": "+14155552671", "phone_verified": True, "username": "ann"})
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "found"),
+    [
+        ({"email": "Ben@Example.com"}, {}, {"email": "ben@example.com"}),
+        ({"email": "ANN@EXAMPLE.COM"}, {}, {}),
+        ({"name": "Ben"}, {}, {}),
+        ({"phone_number": "+442079460958"}, {}, {"phone_number": "+442079460958"}),
+        ({"phone_number": "+4402079460958"}, {}, {"phone_number": "+442079460958"}),
+        ({"phone_number": None}, {}, {"phone_number": None}),
+        ({"username": "Ben"}, ALL, {"username": "ben"}),
+        ({"username": "ann"}, {"attributes": {"username": {"validation": {"min_length": 8}}}}, {}),
+        ({"email": None, "phone_number": None}, ALL, {"email": None, "phone_number": None}),
+        ({"email": None}, NAMES, {"email": None}),
+    ],
+)
+def test_identifiers_change_in_canonical_form(
+    body: dict[str, Any], options: dict[str, Any], found: dict[str, str | None]
+) -> None:
+    assert new_identifiers(read_edit(body)[0], FULL, read_options(new_options(options))) == found
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "text"),
+    [
+        ({"email": None}, {}, "Missing required property: email"),
+        ({"username": None}, {"requires_username": True}, "Missing required property: username"),
+        ({"phone_number": None}, PHONE_OR_NAME, "Missing required property: phone_number"),
+        ({"username": "ben"}, {}, "Cannot set username for connection without requires_username."),
+        ({"username": None}, NAMES, "At least one identifier is required: username."),
+        (
+            {"email": None, "phone_number": None},
+            {"attributes": {"email": {}, "phone_number": {}}},
+            "At least one identifier is required: email, phone_number.",
+        ),
+    ],
+)
+def test_an_account_keeps_what_it_must_have(body: dict[str, Any], options: dict[str, Any], text: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        new_identifiers(read_edit(body)[0], FULL, read_options(new_options(options)))
+    assert refused.value.text == text
+
+
+@pytest.mark.parametrize(
+    "body", [{"email": "nobody"}, {"phone_number": "+1415"}, {"username": "b@example.com"}, {"username": "\u0430nn"}]
+)
+def test_a_malformed_change_is_named(body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidIdentifier) as refused:
+        new_identifiers(read_edit(body)[0], FULL, read_options(new_options(ALL)))
+    assert [refused.value.attribute] == list(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        ({"email": "b@example.com"}, {"email": "b@example.com", "email_verified": False}),
+        ({"email": "b@example.com", "email_verified": True}, {"email": "b@example.com"}),
+        ({"email": "ann@example.com"}, {}),
+        ({"phone_number": None}, {"phone_number": None, "phone_verified": False}),
+        ({"phone_number": "+442079460958"}, {"phone_number": "+442079460958", "phone_verified": False}),
+        ({"username": "ben"}, {"username": "ben"}),
+    ],
+)
+def test_a_new_address_is_not_verified_unless_that_is_said(body: dict[str, Any], values: dict[str, Any]) -> None:
+    edit, _ = read_edit(body)
+    assert changes(edit, FULL, new_identifiers(edit, FULL, read_options(new_options(ALL)))) == values
+
+
+def test_what_is_verified_or_gone_need_not_be_verified_any_more() -> None:
+    waiting = FULL.model_copy(
+        update={"must_verify": ["email", "phone_number"], "email_verified": False, "phone_verified": False}
+    )
+    options = read_options(new_options(ALL))
+    for body, left in (
+        ({"email_verified": True}, ["phone_number"]),
+        ({"email": "b@example.com", "email_verified": True}, ["phone_number"]),
+        ({"phone_number": None}, ["email"]),
+    ):
+        edit, _ = read_edit(body)
+        assert changes(edit, waiting, new_identifiers(edit, waiting, options))["must_verify"] == left
+    assert "must_verify" not in changes(read_edit({"email": "b@example.com"})[0], waiting, {"email": "b@example.com"})
+
+
+NEW = {"connection": "db", "email": "b@example.com", "phone_number": "+14155552671"}
+UNKNOWN = FULL.model_copy(update={"email_verified": False, "phone_verified": False})
+
+
+@pytest.mark.parametrize(
+    ("said", "profile", "asked"),
+    [
+        (read_new(NEW)[0], UNKNOWN, ("email",)),
+        (read_new(NEW | {"verify_email": True})[0], UNKNOWN, ("email",)),
+        (read_new(NEW | {"verify_email": False})[0], UNKNOWN, ()),
+        (read_new(NEW | {"verify_phone_number": True})[0], UNKNOWN, ("email", "phone_number")),
+        (read_new(NEW)[0], FULL, ()),
+        (read_new(NEW)[0], UNKNOWN.model_copy(update={"email": None}), ()),
+        (read_edit({"name": "B"})[0], UNKNOWN, ()),
+        (read_edit({"verify_email": True})[0], UNKNOWN, ("email",)),
+        (read_edit({"verify_email": True})[0], FULL, ()),
+        (read_edit({"verify_phone_number": True})[0], UNKNOWN, ("phone_number",)),
+        (read_edit({"verify_phone_number": True})[0], PERSON, ()),
+    ],
+)
+def test_who_is_asked_to_verify_what(said: Any, profile: Profile, asked: tuple[str, ...]) -> None:
+    assert asked_to_verify(said, profile) == asked
 
 
 @pytest.mark.parametrize(
@@ -209,6 +357,9 @@ def test_a_patch_sets_what_differs_and_merges_metadata_one_level_deep(
         ({"email_verified": False}, True),
         ({"email_verified": True}, False),
         ({"name": "x"}, False),
+        ({"email": "b@example.com"}, True),
+        ({"email": None}, True),
+        ({"phone_number": "+14155552671", "username": "ben"}, False),
     ],
 )
 def test_which_changes_end_sessions(values: dict[str, Any], ends: bool) -> None:

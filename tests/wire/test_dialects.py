@@ -53,6 +53,7 @@ def example(kind: type[DomainError]) -> DomainError:
         "path": "some.path",
         "text": None if kind is not errors.InvalidOptions else "A text.",
         "name": "PasswordStrengthError",
+        "permanent": True,
         "report": {"rules": [], "verified": False},
         "summary": "* At least 8 characters",
     }

@@ -34,7 +34,7 @@ async def test_what_a_sign_up_answers(world: World) -> None:
         "family_name": "B",
         "user_metadata": {"plan": "basic"},
     }
-    assert await world.journal() == ["ss"]
+    assert await world.journal() == ["ss", "svr"]
 
 
 async def test_only_what_was_given_is_shown(world: World) -> None:

@@ -1,25 +1,37 @@
-"""Delivery: a mail server by SMTP, an SMS gateway by HTTP, and an outbox where neither is configured."""
+"""Delivery: mail by SMTP, and texts to phones by HTTP."""
 
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, replace
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate
+from functools import cache
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 import httpx2
 
-from keystead.db import outbox
-from keystead.db.session import Database
 from keystead.errors import DeliveryFailed
-from keystead.ports import Clock, Entropy, Postman
+from keystead.ports import Clock, Postman
+from keystead.rules.mail_servers import DEFAULT_PORT, SECURE_PORT, MailServer, Tls, usual_tls
 from keystead.rules.messages import Channel, Letter
+from keystead.rules.templates import mailbox
 from keystead.secrecy import Secret
 
-TIMEOUT_SECONDS: Final = 20.0
+TIMEOUT_SECONDS: Final = 10.0
+"""How long each step of a delivery may take."""
+
+_STARTTLS: Final[dict[Tls, bool | None]] = {"at once": False, "required": True, "offered": None, "never": False}
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return the certificates that the system trusts: reading them takes as long as a delivery."""
+    return ssl.create_default_context()
 
 
 @dataclass(frozen=True)
@@ -27,53 +39,78 @@ class Router:
     """Sends each letter by the postman of its channel."""
 
     by_channel: dict[Channel, Postman]
+    mail_from: str
+    """Whom mail comes from where neither template nor stored server say."""
+    clock: Clock
 
-    async def deliver(self, letter: Letter) -> None:
-        """Deliver a letter by its channel."""
-        await self.by_channel[letter.channel].deliver(letter)
+    async def deliver(self, letter: Letter, server: MailServer | None) -> None:
+        """Deliver a letter by its channel; mail to ``server``, where administrators stored one."""
+        postman = self.by_channel[letter.channel]
+        if server is not None and letter.channel == "email":
+            postman = SmtpPostman(replace(server, sender=server.sender or self.mail_from), self.clock)
+        await postman.deliver(letter)
 
 
 @dataclass(frozen=True)
 class SmtpPostman:
-    """``smtp://`` (STARTTLS where it is offered) or ``smtps://`` (TLS from the start); user and password in the URL."""
+    """Hands mail to a server. Certificates are always verified; where TLS is only offered, plain text will do."""
 
-    url: Secret[str]
-    sender: str
+    server: MailServer
     clock: Clock
+    trust: ssl.SSLContext | None = None
+    """Whom to trust, where that is not whom the system trusts."""
 
     async def deliver(self, letter: Letter) -> None:
-        """Send one mail. Raises ``DeliveryFailed``; permanent where the server says 5xx."""
-        parts = urlsplit(self.url.reveal())
-        secure = parts.scheme == "smtps"
+        """Send one mail. Raises ``DeliveryFailed``: for good, where the server says 5xx to anything but a login."""
         try:
-            await aiosmtplib.send(
-                self._message(letter),
-                hostname=parts.hostname,
-                port=parts.port or (465 if secure else 587),
-                username=unquote(parts.username) if parts.username else None,
-                password=unquote(parts.password) if parts.password else None,
-                use_tls=secure,
-                timeout=TIMEOUT_SECONDS,
-            )
+            await self._send(letter)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise DeliveryFailed(detail=f"the login was refused: {error.code} {error.message}") from None
         except aiosmtplib.SMTPResponseException as error:
-            raise DeliveryFailed(permanent=500 <= error.code < 600, detail=f"{error.code} {error.message}") from None
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            raise DeliveryFailed(permanent=True, detail=str(error)) from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise DeliveryFailed(permanent=_is_final(error), detail=f"{error.code} {error.message}") from None
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            first = refused.recipients[0]
+            raise DeliveryFailed(permanent=_is_final(first), detail=f"{first.code} {first.message}") from None
+        except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryFailed(detail=f"{type(error).__name__}: {error}") from None
+        except ValueError as error:  # of a header that cannot be written, or an address that is none
+            raise DeliveryFailed(permanent=True, detail=f"{type(error).__name__}: {error}") from None
 
-    def _message(self, letter: Letter) -> EmailMessage:
-        # EmailMessage refuses line breaks in headers, so no name or subject can add a header of its own.
+    async def _send(self, letter: Letter) -> None:
+        server, sender = self.server, self._sender(letter)
+        await aiosmtplib.send(
+            self._message(letter, sender),
+            sender=sender.addr_spec,
+            recipients=[letter.to],
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password.reveal() or None,
+            use_tls=server.tls == "at once",
+            start_tls=_STARTTLS[server.tls],
+            tls_context=None if server.tls == "never" else self.trust or _trust(),
+            local_hostname=sender.domain,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def _sender(self, letter: Letter) -> Address:
+        name, address = mailbox(letter.sender or self.server.sender) or ("", "")
+        return Address(name, addr_spec=address)
+
+    def _message(self, letter: Letter, sender: Address) -> EmailMessage:
+        """Write it down. Headers that hold a line break, or an address that holds two, are refused (``ValueError``)."""
         message = EmailMessage()
-        message["From"] = letter.sender or self.sender
-        message["To"] = letter.to
+        message["From"] = sender
+        message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = letter.subject
         message["Date"] = formatdate(self.clock().timestamp())
-        message["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2].strip(">") or None)
+        # The same at each try, so that a mail which arrives twice is known for one.
+        message["Message-ID"] = f"<{letter.id or hashlib.sha256(letter.text.encode()).hexdigest()}@{sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(letter.text)
+        message["X-Auto-Response-Suppress"] = "All"
+        message.set_content(letter.text, cte="quoted-printable")
         if letter.html:
-            message.add_alternative(letter.html, subtype="html")
+            message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
         return message
 
 
@@ -87,7 +124,7 @@ class WebhookSender:
 
     async def deliver(self, letter: Letter) -> None:
         """Post one text. Raises ``DeliveryFailed``."""
-        body = json.dumps({"to": letter.to, "text": letter.text}).encode("utf-8")
+        body = json.dumps({"id": letter.id, "to": letter.to, "text": letter.text}).encode("utf-8")
         moment = str(int(self.clock().timestamp()))
         signed = hmac.new(self.key.reveal().encode("utf-8"), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
         headers = {
@@ -95,12 +132,12 @@ class WebhookSender:
             "keystead-timestamp": moment,
             "keystead-signature": f"sha256={signed}",
         }
-        await _post(self.url, headers=headers, content=body)
+        await _post(httpx2.Request("POST", self.url, headers=headers, content=body))
 
 
 @dataclass(frozen=True)
 class TwilioSender:
-    """Speaks Twilio's form API against a configurable address: ``https://SID:TOKEN@api.twilio.com?from=+1...``."""
+    """Speaks Twilio's form API at a configurable address: ``https://SID:TOKEN@api.twilio.com``."""
 
     url: Secret[str]
     sender: str
@@ -109,22 +146,10 @@ class TwilioSender:
         """Send one text. Raises ``DeliveryFailed``."""
         parts = urlsplit(self.url.reveal())
         account, token = unquote(parts.username or ""), unquote(parts.password or "")
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-        url = f"{parts.scheme}://{host}/2010-04-01/Accounts/{account}/Messages.json"
-        await _post(url, auth=(account, token), data={"To": letter.to, "From": self.sender, "Body": letter.text})
-
-
-@dataclass(frozen=True)
-class Outbox:
-    """Puts messages aside in the database, where they are shown at ``/dev/outbox``."""
-
-    db: Database
-    clock: Clock
-    entropy: Entropy
-
-    async def deliver(self, letter: Letter) -> None:
-        """Keep a letter."""
-        await self.db.write(outbox.put, self.entropy.id("out_"), letter, self.clock())
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        form = {"To": letter.to, "From": self.sender, "Body": letter.text}
+        url = f"{base}/2010-04-01/Accounts/{account}/Messages.json"
+        await _post(httpx2.Request("POST", url, data=form), httpx2.BasicAuth(account, token))
 
 
 @dataclass(frozen=True)
@@ -136,13 +161,35 @@ class Nobody:
         raise DeliveryFailed(permanent=True, detail=f"no way to send {letter.channel} is configured")
 
 
-async def _post(url: str, **request: object) -> None:
+def server_of(url: Secret[str], sender: str) -> MailServer:
+    """Read ``smtp://user:password@host:port?tls=...`` or ``smtps://...``, which the settings have checked."""
+    parts = urlsplit(url.reveal())
+    host, user = parts.hostname or "", unquote(parts.username or "")
+    asked = parse_qs(parts.query).get("tls", [""])[0]
+    secure = parts.scheme == "smtps"
+    tls = next((each for each in _STARTTLS if each == asked), usual_tls(host, user))
+    return MailServer(
+        host=host,
+        port=parts.port or (SECURE_PORT if secure else DEFAULT_PORT),
+        user=user,
+        password=Secret(unquote(parts.password or "")),
+        tls="at once" if secure else tls,
+        sender=sender,
+    )
+
+
+def _is_final(error: aiosmtplib.SMTPResponseException) -> bool:
+    return 500 <= error.code < 600
+
+
+async def _post(request: httpx2.Request, auth: httpx2.Auth | None = None) -> None:
     """Post without following redirects, which could carry a text to somebody else."""
+    trust = _trust() if request.url.scheme == "https" else False
     try:
-        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
-            answer = await client.post(url, **request)  # type: ignore[arg-type]
+        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, verify=trust) as client:
+            answer = await client.send(request, auth=auth, follow_redirects=False)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise DeliveryFailed(detail=type(error).__name__) from None
     if not answer.is_success:
-        refused = 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429)
+        refused = 400 <= answer.status_code < 500 and answer.status_code not in (401, 403, 408, 425, 429)
         raise DeliveryFailed(permanent=refused, detail=f"HTTP {answer.status_code}")

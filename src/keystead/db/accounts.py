@@ -1,19 +1,20 @@
 """Accounts and their identifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient
 from keystead.errors import IdentifierTaken
-from keystead.rules.identifiers import Identifier, IdentifierKind
+from keystead.rules.identifiers import Identifier, IdentifierKind, claims
 from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.signups import identifiers_of_profile
 
 _STORED: Final = tuple(name for name in Profile.model_fields if name != "has_password")
 _PROFILE: Final[tuple[InstrumentedAttribute[Any] | ColumnElement[Any], ...]] = (
@@ -39,6 +40,12 @@ class Standing:
     client_enabled: bool
 
 
+_OWN: Final = case(
+    {"email": col(Account.email), "phone_number": col(Account.phone_number), "username": col(Account.username)},
+    value=col(AccountIdentifier.kind),
+)
+"""The account's own identifier of the kind of the row."""
+
 # Built once, with the values bound at each call: building a statement costs as much as running it.
 _BY_ID: Final = select(*_PROFILE).where(col(Account.user_id) == bindparam("user_id"))
 _BY_HANDLE: Final = select(*_PROFILE).where(col(Account.user_handle) == bindparam("user_handle"))
@@ -49,6 +56,8 @@ _BY_IDENTIFIER: Final = (
         col(AccountIdentifier.connection_id) == bindparam("connection_id"),
         col(AccountIdentifier.kind) == bindparam("kind"),
         col(AccountIdentifier.value) == bindparam("value"),
+        # Not what it only keeps from others, because its own looks like it.
+        bindparam("value") == _OWN,
     )
 )
 _STANDING: Final = (
@@ -90,7 +99,7 @@ def with_password(session: Session, user_id: str) -> Known | None:
 
 
 def identifiers_of(session: Session, user_id: str) -> list[tuple[str, str]]:
-    """Return kind and value of what an account logs in with."""
+    """Return kind and value of what an account logs in with, and of what it keeps from others."""
     statement = select(col(AccountIdentifier.kind), col(AccountIdentifier.value))
     rows = session.connection().execute(statement.where(col(AccountIdentifier.user_id) == user_id))
     return [(row.kind, row.value) for row in rows]
@@ -103,10 +112,13 @@ def by_handle(session: Session, user_handle: bytes) -> Profile | None:
 
 
 def by_identifier(session: Session, connection_id: str, identifier: Identifier) -> Known | None:
-    """Return the account that logs in with the identifier."""
-    values = {"connection_id": connection_id, "kind": identifier.kind, "value": identifier.value}
-    row = session.connection().execute(_BY_IDENTIFIER, values).first()
-    return Known(_profile(row), row.password_hash) if row else None
+    """Return the account that logs in with the identifier, or else with what the same text can be read as."""
+    for each in (identifier, *identifier.otherwise):
+        values = {"connection_id": connection_id, "kind": each.kind, "value": each.value}
+        row = session.connection().execute(_BY_IDENTIFIER, values).first()
+        if row is not None:
+            return Known(_profile(row), row.password_hash)
+    return None
 
 
 def taken(session: Session, connection_id: str, identifiers: tuple[Identifier, ...]) -> IdentifierKind | None:
@@ -135,27 +147,84 @@ def create(
         "created_at": now,
         "updated_at": now,
     }
+    for identifier in draft.identifiers:
+        if identifier.kind in draft.proved:
+            _release(session, connection_id, identifier, now)
     added = session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing())
     if added.rowcount != 1:
         raise IdentifierTaken("user_id")
-    for identifier in draft.identifiers:
-        add_identifier(session, connection_id, values["user_id"], identifier)
+    _exchange(session, connection_id, values["user_id"], {}, _claimed(draft.identifiers, draft.shared))
     created = by_id(session, values["user_id"])
     assert created is not None
     return created
 
 
-def add_identifier(session: Session, connection_id: str, user_id: str, identifier: Identifier) -> None:
-    """Give an account an identifier. Raises ``IdentifierTaken``."""
-    values = {
-        "connection_id": connection_id,
-        "kind": identifier.kind,
-        "value": identifier.value,
-        "user_id": user_id,
-    }
-    added = session.connection().execute(upsert(AccountIdentifier).values(values).on_conflict_do_nothing())
-    if added.rowcount != 1:
-        raise IdentifierTaken(identifier.kind)
+def change_identifiers(
+    session: Session,
+    profile: Profile,
+    values: Mapping[IdentifierKind, str | None],
+    *,
+    shared: Collection[IdentifierKind] = (),
+) -> None:
+    """Give an account other identifiers, or take some away. Raises ``IdentifierTaken``.
+
+    ``shared`` are the kinds whose values others may have too. The account must be locked.
+    """
+    before = _claimed(identifiers_of_profile(profile), shared)
+    after = _claimed(identifiers_of_profile(profile.having(values)), shared)
+    _exchange(session, profile.connection_id, profile.user_id, before, after)
+    change(session, profile.user_id, {str(kind): value for kind, value in values.items()})
+
+
+def _claimed(
+    identifiers: Iterable[Identifier], shared: Collection[IdentifierKind] = ()
+) -> dict[Identifier, IdentifierKind]:
+    """Return the rows that keep identifiers from others, each with the kind of the identifier that it is there for."""
+    found: dict[Identifier, IdentifierKind] = {}
+    for identifier in identifiers:
+        if identifier.kind not in shared:
+            found = dict.fromkeys(claims(identifier), identifier.kind) | found
+    return found
+
+
+def _exchange(
+    session: Session,
+    connection_id: str,
+    user_id: str,
+    before: Mapping[Identifier, IdentifierKind],
+    after: Mapping[Identifier, IdentifierKind],
+) -> None:
+    """Exchange an account's rows. Raises ``IdentifierTaken``: the primary key decides who was first.
+
+    In one order for everybody, so that two accounts that swap their identifiers do not wait for each other for ever.
+    """
+    for row in sorted(before.keys() ^ after.keys(), key=lambda each: (each.kind, each.value)):
+        values = {"connection_id": connection_id, "kind": row.kind, "value": row.value, "user_id": user_id}
+        if row not in after:
+            mine = (col(getattr(AccountIdentifier, name)) == value for name, value in values.items())
+            session.connection().execute(delete(AccountIdentifier).where(*mine))
+            continue
+        added = session.connection().execute(upsert(AccountIdentifier).values(values).on_conflict_do_nothing())
+        if added.rowcount != 1:
+            raise IdentifierTaken(after[row])
+
+
+def _release(session: Session, connection_id: str, identifier: Identifier, now: datetime) -> None:
+    """Free an identifier that somebody has just proved to be theirs, if its holder never did.
+
+    Whoever signed up with a stranger's address must not keep it from them, nor wait in their account. A holder with
+    another identifier that is verified keeps the account, without this one; any other account goes.
+    """
+    known = by_identifier(session, connection_id, identifier)
+    holder = by_id(session, known.profile.user_id, lock=True) if known else None
+    if holder is None or holder.is_verified(identifier.kind):
+        return
+    if holder.verified_kinds():
+        lost = {each.kind: None for each in identifiers_of_profile(holder) if identifier in claims(each)}
+        change_identifiers(session, holder, lost)
+        change(session, holder.user_id, {"updated_at": now})
+    else:
+        remove(session, holder.user_id)
 
 
 def entered(session: Session, user_id: str, address: str, now: datetime) -> None:
@@ -195,6 +264,13 @@ def count(session: Session) -> int:
 def make_administrator(session: Session, user_id: str, role: str) -> None:
     """Give an account of the administrators' connection a role."""
     session.connection().execute(insert(Administrator).values(user_id=user_id, role=role))
+
+
+def administrators(session: Session) -> list[Profile]:
+    """Return the accounts of the administrators' connection."""
+    of_administrators = select(col(Connection.id)).where(col(Connection.for_administrators).is_(True))
+    statement = select(*_PROFILE).where(col(Account.connection_id).in_(of_administrators))
+    return [_profile(row) for row in session.connection().execute(statement.order_by(col(Account.user_id)))]
 
 
 def snoozed_until(session: Session, user_id: str) -> datetime | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from keystead.db.tables import Job
@@ -23,6 +23,19 @@ class Claimed:
     type: str
     sealed: bytes
     tries: int
+    """Which try this is, from 1: a worker whose lease ended has an older number, and changes nothing any more."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as administrators see it. ``error`` is why the last try failed."""
+
+    id: str
+    type: str
+    status: str
+    created_at: datetime
+    error: str | None
 
 
 def add(session: Session, id: str, type: str, sealed: bytes, now: datetime) -> None:
@@ -53,21 +66,31 @@ def claim(session: Session, now: datetime) -> Claimed | None:
         update(Job)
         .where(col(Job.id) == due.scalar_subquery(), col(Job.run_at) <= now)
         .values(status="processing", run_at=now + LEASE, tries=col(Job.tries) + 1)
-        .returning(col(Job.id), col(Job.type), col(Job.sealed), col(Job.tries))
+        .returning(col(Job.id), col(Job.type), col(Job.sealed), col(Job.tries), col(Job.created_at))
     )
     row = session.connection().execute(statement).first()
     return Claimed(*row) if row else None
 
 
-def finish(session: Session, job_id: str, now: datetime, *, error: str | None = None) -> None:
-    """Note that a job is done, or that it failed for good; what it was about is forgotten."""
+def get(session: Session, job_id: str) -> JobRecord | None:
+    """Return a job, until a day after its end."""
+    columns = (col(Job.id), col(Job.type), col(Job.status), col(Job.created_at), col(Job.error))
+    row = session.connection().execute(select(*columns).where(col(Job.id) == job_id)).first()
+    return JobRecord(*row) if row else None
+
+
+def finish(session: Session, job: Claimed, now: datetime, *, error: str | None = None) -> bool:
+    """Note that a job is done, or that it failed for good; what it was about is forgotten.
+
+    ``False`` where another worker has taken it over.
+    """
     status = "completed" if error is None else "failed"
-    _set(session, job_id, status=status, finished_at=now, error=error and error[:500], sealed=b"")
+    return _set(session, job, status=status, finished_at=now, error=error and error[:500], sealed=b"")
 
 
-def again(session: Session, job_id: str, run_at: datetime, error: str) -> None:
-    """Put a job back, to be tried later."""
-    _set(session, job_id, status="pending", run_at=run_at, error=error[:500])
+def again(session: Session, job: Claimed, run_at: datetime, error: str) -> bool:
+    """Put a job back, to be tried later. ``False`` where another worker has taken it over."""
+    return _set(session, job, status="pending", run_at=run_at, error=error[:500])
 
 
 def waiting(session: Session) -> int:
@@ -81,6 +104,6 @@ def sweep(session: Session, now: datetime) -> int:
     return session.connection().execute(delete(Job).where(col(Job.finished_at) <= now - _KEPT)).rowcount
 
 
-def _set(session: Session, job_id: str, **values: Any) -> None:
-    statement: Update = update(Job).where(col(Job.id) == job_id)
-    session.connection().execute(statement.values(**values))
+def _set(session: Session, job: Claimed, **values: Any) -> bool:
+    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.finished_at).is_(None))
+    return session.connection().execute(update(Job).where(*mine).values(**values)).rowcount == 1

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.tables import EmailTemplate
-from keystead.rules.letters import Template
+from keystead.rules.templates import Template, shown
 
 
 def get(session: Session, name: str) -> Template | None:
@@ -17,9 +17,16 @@ def get(session: Session, name: str) -> Template | None:
     return Template.model_validate(found) if found is not None else None
 
 
+def add(session: Session, template: Template, now: datetime) -> bool:
+    """Store a template that nobody wrote before; ``False`` where somebody did."""
+    values = {"name": template.template, "record": shown(template), "updated_at": now}
+    statement = upsert(EmailTemplate).values(values).on_conflict_do_nothing()
+    return session.connection().execute(statement).rowcount == 1
+
+
 def put(session: Session, template: Template, now: datetime) -> None:
     """Store a template, in the place of the one there was."""
-    values = {"name": template.template, "record": template.model_dump(mode="json"), "updated_at": now}
+    values = {"name": template.template, "record": shown(template), "updated_at": now}
     statement = upsert(EmailTemplate).values(values)
     replaced = statement.on_conflict_do_update(index_elements=["name"], set_={**values})
     session.connection().execute(replaced)

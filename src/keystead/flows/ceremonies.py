@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from keystead.db import ceremonies
 from keystead.db.session import Database
@@ -41,14 +41,21 @@ class Ceremonies:
     entropy: Entropy
     relying_party: RelyingParty
 
-    async def begin(self, kind: CeremonyKind, party: Party, **about: Any) -> Begun:
+    async def begin(
+        self,
+        kind: CeremonyKind,
+        party: Party,
+        *,
+        user_verification: Literal["required", "preferred"] = "preferred",
+        **about: Any,
+    ) -> Begun:
         """Write a ceremony down. ``about`` are members of ``Ceremony`` that only this kind has."""
         ceremony = Ceremony(
             kind=kind,
             challenge=self.entropy.token(32),
             rp_id=self.relying_party.id,
             origins=tuple(dict.fromkeys((self.relying_party.origin, *party.origins))),
-            user_verification="preferred",
+            user_verification=user_verification,
             client_id=party.client_id,
             connection_id=party.connection_id,
             expires_at=self.clock() + CEREMONY_LIFETIME,

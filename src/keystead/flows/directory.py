@@ -1,5 +1,6 @@
 """Which connection does a client mean, and may it use it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -8,13 +9,16 @@ from keystead.db import connections, tenant
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import ConnectionNotAllowed
+from keystead.ports import UserStore
 
 DEFAULT_DIRECTORY = "default_directory"
 """The tenant setting that names the connection of requests that name none (LG-1)."""
 
-
 HOME_CLIENT = "home_client"
 """The tenant setting that names the client of the landing page."""
+
+StoreFor = Callable[[ConnectionRecord], UserStore]
+"""Gives the store that holds the people of a connection."""
 
 
 @dataclass(frozen=True)

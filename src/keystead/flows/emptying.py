@@ -1,14 +1,14 @@
-"""An account that nobody had proved to own is emptied before it is handed to whoever proves it.
+"""What becomes of an account whose identifier nobody had verified, once somebody else shows that it is theirs.
 
 Somebody may have signed up with a stranger's address and added credentials to wait in. Once the stranger proves that
-the address is theirs, all that was there before must stop working.
+the address is theirs, all that was there before must stop working: one rule for passwords, passkeys and imports.
 """
 
 from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts, passkeys, refresh_tokens, sessions, tickets
+from keystead.db import accounts, old_passwords, passkeys, refresh_tokens, sessions, tickets
 from keystead.rules.profiles import Draft, Profile, defaults
 from keystead.rules.signups import identifiers_of_profile
 
@@ -16,6 +16,7 @@ from keystead.rules.signups import identifiers_of_profile
 def empty(session: Session, profile: Profile, now: datetime) -> None:
     """Take everything from an account but its identifiers: credentials, sessions, tokens, links, metadata, profile."""
     passkeys.remove_all(session, profile.user_id)
+    old_passwords.remove_all(session, profile.user_id)
     sessions.end_of_account(session, profile.user_id)
     refresh_tokens.end_of_account(session, profile.user_id)
     tickets.end_of_account(session, profile.user_id)

@@ -10,6 +10,7 @@ from keystead.db import accounts, connections, journal, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidTicket
+from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Hasher
@@ -30,6 +31,7 @@ class FirstOwner:
     db: Database
     protection: Protection
     hasher: Hasher
+    breaches: Breaches
     journal: Journal
     clock: Clock
     entropy: Entropy
@@ -39,14 +41,17 @@ class FirstOwner:
         return (await self._connection(ticket)).policy()
 
     async def __call__(self, ticket: str, email: str, password: Secret[str], caller: Caller) -> None:
-        """Create the owner. Raises ``InvalidTicket``, ``InvalidIdentifier``, ``WeakPassword``, ``Busy``.
+        """Create the owner.
 
+        Raises ``InvalidTicket``, ``InvalidIdentifier``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``,
+        ``Busy``.
         The ticket is claimed in the transaction that creates the account: two who hold the link cannot both use it.
         """
         connection = await self._connection(ticket)
         draft = signups.read_draft({"email": email}, connection.policy())
         draft = draft.model_copy(update={"user_handle": self.entropy.bytes(32)})
         fitted = password_policy.check(password, connection.policy(), {"email": email})
+        await self.breaches.check("pre-user-registration", password, Subject(connection.id), caller)
         with self.protection.place(caller.address):
             hashed = await self.hasher.hash(fitted)
         await self.db.write(self._create, connection.id, ticket, draft, hashed, caller)

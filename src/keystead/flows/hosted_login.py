@@ -12,7 +12,7 @@ from sqlmodel import Session
 from keystead.db import accounts, clients, passkeys, sessions, transactions
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import InvalidIdentifier, TransactionExpired
+from keystead.errors import InvalidIdentifier, NotVerified, TransactionExpired
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.directory import Directory
@@ -22,12 +22,15 @@ from keystead.flows.passkey_login import Options, PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
+from keystead.flows.signup_challenge import SignupChallenge
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers, passkey_policy
 from keystead.rules.ceremonies import Ceremony, CeremonyKind
 from keystead.rules.events import Caller
-from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step
+from keystead.rules.identifiers import Identifier
+from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step, next_to_prove
 from keystead.rules.passkey_policy import Offer
+from keystead.rules.profiles import Draft
 from keystead.rules.tokens import TRANSACTION_LIFETIME
 from keystead.secrecy import Secret, fingerprint
 
@@ -69,6 +72,7 @@ class HostedLogin:
     passwords: PasswordLogin
     passkeys: PasskeyLogin
     signup: Signup
+    challenge: SignupChallenge
     enrolment: PasskeyEnrolment
     ceremonies: Ceremonies
     sessions: Sessions
@@ -134,11 +138,31 @@ class HostedLogin:
         return await self._proved(visit, place, entry.admitted, attachment=entry.attachment)
 
     async def identify_signup(self, visit: Visit, place: Place, body: Mapping[str, object]) -> None:
-        """Take the identifiers of a sign-up. Raises what ``Signup.draft`` and ``Signup.available`` raise."""
+        """Take the identifiers of a sign-up; the first that must be proved is sent a code.
+
+        Raises what ``Signup.draft``, ``Signup.available`` and ``SignupChallenge.send`` raise.
+        """
         draft = self.signup.draft(place.connection, body)
-        await self.signup.available(place.connection, draft)
+        await self.signup.available(place.connection, draft, proving=True)
         identifiers = {each.kind: each.value for each in draft.identifiers}
         await self._change(visit, intent="signup", identifiers=identifiers, passkey_declined=False)
+        await self.send_code(visit, await self.look(visit))
+
+    async def send_code(self, visit: Visit, place: Place) -> None:
+        """Send a code to the identifier that is to be proved now, if there is one. Raises ``TooManyAttempts``."""
+        kind = next_to_prove(place.transaction, place.offer)
+        if kind is not None:
+            identifier = Identifier(kind, place.transaction.identifiers[kind])
+            await self.challenge.send(place.connection, place.transaction, identifier, visit.caller)
+
+    async def prove(self, visit: Visit, place: Place, code: str) -> None:
+        """Take a code for the identifier that is to be proved now. Raises ``WrongCode``, ``TooManyAttempts``."""
+        kind = next_to_prove(place.transaction, place.offer)
+        if kind is None:
+            return
+        value = await self.challenge.check(place.transaction, kind, code)
+        await self._change(visit, proved=place.transaction.proved | {kind: value})
+        await self.send_code(visit, await self.look(visit))
 
     async def decline_passkey(self, visit: Visit) -> None:
         """Go on to a password."""
@@ -146,19 +170,35 @@ class HostedLogin:
 
     async def signup_options(self, visit: Visit, place: Place) -> Options:
         """Return the options for the first passkey of an account to be. Raises what ``Signup`` raises."""
-        draft = self.signup.draft(place.connection, place.transaction.identifiers)
+        draft = self._draft(place)
         return await self.signup.begin_passkey(place.connection, draft, place.party, visit.caller)
 
-    async def signup_with_passkey(self, visit: Visit, place: Place, auth_session: str, response: object) -> Opened:
-        """Create the account with its passkey. Raises what ``Signup.finish_passkey`` raises."""
+    async def signup_with_passkey(
+        self, visit: Visit, place: Place, auth_session: str, response: object
+    ) -> Opened | None:
+        """Create the account with its passkey. Raises what ``Signup.finish_passkey`` raises.
+
+        Nothing is opened where the account must be verified first.
+        """
         ceremony = await self._claim(place, auth_session, "signup")
-        admitted = await self.signup.finish_passkey(place.connection, ceremony, response, visit.caller)
+        try:
+            admitted = await self.signup.finish_passkey(place.connection, ceremony, response, visit.caller)
+        except NotVerified:
+            await self._wait(visit, place.transaction.identifiers)
+            return None
         return await self._proved(visit, place, admitted)
 
-    async def signup_with_password(self, visit: Visit, place: Place, password: Secret[str]) -> Opened:
-        """Create the account with a password, and log in. Raises what ``Signup`` raises."""
-        client_id, connection = place.transaction.request.client_id, place.connection
-        profile = await self.signup(connection, client_id, place.transaction.identifiers, password, visit.caller)
+    async def signup_with_password(self, visit: Visit, place: Place, password: Secret[str]) -> Opened | None:
+        """Create the account with a password, and log in. Raises what ``Signup`` raises.
+
+        Nothing is opened where the account must be verified first.
+        """
+        client_id, connection, transaction = place.transaction.request.client_id, place.connection, place.transaction
+        draft = self._draft(place)
+        profile = await self.signup(connection, client_id, draft, password, visit.caller)
+        if profile.must_verify:
+            await self._wait(visit, transaction.identifiers)
+            return None
         about = {"user_id": profile.user_id, "connection_id": connection.id, "client_id": client_id}
         success = self.journal.event("s", visit.caller, amr=["pwd"], **about)
         failure = self.journal.event("f", visit.caller, **about)
@@ -188,6 +228,20 @@ class HostedLogin:
         if snooze:
             await self.enrolment.snooze(_proof(place).user_id)
         await self._change(visit, prompt="none")
+
+    async def go_on(self, visit: Visit) -> None:
+        """Go to sign in, with an account that was verified meanwhile."""
+        await self._change(visit, pending="", intent="login", identifiers={})
+
+    def _draft(self, place: Place) -> Draft:
+        """Return the account to be. Raises ``TransactionExpired`` where a page asks before all codes were entered."""
+        if next_to_prove(place.transaction, place.offer) is not None:
+            raise TransactionExpired
+        return self.signup.draft(place.connection, place.transaction.identifiers, place.transaction.proved)
+
+    async def _wait(self, visit: Visit, identifiers: Mapping[str, str]) -> None:
+        """Note that the account is there, and that its owner has a link to follow before they are let in."""
+        await self._change(visit, pending=identifiers.get("email") or identifiers.get("phone_number") or "")
 
     async def _claim(self, place: Place, auth_session: str, kind: CeremonyKind) -> Ceremony:
         party = place.party

@@ -25,7 +25,7 @@ from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller, Event
-from keystead.rules.passkey_policy import MAX_PER_USER, SNOOZE, STEP_UP, TIMEOUT_MS
+from keystead.rules.passkey_policy import MAX_PER_USER, SNOOZE, STEP_UP, TIMEOUT_MS, user_verification
 from keystead.rules.profiles import Profile
 
 
@@ -51,7 +51,9 @@ class PasskeyEnrolment:
         if len(owned) >= MAX_PER_USER:
             raise PasskeyLimitReached
         handle = base64url.encode(profile.user_handle)
-        begun = await self.ceremonies.begin("enrolment", party, user_id=user_id, user_handle=handle)
+        begun = await self.ceremonies.begin(
+            "enrolment", party, user_verification=user_verification(options), user_id=user_id, user_handle=handle
+        )
         public_key = self.webauthn.creation_options(
             begun.ceremony,
             rp_name=self.ceremonies.relying_party.name,

@@ -9,16 +9,17 @@ from keystead.db import connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import Owned
 from keystead.db.session import Database
-from keystead.errors import BadRequest, CeremonyRefused, DomainError, UnknownCredential
+from keystead.errors import BadRequest, CeremonyRefused, DomainError, NotVerified, UnknownCredential
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
+from keystead.flows.verification import Verification
 from keystead.ports import WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
-from keystead.rules.passkey_policy import TIMEOUT_MS, judge_counter
+from keystead.rules.passkey_policy import TIMEOUT_MS, judge_counter, user_verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class PasskeyLogin:
     db: Database
     ceremonies: Ceremonies
     webauthn: WebAuthn
+    verification: Verification
     journal: Journal
 
     async def begin(self, connection: ConnectionRecord, party: Party, caller: Caller) -> Options:
@@ -55,7 +57,8 @@ class PasskeyLogin:
             failure = self.journal.event("passkey_challenge_failed", caller, purpose="login", **about)
             await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
             raise
-        begun: Begun = await self.ceremonies.begin("login", party)
+        asked = user_verification(connection.policy())
+        begun: Begun = await self.ceremonies.begin("login", party, user_verification=asked)
         event = self.journal.event("passkey_challenge_started", caller, purpose="login", **about)
         if not party.transaction:  # our own pages ask for one on every view; a client asks when somebody logs in
             await self.db.write(journal.add, event)
@@ -83,6 +86,9 @@ class PasskeyLogin:
             await self.db.write(journal.add, failure)
             raise
         outcome = await self.db.write(self._enter, ceremony, answer, assertion, caller, about)
+        if isinstance(outcome, NotVerified):
+            await self.verification.remind(owned.user_id, ceremony.client_id, caller)
+            raise CeremonyRefused(detail="an identifier must be verified first")
         return PasskeyEntry(unwrap(outcome), assertion.attachment)
 
     def _enter(

@@ -1,22 +1,22 @@
 """Somebody logs in with an identifier and a password."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from keystead.db import journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import TooManyAttempts, WrongCredentials
+from keystead.errors import NotVerified, TooManyAttempts, WrongCredentials
 from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.breaches import Breaches, Subject
+from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
-from keystead.ports import Refused, UserStore
+from keystead.flows.verification import Verification
+from keystead.ports import Refused
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import login_bucket
 from keystead.rules.events import Caller
 from keystead.secrecy import Secret, fingerprint
-
-StoreFor = Callable[[ConnectionRecord], UserStore]
 
 MAX_TYPED_BYTES = 4096
 
@@ -28,6 +28,8 @@ class PasswordLogin:
     db: Database
     protection: Protection
     store_for: StoreFor
+    verification: Verification
+    breaches: Breaches
     journal: Journal
 
     async def __call__(
@@ -36,7 +38,9 @@ class PasswordLogin:
         """Return who it is.
 
         Raises ``WrongCredentials`` for nobody, a wrong password, an account without one and an over-long one alike;
-        ``TooManyAttempts`` before anything is tried; ``UserBlocked`` only after the right password; ``Busy``.
+        ``NotVerified``, which says the same, where an identifier must be verified first: its link is sent again;
+        ``TooManyAttempts`` before anything is tried; ``UserBlocked`` and ``PasswordLeaked`` only after the right
+        password; ``Busy``.
         """
         options = connection.policy()
         typed = typed if len(typed.encode("utf-8", "surrogatepass")) <= MAX_TYPED_BYTES else ""
@@ -58,9 +62,12 @@ class PasswordLogin:
             kind = "fp" if user_id else "fu"
             await self.db.write(journal.add, self.journal.event(kind, caller, user_id=user_id, **about))
             raise WrongCredentials
+        await self.breaches.check("login", password, Subject(connection.id, client_id, found), caller)
         success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
         failure = self.journal.event("f", caller, user_id=found.user_id, **about)
         outcome = await self.db.write(enter, found.user_id, client_id, "pwd", success, failure)
         if protected:
             await self.protection.forgive(bucket)
+        if isinstance(outcome, NotVerified):
+            await self.verification.remind(found.user_id, client_id, caller)
         return unwrap(outcome)

@@ -1,27 +1,43 @@
 """Somebody who forgot their password proves who they are by their address, and chooses a new one (RS-1 to RS-5)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, attempts, connections, journal, refresh_tokens, sessions, tickets
+from keystead.db import (
+    accounts,
+    attempts,
+    connections,
+    journal,
+    old_passwords,
+    refresh_tokens,
+    sessions,
+    templates,
+    tickets,
+)
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, InvalidTicket
+from keystead.errors import BadRequest, InvalidTicket, TooManyMessages, WrongCode
+from keystead.flows.breaches import Breaches, Subject
+from keystead.flows.directory import StoreFor
 from keystead.flows.emptying import empty
 from keystead.flows.journal import Journal
+from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
-from keystead.ports import Clock, Entropy, Hasher
-from keystead.rules import identifiers, password_policy
+from keystead.ports import Clock, Entropy
+from keystead.rules import identifiers
 from keystead.rules.attack_protection import reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
-from keystead.rules.messages import LINK_LIFETIME, Message
+from keystead.rules.letters import link_lifetime
+from keystead.rules.messages import CHANNELS, Message, reset_lifetime
+from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
+from keystead.rules.resets import Destination, ResetLink, destination, goes_by_code
 from keystead.secrecy import Secret, fingerprint
 
 PURPOSE: Final = "reset-password"
@@ -31,8 +47,25 @@ PURPOSE: Final = "reset-password"
 class Resetting:
     """Whose password is about to be chosen, and under which policy."""
 
+    link: ResetLink
     profile: Profile
-    options: ConnectionOptions
+    connection: ConnectionRecord
+
+    @property
+    def options(self) -> ConnectionOptions:
+        """The policy."""
+        return self.connection.policy()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request for a reset, as its unit of work needs it."""
+
+    connection: ConnectionRecord
+    client_id: str
+    identifier: Identifier | None
+    handle: str
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -40,78 +73,147 @@ class PasswordReset:
     """A request is answered the same for everybody; a link works once, and only while the password is what it was."""
 
     db: Database
-    hasher: Hasher
+    store_for: StoreFor
+    breaches: Breaches
     protection: Protection
+    codes: OneTimeCodes
     post: Post
     journal: Journal
     clock: Clock
     entropy: Entropy
     public_url: str
 
-    async def request(self, connection: ConnectionRecord, client_id: str, typed: str, caller: Caller) -> None:
-        """Send a link, if there is somebody to send it to. Raises ``TooManyAttempts``, ``BadRequest`` where it is off.
+    async def request(
+        self, connection: ConnectionRecord, client_id: str, typed: str, caller: Caller, *, page: str = ""
+    ) -> bool:
+        """Send a link or a code, if there is somebody to send it to; return whether ``page`` is to ask for a code.
 
-        Whether there is somebody changes nothing that the caller could see: mail is sent by the worker.
+        ``page`` is what a code is bound to; without one there is no page to type a code into, so a link is sent.
+        Whether there is somebody changes nothing that the caller could see: messages are sent by the worker.
+        Raises ``TooManyMessages``, ``BadRequest`` where resets are off.
         """
         options = connection.policy()
         if options.disable_self_service_change_password or not options.methods.password.enabled:
             raise BadRequest("Password reset is not available for this connection.")
-        identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence)
-        async with self.protection.charged(reset_bucket(connection.id, identifier, typed, caller.address)):
-            await self.db.write(self._request, connection.id, client_id, identifier, caller)
+        rules = options.username_rules()
+        identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
+        by_code = bool(page) and goes_by_code(identifier, options)
+        asked = _Asked(connection, client_id, identifier, _handle(page) if by_code else "", caller)
+        bucket = reset_bucket(connection.id, identifier, typed, caller.address)
+        async with self.protection.charged(bucket, refusal=TooManyMessages):
+            await self.db.write(self._request, asked)
+        return by_code
 
-    def link(self, session: Session, profile: Profile, client_id: str, password_hash: str | None) -> str:
-        """Make a link as a part of a unit of work, and return it. Older links stop working (RS-3)."""
+    async def with_code(self, page: str, typed: str) -> str:
+        """Return the link that a right code stands for. Raises ``WrongCode``."""
+        record = await self.codes.check(_handle(page), typed)
+        url = await self.db.write(self._link_for_code, record)
+        if url is None:
+            raise WrongCode(detail="the account changed since the code was sent")
+        return url
+
+    def link(
+        self,
+        session: Session,
+        profile: Profile,
+        client_id: str,
+        password_hash: str | None,
+        *,
+        proves: Destination | None = None,
+        lifetime: timedelta | None = None,
+        result_url: str = "",
+        include_email: bool = True,
+        mark_verified: bool = False,
+    ) -> str:
+        """Make a link as a part of a unit of work, and return it. Older links stop working (RS-3).
+
+        ``proves`` is the address that only its owner can have read the link at. Without one, whoever asked for the link
+        vouches for who opens it (RS-7): ``mark_verified`` then says that the e-mail address is theirs.
+        """
         token = self.entropy.token(32)
-        record = {"user_id": profile.user_id, "client_id": client_id, "password": fingerprint(password_hash or "")}
-        tickets.put(session, token, PURPOSE, record, self.clock() + LINK_LIFETIME, subject=profile.user_id)
+        record = ResetLink(
+            user_id=profile.user_id,
+            client_id=client_id,
+            password=fingerprint(password_hash or ""),
+            proves=proves,
+            mark_verified=mark_verified,
+            result_url=result_url,
+            include_email=include_email,
+        )
+        expires_at = self.clock() + (lifetime or self._lifetime(session, profile))
+        tickets.put(session, token, PURPOSE, record.model_dump(mode="json"), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/reset-password?ticket={token}#"
 
     async def look(self, token: str) -> Resetting:
         """Return what a link is about, without using it. Raises ``InvalidTicket``."""
         return await self.db.read(_look, token, self.clock())
 
-    async def finish(self, token: str, password: Secret[str], caller: Caller) -> None:
-        """Set the password. Raises ``InvalidTicket``, ``WeakPassword``, ``Busy``.
+    async def finish(self, token: str, password: Secret[str], caller: Caller) -> Resetting:
+        """Set the password.
 
-        Sessions and refresh tokens end and blocks are lifted (RS-5). The address is proved by this; where it was not
-        before, whatever somebody else had put into the account goes first. Passkeys of a proved account stay.
+        Raises ``InvalidTicket``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+
+        Sessions and refresh tokens end and blocks are lifted (RS-5). An address that the link was sent to is proved by
+        this; where nobody had proved it before, whatever somebody else had put into the account goes first.
         """
         found = await self.look(token)
-        fitted = password_policy.check(password, found.options, found.profile.model_dump())
-        hashed = await self.hasher.hash(fitted)
-        await self.db.write(self._finish, token, hashed, caller)
+        subject = Subject(found.connection.id, found.link.client_id, found.profile)
+        await self.breaches.check("pre-change-password", password, subject, caller)
+        with self.protection.place(caller.address):
+            hashed = await self.store_for(found.connection).prepare(found.profile, password)
+        return await self.db.write(self._finish, token, hashed, caller)
 
-    def _request(
-        self, session: Session, connection_id: str, client_id: str, identifier: Identifier | None, caller: Caller
-    ) -> None:
-        known = accounts.by_identifier(session, connection_id, identifier) if identifier else None
-        about: dict[str, Any] = {"connection_id": connection_id, "client_id": client_id}
-        if known is None or not known.profile.email or known.profile.blocked:
-            journal.add(session, self.journal.event("fcpr", caller, **about))
+    def _request(self, session: Session, asked: _Asked) -> None:
+        about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}
+        known = accounts.by_identifier(session, asked.connection.id, asked.identifier) if asked.identifier else None
+        to = destination(known.profile, asked.identifier) if known and asked.identifier else None
+        code = self._code(session, asked, known.profile if known else None, to)
+        if known is None or to is None or known.profile.blocked:
+            journal.add(session, self.journal.event("fcpr", asked.caller, **about))
             return
         about["user_id"] = known.profile.user_id
-        url = self.link(session, known.profile, client_id, known.password_hash)
         message = Message(
-            channel="email",
-            template="reset_email",
-            to=known.profile.email,
-            language=caller.language,
-            variables={"url": url},
-            **about,
+            channel=CHANNELS[to.kind], template="reset_email", to=to.value, language=asked.caller.language, **about
         )
+        if code:
+            message = message.model_copy(update={"template": "reset_email_by_code", "variables": {"code": code}})
+        else:
+            template = templates.get(session, "reset_email")
+            lifetime = link_lifetime(template, self._lifetime(session, known.profile))
+            url = self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, lifetime=lifetime)
+            message = message.model_copy(update={"variables": {"url": url}})
         self.post.send(session, message)
-        journal.add(session, self.journal.event("scpr", caller, **about))
+        journal.add(session, self.journal.event("scpr", asked.caller, **about))
 
-    def _finish(self, session: Session, token: str, hashed: str, caller: Caller) -> None:
+    def _code(self, session: Session, asked: _Asked, profile: Profile | None, to: Destination | None) -> str:
+        """Make the code that the page will ask for; return it if it is to be sent to where the page says."""
+        if not asked.handle:
+            return ""
+        right = profile is not None and to is not None and asked.identifier == Identifier(to.kind, to.value)
+        record = {"user_id": profile.user_id, "client_id": asked.client_id} if profile and right else {}
+        code = self.codes.issue(session, asked.handle, record | ({"proves": to.model_dump()} if to and right else {}))
+        return code if right else ""
+
+    def _link_for_code(self, session: Session, record: dict[str, Any]) -> str | None:
+        known = accounts.with_password(session, str(record.get("user_id", "")))
+        if known is None:
+            return None
+        proves = Destination.model_validate(record["proves"])
+        return self.link(session, known.profile, str(record["client_id"]), known.password_hash, proves=proves)
+
+    def _finish(self, session: Session, token: str, hashed: str, caller: Caller) -> Resetting:
         now = self.clock()
-        profile = _look(session, token, now).profile
+        found = _look(session, token, now)
+        profile, proves = found.profile, found.link.proves
         if tickets.take(session, token, PURPOSE, now) is None:
             raise InvalidTicket
-        if not profile.email_verified:
+        if proves and not profile.is_verified(proves.kind):
             empty(session, profile, now)
-        values = {"password_hash": hashed, "last_password_reset": now, "email_verified": True, "updated_at": now}
-        accounts.change(session, profile.user_id, values)
+        kind = proves.kind if proves else "email" if found.link.mark_verified and profile.email else None
+        verified = profile.verifying(kind) if kind else {}
+        old_passwords.replace(session, profile.user_id, hashed, now, size=history_size(found.options))
+        if verified:
+            accounts.change(session, profile.user_id, verified)
         sessions.end_of_account(session, profile.user_id)
         refresh_tokens.end_of_account(session, profile.user_id)
         attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
@@ -128,15 +230,27 @@ class PasswordReset:
                 **about,
             )
             self.post.send(session, notice)
+        return found
+
+    def _lifetime(self, session: Session, profile: Profile) -> timedelta:
+        connection = connections.get(session, profile.connection_id)
+        return reset_lifetime(hardened=bool(connection and connection.policy().hardened))
+
+
+def _handle(page: str) -> str:
+    return f"reset/{page}"
 
 
 def _look(session: Session, token: str, now: datetime) -> Resetting:
     """Return what a link is about, if it fits the password as it is now: a changed password has used every link up."""
     record = tickets.look(session, token, PURPOSE, now)
-    known = accounts.with_password(session, str(record["user_id"])) if record else None
-    if record is None or known is None or fingerprint(known.password_hash or "") != record["password"]:
+    link = ResetLink.model_validate(record) if record else None
+    known = accounts.with_password(session, link.user_id) if link else None
+    if link is None or known is None or fingerprint(known.password_hash or "") != link.password:
+        raise InvalidTicket
+    if link.proves and known.profile.value_of(link.proves.kind) != link.proves.value:
         raise InvalidTicket
     connection = connections.get(session, known.profile.connection_id)
     if connection is None or not connection.active or known.profile.blocked:
         raise InvalidTicket
-    return Resetting(known.profile, connection.policy())
+    return Resetting(link, known.profile, connection)

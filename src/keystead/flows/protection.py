@@ -23,7 +23,9 @@ class Protection:
     _under_way: Counter[str] = field(default_factory=Counter, repr=False)
 
     @asynccontextmanager
-    async def charged(self, bucket: Bucket, *, active: bool = True) -> AsyncIterator[None]:
+    async def charged(
+        self, bucket: Bucket, *, active: bool = True, refusal: type[TooManyAttempts] = TooManyAttempts
+    ) -> AsyncIterator[None]:
         """Charge one attempt for the block. Raises ``TooManyAttempts`` before the block is entered.
 
         ``active`` is off where a connection has switched its protection off (AP-2).
@@ -35,12 +37,16 @@ class Protection:
             return
         charge = await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)
         if not charge.allowed:
-            raise TooManyAttempts(charge.retry_after, detail=bucket.prefix)
+            raise refusal(charge.retry_after, detail=bucket.prefix)
         try:
             yield
         except Unavailable:
             await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, -1.0)
             raise
+
+    async def allows(self, bucket: Bucket) -> bool:
+        """Charge once, for what is left undone in silence where the bucket is full."""
+        return (await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)).allowed
 
     @contextmanager
     def place(self, address: str) -> Iterator[None]:

@@ -9,22 +9,34 @@ from sqlmodel import Session
 from keystead.db import accounts, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import DomainError, IdentifierTaken, InvalidSignup, SignupDisabled
+from keystead.errors import (
+    CeremonyExpired,
+    DomainError,
+    IdentifierTaken,
+    InvalidSignup,
+    NotVerified,
+    SignupDisabled,
+)
 from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.ceremonies import Ceremonies, Party
-from keystead.flows.email_verification import EmailVerification
+from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options, require_passkeys
-from keystead.flows.password_login import StoreFor
+from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.verification import PURPOSES, Verification
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
+from keystead.rules.attack_protection import message_bucket
 from keystead.rules.ceremonies import Ceremony, NewPasskey
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
-from keystead.rules.identifiers import KINDS
-from keystead.rules.passkey_policy import TIMEOUT_MS
-from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.identifiers import KINDS, Identifier
+from keystead.rules.messages import CHANNELS, Message
+from keystead.rules.passkey_policy import TIMEOUT_MS, user_verification
+from keystead.rules.profiles import Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
 
 _HANDLE_BYTES = 32
@@ -39,7 +51,9 @@ class Signup:
     store_for: StoreFor
     ceremonies: Ceremonies
     enrolment: PasskeyEnrolment
-    verification: EmailVerification
+    verification: Verification
+    breaches: Breaches
+    post: Post
     webauthn: WebAuthn
     journal: Journal
     clock: Clock
@@ -49,48 +63,66 @@ class Signup:
         self,
         connection: ConnectionRecord,
         client_id: str,
-        body: Mapping[str, object],
+        draft: Draft,
         password: Secret[str] | None,
         caller: Caller,
     ) -> Profile:
         """Create an account with a password; nobody is logged in by it (SU-1).
 
-        Raises ``SignupDisabled``, ``InvalidIdentifier``, ``InvalidSignup`` (which does not say whether somebody has the
-        identifier), ``WeakPassword``, ``BadRequest``, ``Busy``. The hash is made before anybody looks whether the
-        identifier is free, so a taken one takes as long.
+        Raises ``InvalidSignup`` (which does not say whether somebody has the identifier), ``WeakPassword``,
+        ``PasswordLeaked``, ``PasswordUnchecked``, ``BadRequest``, ``Busy``. The hash is made before anybody looks
+        whether the identifier is free, so a taken one takes as long. In the hardened profile a taken address is
+        answered like a free one: what is returned then is stored nowhere, and whoever has the address is told.
         """
-        about = {"connection_id": connection.id, "client_id": client_id}
-        draft = self.draft(connection, body)
-        signups.check_password_given(connection.policy(), given=password is not None)
+        options, about = connection.policy(), {"connection_id": connection.id, "client_id": client_id}
+        signups.check_password_given(options, given=password is not None)
+        if password is not None:
+            await self.breaches.check("pre-user-registration", password, Subject(connection.id, client_id), caller)
         try:
             with self.protection.place(caller.address):
                 profile = await self.store_for(connection).create(draft, password)
         except IdentifierTaken as taken:
             await self.db.write(journal.add, self.journal.event("fs", caller, reason=taken.code, **about))
+            if options.hardened and not await self.db.read(_name_taken, connection.id, draft):
+                await self.tell_owners(connection, client_id, draft.identifiers, caller)
+                return look_alike(draft, connection.id, self.entropy.bytes(12).hex(), self.clock())
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
         await self.db.write(self._greet, profile, client_id, event)
         return profile
 
-    def _greet(self, session: Session, profile: Profile, client_id: str, event: Event) -> None:
-        """Record a sign-up and ask whether the address is theirs (SU-7)."""
-        journal.add(session, event)
-        if profile.email and not profile.email_verified:
-            self.verification.request(session, profile, client_id, event.caller)
+    def draft(
+        self, connection: ConnectionRecord, body: Mapping[str, object], proved: Mapping[str, str] | None = None
+    ) -> Draft:
+        """Read a sign-up; ``proved`` are identifiers that were proved by a code.
 
-    def draft(self, connection: ConnectionRecord, body: Mapping[str, object]) -> Draft:
-        """Read a sign-up. Raises ``SignupDisabled`` and what ``read_draft`` raises."""
+        Raises ``SignupDisabled`` and what ``read_draft`` raises.
+        """
         options = connection.policy()
         if options.disable_signup:
             raise SignupDisabled
-        return signups.read_draft(body, options)
+        return signups.read_draft(body, options, proved)
 
-    async def available(self, connection: ConnectionRecord, draft: Draft) -> None:
-        """Refuse early what the primary key would refuse in the end. Raises ``InvalidSignup``."""
-        taken = await self.db.read(accounts.taken, connection.id, draft.identifiers)
+    async def available(self, connection: ConnectionRecord, draft: Draft, *, proving: bool = False) -> None:
+        """Refuse early what the primary key would refuse in the end. Raises ``InvalidSignup``.
+
+        ``proving`` says that codes will be asked for: an identifier that its holder never proved may yet be this
+        person's. In the hardened profile nothing is said of addresses.
+        """
+        taken = await self.db.read(_taken, connection, draft, proving)
         if taken is not None:
             raise InvalidSignup(detail=f"{taken} is taken")
+
+    async def tell_owners(
+        self, connection: ConnectionRecord, client_id: str, identifiers: tuple[Identifier, ...], caller: Caller
+    ) -> None:
+        """Tell whoever has an address that somebody tried to sign up with it; now and then."""
+        for identifier in identifiers:
+            if identifier.kind == "username":
+                continue
+            if await self.protection.allows(message_bucket(connection.id, identifier)):
+                await self.db.write(self._tell_owner, connection.id, client_id, identifier, caller)
 
     async def begin_passkey(self, connection: ConnectionRecord, draft: Draft, party: Party, caller: Caller) -> Options:
         """Return the options for an account's first passkey. The account exists nowhere but in the ceremony (PK-23).
@@ -110,6 +142,7 @@ class Signup:
         begun = await self.ceremonies.begin(
             "signup",
             party,
+            user_verification=user_verification(options),
             user_handle=base64url.encode(handle),
             draft=draft.model_dump(mode="json", exclude={"user_handle"}),
         )
@@ -131,7 +164,9 @@ class Signup:
     ) -> Admitted:
         """Verify the passkey of a ceremony that was claimed, and create the account with it, whole or not at all.
 
-        Raises ``CeremonyRefused``, ``InvalidSignup``, ``SignupDisabled``, ``PasskeyTaken``.
+        Raises ``CeremonyRefused``, ``InvalidSignup``, ``SignupDisabled``, ``PasskeyTaken``, and ``NotVerified`` where
+        the account is there and waits for its owner to verify it. In the hardened profile a taken address ends like a
+        ceremony that is late: ``CeremonyExpired``.
         """
         about = {"connection_id": connection.id, "client_id": ceremony.client_id}
         try:
@@ -141,19 +176,45 @@ class Signup:
             outcome = await self.db.write(self._create_with_passkey, connection, ceremony, new, caller)
         except DomainError as refusal:
             await self.db.write(journal.add, self.journal.event("fs", caller, reason=refusal.detail, **about))
-            if isinstance(refusal, IdentifierTaken):
-                raise InvalidSignup(detail=refusal.detail) from None
-            raise
+            if not isinstance(refusal, IdentifierTaken):
+                raise
+            if connection.policy().hardened:
+                await self.tell_owners(connection, ceremony.client_id, _draft(ceremony).identifiers, caller)
+                raise CeremonyExpired(detail=refusal.detail) from None
+            raise InvalidSignup(detail=refusal.detail) from None
         return unwrap(outcome)
+
+    def _greet(self, session: Session, profile: Profile, client_id: str, event: Event) -> None:
+        """Record a sign-up and ask whether the addresses are theirs (SU-7)."""
+        journal.add(session, event)
+        for kind in PURPOSES:
+            asked = kind == "email" or kind in profile.must_verify
+            if asked and profile.value_of(kind) and not profile.is_verified(kind):
+                self.verification.request(session, profile, client_id, event.caller, kind)
+
+    def _tell_owner(
+        self, session: Session, connection_id: str, client_id: str, identifier: Identifier, caller: Caller
+    ) -> None:
+        known = accounts.by_identifier(session, connection_id, identifier)
+        if known is None or identifier.kind == "username":
+            return
+        attempt = Message(
+            channel=CHANNELS[identifier.kind],
+            template="signup_attempt",
+            to=identifier.value,
+            language=caller.language,
+            user_id=known.profile.user_id,
+            client_id=client_id,
+            connection_id=connection_id,
+        )
+        self.post.send(session, attempt)
 
     def _create_with_passkey(
         self, session: Session, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> Admitted | DomainError:
-        now = self.clock()
-        handle = base64url.decode(ceremony.user_handle)
-        draft = Draft.model_validate({**(ceremony.draft or {}), "user_handle": handle})
+        draft = _draft(ceremony)
         local_id = self.entropy.bytes(12).hex()
-        profile = accounts.create(session, connection.id, draft, None, local_id=local_id, now=now)
+        profile = accounts.create(session, connection.id, draft, None, local_id=local_id, now=self.clock())
         self.enrolment.store(session, profile.user_id, ceremony, new, caller)
         about: dict[str, Any] = {
             "user_id": profile.user_id,
@@ -161,10 +222,40 @@ class Signup:
             "client_id": ceremony.client_id,
         }
         success = self.journal.event("ss", caller, authentication_methods=["passkey"], **about)
+        if profile.must_verify:
+            self._greet(session, profile, ceremony.client_id, success)
+            return NotVerified(detail=" ".join(profile.must_verify))
         failure = self.journal.event("fs", caller, **about)
         outcome = enter(session, profile.user_id, ceremony.client_id, "phr", success, failure)
         if isinstance(outcome, DomainError):
             raise outcome  # nothing of an account may be left behind that cannot come in
-        if profile.email:
+        if profile.email and not profile.email_verified:
             self.verification.request(session, profile, ceremony.client_id, caller)
         return outcome
+
+
+def _draft(ceremony: Ceremony) -> Draft:
+    return Draft.model_validate({**(ceremony.draft or {}), "user_handle": base64url.decode(ceremony.user_handle)})
+
+
+def _name_taken(session: Session, connection_id: str, draft: Draft) -> bool:
+    """Whether it is (also) a username that is taken: that has to be said, since another must be chosen."""
+    names = tuple(each for each in draft.identifiers if each.kind == "username")
+    return accounts.taken(session, connection_id, names) is not None
+
+
+def _taken(session: Session, connection: ConnectionRecord, draft: Draft, proving: bool) -> str | None:
+    options = connection.policy()
+    for identifier in draft.identifiers:
+        known = accounts.by_identifier(session, connection.id, identifier)
+        if known and not _unsaid(options, known.profile, identifier, proving):
+            return identifier.kind
+    return None
+
+
+def _unsaid(options: ConnectionOptions, holder: Profile, identifier: Identifier, proving: bool) -> bool:
+    """Whether a sign-up goes on although somebody has the identifier."""
+    if identifier.kind == "username":
+        return False
+    provable = proving and identifier.kind in options.proved_at_signup()
+    return options.hardened or (provable and not holder.is_verified(identifier.kind))

@@ -4,16 +4,30 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, journal, passkeys, refresh_tokens, sessions
+from keystead.db import (
+    accounts,
+    attempts,
+    clients,
+    connections,
+    journal,
+    old_passwords,
+    passkeys,
+    refresh_tokens,
+    sessions,
+)
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, Forbidden, NoSuchPasskey, NoSuchUser, OperationNotSupported
+from keystead.flows.breaches import Breaches, Subject
+from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
-from keystead.flows.password_login import StoreFor
+from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules import user_edits
+from keystead.rules.events import Event
+from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.secrecy import Secret
@@ -38,6 +52,8 @@ class Users:
 
     db: Database
     store_for: StoreFor
+    breaches: Breaches
+    verification: Verification
     clock: Clock
     journal: Journal
 
@@ -63,21 +79,31 @@ class Users:
     async def create(self, new: NewUser, password: Secret[str] | None, operation: Operation) -> Person:
         """Make an account.
 
-        Raises ``BadRequest``, ``InvalidIdentifier``, ``WeakPassword``, ``IdentifierTaken``, ``Busy``. The entry in the
-        journal follows in a transaction of its own: the store, which may be the customer's, has its own.
+        Raises ``BadRequest``, ``InvalidIdentifier``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``,
+        ``IdentifierTaken``, ``Busy``. The entry in the journal follows in a transaction of its own: the store, which
+        may be the customer's, has its own.
         """
         connection = await self.db.read(_target, new.connection)
         draft = user_edits.draft(new, connection.policy(), password=password is not None)
+        if password is not None:
+            subject = Subject(connection.id, operation.client_id)
+            await self.breaches.check("pre-user-registration", password, subject, operation.caller)
         profile = await self.store_for(connection).create(draft, password)
         event = operation.event(
             self.journal, "Create a user", user_id=profile.user_id, connection_id=profile.connection_id
         )
-        await self.db.write(journal.add, event)
+        await self.db.write(self._greet, profile, new, event, operation)
         return Person(profile, connection.name)
 
-    async def update(self, user_id: str, edit: UserEdit, operation: Operation) -> Person:
-        """Change an account. Raises ``NoSuchUser``."""
-        return await self.db.write(self._update, user_id, edit, operation)
+    async def update(self, user_id: str, edit: UserEdit, password: Secret[str] | None, operation: Operation) -> Person:
+        """Change an account, whole or not at all.
+
+        A new password ends its sessions and refresh tokens and lifts the blocks of its identifiers (RS-6); its owner
+        is not told. Raises ``NoSuchUser``, ``BadRequest``, ``InvalidIdentifier``, ``IdentifierTaken``,
+        ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+        """
+        hashed = await self._hashed(user_id, edit, password, operation) if password is not None else None
+        return await self.db.write(self._update, user_id, edit, hashed, operation)
 
     async def delete(self, user_id: str, operation: Operation) -> None:
         """Delete an account and all that hangs on it; no error where there is none (US-5)."""
@@ -98,24 +124,52 @@ class Users:
         """
         await self.db.write(self._remove_methods, user_id, operation)
 
-    def _update(self, session: Session, user_id: str, edit: UserEdit, operation: Operation) -> Person:
-        person = _person(session, user_id, lock=True)
-        values = user_edits.changes(edit, person.profile)
-        if values:
-            accounts.change(session, user_id, values | {"updated_at": self.clock()})
-        if user_edits.ends_sessions(values):
-            sessions.end_of_account(session, user_id)
-        if values.get("blocked"):
-            refresh_tokens.end_of_account(session, user_id)
-        event = operation.event(
-            self.journal,
-            "Update a user",
-            user_id=user_id,
-            connection_id=person.profile.connection_id,
-            changed=sorted(values),
-        )
+    async def _hashed(self, user_id: str, edit: UserEdit, password: Secret[str], operation: Operation) -> str:
+        """Return the hash of a new password, once everything that can be refused before was looked at."""
+        profile, connection = await self.db.read(_allowed, user_id, edit, password=True)
+        identifiers = user_edits.new_identifiers(edit, profile, connection.policy())
+        after = profile.model_copy(update=user_edits.changes(edit, profile, identifiers))
+        subject = Subject(connection.id, operation.client_id, profile)
+        await self.breaches.check("pre-change-password", password, subject, operation.caller)
+        return await self.store_for(connection).prepare(after, password)
+
+    def _greet(self, session: Session, profile: Profile, new: NewUser, event: Event, operation: Operation) -> None:
+        """Record a new account, and ask its owner whether the addresses are theirs."""
         journal.add(session, event)
-        return _person(session, user_id)
+        self._ask(session, profile, new, "", operation)
+
+    def _ask(
+        self, session: Session, profile: Profile, said: NewUser | UserEdit, client_id: str, operation: Operation
+    ) -> None:
+        # Whoever calls the API is not the person, so no browser is said to have asked.
+        caller = operation.caller.model_copy(update={"browser": ""})
+        for kind in user_edits.asked_to_verify(said, profile):
+            self.verification.request(session, profile, client_id, caller, kind)
+
+    def _update(
+        self, session: Session, user_id: str, edit: UserEdit, hashed: str | None, operation: Operation
+    ) -> Person:
+        profile, connection = _allowed(session, user_id, edit, password=hashed is not None, lock=True)
+        options, now = connection.policy(), self.clock()
+        identifiers = user_edits.new_identifiers(edit, profile, options)
+        values = user_edits.changes(edit, profile, identifiers)
+        if identifiers:
+            accounts.change_identifiers(session, profile, identifiers, shared=options.shared_kinds())
+        if values:
+            accounts.change(session, user_id, values | {"updated_at": now})
+        if hashed is not None:
+            old_passwords.replace(session, user_id, hashed, now, size=history_size(options))
+            attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, user_id)))
+        if hashed is not None or user_edits.ends_sessions(values):
+            sessions.end_of_account(session, user_id)
+        if hashed is not None or values.get("blocked"):
+            refresh_tokens.end_of_account(session, user_id)
+        changed = sorted([*values, *(["password"] if hashed is not None else [])])
+        about = {"user_id": user_id, "connection_id": connection.id}
+        journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **about))
+        person = _person(session, user_id)
+        self._ask(session, person.profile, edit, edit.client_id or "", operation)
+        return person
 
     def _delete(self, session: Session, user_id: str, operation: Operation) -> None:
         try:
@@ -155,6 +209,27 @@ def _person(session: Session, user_id: str, *, lock: bool = False) -> Person:
     if profile is None or connection is None or connection.for_administrators:
         raise NoSuchUser
     return Person(profile, connection.name)
+
+
+def _allowed(
+    session: Session, user_id: str, edit: UserEdit, *, password: bool, lock: bool = False
+) -> tuple[Profile, ConnectionRecord]:
+    """Return the account that a PATCH is about, and its connection. Texts as recorded (auth0-behaviour 2.5)."""
+    profile = _person(session, user_id, lock=lock).profile
+    connection = connections.get(session, profile.connection_id)
+    if connection is None:
+        raise NoSuchUser
+    if edit.connection is not None and edit.connection != connection.name:
+        named = connections.by_name(session, edit.connection)
+        unknown = named is None or named.for_administrators
+        raise BadRequest("Connection does not exist." if unknown else "Connection is not supported for this operation.")
+    if not connection.active and (password or "email" in edit.model_fields_set):
+        raise BadRequest("Cannot change email or password for users in a disabled connection.")
+    if password and not connection.policy().methods.password.enabled:
+        raise BadRequest("The connection does not take passwords.", path="password")
+    if edit.client_id is not None and clients.get(session, edit.client_id) is None:
+        raise BadRequest("The client does not exist.", path="client_id")
+    return profile, connection
 
 
 def _page(session: Session, offset: int, limit: int, newest_first: bool) -> list[Person]:

@@ -66,6 +66,18 @@ def reset_bucket(connection_id: str, identifier: Identifier | None, typed: str, 
     return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", 10, 1 / 60)
 
 
+def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Bucket:
+    """Return the bucket for having codes sent: five, then one in five minutes, by address and identifier."""
+    prefix = f"code/{connection_id}/{source(address)}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 5, 1 / 300)
+
+
+def message_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for messages that nobody waits for, whoever causes them: two, then one an hour."""
+    prefix = f"message/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 2, 1 / 3600)
+
+
 def _who(identifier: Identifier | None, typed: str) -> str:
     return f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
 

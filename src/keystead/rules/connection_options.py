@@ -307,10 +307,26 @@ class ConnectionOptions(BaseModel):
         asked = {"email": found.email, "phone_number": found.phone_number}
         return tuple(kind for kind in KINDS if (each := asked.get(kind)) and each.signup.verification.active)
 
+    def proved_at_signup(self) -> tuple[IdentifierKind, ...]:
+        """Return the kinds of which the sign-up pages ask for a code before there is an account.
+
+        Where nobody may learn who has an account, every new address is asked for one: a taken one looks the same.
+        """
+        asked = self.verified_at_signup()
+        return tuple(
+            kind
+            for kind in self.signup_attributes()
+            if kind != "username" and (self.hardened or (kind in asked and self.by_code(kind)))
+        )
+
     def by_code(self, kind: IdentifierKind) -> bool:
         """Whether that kind is verified by a code rather than by a link."""
         email = self.attributes.email if self.attributes else None
         return kind == "phone_number" or bool(email and email.verification_method != "link")
+
+    def shared_kinds(self) -> tuple[IdentifierKind, ...]:
+        """Return the kinds whose values several accounts may have (ID-17)."""
+        return () if self.unique_emails else ("email",)
 
     @property
     def unique_emails(self) -> bool:

@@ -22,6 +22,10 @@ TYPES: Final = {
     "fcp": "Failed Change Password",
     "sdu": "Successfully Deleted User",
     "limit_wc": "Blocked Account",
+    "pwd_leak": "Breached Password at Login",
+    "signup_pwd_leak": "Breached Password at Sign-up",
+    "reset_pwd_leak": "Breached Password at Change",
+    "pwd_leak_unchecked": "Breached Password Check Not Possible",
     "ferrt": "Failed Exchange of Rotating Refresh Token",
     "gd_enrollment_complete": "Passkey Enrolled",
     "gd_webauthn_enrollment_failed": "Failed Passkey Enrolment",
@@ -29,6 +33,7 @@ TYPES: Final = {
     "passkey_challenge_failed": "Passkey Challenge Failed",
     "my_account_authentication_method_succeeded": "Changed an Authentication Method",
     "sapi": "Success Management API Operation",
+    "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""
 
@@ -42,6 +47,8 @@ class Caller(BaseModel):
     user_agent: str = ""
     language: str = "en"
     """The language that whoever asks would like to be written to in."""
+    browser: str = ""
+    """SHA-256 of the secret in the browser's cookie, where it has one of ours."""
 
 
 class Event(BaseModel):

@@ -1,19 +1,22 @@
 """What did the person type: an e-mail address, a phone number or a username; and its one canonical form.
 
 Uniqueness hangs on the canonical form, so it is computed here, in Python, and nowhere else: Python, SQLite and
-PostgreSQL disagree about case (security.md F27). Lengths are capped in bytes before anything is normalised, since
-normalising is quadratic on hostile text (F11).
+PostgreSQL disagree about case. Lengths are capped in bytes before anything is normalised, since normalising is
+quadratic on hostile text.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from keystead.errors import InvalidIdentifier
+from keystead.rules.scripts import is_mixed
 
 IdentifierKind = Literal["email", "phone_number", "username"]
 
@@ -21,8 +24,10 @@ KINDS: Final[tuple[IdentifierKind, ...]] = ("email", "phone_number", "username")
 """The default precedence (ID-10)."""
 
 MAX_BYTES: Final = 1024
+_LONGEST_EMAIL: Final = 254
 _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
-_PHONE_DECORATION: Final = re.compile(r"[ ().\-/]")
+_DIALLED: Final = re.compile(r"\+[0-9]{1,20}")
+_PHONE_DECORATION: Final = re.compile(r"[ ().\-/\u2010-\u2015\u2212]")
 _USERNAME: Final = re.compile(r"[a-z0-9@^$.!`\-#+'~_]+")
 _EMAIL_LIKE: Final = re.compile(r"[^@]+@[^@]+")
 _INVISIBLE: Final = re.compile(
@@ -37,6 +42,8 @@ class Identifier:
 
     kind: IdentifierKind
     value: str
+    otherwise: tuple["Identifier", ...] = field(default=(), compare=False, repr=False)
+    """What the text that was typed can be read as too, where nobody has it as this kind (``parse``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,9 @@ def parse(
     """Read what was typed into a login form: the first kind, by precedence, that it can be; ``None`` if it is none.
 
     Length rules of usernames do not apply, so that people keep logging in after the rules changed. What looks like an
-    e-mail address or a phone number is one, where people log in with these, unless usernames may look like it:
-    otherwise a precedence that begins with usernames would lock out everybody who has none.
+    e-mail address or a phone number is one, where people log in with these, unless usernames may look like it. Then
+    the text has more readings than one, of which at most one is somebody's (``claims``): the others are in
+    ``otherwise``, so that precedence locks nobody out.
     """
     usernames = replace(
         usernames,
@@ -83,13 +91,37 @@ def parse(
         may_be_email=usernames.may_be_email or "email" not in active,
         may_be_phone=usernames.may_be_phone or "phone_number" not in active,
     )
-    for kind in precedence:
-        if kind in active:
-            try:
-                return canonical(kind, text, usernames)
-            except InvalidIdentifier:
-                continue
-    return None
+    readings = [found for kind in precedence if kind in active and (found := _reading(kind, text, usernames))]
+    return replace(readings[0], otherwise=tuple(readings[1:])) if readings else None
+
+
+def claims(identifier: Identifier) -> tuple[Identifier, ...]:
+    """Return what an account with this identifier keeps from every other account of its connection.
+
+    The identifier itself; what else a person would take for it (``STRASSE`` for ``straße``); and for a username that
+    looks like an e-mail address or a phone number, that address or number. Otherwise whoever takes somebody's address
+    for a username would be tried with that person's password.
+    """
+    if identifier.kind == "email":
+        return _without_repeats((identifier, Identifier("email", _folded(identifier.value))))
+    if identifier.kind == "phone_number":
+        return (identifier,)
+    looks = [found for kind in KINDS[:2] if (found := _reading(kind, identifier.value, _PLAIN))]
+    return _without_repeats((identifier, *(claim for found in looks for claim in claims(found))))
+
+
+def check_own_names(identifiers: Collection[Identifier], kept: Collection[IdentifierKind]) -> None:
+    """Refuse a username that looks like an e-mail address or phone number other than the account's own.
+
+    For sign-ups, which nobody vouches for: otherwise a name would keep an address from whoever it belongs to, and
+    nobody could ever show that a name is not its holder's. ``kept`` are the kinds that accounts may have.
+    Raises ``InvalidIdentifier``.
+    """
+    own = {claim for each in identifiers if each.kind != "username" for claim in claims(each)}
+    for name in identifiers:
+        looks = claims(name)[1:] if name.kind == "username" else ()
+        if any(each.kind in kept and each not in own for each in looks):
+            raise InvalidIdentifier("username", "A username that looks like an email or a phone number must be yours.")
 
 
 def local_part(email: str) -> str:
@@ -97,11 +129,25 @@ def local_part(email: str) -> str:
     return email.rpartition("@")[0]
 
 
+def _reading(kind: IdentifierKind, text: str, usernames: UsernameRules) -> Identifier | None:
+    try:
+        return canonical(kind, text, usernames)
+    except InvalidIdentifier:
+        return None
+
+
+def _without_repeats(identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:
+    return tuple(dict.fromkeys(identifiers))
+
+
 def _gate(kind: IdentifierKind, text: str) -> str:
-    """Refuse what no identifier may contain; return the text without surrounding space, in NFC."""
+    """Refuse what no identifier may contain; return the text without surrounding space, in NFKC.
+
+    NFKC rather than NFC: letters of full width, ligatures and the like are written as what they stand for.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidIdentifier(kind, f"The {kind} is too long.")
-    text = unicodedata.normalize("NFC", text.strip())
+    text = unicodedata.normalize("NFKC", text.strip())
     if not text:
         raise InvalidIdentifier(kind, f"The {kind} is empty.")
     # Cc, Cf (zero-width, bidi controls), Cs (lone surrogates), Co, Cn, Zl, Zp and inner spaces, and letters that are
@@ -118,19 +164,63 @@ def _email(text: str) -> str:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=False)
     except EmailNotValidError as error:
         raise InvalidIdentifier("email", "The email is not a valid address.", detail=str(error)) from None
-    domain = found.ascii_domain.lower()
-    address = f"{unicodedata.normalize('NFC', found.local_part.lower())}@{domain}"
-    if "." not in domain or len(found.local_part) > 64 or len(address) > 254:
+    local, domain = unicodedata.normalize("NFKC", found.local_part.lower()), found.ascii_domain.lower()
+    address = f"{local}@{domain}"
+    if any(not char.isascii() and unicodedata.category(char) not in _WRITTEN for char in local):
+        raise InvalidIdentifier("email", "The email contains characters that are not allowed.")
+    if is_mixed(local) or any(is_mixed(label) for label in found.domain.split(".")):
+        raise InvalidIdentifier("email", "The email mixes letters of different scripts.")
+    if "." not in domain or len(local) > 64 or max(len(address), len(_folded(address))) > _LONGEST_EMAIL:
         raise InvalidIdentifier("email", "The email is not a valid address.")
     return address
 
 
+_WRITTEN: Final = ("Ll", "Lo", "Lm", "Mn", "Mc", "Nd")
+"""Beyond ASCII, letters, their marks and digits: signs and punctuation look too much like each other."""
+
+
+def _folded(address: str) -> str:
+    """Return what all addresses have in common that a person would take for the same.
+
+    Not itself an address, and never one to write to: ``straße@`` and ``strasse@`` may be two mailboxes. Capitals first,
+    since that is where ß and ss, the two small sigmas, and i with and without its dot meet; digits of all scripts
+    count as what they mean.
+    """
+    if address.isascii() and "xn--" not in address:
+        return address
+    local, _, domain = address.rpartition("@")
+    if "xn--" in domain:
+        domain = validate_email(f"x@{domain}", check_deliverability=False, globally_deliverable=False).domain
+    text = unicodedata.normalize("NFKC", f"{local}@{domain}".upper())
+    text = unicodedata.normalize("NFKC", text.casefold().replace("i\u0307", "i"))
+    return _in_ascii_digits(text)
+
+
+def _in_ascii_digits(text: str) -> str:
+    return "".join(str(unicodedata.decimal(char, char)) for char in text)
+
+
 def _phone(text: str) -> str:
-    """E.164 (ID-13), with the punctuation that people write taken out."""
-    bare = _PHONE_DECORATION.sub("", text)
-    if not _PHONE.fullmatch(bare):
+    """E.164 (ID-13), with the punctuation that people write taken out, and a zero that is only dialled at home."""
+    number = _international(_PHONE_DECORATION.sub("", _in_ascii_digits(text)))
+    # What changes when it is read again has more than one form.
+    if not number or _international(number) != number:
         raise InvalidIdentifier("phone_number", "The phone_number must be in international form, such as +14155552671.")
-    return bare
+    return number
+
+
+def _international(bare: str) -> str:
+    """Return the number that was dialled, or nothing where its length cannot be right for its country."""
+    if not _DIALLED.fullmatch(bare):
+        return ""
+    try:
+        number = phonenumbers.parse(bare, None)
+    except NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return found if _PHONE.fullmatch(found) else ""
 
 
 def _username(text: str, rules: UsernameRules) -> str:

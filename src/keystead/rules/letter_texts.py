@@ -21,39 +21,47 @@ class Words(NamedTuple):
 ENGLISH: Final[dict[TemplateName, Words]] = {
     "verify_email": Words(
         "Confirm your email address",
-        "Please confirm that {{ user.email }} is your address.",
+        "Please confirm that {{ address }} is your address.",
         "Confirm this address",
         "If you did not sign up, open the link and choose “This was not me”, or ignore this message.",
     ),
     "verify_email_by_code": Words(
         "{{ code }} is your code",
-        "Enter this code to confirm {{ user.email }}: {{ code }}",
+        "Enter this code to confirm {{ address }}: {{ code }}",
         "",
         "It works once, for {{ minutes }} minutes. If you did not ask for it, ignore this message.",
     ),
     "reset_email": Words(
         "Choose a new password",
-        "Somebody, we hope you, asked for a new password for {{ user.email }}.",
+        "Somebody, we hope you, asked for a new password for {{ address }}.",
         "Choose a new password",
         "The link works once. If it was not you, ignore this message: nothing changes.",
     ),
     "reset_email_by_code": Words(
         "{{ code }} is your code",
-        "Enter this code to choose a new password for {{ user.email }}: {{ code }}",
+        "Enter this code to choose a new password for {{ address }}: {{ code }}",
         "",
         "It works once, for {{ minutes }} minutes. If it was not you, ignore this message: nothing changes.",
     ),
     "welcome_email": Words(
         "Welcome to {{ application.name }}",
-        "Your account for {{ user.email }} is ready.",
+        "Your account for {{ address }} is ready.",
         "",
         "You can sign in whenever you like.",
     ),
     "signup_attempt": Words(
         "You have an account already",
-        "Somebody, perhaps you, tried to sign up with {{ user.email }}. You have an account with this address.",
+        "Somebody, perhaps you, tried to sign up with {{ address }}. You have an account with this address.",
         "",
         "Sign in instead, or ask for a new password. If it was not you, there is nothing to do.",
+    ),
+    "stolen_credentials": Words(
+        "A password was published in a data breach",
+        "{% if what %}{{ what }}{% else %}The password of your account for {{ user.email }} was published in a data "
+        "breach somewhere else. Whoever reads such lists can try it here.{% endif %}",
+        "",
+        "{% if what %}You get this mail because you administer {{ tenant }}.{% else %}Choose a new password, here and "
+        "wherever you used the same one: follow “Forgot your password?” where you sign in.{% endif %}",
     ),
     "security_notice": Words(
         "Something about your account has changed",
@@ -66,39 +74,48 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
 GERMAN: Final[dict[TemplateName, Words]] = {
     "verify_email": Words(
         "Bestätigen Sie Ihre E-Mail-Adresse",
-        "Bitte bestätigen Sie, dass {{ user.email }} Ihre Adresse ist.",
+        "Bitte bestätigen Sie, dass {{ address }} Ihre Adresse ist.",
         "Adresse bestätigen",
         "Wenn Sie sich nicht angemeldet haben, öffnen Sie den Link und wählen Sie „Das war ich nicht“.",
     ),
     "verify_email_by_code": Words(
         "{{ code }} ist Ihr Code",
-        "Geben Sie diesen Code ein, um {{ user.email }} zu bestätigen: {{ code }}",
+        "Geben Sie diesen Code ein, um {{ address }} zu bestätigen: {{ code }}",
         "",
         "Er gilt einmal, {{ minutes }} Minuten lang. Wenn Sie ihn nicht angefordert haben, ist nichts zu tun.",
     ),
     "reset_email": Words(
         "Wählen Sie ein neues Passwort",
-        "Jemand, hoffentlich Sie, hat ein neues Passwort für {{ user.email }} angefordert.",
+        "Jemand, hoffentlich Sie, hat ein neues Passwort für {{ address }} angefordert.",
         "Neues Passwort wählen",
         "Der Link gilt einmal. Wenn Sie es nicht waren, ist nichts zu tun: Es ändert sich nichts.",
     ),
     "reset_email_by_code": Words(
         "{{ code }} ist Ihr Code",
-        "Geben Sie diesen Code ein, um ein neues Passwort für {{ user.email }} zu wählen: {{ code }}",
+        "Geben Sie diesen Code ein, um ein neues Passwort für {{ address }} zu wählen: {{ code }}",
         "",
         "Er gilt einmal, {{ minutes }} Minuten lang. Wenn Sie es nicht waren, ist nichts zu tun.",
     ),
     "welcome_email": Words(
         "Willkommen bei {{ application.name }}",
-        "Ihr Konto für {{ user.email }} ist bereit.",
+        "Ihr Konto für {{ address }} ist bereit.",
         "",
         "Sie können sich anmelden.",
     ),
     "signup_attempt": Words(
         "Sie haben schon ein Konto",
-        "Jemand, vielleicht Sie, wollte sich mit {{ user.email }} registrieren. Zu ihr gibt es schon ein Konto.",
+        "Jemand, vielleicht Sie, wollte sich mit {{ address }} registrieren. Zu ihr gibt es schon ein Konto.",
         "",
         "Melden Sie sich an, oder fordern Sie ein neues Passwort an. Wenn Sie es nicht waren, ist nichts zu tun.",
+    ),
+    "stolen_credentials": Words(
+        "Ein Passwort wurde in einem Datenleck veröffentlicht",
+        "{% if what %}{{ what }}{% else %}Das Passwort Ihres Kontos für {{ user.email }} wurde anderswo in einem "
+        "Datenleck veröffentlicht. Wer solche Listen liest, kann es hier ausprobieren.{% endif %}",
+        "",
+        "{% if what %}Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten.{% else %}Wählen Sie ein neues "
+        "Passwort, hier und überall, wo Sie dasselbe benutzt haben: über „Forgot your password?“ bei der "
+        "Anmeldung.{% endif %}",
     ),
     "security_notice": Words(
         "An Ihrem Konto hat sich etwas geändert",

@@ -3,20 +3,23 @@
 Whatever a person wrote about themselves is escaped; addresses and subjects cannot carry a line break into a header.
 """
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from liquid import Environment
 from liquid.exceptions import LiquidError
-from pydantic import BaseModel, ConfigDict
 
 from keystead.errors import BadRequest
 from keystead.rules.clients import ClientSettings
 from keystead.rules.letter_texts import ENGLISH, LANGUAGES
 from keystead.rules.messages import CODE_LIFETIME, Letter, Message, TemplateName
 from keystead.rules.profiles import Profile
+from keystead.rules.sandbox import check_source, rendered
+from keystead.rules.templates import Template, mailbox
 
-MAX_SOURCE: Final = 100_000
+_SUBJECT_LENGTH: Final = 200
 
 _LAYOUT: Final = """<!doctype html>
 <html lang="{{ request_language }}"><body style="margin:0;background:#f5f4f0;font-family:sans-serif;color:#1b1f1d">
@@ -33,43 +36,24 @@ _BUTTON: Final = (
 )
 
 
-class _Limited(Environment):
-    """Liquid with an end to loops and to output."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a message is about, as things are when it is sent."""
 
-    loop_iteration_limit = 10_000
-    output_stream_limit = 200_000
-
-
-_HTML: Final = _Limited(autoescape=True)
-_PLAIN: Final = _Limited(autoescape=False)
-
-
-class Template(BaseModel):
-    """An administrator's own template (EM-2)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    template: str
-    body: str | None = None
-    sender: str | None = None
-    subject: str | None = None
-    syntax: str = "liquid"
-    result_url: str | None = None
-    url_lifetime_seconds: int | None = None
-    include_email_in_redirect: bool = True
-    enabled: bool = True
+    public_url: str
+    now: datetime
+    user: Profile | None = None
+    client: ClientSettings | None = None
+    connection_name: str = ""
 
 
-def render(
-    message: Message,
-    template: Template | None,
-    *,
-    user: Profile | None,
-    client: ClientSettings | None,
-    connection_name: str,
-    public_url: str,
-) -> Letter | None:
-    """Return what is sent; ``None`` where the template is switched off, or nobody wrote one that is not built in."""
+def render(message: Message, template: Template | None, about: About) -> Letter | None:
+    """Return what is sent; ``None`` where the template is switched off, or nobody wrote one that is not built in.
+
+    Templates are for mail; texts to phones have words of their own. Raises ``LiquidError``.
+    """
+    if message.channel == "sms":
+        return _text(message, about)
     if template is not None and not template.enabled:
         return None
     words = LANGUAGES.get(message.language, ENGLISH).get(message.template) or ENGLISH.get(message.template)
@@ -77,24 +61,59 @@ def render(
         return None
     subject = (template.subject if template else None) or (words.subject if words else "")
     body = (template.body if template else None) or _built_in(message.template, message.language)
-    variables = _variables(message, user, client, connection_name, public_url)
-    html = _HTML.from_string(body).render(**variables)
-    plain_subject = " ".join(_PLAIN.from_string(subject).render(**variables).split())[:200]
-    if message.channel == "sms":
-        text = _PLAIN.from_string(words.lead if words else subject).render(**variables)
-        return Letter(channel="sms", to=message.to, text=" ".join(text.split()))
-    sender = (template.sender if template else None) or ""
-    return Letter(channel="email", to=message.to, subject=plain_subject, text=as_text(html), html=html, sender=sender)
+    variables = _variables(message, about)
+    html = rendered(body, variables, html=True)
+    return Letter(
+        channel="email",
+        to=message.to,
+        subject=_one_line(rendered(subject, variables, html=False))[:_SUBJECT_LENGTH],
+        text=as_text(html),
+        html=html,
+        sender=_sender(message, template, about),
+    )
 
 
-def check_source(source: str, path: str) -> None:
-    """Refuse a template that could never be rendered. Raises ``BadRequest``."""
-    if len(source) > MAX_SOURCE:
-        raise BadRequest(f"String is too long ({len(source)} chars), maximum {MAX_SOURCE}", path=path)
+def check_template(template: Template) -> None:
+    """Refuse a template of which any part could not be rendered. Raises ``BadRequest`` by path."""
+    profile = Profile(user_id="auth0|example", connection_id="", created_at=_EXAMPLE_TIME, updated_at=_EXAMPLE_TIME)
+    about = About("https://login.example.com", _EXAMPLE_TIME, user=profile)
+    message = Message(channel="email", template="verify_email", to="ann@example.com", variables=_EXAMPLE)
+    check_source(template.body or "", "body", _variables(message, about))
+    check_source(template.subject or "", "subject", _variables(message, about))
+    check_source(template.sender or "", "from", _of_redirects(message, about))
+    check_source(template.result_url or "", "resultUrl", _of_redirects(message, about))
+    if template.sender and not _sender(message, template, about):
+        raise BadRequest("Must be an address, or a name and an address in angle brackets", path="from")
+    if template.result_url and not result_url(template, message, about):
+        raise BadRequest("Must be a web address", path="resultUrl")
+
+
+def result_url(template: Template | None, message: Message, about: About) -> str:
+    """Return where a browser goes after a link (VF-4); empty where that is nowhere, or no web address."""
+    if template is None or not template.result_url:
+        return ""
     try:
-        _HTML.from_string(source)
-    except LiquidError as error:
-        raise BadRequest(f"The template is not valid Liquid: {error}", path=path) from None
+        url = rendered(template.result_url, _of_redirects(message, about), html=False).strip()
+    except LiquidError:
+        return ""
+    return url if is_web_address(url) else ""
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a browser can be sent there: http or https, and nothing that a header or a reader would stumble over."""
+    if not (url.isascii() and url.isprintable()) or any(char in url for char in ' "<>\\^`{|}') or len(url) > 2000:
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        return False
+
+
+def link_lifetime(template: Template | None, default: timedelta) -> timedelta:
+    """Return how long a link in a mail lives: what its template says (EM-2), or else the default."""
+    seconds = template.url_lifetime_seconds if template else None
+    return timedelta(seconds=seconds) if seconds else default
 
 
 def as_text(html: str) -> str:
@@ -131,7 +150,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Write a link out behind its words."""
         if tag in ("style", "script", "head"):
-            self._hidden -= 1
+            self._hidden = max(0, self._hidden - 1)
         elif tag == "a" and self._link:
             self.parts.append(f":\n{self._link}\n")
             self._link = ""
@@ -148,22 +167,69 @@ def _built_in(name: TemplateName, language: str) -> str:
     return _LAYOUT.replace("@lead@", words.lead).replace("@button@", button).replace("@close@", words.close)
 
 
-def _variables(
-    message: Message, user: Profile | None, client: ClientSettings | None, connection_name: str, public_url: str
-) -> dict[str, Any]:
+def _text(message: Message, about: About) -> Letter | None:
+    words = LANGUAGES.get(message.language, ENGLISH).get(message.template) or ENGLISH.get(message.template)
+    if words is None:
+        return None
+    source = words.lead + (" {{ url }}" if "url" in message.variables else "")
+    text = _one_line(rendered(source, _variables(message, about), html=False))
+    return Letter(channel="sms", to=message.to, text=text)
+
+
+def _sender(message: Message, template: Template | None, about: About) -> str:
+    """Return the template's own sender, which may name the application but nothing that a person chose; or nothing."""
+    if template is None or not template.sender:
+        return ""
+    sender = rendered(template.sender, _of_redirects(message, about), html=False)
+    return sender if mailbox(sender) else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _variables(message: Message, about: About) -> dict[str, Any]:
     """Return what templates may speak of (EM-3, EM-4): plain data, so that nothing can be called from there."""
     about_user: dict[str, Any] = {"email": message.to if message.channel == "email" else None}
-    if user is not None:
+    if about.user is not None:
         names = ("email", "email_verified", "phone_number", "picture", "nickname", "given_name", "family_name", "name")
-        about_user |= {name: getattr(user, name) for name in (*names, "username", "user_metadata", "app_metadata")}
-        about_user["email"] = user.email or about_user["email"]
+        about_user |= {name: getattr(about.user, name) for name in (*names, "username")}
+        about_user |= {name: getattr(about.user, name) or {} for name in ("user_metadata", "app_metadata")}
+        about_user["email"] = about.user.email or about_user["email"]
+    host = urlsplit(about.public_url).netloc
     return {
         "user": about_user,
-        "application": {"name": client.name if client else public_url, "clientID": message.client_id},
-        "connection": {"name": connection_name},
+        "application": _application(message, about),
+        "connection": {"name": about.connection_name},
+        "organization": {},
+        "custom_domain": {"domain": host},
+        "address": message.to,
         "request_language": message.language,
-        "tenant": public_url,
-        "friendly_name": public_url,
+        "tenant": host,
+        "friendly_name": host,
+        "support_email": "",
+        "support_url": "",
+        "now": about.now,
+        "today": about.now.date(),
         "minutes": int(CODE_LIFETIME.total_seconds() // 60),
         **message.variables,
     }
+
+
+def _of_redirects(message: Message, about: About) -> dict[str, Any]:
+    """Return what senders and redirects may speak of: the application, and nothing that a person chose (EM-4)."""
+    return {"application": _application(message, about), "now": about.now, "today": about.now.date()}
+
+
+def _application(message: Message, about: About) -> dict[str, Any]:
+    callbacks = about.client.callbacks if about.client else []
+    first = next((urlsplit(url) for url in callbacks if url.startswith(("https://", "http://"))), None)
+    return {
+        "name": about.client.name if about.client else urlsplit(about.public_url).netloc,
+        "clientID": message.client_id or "",
+        "callback_domain": f"{first.scheme}://{first.netloc}" if first else about.public_url,
+    }
+
+
+_EXAMPLE_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_EXAMPLE: Final = {"url": "https://login.example.com/u/example", "code": "123456"}

@@ -5,21 +5,31 @@ on the right screen.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.passkey_policy import Offer, Prompt
+from keystead.rules.verification import Verifiable
 
 Step = Literal[
     "login-identifier",
     "login-password",
     "signup-identifier",
+    "email-identifier-challenge",
+    "phone-identifier-challenge",
     "signup-passkey",
     "signup-password",
+    "verification-pending",
     "passkey-enrollment",
     "done",
 ]
+
+
+CHALLENGES: Final[dict[Verifiable, Step]] = {
+    "email": "email-identifier-challenge",
+    "phone_number": "phone-identifier-challenge",
+}
 
 
 class AuthorizationRequest(BaseModel):
@@ -67,6 +77,10 @@ class LoginTransaction(BaseModel):
     intent: Literal["login", "signup"] = "login"
     identifiers: dict[str, str] = {}
     """What was typed on the identifier screen, by kind; ``typed`` for a login."""
+    proved: dict[str, str] = {}
+    """Of the identifiers of a sign-up those that were proved by a code, by kind."""
+    pending: str = ""
+    """The address of a new account that must be verified by a link before anybody is let in."""
     passkey_declined: bool = False
     proof: Proof | None = None
     prompt: Prompt = "none"
@@ -77,6 +91,8 @@ def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
     """Return the screen that the transaction is waiting for."""
     if transaction.proof is not None:
         return "done" if transaction.prompt == "none" else "passkey-enrollment"
+    if transaction.pending:
+        return "verification-pending"
     if transaction.intent == "signup" and offer.signup:
         return _next_signup_step(transaction, offer)
     if not transaction.identifiers or not offer.password:
@@ -84,10 +100,20 @@ def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
     return "login-password"
 
 
+def next_to_prove(transaction: LoginTransaction, offer: Offer) -> Verifiable | None:
+    """Return the identifier of a sign-up that a code is asked for now; ``None`` where there is none (left)."""
+    typed, proved = transaction.identifiers, transaction.proved
+    left = (kind for kind in CHALLENGES if kind in offer.proved_first and typed.get(kind, "") != proved.get(kind, ""))
+    return next(left, None)
+
+
 def _next_signup_step(transaction: LoginTransaction, offer: Offer) -> Step:
     """Who they are, then how they will prove it: a passkey, unless they would rather have a password and may."""
     if not transaction.identifiers:
         return "signup-identifier"
+    unproved = next_to_prove(transaction, offer)
+    if unproved is not None:
+        return CHALLENGES[unproved]
     if offer.signup_passkey and not (transaction.passkey_declined and offer.signup_password):
         return "signup-passkey"
     return "signup-password"

@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from keystead.rules.verification import Verifiable
+
 TemplateName = Literal[
     "verify_email",
     "verify_email_by_code",
@@ -26,13 +28,25 @@ TemplateName = Literal[
 
 Channel = Literal["email", "sms"]
 
+CHANNELS: Final[dict[Verifiable, Channel]] = {"email": "email", "phone_number": "sms"}
+
 LINK_LIFETIME: Final = timedelta(seconds=432_000)
 """How long a link in a mail lives, in the standard profile (VF-1, RS-3)."""
+
+
+def verification_lifetime(*, hardened: bool) -> timedelta:
+    """Return how long a link that verifies lives."""
+    return timedelta(hours=24) if hardened else LINK_LIFETIME
+
+
+def reset_lifetime(*, hardened: bool) -> timedelta:
+    """Return how long a link to a new password lives."""
+    return timedelta(hours=1) if hardened else LINK_LIFETIME
+
 
 CODE_LIFETIME: Final = timedelta(seconds=900)
 CODE_DIGITS: Final = 6
 CODE_TRIES: Final = 5
-CODE_SENDS: Final = 5
 
 
 class Message(BaseModel):
@@ -64,3 +78,5 @@ class Letter(BaseModel):
     html: str = ""
     sender: str = ""
     """``From``, where the template has one of its own."""
+    id: str = ""
+    """The same at each try, so that whoever gets it twice can tell."""

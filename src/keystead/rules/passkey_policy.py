@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.identifiers import IdentifierKind
 
 ALGORITHMS: Final = (-8, -7, -257)
 """EdDSA, ES256, RS256 in the order that is offered (PK-22)."""
@@ -32,6 +33,8 @@ class Offer:
     signup: bool
     signup_password: bool
     signup_passkey: bool
+    proved_first: tuple[IdentifierKind, ...] = ()
+    """Identifiers of which a sign-up shows by a code that they are theirs."""
 
 
 def offer(options: ConnectionOptions) -> Offer:
@@ -47,7 +50,13 @@ def offer(options: ConnectionOptions) -> Offer:
         signup=not options.disable_signup and (new_password or passkey),
         signup_password=new_password,
         signup_passkey=passkey,
+        proved_first=options.proved_at_signup(),
     )
+
+
+def user_verification(options: ConnectionOptions) -> Literal["required", "preferred"]:
+    """Return whether an authenticator must check who holds it: a PIN, a finger, a face."""
+    return "required" if options.hardened else "preferred"
 
 
 def prompt(

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from keystead.errors import BadRequest, WeakPassword
 from keystead.rules.connection_options import CharacterType, Complexity, ConnectionOptions, PasswordLevel
+from keystead.rules.words import is_common
 from keystead.secrecy import Secret
 
 MAX_BYTES: Final = 4096
-"""Cap before normalising, which is quadratic on hostile text (security.md F11)."""
+"""Cap before normalising, which is quadratic on hostile text."""
 
 BCRYPT_BYTES: Final = 72
 
@@ -67,6 +68,20 @@ def complexity_of(options: ConnectionOptions) -> Complexity:
     return found.model_copy(update={"min_length": length}) if length else found
 
 
+def history_size(options: ConnectionOptions) -> int:
+    """Return how many of the last passwords must not be chosen again, the current one among them (PW-5, PW-10)."""
+    if options.password_options:
+        flexible = options.password_options.history
+        return flexible.size if flexible.active else 0
+    legacy = options.password_history
+    return legacy.size if legacy and legacy.enable else 0
+
+
+def used_before() -> WeakPassword:
+    """Return the refusal of a password that the history holds."""
+    return WeakPassword("PasswordHistoryError", "Password has previously been used")
+
+
 def normal(password: Secret[str]) -> str | None:
     """Return the password in NFC, or ``None`` where no policy could ever accept it (too long, NUL, lone surrogate)."""
     text = password.reveal()
@@ -95,7 +110,8 @@ def fit(password: Secret[str], complexity: Complexity) -> bytes | None:
 def check(password: Secret[str], options: ConnectionOptions, person: Mapping[str, Any]) -> bytes:
     """Return the bytes to hash for a password that satisfies the policy. Raises ``WeakPassword`` with the report.
 
-    ``person`` holds the profile's values and ``user_metadata``, for the rule against personal information.
+    ``person`` holds the profile's values and ``user_metadata``, for the rule against personal information. What was
+    used before is found out elsewhere (``history_size``): that costs hashes.
     """
     text = normal(password)
     if text is None or any(unicodedata.category(char) == "Cc" for char in text):
@@ -105,6 +121,8 @@ def check(password: Secret[str], options: ConnectionOptions, person: Mapping[str
     if not all(rule["verified"] for rule in rules):
         report = {"rules": rules, "verified": False}
         raise WeakPassword("PasswordStrengthError", "Password is too weak", report, "\n".join(describe(complexity)))
+    if _is_in_dictionary(text, options):
+        raise WeakPassword("PasswordDictionaryError", "Password is too common")
     if _contains_personal(text, options, person):
         raise WeakPassword("PasswordNoUserInfoError", "Password contains user information")
     return text.encode("utf-8")[:BCRYPT_BYTES]
@@ -120,33 +138,38 @@ def describe(complexity: Complexity) -> list[str]:
 
 
 def _worded(rule: Rule) -> str:
-    return str(rule["message"] % tuple(rule["format"]) if "format" in rule else rule["message"])
+    message, numbers = str(rule["message"]), tuple(rule.get("format", ()))
+    return message % numbers if "%" in message else " ".join((message, *map(str, numbers)))
 
 
 def _rules(text: str, complexity: Complexity) -> list[Rule]:
     """Judge each rule of the policy on its own. Length counts characters (NIST SP 800-63B-4 §3.1.1.2)."""
-    rules: list[Rule] = [
-        {
-            "message": "At least %d characters in length",
-            "format": [complexity.min_length],
-            "code": "lengthAtLeast",
-            "verified": len(text) >= complexity.min_length,
-        }
-    ]
+    rules = [_length(text, complexity.min_length)]
     if complexity.character_types:
         rules.append(_types(text, complexity))
     if complexity.identical_characters == "block":
         message = 'No more than %d identical characters in a row (e.g., "%s" not allowed)'
-        verified = not _has_run(text, 0)
+        verified = bool(text) and not _has_run(text, 0)
         rules.append({"message": message, "format": [2, "aaa"], "code": "identicalChars", "verified": verified})
     if complexity.sequential_characters == "block":
-        message = 'No more than %d sequential characters in a row (e.g., "%s" not allowed)'
-        verified = not (_has_run(text.lower(), 1) or _has_run(text.lower(), -1))
+        message = 'No more than %d sequential alphanumeric characters (e.g., "%s" not allowed)'
+        verified = bool(text) and not (_has_run(text, 1) or _has_run(text, -1))
         rules.append({"message": message, "format": [2, "abc"], "code": "sequentialChars", "verified": verified})
     if len(text.encode("utf-8")) > BCRYPT_BYTES and complexity.max_length_exceeded == "error":
-        message = "No more than %d bytes in length"
+        message = "Maximum password length exceeded"
         rules.append({"message": message, "format": [BCRYPT_BYTES], "code": "maxLength", "verified": False})
     return rules
+
+
+def _length(text: str, least: int) -> Rule:
+    if least == 1:
+        return {"message": "Non-empty password required", "code": "nonEmpty", "verified": bool(text)}
+    return {
+        "message": "At least %d characters in length",
+        "format": [least],
+        "code": "lengthAtLeast",
+        "verified": len(text) >= least,
+    }
 
 
 def _types(text: str, complexity: Complexity) -> Rule:
@@ -176,12 +199,24 @@ def _is(kind: CharacterType, char: str) -> bool:
 
 
 def _has_run(text: str, step: int) -> bool:
-    """Whether three neighbours follow each other by ``step``; sequences only among letters and digits."""
+    """Whether three neighbours follow each other by ``step``; sequences only among ASCII letters and digits."""
     return any(
         ord(second) - ord(first) == step == ord(third) - ord(second)
-        and (step == 0 or (first.isalnum() and second.isalnum() and third.isalnum()))
+        and (step == 0 or all(char.isascii() and char.isalnum() for char in (first, second, third)))
         for first, second, third in zip(text, text[1:], text[2:], strict=False)
     )
+
+
+def _is_in_dictionary(text: str, options: ConnectionOptions) -> bool:
+    """PW-6 and PW-10: the whole password, in any case, is a word of the list or one of the connection's own."""
+    folded = _folded(text)
+    if options.password_options:
+        flexible = options.password_options.dictionary
+        return flexible.active and (is_common(folded, flexible.default) or folded in map(_folded, flexible.custom))
+    legacy = options.password_dictionary
+    if legacy is None or not legacy.enable:
+        return False
+    return is_common(folded, "en_10k") or folded in map(_folded, legacy.dictionary)
 
 
 def _contains_personal(text: str, options: ConnectionOptions, person: Mapping[str, Any]) -> bool:
@@ -193,15 +228,25 @@ def _contains_personal(text: str, options: ConnectionOptions, person: Mapping[st
         fields = _LEGACY_FIELDS
     else:
         return False
-    folded = text.casefold()
-    return any(value.casefold() in folded for field in fields for value in _values(field, person))
+    folded = _folded(text)
+    return any(_folded(value) in folded for field in fields for value in _values(field, person))
 
 
 def _values(field: str, person: Mapping[str, Any]) -> list[str]:
+    """Return what a field holds, under a name with dots for what is inside; a phone number also without its plus."""
     found: Any = person
     for part in field.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    if not isinstance(found, str):
+    if not isinstance(found, str | int) or isinstance(found, bool):
         return []
-    values = [found, found.rpartition("@")[0]] if field == "email" else [found]
+    values = [str(found)]
+    if field == "email":
+        values.append(values[0].rpartition("@")[0])
+    elif field == "phone_number":
+        values.append(values[0].removeprefix("+"))
     return [value for value in values if len(value) >= 3]
+
+
+def _folded(text: str) -> str:
+    """Return a text as it is compared in any case. Folding may take a composed character apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

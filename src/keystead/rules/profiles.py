@@ -34,6 +34,10 @@ class Draft(BaseModel):
     app_metadata: Metadata | None = None
     blocked: bool | None = None
     must_verify: list[IdentifierKind] = []
+    proved: tuple[IdentifierKind, ...] = ()
+    """Kinds of which whoever signs up has shown that the identifier is theirs: nobody else can hold it unproved."""
+    shared: tuple[IdentifierKind, ...] = ()
+    """Kinds whose values other accounts of the connection may have too (ID-17)."""
     local_id: str | None = None
     """The part of the user id behind ``auth0|``, where an administrator chose it (US-2)."""
     user_handle: bytes | None = None
@@ -80,6 +84,29 @@ class Profile(BaseModel):
         """The user id without the provider in front of it."""
         return self.user_id.partition("|")[2]
 
+    def value_of(self, kind: IdentifierKind) -> str | None:
+        """Return the identifier of that kind, if the account has one."""
+        return {"email": self.email, "phone_number": self.phone_number, "username": self.username}[kind]
+
+    def having(self, identifiers: Mapping[IdentifierKind, str | None]) -> "Profile":
+        """Return the account as it would be with other identifiers, or without some."""
+        return self.model_copy(update={str(kind): value for kind, value in identifiers.items()})
+
+    def is_verified(self, kind: IdentifierKind) -> bool:
+        """Whether the account's owner has shown that its identifier of that kind is theirs."""
+        return kind in self.verified_kinds()
+
+    def verified_kinds(self) -> tuple[IdentifierKind, ...]:
+        """Return the kinds of which the account has an identifier that is verified. A username never is."""
+        email: tuple[IdentifierKind, ...] = ("email",) if self.email and self.email_verified else ()
+        phone: tuple[IdentifierKind, ...] = ("phone_number",) if self.phone_number and self.phone_verified else ()
+        return (*email, *phone)
+
+    def verifying(self, kind: IdentifierKind) -> dict[str, Any]:
+        """Return the columns that say that an identifier is verified now."""
+        column = "email_verified" if kind == "email" else "phone_verified"
+        return {column: True, "must_verify": [each for each in self.must_verify if each != kind]}
+
     def best_identifier(self, precedence: Sequence[IdentifierKind]) -> str:
         """Return what WebAuthn calls ``user.name``: the first identifier by precedence (ID-10)."""
         values = {"email": self.email, "phone_number": self.phone_number, "username": self.username}
@@ -96,6 +123,14 @@ def defaults(draft: Draft) -> dict[str, str]:
     nickname = draft.nickname or (local_part(email) if email else draft.value_of("username") or first)
     name = draft.name or first
     return {"name": name, "nickname": nickname, "picture": draft.picture or f"/avatars/{initials(name)}.svg"}
+
+
+def look_alike(draft: Draft, connection_id: str, local_id: str, now: datetime) -> Profile:
+    """Return what an account of a draft would look like, for whoever must not learn that there is none."""
+    given: dict[str, Any] = draft.model_dump(include={*ROOT_FIELDS, "user_metadata", "must_verify"}) | defaults(draft)
+    given |= {each.kind: each.value for each in draft.identifiers}
+    given |= {"user_id": f"auth0|{local_id}", "connection_id": connection_id, "created_at": now, "updated_at": now}
+    return Profile.model_validate(given)
 
 
 def initials(name: str) -> str:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 
 from keystead.errors import InvalidIdentifier, InvalidSignup
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.identifiers import KINDS, Identifier, canonical
+from keystead.rules.identifiers import KINDS, Identifier, canonical, check_own_names
 from keystead.rules.profiles import Draft, Profile, public_metadata, root_fields
 
 
-def read_draft(body: Mapping[str, object], options: ConnectionOptions) -> Draft:
+def read_draft(
+    body: Mapping[str, object], options: ConnectionOptions, proved: Mapping[str, str] | None = None
+) -> Draft:
     """Return the account that a sign-up asks for (ID-3, SU-3).
 
+    ``proved`` are identifiers, by kind, that whoever signs up has shown to be theirs.
     Raises ``InvalidIdentifier`` for an identifier that is missing, malformed or not taken here, ``InvalidSignup``
     where nothing is left to log in with, and ``BadRequest`` for profile members of the wrong form.
     """
@@ -19,7 +22,18 @@ def read_draft(body: Mapping[str, object], options: ConnectionOptions) -> Draft:
     if not any(identifier.kind in active for identifier in found):
         raise InvalidSignup("At least one identifier is required.")
     metadata = public_metadata(body.get("user_metadata"))
-    return Draft(identifiers=found, user_metadata=metadata, **root_fields(body))
+    shown = tuple(each.kind for each in found if (proved or {}).get(each.kind) == each.value)
+    given = {each.kind for each in found}
+    return Draft(
+        identifiers=found,
+        proved=shown,
+        shared=options.shared_kinds(),
+        email_verified="email" in shown,
+        phone_verified="phone_number" in shown,
+        must_verify=[kind for kind in options.verified_at_signup() if kind in given and kind not in shown],
+        user_metadata=metadata,
+        **root_fields(body),
+    )
 
 
 def identifiers_of(body: Mapping[str, object], options: ConnectionOptions) -> tuple[Identifier, ...]:
@@ -37,6 +51,7 @@ def identifiers_of(body: Mapping[str, object], options: ConnectionOptions) -> tu
         if not isinstance(value, str):
             raise InvalidIdentifier(kind, f"{kind} must be a text")
         found.append(canonical(kind, value, options.username_rules()))
+    check_own_names(found, options.stored_attributes())
     return tuple(found)
 
 

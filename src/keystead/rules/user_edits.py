@@ -8,14 +8,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from keystead.errors import BadRequest
 from keystead.rules.complaints import complaint, parse, type_of
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.identifiers import KINDS, Identifier, canonical
+from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, canonical
 from keystead.rules.profiles import Draft, Metadata, Profile, check_metadata_keys, merge_metadata
+from keystead.rules.verification import Verifiable
 from keystead.secrecy import Secret
 
 _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-NOT_YET: Final = ("email", "phone_number", "username", "password", "connection", "client_id")
-"""What Auth0 lets a PATCH change and Keystead does not yet."""
+_NOT_TOGETHER: Final = (
+    ("password", "email"),
+    ("password", "email_verified"),
+    ("username", "email"),
+    ("username", "email_verified"),
+    ("username", "password"),
+)
+"""What one PATCH cannot change at once (US-4)."""
+
+_NO_USERNAMES: Final = "Cannot set username for connection without requires_username."
+_NOTHING_TO_LOG_IN_WITH: Final = "At least one identifier is required: {}."
+
+_VERIFIED: Final[dict[IdentifierKind, str]] = {"email": "email_verified", "phone_number": "phone_verified"}
 
 _COLUMNS: Final = (
     *("blocked", "email_verified", "phone_verified"),
@@ -39,6 +51,8 @@ def _segment(text: str) -> str:
 Short = Annotated[str, Field(min_length=1, max_length=150)]
 Long = Annotated[str, Field(min_length=1, max_length=300)]
 Picture = Annotated[str, Field(max_length=2048), AfterValidator(_web_address)]
+Phone = Annotated[str, Field(pattern=r"^\+[0-9]{1,15}$")]
+Username = Annotated[str, Field(min_length=1, max_length=128)]
 UserId = Annotated[str, Field(max_length=255, pattern=r"^\S*$"), AfterValidator(_segment)]
 
 
@@ -49,8 +63,8 @@ class NewUser(BaseModel):
 
     connection: Annotated[str, Field(min_length=1)]
     email: str | None = None
-    phone_number: Annotated[str, Field(pattern=r"^\+[0-9]{1,15}$")] | None = None
-    username: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    phone_number: Phone | None = None
+    username: Username | None = None
     user_id: UserId | None = None
     email_verified: bool = False
     phone_verified: bool = False
@@ -67,10 +81,18 @@ class NewUser(BaseModel):
 
 
 class UserEdit(BaseModel):
-    """The body of ``PATCH /api/v2/users/{id}``. Names and picture take ``null``, which removes them."""
+    """The body of ``PATCH /api/v2/users/{id}``, but for the password, which travels wrapped.
+
+    Identifiers, names and picture take ``null``, which removes them.
+    """
 
     model_config = _CLOSED
 
+    connection: Annotated[str, Field(min_length=1)] | None = None
+    client_id: Annotated[str, Field(min_length=1)] | None = None
+    email: str | None = None
+    phone_number: Phone | None = None
+    username: Username | None = None
     blocked: bool = False
     email_verified: bool = False
     phone_verified: bool = False
@@ -90,28 +112,25 @@ def read_new(body: Mapping[str, Any]) -> tuple[NewUser, Secret[str] | None]:
     new = parse(NewUser, {name: value for name, value in body.items() if name != "password"})
     _check_keys("user_metadata", new.user_metadata)
     _check_keys("app_metadata", new.app_metadata)
-    password = body.get("password")
-    if password is None:
-        return new, None
-    if not isinstance(password, str):
-        raise BadRequest(f"Expected type string but found type {type_of(password)}", path="password")
-    if not password:
-        raise BadRequest("String is too short (0 chars), minimum 1", path="password")
-    return new, Secret(password)
+    return new, None if body.get("password") is None else _password(body["password"])
 
 
-def read_edit(body: Mapping[str, Any]) -> UserEdit:
-    """Read the body of a PATCH. Raises ``BadRequest``; also for what is not there yet, by name."""
-    later = next((name for name in NOT_YET if name in body), None)
-    if later is not None:
-        raise BadRequest(f"{later} cannot be changed through the API yet", path=later)
+def read_edit(body: Mapping[str, Any]) -> tuple[UserEdit, Secret[str] | None]:
+    """Read the body of a PATCH, the password apart. Raises ``BadRequest``; texts as recorded (US-4)."""
     try:
-        edit = UserEdit.model_validate(dict(body))
+        edit = UserEdit.model_validate({name: value for name, value in body.items() if name != "password"})
     except ValidationError as error:
         raise complaint(error) from None
+    for name in ("connection", "client_id"):
+        if name in body and body[name] is None:
+            raise BadRequest("Expected type string but found type null", path=name)
     _check_keys("user_metadata", edit.user_metadata)
     _check_keys("app_metadata", edit.app_metadata)
-    return edit
+    password = _password(body["password"]) if "password" in body else None
+    for one, other in _NOT_TOGETHER:
+        if one in body and other in body:
+            raise BadRequest(f"Cannot update {one} and {other} simultaneously.")
+    return edit, password
 
 
 def draft(new: NewUser, options: ConnectionOptions, *, password: bool) -> Draft:
@@ -123,33 +142,88 @@ def draft(new: NewUser, options: ConnectionOptions, *, password: bool) -> Draft:
     _check_password(options, given=password)
     found = tuple(_identifiers(new, options))
     if not any(each.kind in options.active_identifiers() for each in found):
-        wanted = ", ".join(options.active_identifiers())
-        raise BadRequest(f"At least one identifier is required: {wanted}.")
+        raise BadRequest(_NOTHING_TO_LOG_IN_WITH.format(", ".join(options.active_identifiers())))
     given = new.model_dump(include=set(_COLUMNS) | {"user_metadata", "app_metadata"})
-    return Draft(identifiers=found, local_id=new.user_id or None, **given)
+    return Draft(identifiers=found, shared=options.shared_kinds(), local_id=new.user_id or None, **given)
 
 
-def changes(edit: UserEdit, profile: Profile) -> dict[str, Any]:
+def new_identifiers(edit: UserEdit, profile: Profile, options: ConnectionOptions) -> dict[IdentifierKind, str | None]:
+    """Return the identifiers that a PATCH changes, in canonical form; ``None`` takes one away.
+
+    Raises ``InvalidIdentifier``, and ``BadRequest`` for what the connection's accounts cannot have or must have.
+    """
+    found: dict[IdentifierKind, str | None] = {}
+    for kind in KINDS:
+        value, current = getattr(edit, kind), profile.value_of(kind)
+        # What is there already is not judged again: rules may have changed since.
+        if kind in edit.model_fields_set and value != current:
+            new = canonical(kind, value, options.username_rules()).value if value is not None else None
+            if new != current:
+                found[kind] = new
+    if found.get("username") and "username" not in options.stored_attributes():
+        raise BadRequest(_NO_USERNAMES)
+    missing = next((kind for kind in _required(options) if kind in found and found[kind] is None), None)
+    if missing is not None:
+        raise BadRequest(f"Missing required property: {missing}", path="")
+    after = profile.having(found)
+    if None in found.values() and not any(after.value_of(kind) for kind in options.active_identifiers()):
+        raise BadRequest(_NOTHING_TO_LOG_IN_WITH.format(", ".join(options.active_identifiers())))
+    return found
+
+
+def changes(
+    edit: UserEdit, profile: Profile, identifiers: Mapping[IdentifierKind, str | None] | None = None
+) -> dict[str, Any]:
     """Return the columns that a PATCH sets: named members are replaced, metadata is merged one level deep (US-3).
 
-    Empty metadata removes all of it, as Auth0 documents.
+    Empty metadata removes all of it, as Auth0 documents. A new address is nobody's yet, unless it is said to be
+    verified (VF-5); what is verified, or gone, need not be verified any more.
     """
-    given = edit.model_fields_set
-    values: dict[str, Any] = {name: getattr(edit, name) for name in _COLUMNS if name in given}
+    given, identifiers = edit.model_fields_set, identifiers or {}
+    values: dict[str, Any] = {str(kind): value for kind, value in identifiers.items()}
+    values |= {_VERIFIED[kind]: False for kind in identifiers if kind in _VERIFIED}
+    values |= {name: getattr(edit, name) for name in _COLUMNS if name in given}
     if "user_metadata" in given:
         values["user_metadata"] = _merged(profile.user_metadata, edit.user_metadata)
     if "app_metadata" in given:
         values["app_metadata"] = _merged(profile.app_metadata, edit.app_metadata)
+    after = profile.model_copy(update=values)
+    verified = after.verified_kinds()
+    values["must_verify"] = [kind for kind in profile.must_verify if after.value_of(kind) and kind not in verified]
     return {name: value for name, value in values.items() if getattr(profile, name) != value}
 
 
 def ends_sessions(values: Mapping[str, Any]) -> bool:
-    """Whether a change ends the account's sessions: it is blocked, or its e-mail is not known to be theirs (US-15)."""
-    return values.get("blocked") is True or values.get("email_verified") is False
+    """Whether a change ends the account's sessions: it is blocked, or its e-mail is another, or not known to be theirs.
+
+    So does a new password (US-15).
+    """
+    return values.get("blocked") is True or "email" in values or values.get("email_verified") is False
+
+
+def asked_to_verify(said: NewUser | UserEdit, profile: Profile) -> tuple[Verifiable, ...]:
+    """Return what the owner of an account is asked to verify after a change (VF-5).
+
+    A new account's e-mail address, unless nobody wants that; everything else only where it was asked for. Nobody is
+    asked about what is verified already.
+    """
+    email = said.verify_email if isinstance(said, UserEdit) else said.verify_email is not False
+    wanted: dict[Verifiable, bool | None] = {"email": email, "phone_number": said.verify_phone_number}
+    return tuple(
+        kind for kind, asked in wanted.items() if asked and profile.value_of(kind) and not profile.is_verified(kind)
+    )
 
 
 def _merged(current: Metadata | None, change: Metadata) -> Metadata | None:
     return merge_metadata(current, change) or None if change else None
+
+
+def _password(value: object) -> Secret[str]:
+    if not isinstance(value, str):
+        raise BadRequest(f"Expected type string but found type {type_of(value)}", path="password")
+    if not value:
+        raise BadRequest("String is too short (0 chars), minimum 1", path="password")
+    return Secret(value)
 
 
 def _check_keys(name: Literal["user_metadata", "app_metadata"], value: Metadata | None) -> None:
@@ -159,18 +233,21 @@ def _check_keys(name: Literal["user_metadata", "app_metadata"], value: Metadata 
 def _check_members(new: NewUser, options: ConnectionOptions) -> None:
     """Refuse what the connection's accounts cannot have, and miss what they must."""
     if new.username is not None and "username" not in options.stored_attributes():
-        raise BadRequest("Cannot set username for connection without requires_username.")
-    if options.attributes is None:
-        required = ["email"]
-        if options.requires_username and new.username is None:
-            raise BadRequest(
-                "Missing username for Username-Password-Authentication connection with requires_username enabled"
-            )
-    else:
-        required = [kind for kind in KINDS if (found := getattr(options.attributes, kind)) and found.profile_required]
-    missing = next((kind for kind in required if getattr(new, kind) is None), None)
+        raise BadRequest(_NO_USERNAMES)
+    if options.attributes is None and options.requires_username and new.username is None:
+        raise BadRequest(
+            "Missing username for Username-Password-Authentication connection with requires_username enabled"
+        )
+    missing = next((kind for kind in _required(options) if getattr(new, kind) is None), None)
     if missing is not None:
         raise BadRequest(f"Missing required property: {missing}", path="")
+
+
+def _required(options: ConnectionOptions) -> tuple[IdentifierKind, ...]:
+    """Return what every account of the connection must have, however it is made or changed (ID-4, ID-16)."""
+    if options.attributes is None:
+        return ("email", "username") if options.requires_username else ("email",)
+    return tuple(kind for kind in KINDS if (found := getattr(options.attributes, kind)) and found.profile_required)
 
 
 def _check_password(options: ConnectionOptions, *, given: bool) -> None:

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts
+from keystead.db import accounts, old_passwords
 from keystead.db.session import Database
 from keystead.errors import NoSuchUser
 from keystead.ports import Clock, Entropy, Hasher, Refused
 from keystead.rules import password_policy
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier
-from keystead.rules.profiles import Draft, Profile
+from keystead.rules.profiles import Draft, Profile, defaults
 from keystead.secrecy import Secret
 
 _HANDLE_BYTES = 32
@@ -52,7 +52,7 @@ class HostedStore:
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
         """Create an account. Raises ``WeakPassword`` and ``IdentifierTaken``."""
         # An empty password is one, for the policy to refuse; only None means an account without.
-        hashed = await self._hash(password, draft.model_dump() | _values(draft)) if password is not None else None
+        hashed = await self._hash(password, _known(draft)) if password is not None else None
         return await self.db.write(self.insert, draft, hashed, self.clock())
 
     def insert(self, session: Session, draft: Draft, hashed: str | None, now: datetime) -> Profile:
@@ -62,16 +62,29 @@ class HostedStore:
         local_id = self.entropy.bytes(12).hex()
         return accounts.create(session, self.connection_id, draft, hashed, local_id=local_id, now=now)
 
+    async def prepare(self, profile: Profile, password: Secret[str]) -> str:
+        """Return the hash of a new password that policy and history accept. Raises ``WeakPassword``, ``Busy``."""
+        fitted = password_policy.check(password, self.options, profile.model_dump())
+        size = password_policy.history_size(self.options)
+        # One after the other, in the queue of every other hash: a full one refuses, and at most 24 are compared.
+        for stored in await self.db.read(old_passwords.hashes, profile.user_id, size) if size else ():
+            if (await self.hasher.verify(fitted, stored)).ok:
+                raise password_policy.used_before()
+        return await self.hasher.hash(fitted)
+
     async def set_password(self, user_id: str, password: Secret[str]) -> None:
-        """Replace a password. Raises ``WeakPassword`` and ``NoSuchUser``."""
+        """Replace a password. Raises ``WeakPassword``, ``NoSuchUser``, ``Busy``."""
         profile = await self.db.read(accounts.by_id, user_id)
         if profile is None:
             raise NoSuchUser
-        hashed = await self._hash(password, profile.model_dump())
-        now = self.clock()
-        values = {"password_hash": hashed, "last_password_reset": now, "updated_at": now}
-        if not await self.db.write(accounts.change, user_id, values):
+        hashed = await self.prepare(profile, password)
+        if not await self.db.write(self.put_password, user_id, hashed, self.clock()):
             raise NoSuchUser
+
+    def put_password(self, session: Session, user_id: str, hashed: str, now: datetime) -> bool:
+        """Store what ``prepare`` made, as a part of a unit of work; ``False`` where the account is gone."""
+        size = password_policy.history_size(self.options)
+        return old_passwords.replace(session, user_id, hashed, now, size=size)
 
     async def delete(self, user_id: str) -> None:
         """Remove an account and all that hangs on it."""
@@ -81,5 +94,6 @@ class HostedStore:
         return await self.hasher.hash(password_policy.check(password, self.options, person))
 
 
-def _values(draft: Draft) -> dict[str, object]:
-    return {each.kind: each.value for each in draft.identifiers}
+def _known(draft: Draft) -> dict[str, object]:
+    """Return what the account will hold, so that a sign-up is judged as a later change of the password is."""
+    return draft.model_dump() | defaults(draft) | {each.kind: each.value for each in draft.identifiers}

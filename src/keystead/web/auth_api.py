@@ -27,8 +27,8 @@ async def signup(request: Request) -> Response:
     flows, body = flows_of(request), await parameters(request)
     client_id, name = _text(body, "client_id"), _text(body, "connection")
     connection = await flows.directory.by_name(name, client_id)
-    password = secret_of(body, "password")
-    profile = await flows.signup(connection, client_id, body, password, caller_of(request))
+    password, draft = secret_of(body, "password"), flows.signup.draft(connection, body)
+    profile = await flows.signup(connection, client_id, draft, password, caller_of(request))
     return Json(_signed_up(profile, body))
 
 

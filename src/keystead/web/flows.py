@@ -6,19 +6,23 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from keystead.flows.blocks import Blocks
+from keystead.flows.breaches import Breaches
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.directory import Directory
-from keystead.flows.email_verification import EmailVerification
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
+from keystead.flows.mail_provider import MailProvider
+from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
+from keystead.flows.tickets import Tickets
 from keystead.flows.users import Users
+from keystead.flows.verification import Verification
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
@@ -43,9 +47,12 @@ class Flows:
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
     signup: Signup
-    verification: EmailVerification
+    verification: Verification
     reset: PasswordReset
     post: Post
+    templates: MessageTemplates
+    mail_provider: MailProvider
+    tickets: Tickets
     sessions: Sessions
     first_owner: FirstOwner
     authorize: Authorize
@@ -57,6 +64,7 @@ class Flows:
     userinfo: UserInfo
     connections: Connections
     clients: Clients
+    breaches: Breaches
     users: Users
     blocks: Blocks
 

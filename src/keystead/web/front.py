@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from keystead.errors import Busy, InvalidIdentifier, WeakPassword
+from keystead.errors import Busy, InvalidIdentifier, PasswordUnchecked
 from keystead.secrecy import Secret
 from keystead.web import screens, wire
 from keystead.web.answers import Json
@@ -14,7 +14,7 @@ from keystead.web.avatars import initials_picture
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
-from keystead.web.pages import password_rules
+from keystead.web.pages import AT_PASSWORD, password_rules
 
 _PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -39,8 +39,8 @@ async def setup(request: Request) -> Response:
     try:
         password = Secret(sent.get("password", ""))
         await flows.first_owner(ticket, sent.get("email", ""), password, caller_of(request))
-    except (InvalidIdentifier, WeakPassword, Busy) as error:
-        at = "password" if isinstance(error, WeakPassword) else "email"
+    except (InvalidIdentifier, *AT_PASSWORD, Busy, PasswordUnchecked) as error:
+        at = "password" if isinstance(error, AT_PASSWORD) else "email"
         context |= {"email": sent.get("email", ""), "error": error.text, "error_field": at}
         return screens.show("setup.html", context, status=wire.row_of(wire.PAGES, error).status)
     return screens.show("setup-done.html", {"home_url": "/"})

@@ -7,6 +7,7 @@ from keystead.oauth.bearers import Bearer
 from keystead.oauth.issue import MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
 from keystead.rules.languages import preferred_language
+from keystead.secrecy import fingerprint
 from keystead.web.flows import flows_of
 
 
@@ -38,10 +39,12 @@ def bearer_token(request: Request) -> str:
 
 def caller_of(request: Request) -> Caller:
     """Return who asks, as the gate found out."""
+    browser = flows_of(request).cookies.browser(request)
     return Caller(
         address=request.scope["keystead.address"],
         user_agent=request.headers.get("user-agent", "")[:300],
         language=preferred_language(request.headers.get("accept-language", "")),
+        browser=fingerprint(browser.reveal()) if browser else "",
     )
 
 

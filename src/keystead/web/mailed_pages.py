@@ -5,62 +5,107 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadRequest, Busy, TooManyAttempts, WeakPassword
+from keystead.errors import (
+    BadRequest,
+    Busy,
+    DomainError,
+    PasswordUnchecked,
+    ProofNeeded,
+    TooManyAttempts,
+    WrongCredentials,
+)
+from keystead.flows.verification import Verifying
+from keystead.rules.oauth import with_query
 from keystead.secrecy import Secret
 from keystead.web import screens, wire
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
-from keystead.web.pages import here, page, password_rules
+from keystead.web.pages import AT_PASSWORD, password_rules
+from keystead.web.redirects import redirect
 
-_SENT: Final = "If there is an account with these details, we have sent a message with a link. It may take a minute."
+_CONFIRMED: Final = "Your address is confirmed."
+_CHANGED: Final = "Your password was changed."
+_NOT_RIGHT: Final = "That is not the password of this account."
 
 
 async def email_verification(request: Request) -> Response:
-    """``/u/email-verification?ticket=``: is this your address, and did you sign up?"""
+    """``/u/email-verification?ticket=``: is this your address (or number), and did you make the account?"""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
+    found, user_id = await flows.verification.look(ticket), await _signed_in_as(request)
+    ours = found.already or found.same_person(caller_of(request), user_id)
     if not submitted(request):
-        email = await flows.verification.look(ticket)
-        return screens.show("email-verification.html", {"ticket": ticket, "email": email})
+        return _ask(ticket, found, ours=ours)
     same_origin(request)
     sent = await form(request)
-    if sent.get("action") == "disown":
-        await flows.verification.disown(ticket, caller_of(request))
-        return screens.show("email-verification-done.html", {"confirmed": False, "home_url": "/"})
-    await flows.verification.confirm(ticket, caller_of(request))
-    return screens.show("email-verification-done.html", {"confirmed": True, "home_url": "/"})
-
-
-async def reset_request(request: Request) -> Response:
-    """``/u/reset-password/request?state=``: where shall we send the link?"""
-    _, place = await here(request)
-    value = place.transaction.identifiers.get("typed") or place.transaction.request.login_hint
-    context: dict[str, Any] = {"identifier_value": value, "sent": ""}
-    if not submitted(request):
-        return page("reset-password-request", place, context)
-    flows, typed = flows_of(request), (await form(request)).get("username", "")
-    client_id = place.transaction.request.client_id
     try:
-        await flows.reset.request(place.connection, client_id, typed, caller_of(request))
-    except (TooManyAttempts, BadRequest, Busy) as error:
-        return page("reset-password-request", place, context, error, "username")
-    return page("reset-password-request", place, context | {"sent": _SENT})
+        if sent.get("action") == "take-over":
+            return _taken_over(await flows.verification.take_over(ticket, caller_of(request)))
+        if "password" in sent:
+            password = Secret(sent["password"])
+            await flows.verification.confirm_with_password(ticket, password, caller_of(request))
+        else:
+            await flows.verification.confirm(ticket, caller_of(request), user_id=user_id)
+    except WrongCredentials:
+        return _ask(ticket, found, ours=False, error=BadRequest(_NOT_RIGHT))
+    except (ProofNeeded, TooManyAttempts, Busy) as error:
+        return _ask(ticket, found, ours=False, error=error)
+    link = found.link
+    if link.result_url:
+        return _back(link.result_url, _CONFIRMED, link.value if link.include_email and link.kind == "email" else "")
+    return screens.show("email-verification-done.html", {"already": found.already, "home_url": "/"})
 
 
 async def reset_password(request: Request) -> Response:
     """``/u/reset-password?ticket=``: choose a new password."""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
     found = await flows.reset.look(ticket)
+    link = found.link
     identifier = found.profile.best_identifier(found.options.precedence)
     context: dict[str, Any] = {"ticket": ticket, "identifier_value": identifier, "error": None, "error_field": ""}
-    context |= password_rules(found.options)
+    context |= password_rules(found.options, replaces=True)
     if not submitted(request):
-        return screens.show("reset-password.html", context)
+        return screens.show("reset-password.html", context, redirects_to=link.result_url)
     same_origin(request)
     password = Secret((await form(request)).get("password", ""))
     try:
         await flows.reset.finish(ticket, password, caller_of(request))
-    except (WeakPassword, BadRequest, Busy) as error:
+    except (*AT_PASSWORD, BadRequest, Busy, PasswordUnchecked) as error:
         context |= {"error": error.text, "error_field": "password"}
-        return screens.show("reset-password.html", context, status=wire.row_of(wire.PAGES, error).status)
+        status = wire.row_of(wire.PAGES, error).status
+        return screens.show("reset-password.html", context, status=status, redirects_to=link.result_url)
+    if link.result_url:
+        return _back(link.result_url, _CHANGED, found.profile.email or "" if link.include_email else "")
     return screens.show("reset-password-done.html", {"home_url": "/"})
+
+
+async def _signed_in_as(request: Request) -> str | None:
+    flows = flows_of(request)
+    session = await flows.sessions.read(flows.cookies.session(request))
+    return session.user_id if session else None
+
+
+def _ask(ticket: str, found: Verifying, *, ours: bool, error: DomainError | None = None) -> Response:
+    context = {
+        "ticket": ticket,
+        "address": found.link.value,
+        "noun": "address" if found.link.kind == "email" else "number",
+        "identifier_value": found.profile.best_identifier(found.connection.policy().precedence),
+        "already": found.already,
+        "ours": ours,
+        "takes_password": found.takes_password,
+        "error": error.text if error else None,
+        "error_field": "password" if error else "",
+    }
+    status = wire.row_of(wire.PAGES, error).status if error else 200
+    return screens.show("email-verification.html", context, status=status, redirects_to=found.link.result_url)
+
+
+def _taken_over(reset_url: str) -> Response:
+    return screens.show("email-verification-taken.html", {"reset_url": reset_url, "home_url": "/"})
+
+
+def _back(result_url: str, message: str, email: str) -> Response:
+    """Go to where an administrator wanted the browser to end (VF-4, EM-5)."""
+    said = {"success": "true", "message": message}
+    return redirect(with_query(result_url, said | ({"email": email} if email else {})))

@@ -19,6 +19,8 @@ from keystead.errors import (
     InvalidSignup,
     PasskeyLimitReached,
     PasskeyTaken,
+    PasswordLeaked,
+    PasswordUnchecked,
     SignupDisabled,
     StepUpRequired,
     TooManyAttempts,
@@ -34,7 +36,8 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS
 from keystead.rules.login_steps import Step
 from keystead.rules.passkey_policy import SNOOZE
-from keystead.rules.password_policy import complexity_of, describe
+from keystead.rules.password_hints import for_password_managers, hints
+from keystead.rules.password_policy import complexity_of
 from keystead.secrecy import Secret
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
@@ -47,8 +50,11 @@ PATHS: Final[dict[Step, str]] = {
     "login-identifier": "/u/login/identifier",
     "login-password": "/u/login/password",
     "signup-identifier": "/u/signup/identifier",
+    "email-identifier-challenge": "/u/email-identifier-challenge",
+    "phone-identifier-challenge": "/u/phone-identifier-challenge",
     "signup-passkey": "/u/signup/passkey",
     "signup-password": "/u/signup/password",
+    "verification-pending": "/u/verification-pending",
     "passkey-enrollment": "/u/passkey-enrollment",
     "done": "/u/login",
 }
@@ -65,11 +71,16 @@ _ON_PAGE: Final = (
     InvalidSignup,
     SignupDisabled,
     WeakPassword,
+    PasswordLeaked,
+    PasswordUnchecked,
     PasskeyTaken,
     PasskeyLimitReached,
     StepUpRequired,
     BadRequest,
 )
+
+AT_PASSWORD: Final = (WeakPassword, PasswordLeaked)
+"""What is wrong with a password that somebody chose."""
 
 
 async def resume(request: Request) -> Response:
@@ -77,7 +88,7 @@ async def resume(request: Request) -> Response:
     flows = flows_of(request)
     place = await flows.hosted_login.look(_visit(request))
     if place.step != "done":
-        return _to(place.step, place.transaction.id)
+        return go_to(place.step, place.transaction.id)
     return redirect((await flows.authorize.finish(place.transaction)).url)
 
 
@@ -85,7 +96,7 @@ async def login_identifier(request: Request) -> Response:
     """Who are you?"""
     visit, place = await here(request)
     if place.transaction.proof:
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     if not submitted(request):
         return page("login-identifier", place, _identifier_screen(place))
     if not place.offer.password:
@@ -96,7 +107,7 @@ async def login_identifier(request: Request) -> Response:
     except InvalidIdentifier:
         error = BadRequest(wording.not_one(place.connection.policy()))
         return page("login-identifier", place, _identifier_screen(place, typed[:254]), error, "username")
-    return _to("done", visit.state)
+    return go_to("done", visit.state)
 
 
 async def login_password(request: Request) -> Response:
@@ -104,7 +115,7 @@ async def login_password(request: Request) -> Response:
     visit, place = await here(request)
     typed = place.transaction.identifiers.get("typed")
     if place.transaction.proof or typed is None or not place.offer.password:
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     context = {
         "identifier_value": typed,
         "change_url": _url("login-identifier", visit.state),
@@ -127,7 +138,7 @@ async def login_passkey(request: Request) -> Response:
     """``POST /u/login/passkey``: the answer of an authenticator, from either login page."""
     visit, place = await here(request)
     if place.transaction.proof:
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     flows, sent = flows_of(request), await form(request)
     try:
         opened = await flows.hosted_login.with_passkey(visit, place, sent.get("auth_session", ""), _response(sent))
@@ -148,7 +159,7 @@ async def signup_identifier(request: Request) -> Response:
     """By what shall we know you?"""
     visit, place = await here(request)
     if place.transaction.proof or not place.offer.signup:
-        return _to("login-identifier" if not place.transaction.proof else place.step, visit.state)
+        return go_to("login-identifier" if not place.transaction.proof else place.step, visit.state)
     if not submitted(request):
         return page("signup-identifier", place, _fields_screen(place, place.transaction.identifiers))
     sent = await form(request)
@@ -158,14 +169,14 @@ async def signup_identifier(request: Request) -> Response:
     except _ON_PAGE as error:
         at = error.attribute if isinstance(error, InvalidIdentifier) else ""
         return page("signup-identifier", place, _fields_screen(place, given), error, at)
-    return _to("done", visit.state)
+    return go_to("done", visit.state)
 
 
 async def signup_passkey(request: Request) -> Response:
     """A passkey for the account to be; or on to a password."""
     visit, place = await here(request)
     if not _signing_up(place) or not place.offer.signup_passkey:
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     context = {
         "identifier_value": _first(place.transaction.identifiers),
         "password_allowed": place.offer.signup_password,
@@ -176,7 +187,7 @@ async def signup_passkey(request: Request) -> Response:
     flows, sent = flows_of(request), await form(request)
     if sent.get("action") == "skip":
         await flows.hosted_login.decline_passkey(visit)
-        return _to("done", visit.state)
+        return go_to("done", visit.state)
     try:
         opened = await flows.hosted_login.signup_with_passkey(
             visit, place, sent.get("auth_session", ""), _response(sent)
@@ -198,7 +209,7 @@ async def signup_password(request: Request) -> Response:
     """A password for the account to be."""
     visit, place = await here(request)
     if not _signing_up(place) or not place.offer.signup_password:
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     passkey_url = _url("signup-passkey", visit.state) if place.offer.signup_passkey else ""
     context = {
         "identifier_value": _first(place.transaction.identifiers),
@@ -213,14 +224,14 @@ async def signup_password(request: Request) -> Response:
         opened = await flows_of(request).hosted_login.signup_with_password(visit, place, password)
         return _signed_in(request, visit, opened)
     except _ON_PAGE as error:
-        return page("signup-password", place, context, error, "password" if isinstance(error, WeakPassword) else "")
+        return page("signup-password", place, context, error, "password" if isinstance(error, AT_PASSWORD) else "")
 
 
 async def passkey_enrolment(request: Request) -> Response:
     """A passkey for next time; or not now."""
     visit, place = await here(request)
     if place.step != "passkey-enrollment":
-        return _to(place.step, visit.state)
+        return go_to(place.step, visit.state)
     flows = flows_of(request)
     context = {
         "kind": place.transaction.prompt,
@@ -232,12 +243,12 @@ async def passkey_enrolment(request: Request) -> Response:
     sent = await form(request)
     if sent.get("action") == "skip":
         await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent)
-        return _to("done", visit.state)
+        return go_to("done", visit.state)
     try:
         await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), _response(sent))
     except _ON_PAGE as error:
         return page("passkey-enrollment", place, context, error)
-    return _to("done", visit.state)
+    return go_to("done", visit.state)
 
 
 async def passkey_enrolment_options(request: Request) -> Response:
@@ -246,10 +257,10 @@ async def passkey_enrolment_options(request: Request) -> Response:
     return _options(await flows_of(request).hosted_login.enrolment_options(place))
 
 
-def password_rules(options: ConnectionOptions) -> dict[str, Any]:
-    """Return what a page says about a new password."""
-    complexity = complexity_of(options)
-    return {"rules": [line.strip("* ") for line in describe(complexity)], "min_length": complexity.min_length}
+def password_rules(options: ConnectionOptions, *, replaces: bool = False) -> dict[str, Any]:
+    """Return what a page says about a new password; ``replaces`` where there may have been one before."""
+    rules, shortest = hints(options, replaces=replaces), complexity_of(options).min_length
+    return {"rules": rules, "min_length": shortest, "generated": for_password_managers(options)}
 
 
 def _visit(request: Request) -> Visit:
@@ -295,7 +306,8 @@ def _reset_url(place: Place) -> str:
     return "" if off else f"/u/reset-password/request?state={place.transaction.id}"
 
 
-def _to(step: Step, state: str) -> Response:
+def go_to(step: Step, state: str) -> Response:
+    """Go to the page of a step; ``done`` is the dispatcher, which finds out."""
     return redirect(_url(step, state))
 
 
@@ -303,15 +315,15 @@ def _url(step: Step, state: str) -> str:
     return f"{PATHS[step]}?state={state}"
 
 
-def _signed_in(request: Request, visit: Visit, opened: Opened) -> Response:
-    response = _to("done", visit.state)
-    flows_of(request).cookies.set_session(response, opened.cookie)
+def _signed_in(request: Request, visit: Visit, opened: Opened | None) -> Response:
+    response = go_to("done", visit.state)
+    if opened is not None:
+        flows_of(request).cookies.set_session(response, opened.cookie)
     return response
 
 
 def _signing_up(place: Place) -> bool:
-    transaction = place.transaction
-    return not transaction.proof and transaction.intent == "signup" and bool(transaction.identifiers)
+    return place.step in ("signup-passkey", "signup-password")
 
 
 def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:

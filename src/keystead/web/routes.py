@@ -11,8 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from keystead.web import auth_api, dev, front, mailed_pages, me_api, oauth_api, pages
-from keystead.web.management import authentication_methods, clients, connections, user_blocks, users
+from keystead.web import auth_api, challenge_pages, dev, front, mailed_pages, me_api, oauth_api, pages
+from keystead.web.management import (
+    attack_protection,
+    authentication_methods,
+    clients,
+    connections,
+    email_provider,
+    email_templates,
+    tickets,
+    user_blocks,
+    users,
+)
 
 
 def routes(static: Path) -> list[BaseRoute]:
@@ -30,6 +40,7 @@ def routes(static: Path) -> list[BaseRoute]:
         Route("/dbconnections/signup", auth_api.signup, methods=["POST"]),
         Route("/dbconnections/change_password", auth_api.change_password, methods=["POST"]),
         Route("/authorize", oauth_api.authorize),
+        Route("/.well-known/change-password", challenge_pages.well_known_change_password),
         Route("/.well-known/openid-configuration", oauth_api.openid_configuration),
         Route("/.well-known/oauth-authorization-server", oauth_api.openid_configuration),
         Route("/v2/logout", oauth_api.logout),
@@ -57,8 +68,13 @@ HOSTED = [
     Route("/signup/password", pages.signup_password, methods=["GET", "POST"]),
     Route("/passkey-enrollment", pages.passkey_enrolment, methods=["GET", "POST"]),
     Route("/passkey-enrollment/options", pages.passkey_enrolment_options, methods=["POST"]),
+    Route("/email-identifier-challenge", challenge_pages.identifier_challenge, methods=["GET", "POST"]),
+    Route("/phone-identifier-challenge", challenge_pages.identifier_challenge, methods=["GET", "POST"]),
+    Route("/verification-pending", challenge_pages.verification_pending, methods=["GET", "POST"]),
+    Route("/change-password", challenge_pages.change_password, methods=["GET", "POST"]),
+    Route("/reset-password/code", challenge_pages.reset_code, methods=["GET", "POST"]),
     Route("/email-verification", mailed_pages.email_verification, methods=["GET", "POST"]),
-    Route("/reset-password/request", mailed_pages.reset_request, methods=["GET", "POST"]),
+    Route("/reset-password/request", challenge_pages.reset_request, methods=["GET", "POST"]),
     Route("/reset-password", mailed_pages.reset_password, methods=["GET", "POST"]),
     Route("/setup", front.setup, methods=["GET", "POST"]),
 ]
@@ -84,6 +100,21 @@ MANAGEMENT: list[BaseRoute] = [
     Route("/clients/{id}", clients.show),
     Route("/clients/{id}", clients.update, methods=["PATCH"]),
     Route("/clients/{id}", clients.delete, methods=["DELETE"]),
+    Route("/attack-protection/breached-password-detection", attack_protection.show_breaches),
+    Route("/attack-protection/breached-password-detection", attack_protection.update_breaches, methods=["PATCH"]),
+    Route("/email-templates", email_templates.create, methods=["POST"]),
+    Route("/email-templates/{name}", email_templates.show),
+    Route("/email-templates/{name}", email_templates.replace, methods=["PUT"]),
+    Route("/email-templates/{name}", email_templates.update, methods=["PATCH"]),
+    Route("/emails/provider", email_provider.show),
+    Route("/emails/provider", email_provider.create, methods=["POST"]),
+    Route("/emails/provider", email_provider.update, methods=["PATCH"]),
+    Route("/emails/provider", email_provider.delete, methods=["DELETE"]),
+    Route("/jobs/verification-email", tickets.verification_email, methods=["POST"]),
+    Route("/jobs/{id}", tickets.job),
+    Route("/jobs/{id}/errors", tickets.job_errors),
+    Route("/tickets/email-verification", tickets.email_verification, methods=["POST"]),
+    Route("/tickets/password-change", tickets.password_change, methods=["POST"]),
     Route("/user-blocks", user_blocks.index),
     Route("/user-blocks", user_blocks.lift, methods=["DELETE"]),
     Route("/user-blocks/{id}", user_blocks.of_user),

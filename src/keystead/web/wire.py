@@ -41,6 +41,7 @@ OAUTH: Final[Table] = {
     e.StepUpRequired: Row(401, "insufficient_user_authentication"),
     e.Invalid: Row(400, "invalid_request"),
     e.WeakPassword: Row(400, "invalid_password"),
+    e.PasswordLeaked: Row(401, "password_leaked"),
     e.BodyTooLarge: Row(413, "invalid_request"),
     e.MethodNotAllowed: Row(405, "invalid_request"),
     e.UnsupportedMediaType: Row(415, "invalid_request"),
@@ -70,6 +71,7 @@ DBCONNECTIONS: Final[Table] = {
     e.InvalidIdentifier: Row(400, "invalid_signup"),
     e.InvalidSignup: Row(400, "invalid_signup"),
     e.WeakPassword: Row(400, "invalid_password"),
+    e.PasswordLeaked: Row(400, "password_leaked"),
     e.SignupDisabled: Row(400, "signup_disabled"),
     e.BodyTooLarge: Row(413, "invalid_request"),
     e.MethodNotAllowed: Row(405, "invalid_request"),
@@ -92,6 +94,7 @@ MANAGEMENT: Final[Table] = {
     e.InvalidQuery: Row(400, "invalid_query_string"),
     e.InvalidPath: Row(400, "invalid_uri"),
     e.WeakPassword: Row(400, "auth0_idp_error"),
+    e.PasswordLeaked: Row(400, "auth0_idp_error"),
     e.OperationNotSupported: Row(400, "operation_not_supported"),
     e.BodyTooLarge: Row(413, "invalid_body"),
     e.MethodNotAllowed: Row(405, ""),
@@ -104,6 +107,9 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchUser: Row(404, "inexistent_user"),
     e.NoSuchClient: Row(404, "inexistent_client"),
     e.NoSuchPasskey: Row(404, "inexistent_authentication_method"),
+    e.NoSuchProvider: Row(404, "inexistent_email_provider"),
+    e.NoSuchTemplate: Row(404, "inexistent_email_template"),
+    e.NoSuchJob: Row(404, "inexistent_job"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
@@ -174,7 +180,9 @@ def dbconnections(request: Request, error: e.DomainError) -> Response:
     if isinstance(error, e.SignupDisabled | e.ConnectionNotAllowed):
         return _json(row, error, {"error": row.text})
     body: dict[str, Any] = {"name": "BadRequestError", "code": row.code, "description": row.text}
-    if isinstance(error, e.WeakPassword):
+    if isinstance(error, e.PasswordLeaked):
+        body["name"] = "PasswordLeakedError"
+    elif isinstance(error, e.WeakPassword):
         body = {"name": error.name, "message": error.text, "code": row.code, "description": error.report or error.text}
         if error.summary:
             body["policy"] = error.summary
@@ -185,6 +193,8 @@ def management(request: Request, error: e.DomainError) -> Response:
     """``{"statusCode", "error", "message", "errorCode"}`` (auth0-behaviour 2.0)."""
     row = row_of(MANAGEMENT, error)
     message = f"{error.name}: {row.text}" if isinstance(error, e.WeakPassword) else row.text
+    if isinstance(error, e.PasswordLeaked):
+        message = f"PasswordLeakedError: {row.text}"
     path = getattr(error, "path", None)
     if isinstance(error, e.BadRequest | e.InvalidOptions) and path is not None:
         kind = {e.InvalidQuery: "Query", e.InvalidPath: "Path"}.get(cast("type[e.BadRequest]", type(error)), "Payload")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from keystead.errors import GrantNotAllowed
 from keystead.flows.directory import Directory
 from keystead.flows.password_login import PasswordLogin
 from keystead.oauth.issue import Issuer, Tokens, Wish
@@ -23,5 +24,7 @@ class PasswordGrant:
         realm = request.text("realm") if self.realm_required else request.optional("realm")
         scope = await self.issuer.scope_for(asked.scope, asked.audience, default_all=True)
         connection = await self.directory.by_realm(realm, asked.client.client_id)
+        if connection.policy().hardened:
+            raise GrantNotAllowed(request.grant_type)
         admitted = await self.login(connection, asked.client.client_id, username, password, request.caller)
         return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience))

@@ -13,8 +13,8 @@ WordList = Literal["en_10k", "en_100k"]
 
 
 def is_common(password: str, words: WordList) -> bool:
-    """Whether a password is in a list."""
-    return password.casefold() in _words(words)
+    """Whether a password, folded to one case, is in a list."""
+    return password in _words(words)
 
 
 @cache

@@ -53,10 +53,11 @@ async def show(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    """``PATCH /users/{id}``: blocking ends the account's sessions and refresh tokens at once."""
+    """``PATCH /users/{id}``: a block and a new password end the account's sessions and refresh tokens at once."""
     operation = operation_of(request, await require(request, "update:users"))
-    edit, flows = read_edit(await json_object(request)), flows_of(request)
-    found = await flows.users.update(request.path_params["id"], edit, operation)
+    edit, password = read_edit(await json_object(request))
+    flows = flows_of(request)
+    found = await flows.users.update(request.path_params["id"], edit, password, operation)
     return Json(shown(found, flows.settings.public_url))
 
 

@@ -1,0 +1,85 @@
+"""A sign-up shows by a code that an identifier is theirs, before there is an account (VF-2, ID-19, ID-20).
+
+The code is bound to the login transaction, which is one browser's alone: whoever types it is whoever signs up.
+"""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from keystead.db import accounts
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import TooManyMessages, WrongCode
+from keystead.flows.one_time_codes import OneTimeCodes
+from keystead.flows.post import Post
+from keystead.flows.protection import Protection
+from keystead.flows.signup import Signup
+from keystead.rules.attack_protection import code_bucket
+from keystead.rules.events import Caller
+from keystead.rules.identifiers import Identifier
+from keystead.rules.login_steps import LoginTransaction
+from keystead.rules.messages import CHANNELS, Message
+from keystead.rules.verification import Verifiable
+
+
+@dataclass(frozen=True)
+class SignupChallenge:
+    """Sends codes and checks them; what the page shows is the same whether somebody has the identifier or not."""
+
+    db: Database
+    protection: Protection
+    codes: OneTimeCodes
+    signup: Signup
+    post: Post
+
+    async def send(
+        self, connection: ConnectionRecord, transaction: LoginTransaction, identifier: Identifier, caller: Caller
+    ) -> None:
+        """Send a code; an older one stops working. Raises ``TooManyMessages``.
+
+        Where somebody has shown before that the identifier is theirs, it is they who hear of it, and no code is right.
+        """
+        async with self.protection.charged(
+            code_bucket(connection.id, identifier, caller.address), refusal=TooManyMessages
+        ):
+            sent = await self.db.write(self._send, connection.id, transaction, identifier, caller)
+        if not sent:
+            await self.signup.tell_owners(connection, transaction.request.client_id, (identifier,), caller)
+
+    async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str) -> str:
+        """Return the identifier that a right code proves. Raises ``WrongCode``."""
+        record = await self.codes.check(_handle(transaction, kind), code)
+        if record.get("value") != transaction.identifiers.get(kind):
+            raise WrongCode(detail="sent for another identifier")
+        return str(record["value"])
+
+    def _send(
+        self,
+        session: Session,
+        connection_id: str,
+        transaction: LoginTransaction,
+        identifier: Identifier,
+        caller: Caller,
+    ) -> bool:
+        kind: Verifiable = "email" if identifier.kind == "email" else "phone_number"
+        known = accounts.by_identifier(session, connection_id, identifier)
+        free = known is None or not known.profile.is_verified(kind)
+        code = self.codes.issue(session, _handle(transaction, kind), {"value": identifier.value} if free else {})
+        if not free:
+            return False
+        message = Message(
+            channel=CHANNELS[kind],
+            template="verify_email_by_code",
+            to=identifier.value,
+            language=caller.language,
+            variables={"code": code},
+            client_id=transaction.request.client_id,
+            connection_id=connection_id,
+        )
+        self.post.send(session, message)
+        return True
+
+
+def _handle(transaction: LoginTransaction, kind: Verifiable) -> str:
+    return f"signup/{transaction.id}/{kind}"

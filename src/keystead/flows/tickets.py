@@ -1,0 +1,159 @@
+"""Links that programs of administrators ask for, and mails with such a link (VF-3, RS-7)."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from keystead.db import accounts, clients, connections, jobs, journal, templates
+from keystead.db.connections import ConnectionRecord
+from keystead.db.jobs import JobRecord
+from keystead.db.session import Database
+from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
+from keystead.flows.journal import Journal
+from keystead.flows.operations import Operation
+from keystead.flows.password_reset import PasswordReset
+from keystead.flows.post import JOB, VERIFICATION_JOB, Post
+from keystead.flows.verification import Verification
+from keystead.ports import Clock
+from keystead.rules.identifiers import canonical
+from keystead.rules.letters import About, link_lifetime, result_url
+from keystead.rules.messages import LINK_LIFETIME, Message
+from keystead.rules.profiles import Profile
+from keystead.rules.tickets import NOT_IN_ACCOUNT, Identity, PasswordTicket, VerificationMail, VerificationTicket
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """Whoever asks for a link vouches for whom it is given to; administrators' accounts are not there for it."""
+
+    db: Database
+    post: Post
+    verification: Verification
+    reset: PasswordReset
+    clock: Clock
+    journal: Journal
+    public_url: str
+
+    async def mail_verification(self, asked: VerificationMail, operation: Operation) -> JobRecord:
+        """Send a link that verifies, and return the job. Raises ``BadRequest``."""
+        return await self.db.write(self._mail_verification, asked, operation)
+
+    async def verify_email(self, asked: VerificationTicket, operation: Operation) -> str:
+        """Return a link that verifies. Raises ``BadRequest``, ``NoSuchUser``."""
+        return await self.db.write(self._verify_email, asked, operation)
+
+    async def change_password(self, asked: PasswordTicket, operation: Operation) -> str:
+        """Return a link to a new password. Raises ``BadRequest``, ``NoSuchUser``."""
+        return await self.db.write(self._change_password, asked, operation)
+
+    async def job(self, job_id: str) -> JobRecord:
+        """Return a job that was asked for here. Raises ``NoSuchJob``."""
+        found = await self.db.read(jobs.get, job_id)
+        if found is None or found.type == JOB:
+            raise NoSuchJob
+        return found
+
+    def _mail_verification(self, session: Session, asked: VerificationMail, operation: Operation) -> JobRecord:
+        try:
+            profile, connection = _person(session, asked.user_id, asked.identity)
+        except NoSuchUser:
+            raise BadRequest("The user does not exist.") from None  # the job knows no 404
+        if not profile.email:
+            raise BadRequest("User does not have an email address.")
+        _check_client(session, asked.client_id)
+        message = Message(
+            channel="email",
+            template="verify_email",
+            to=profile.email,
+            language=operation.caller.language,
+            user_id=profile.user_id,
+            client_id=asked.client_id,
+            connection_id=connection.id,
+        )
+        url = self._usual_link(session, profile, message)
+        now = self.clock()
+        job_id = self.post.send(session, message.model_copy(update={"variables": {"url": url}}), type=VERIFICATION_JOB)
+        about = {"user_id": profile.user_id, "connection_id": connection.id}
+        journal.add(session, operation.event(self.journal, "Send a verification email", job=job_id, **about))
+        return JobRecord(job_id, VERIFICATION_JOB, "pending", now, None)
+
+    def _usual_link(self, session: Session, profile: Profile, message: Message) -> str:
+        """Make the link that the mail would hold if its reader had asked for it, as the template says."""
+        template = templates.get(session, message.template)
+        client = clients.get(session, message.client_id) if message.client_id else None
+        about = About(self.public_url, self.clock(), client=client.settings if client else None)
+        return self.verification.link(
+            session,
+            profile,
+            client_id=message.client_id or "",
+            lifetime=link_lifetime(template, LINK_LIFETIME) if template and template.url_lifetime_seconds else None,
+            result_url=result_url(template, message, about),
+            include_email=template.include_email_in_redirect if template else True,
+        )
+
+    def _verify_email(self, session: Session, asked: VerificationTicket, operation: Operation) -> str:
+        profile, connection = _person(session, asked.user_id, asked.identity)
+        if not profile.email:
+            raise BadRequest("User does not have an email address.")
+        _check_client(session, asked.client_id)
+        about = {"user_id": profile.user_id, "connection_id": connection.id}
+        journal.add(session, operation.event(self.journal, "Create an email verification ticket", **about))
+        return self.verification.link(
+            session,
+            profile,
+            client_id=asked.client_id or "",
+            lifetime=asked.lifetime,
+            result_url=asked.result_url or "",
+            include_email=asked.include_email,
+        )
+
+    def _change_password(self, session: Session, asked: PasswordTicket, operation: Operation) -> str:
+        profile, connection = _person(session, asked.user_id or _by_address(session, asked), asked.identity)
+        if not profile.email:
+            raise BadRequest("The user does not have an email address.")
+        if not connection.policy().methods.password.enabled:
+            raise BadRequest("The user's main connection does not support this operation.")
+        _check_client(session, asked.client_id)
+        known = accounts.with_password(session, profile.user_id)
+        about = {"user_id": profile.user_id, "connection_id": connection.id}
+        journal.add(session, operation.event(self.journal, "Create a password change ticket", **about))
+        return self.reset.link(
+            session,
+            profile,
+            asked.client_id or "",
+            known.password_hash if known else None,
+            lifetime=asked.lifetime,
+            result_url=asked.result_url or "",
+            include_email=asked.include_email,
+            mark_verified=asked.mark_email_as_verified,
+        )
+
+
+def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[Profile, ConnectionRecord]:
+    profile = accounts.by_id(session, user_id, lock=True)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    if profile is None or connection is None or connection.for_administrators:
+        raise NoSuchUser("User not found.")
+    if identity is not None and not identity.is_of(profile):
+        raise BadRequest(NOT_IN_ACCOUNT)
+    return profile, connection
+
+
+def _by_address(session: Session, asked: PasswordTicket) -> str:
+    """Return whose address it is. Raises ``BadRequest``, ``NoSuchUser``."""
+    connection = connections.get(session, asked.connection_id or "")
+    if connection is None or connection.for_administrators:
+        raise BadRequest(f"The connection with id {asked.connection_id} does not exist.")
+    try:
+        identifier = canonical("email", asked.email or "")
+    except InvalidIdentifier:
+        raise BadRequest("Object didn't pass validation for format email", path="email") from None
+    known = accounts.by_identifier(session, connection.id, identifier)
+    if known is None or known.profile.email != identifier.value:
+        raise NoSuchUser("User not found.")
+    return known.profile.user_id
+
+
+def _check_client(session: Session, client_id: str | None) -> None:
+    if client_id is not None and clients.get(session, client_id) is None:
+        raise BadRequest("The client does not exist.", path="client_id")

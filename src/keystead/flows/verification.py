@@ -1,0 +1,246 @@
+"""Somebody shows that an address is theirs by opening a link that was sent to it (VF-1, VF-7).
+
+Opening a link says that its reader owns the address, not that they made the account: whoever signed up may have used a
+stranger's. So a link alone verifies only in the browser that asked for it, or for whoever is signed in as the account;
+elsewhere it takes the account's password, or else the account is emptied first.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlmodel import Session
+
+from keystead.db import accounts, connections, journal, templates, tickets
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import InvalidTicket, NoSuchUser, ProofNeeded, WrongCredentials
+from keystead.flows.directory import StoreFor
+from keystead.flows.emptying import empty
+from keystead.flows.journal import Journal
+from keystead.flows.password_reset import PasswordReset
+from keystead.flows.post import Post
+from keystead.flows.protection import Protection
+from keystead.ports import Clock, Entropy, Refused
+from keystead.rules.attack_protection import login_bucket, message_bucket
+from keystead.rules.events import Caller
+from keystead.rules.identifiers import Identifier
+from keystead.rules.letters import link_lifetime
+from keystead.rules.messages import CHANNELS, Message, verification_lifetime
+from keystead.rules.profiles import Profile
+from keystead.rules.signups import identifiers_of_profile
+from keystead.rules.verification import Link, Verifiable
+from keystead.secrecy import Secret
+
+PURPOSES: Final[dict[Verifiable, str]] = {"email": "verify-email", "phone_number": "verify-phone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """What a link is about, as things stand."""
+
+    link: Link
+    profile: Profile
+    connection: ConnectionRecord
+
+    @property
+    def already(self) -> bool:
+        """Whether the address was verified by other means since (VF-7)."""
+        return self.profile.is_verified(self.link.kind)
+
+    @property
+    def takes_password(self) -> bool:
+        """Whether the account's password can stand for the browser that asked."""
+        return self.profile.has_password and self.connection.policy().methods.password.enabled
+
+    def same_person(self, caller: Caller, user_id: str | None) -> bool:
+        """Whether it is whoever made the account: the browser that asked, or one that is signed in as the account."""
+        return user_id == self.profile.user_id or bool(self.link.browser and self.link.browser == caller.browser)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A link shows a page; only its buttons do anything, so that mail scanners which open links verify nobody."""
+
+    db: Database
+    post: Post
+    protection: Protection
+    store_for: StoreFor
+    reset: PasswordReset
+    journal: Journal
+    clock: Clock
+    entropy: Entropy
+    public_url: str
+
+    def request(
+        self, session: Session, profile: Profile, client_id: str, caller: Caller, kind: Verifiable = "email"
+    ) -> None:
+        """Send a link as a part of a unit of work; a welcome where links are switched off (SU-7)."""
+        template = templates.get(session, "verify_email")
+        about = {"user_id": profile.user_id, "client_id": client_id, "connection_id": profile.connection_id}
+        to = profile.email if kind == "email" else profile.phone_number
+        message = Message(
+            channel=CHANNELS[kind], template="verify_email", to=to or "", language=caller.language, **about
+        )
+        if kind == "email" and template is not None and not template.enabled:
+            self.post.send(session, message.model_copy(update={"template": "welcome_email"}))
+            return
+        lifetime = link_lifetime(template, self._lifetime(session, profile))
+        result_url = template.result_url if template else None
+        url = self.link(
+            session,
+            profile,
+            kind=kind,
+            client_id=client_id,
+            browser=caller.browser,
+            lifetime=lifetime,
+            result_url=result_url or "",
+            include_email=template.include_email_in_redirect if template else True,
+        )
+        self.post.send(session, message.model_copy(update={"variables": {"url": url}}))
+        journal.add(session, self.journal.event("svr", caller, **{kind: to}, **about))
+
+    def link(
+        self,
+        session: Session,
+        profile: Profile,
+        *,
+        kind: Verifiable = "email",
+        client_id: str = "",
+        browser: str = "",
+        lifetime: timedelta | None = None,
+        result_url: str = "",
+        include_email: bool = True,
+    ) -> str:
+        """Make a link as a part of a unit of work, and return it. An older one stops working."""
+        token = self.entropy.token(32)
+        value = profile.email if kind == "email" else profile.phone_number
+        record = Link(
+            user_id=profile.user_id,
+            kind=kind,
+            value=value or "",
+            client_id=client_id,
+            browser=browser,
+            result_url=result_url,
+            include_email=include_email,
+        )
+        expires_at = self.clock() + (lifetime or self._lifetime(session, profile))
+        tickets.put(session, token, PURPOSES[kind], record.model_dump(), expires_at, subject=profile.user_id)
+        return f"{self.public_url}/u/email-verification?ticket={token}#"
+
+    async def look(self, token: str) -> Verifying:
+        """Return what a link is about. Raises ``InvalidTicket``."""
+        return await self.db.read(_look, token, self.clock())
+
+    async def confirm(self, token: str, caller: Caller, *, user_id: str | None) -> Verifying:
+        """Take the link: the address is verified. ``user_id`` is whoever is signed in.
+
+        Raises ``InvalidTicket``, and ``ProofNeeded`` where it may be somebody else than who made the account.
+        """
+        found = await self.look(token)
+        if not found.already and not found.same_person(caller, user_id):
+            raise ProofNeeded
+        return await self._settled(token, caller)
+
+    async def confirm_with_password(self, token: str, password: Secret[str], caller: Caller) -> Verifying:
+        """The same, anywhere, for whoever knows the password of the account.
+
+        Raises ``InvalidTicket``, ``WrongCredentials``, ``TooManyAttempts``, ``Busy``.
+        """
+        found = await self.look(token)
+        options = found.connection.policy()
+        named = [each for each in identifiers_of_profile(found.profile) if each.kind in options.active_identifiers()]
+        if not named or not found.takes_password:
+            raise WrongCredentials
+        bucket = login_bucket(found.connection.id, named[0], "", caller.address)
+        async with self.protection.charged(bucket, active=options.brute_force_protection):
+            with self.protection.place(caller.address):
+                verdict = await self.store_for(found.connection).verify(named[0], password)
+        if isinstance(verdict, Refused) or verdict.user_id != found.profile.user_id:
+            raise WrongCredentials
+        await self.protection.forgive(bucket)
+        return await self._settled(token, caller)
+
+    async def take_over(self, token: str, caller: Caller) -> str:
+        """Take the link for somebody who did not make the account: all that was in it goes, and the address is theirs.
+
+        Return a link to choose a password with; empty where the connection has none: then the account is gone, and the
+        address free to sign up with. Raises ``InvalidTicket``.
+        """
+        return await self.db.write(self._take_over, token, caller)
+
+    async def _settled(self, token: str, caller: Caller) -> Verifying:
+        return await self.db.write(self._settle, token, caller)
+
+    def _settle(self, session: Session, token: str, caller: Caller) -> Verifying:
+        found = _take(session, token, self.clock())
+        self.mark(session, found.profile, found.link.kind, caller)
+        return replace(found, profile=accounts.by_id(session, found.profile.user_id) or found.profile)
+
+    def mark(self, session: Session, profile: Profile, kind: Verifiable, caller: Caller) -> None:
+        """Note that an identifier is verified, as a part of a unit of work. The first time they are welcomed."""
+        accounts.change(session, profile.user_id, profile.verifying(kind) | {"updated_at": self.clock()})
+        about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": profile.connection_id}
+        journal.add(session, self.journal.event("sv", caller, identifier=kind, **about))
+        if kind == "email" and profile.email and not profile.email_verified:
+            language = caller.language
+            welcome = Message(channel="email", template="welcome_email", to=profile.email, language=language, **about)
+            self.post.send(session, welcome)
+
+    def _take_over(self, session: Session, token: str, caller: Caller) -> str:
+        now = self.clock()
+        found = _take(session, token, now)
+        about: dict[str, Any] = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
+        journal.add(session, self.journal.event("fv", caller, reason="made by somebody else", **about))
+        if not found.connection.policy().methods.password.enabled:
+            accounts.remove(session, found.profile.user_id)
+            return ""
+        if not found.already:
+            empty(session, found.profile, now)
+        values = found.profile.verifying(found.link.kind)
+        accounts.change(session, found.profile.user_id, values)
+        emptied = accounts.with_password(session, found.profile.user_id)
+        if emptied is None:
+            raise NoSuchUser
+        return self.reset.link(session, emptied.profile, found.link.client_id, emptied.password_hash)
+
+    async def remind(self, user_id: str, client_id: str, caller: Caller) -> None:
+        """Send the link again to somebody who cannot log in before they follow it; now and then, and saying nothing."""
+        profile = await self.db.read(accounts.by_id, user_id)
+        if profile is None:
+            return
+        for kind in PURPOSES:
+            if kind in profile.must_verify:
+                identifier = Identifier(kind, profile.value_of(kind) or "")
+                if await self.protection.allows(message_bucket(profile.connection_id, identifier)):
+                    await self.db.write(self.request, profile, client_id, caller, kind)
+
+    def _lifetime(self, session: Session, profile: Profile) -> timedelta:
+        connection = connections.get(session, profile.connection_id)
+        return verification_lifetime(hardened=bool(connection and connection.policy().hardened))
+
+
+def _look(session: Session, token: str, now: datetime) -> Verifying:
+    for purpose in PURPOSES.values():
+        record = tickets.look(session, token, purpose, now)
+        if record is not None:
+            return _fitting(session, record, lock=False)
+    raise InvalidTicket
+
+
+def _take(session: Session, token: str, now: datetime) -> Verifying:
+    for purpose in PURPOSES.values():
+        record = tickets.take(session, token, purpose, now)
+        if record is not None:
+            return _fitting(session, record, lock=True)
+    raise InvalidTicket
+
+
+def _fitting(session: Session, record: dict[str, Any], *, lock: bool) -> Verifying:
+    """Return the account of a link whose address it still has. Raises ``InvalidTicket``."""
+    link = Link.model_validate(record)
+    profile = accounts.by_id(session, link.user_id, lock=lock)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    if profile is None or connection is None or profile.value_of(link.kind) != link.value:
+        raise InvalidTicket
+    return Verifying(link, profile, connection)

@@ -1,0 +1,163 @@
+"""Somebody signs up with a stranger's address and waits in the account: nothing they left works for the stranger.
+
+Whatever was there before an identifier was verified stops working when somebody else shows that it is theirs.
+"""
+
+import json
+
+import pytest
+
+from authenticator import Authenticator
+from keystead.db import tables
+from visitor import Form, Visitor
+from world import PASSWORD, PUBLIC_URL, World
+
+VICTIM = "victim@example.com"
+NEW = "the password of the victim"
+PHONE = "+14155552671"
+
+
+async def squat(world: World) -> tuple[str, Authenticator, str]:
+    """Take a stranger's address: a password, a passkey, a refresh token, metadata; return what is to be dead later."""
+    user_id = await world.person(VICTIM)
+    await world.manage("PATCH", f"/users/{user_id}", {"user_metadata": {"a": "trap"}, "app_metadata": {"is": "ours"}})
+    tokens = await world.tokens(VICTIM, scope="openid offline_access")
+    device = Authenticator()
+    visitor = Visitor.of(world)
+    landed = await visitor.authorize()
+    landed = await visitor.send(landed.form("/login/identifier"), username=VICTIM)
+    landed = await visitor.send(landed.form("/login/password"), password=PASSWORD)
+    form = landed.form("/passkey-enrollment")
+    options = await visitor.options(landed, "/passkey-enrollment")
+    response = device.create(options["authn_params_public_key"], origin=PUBLIC_URL)
+    await visitor.send(form, auth_session=options["auth_session"], response=json.dumps(response))
+    assert (await world.passkey_login(device)).status_code == 200
+    return user_id, device, tokens["refresh_token"]
+
+
+async def is_dead(world: World, user_id: str, device: Authenticator, refresh_token: str) -> None:
+    """Nothing of the squatter's is left."""
+    assert (await world.login(VICTIM)).status_code == 403
+    assert (await world.passkey_login(device)).status_code >= 400
+    assert (await world.token("refresh_token", refresh_token=refresh_token)).status_code == 403
+    assert await world.count(tables.LoginSession) == 0
+    user = (await world.manage("GET", f"/users/{user_id}")).json()
+    assert "user_metadata" not in user or user["user_metadata"] == {}
+    assert "app_metadata" not in user or user["app_metadata"] == {}
+    assert user["email_verified"] is True
+
+
+async def test_a_reset_empties_an_account_that_nobody_had_verified(world: World) -> None:
+    trap = await squat(world)
+    body = {"client_id": world.client_id, "connection": world.connection, "email": VICTIM}
+    await world.client.post("/dbconnections/change_password", json=body)
+    visitor = Visitor.of(world)
+    page = await visitor.open((await world.link(VICTIM)).rstrip("#"))
+    await visitor.send(page.form(), password=NEW)
+    await is_dead(world, *trap)
+    assert (await world.login(VICTIM, NEW)).status_code == 200
+
+
+async def test_opening_the_link_of_a_stranger_verifies_nothing_without_a_proof(world: World) -> None:
+    user_id, _, _ = await squat(world)
+    link, victim = await world.link(VICTIM), Visitor.of(world)
+    page = await victim.open(link.rstrip("#"))
+    await victim.send(Form(page.form().action), action="confirm")
+    assert (await world.manage("GET", f"/users/{user_id}")).json()["email_verified"] is False
+
+
+async def test_it_was_not_me(world: World) -> None:
+    trap = await squat(world)
+    victim = Visitor.of(world)
+    page = await victim.open((await world.link(VICTIM)).rstrip("#"))
+    taken = await victim.send(Form(page.form().action), action="take-over")
+    await is_dead(world, *trap)
+    assert "/u/reset-password?ticket=" in taken.text
+    address = taken.text.partition('href="' + PUBLIC_URL)[2].partition('"')[0]
+    page = await victim.open(address.rstrip("#"))
+    await victim.send(page.form(), password=NEW)
+    assert (await world.login(VICTIM, NEW)).status_code == 200
+
+
+async def test_it_was_not_me_where_there_are_only_passkeys(world: World) -> None:
+    methods = {"password": {"enabled": False, "api_behavior": "optional"}, "passkey": {"enabled": True}}
+    await world.patch_options(authentication_methods=methods)
+    device = Authenticator()
+    await world.register(device, VICTIM)
+    victim = Visitor.of(world)
+    page = await victim.open((await world.link(VICTIM)).rstrip("#"))
+    assert 'name="password"' not in page.text
+    await victim.send(Form(page.form().action), action="take-over")
+    assert (await world.passkey_login(device)).status_code >= 400
+    assert await world.count(tables.Account) == 0
+    await world.register(Authenticator(), VICTIM)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("email", VICTIM), ("phone_number", PHONE)])
+async def test_whoever_proves_an_identifier_by_a_code_gets_it(world: World, kind: str, value: str) -> None:
+    squatted = {kind: {"signup": {"status": "required"}}}
+    await world.patch_options(attributes=squatted)
+    body = {"client_id": world.client_id, "connection": world.connection, "password": PASSWORD, kind: value}
+    trap = (await world.client.post("/dbconnections/signup", json=body)).json()["_id"]
+    strict = {"status": "required", "verification": {"active": True}}
+    method = {"verification_method": "code"} if kind == "email" else {}
+    await world.patch_options(attributes={kind: {"signup": strict} | method})
+    victim = Visitor.of(world)
+    landed = await victim.authorize(screen_hint="signup")
+    landed = await victim.send(landed.form("/signup/identifier"), **{kind: value})
+    landed = await victim.send(landed.form("-identifier-challenge"), code=await world.code(value))
+    landed = await victim.send(Form(landed.form("/signup/passkey").action), action="skip")
+    landed = await victim.send(landed.form("/signup/password"), password=NEW)
+    assert landed.answer["code"]
+    assert (await world.login(value)).status_code == 403
+    assert (await world.login(value, NEW)).status_code == 200
+    (user,) = (await world.manage("GET", "/users")).json()
+    assert user["user_id"] != f"auth0|{trap}"
+
+
+async def test_a_proved_identifier_is_taken_from_nobody(world: World) -> None:
+    user_id = await world.person(VICTIM)
+    await world.manage("PATCH", f"/users/{user_id}", {"email_verified": True})
+    strict = {"status": "required", "verification": {"active": True}}
+    await world.patch_options(attributes={"email": {"verification_method": "code", "signup": strict}})
+    other = Visitor.of(world)
+    landed = await other.authorize(screen_hint="signup")
+    landed = await other.send(landed.form("/signup/identifier"), email=VICTIM)
+    assert landed.path == "/u/signup/identifier"
+    assert [letter for letter in await world.letters() if "code" in letter.subject] == []
+
+
+async def test_an_unverified_number_does_not_lead_into_an_account_of_somebody_verified(world: World) -> None:
+    """Ann mistyped her phone number: whoever has that number must not get her account by a reset."""
+    optional = {"signup": {"status": "optional"}}
+    await world.patch_options(attributes={"email": optional, "phone_number": optional})
+    answer = await world.signup(phone_number=PHONE)
+    user_id = f"auth0|{answer.json()['_id']}"
+    await world.manage("PATCH", f"/users/{user_id}", {"email_verified": True})
+    stranger = Visitor.of(world)
+    landed = await stranger.authorize()
+    landed = await stranger.send(landed.form("/login/identifier"), username=PHONE)
+    state = landed.form().action.partition("state=")[2]
+    page = await stranger.open(f"/u/reset-password/request?state={state}")
+    landed = await stranger.send(page.form(), username=PHONE)
+    assert landed.path == "/u/reset-password/code"
+    sent = [letter for letter in await world.letters() if "password" in letter.text]
+    assert [letter.to for letter in sent] == ["ann@example.com"]
+
+
+async def test_an_unverified_number_can_be_had_by_its_owner(world: World) -> None:
+    """And Ann keeps her account, without the number."""
+    optional = {"signup": {"status": "optional"}}
+    await world.patch_options(attributes={"email": optional, "phone_number": optional})
+    ann = f"auth0|{(await world.signup(phone_number=PHONE)).json()['_id']}"
+    await world.manage("PATCH", f"/users/{ann}", {"email_verified": True})
+    proved = {"signup": {"status": "optional", "verification": {"active": True}}}
+    await world.patch_options(attributes={"email": optional, "phone_number": proved})
+    owner = Visitor.of(world)
+    landed = await owner.authorize(screen_hint="signup")
+    landed = await owner.send(landed.form("/signup/identifier"), phone_number=PHONE)
+    landed = await owner.send(landed.form("-identifier-challenge"), code=await world.code(PHONE))
+    landed = await owner.send(Form(landed.form("/signup/passkey").action), action="skip")
+    assert (await owner.send(landed.form("/signup/password"), password=NEW)).answer["code"]
+    assert "phone_number" not in (await world.manage("GET", f"/users/{ann}")).json()
+    assert (await world.login()).status_code == 200
