@@ -4,6 +4,7 @@ Whatever was there before an identifier was verified stops working when somebody
 """
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,18 @@ from visitor import Form, Visitor
 from world import PASSWORD, PUBLIC_URL, World
 
 VICTIM = "victim@example.com"
+Json = dict[str, Any]
+
 NEW = "the password of the victim"
 PHONE = "+14155552671"
 
 
-async def squat(world: World) -> tuple[str, Authenticator, str]:
-    """Take a stranger's address: a password, a passkey, a refresh token, metadata; return what is to be dead later."""
+async def squat(world: World) -> tuple[str, Authenticator, Json]:
+    """Take a stranger's address: a password, a passkey, tokens, metadata; return what is to be dead later."""
     user_id = await world.person(VICTIM)
     await world.manage("PATCH", f"/users/{user_id}", {"user_metadata": {"a": "trap"}, "app_metadata": {"is": "ours"}})
-    tokens = await world.tokens(VICTIM, scope="openid offline_access")
+    me = {"audience": f"{PUBLIC_URL}/me/", "scope": "openid offline_access create:me:authentication_methods"}
+    tokens = await world.tokens(VICTIM, **me)
     device = Authenticator()
     visitor = Visitor.of(world)
     landed = await visitor.authorize()
@@ -32,14 +36,18 @@ async def squat(world: World) -> tuple[str, Authenticator, str]:
     response = device.create(options["authn_params_public_key"], origin=PUBLIC_URL)
     await visitor.send(form, auth_session=options["auth_session"], response=json.dumps(response))
     assert (await world.passkey_login(device)).status_code == 200
-    return user_id, device, tokens["refresh_token"]
+    world.clock.advance(seconds=1)
+    return user_id, device, tokens
 
 
-async def is_dead(world: World, user_id: str, device: Authenticator, refresh_token: str) -> None:
+async def is_dead(world: World, user_id: str, device: Authenticator, tokens: Json) -> None:
     """Nothing of the squatter's is left."""
     assert (await world.login(VICTIM)).status_code == 403
     assert (await world.passkey_login(device)).status_code >= 400
-    assert (await world.token("refresh_token", refresh_token=refresh_token)).status_code == 403
+    assert (await world.token("refresh_token", refresh_token=tokens["refresh_token"])).status_code == 403
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    methods = "/me/v1/authentication-methods"
+    assert (await world.client.post(methods, json={"type": "passkey"}, headers=bearer)).status_code == 401
     assert await world.count(tables.LoginSession) == 0
     user = (await world.manage("GET", f"/users/{user_id}")).json()
     assert "user_metadata" not in user or user["user_metadata"] == {}

@@ -1,8 +1,10 @@
 """The options of a connection: shapes, defaults, and the rules between them (auth0-behaviour 3.2 and 3.3)."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from keystead.errors import InvalidOptions
 from keystead.rules.connection_options import ConnectionOptions
@@ -287,7 +289,16 @@ EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
             "options.attributes.username",
             "attribute username must also be required on signup",
         ),
-        (attribute("email", unique=False), "options.attributes.email.unique", "cannot add non-unique email attribute"),
+        (
+            attribute("email", unique=False),
+            "options.attributes.email.identifier",
+            "a non-unique email attribute cannot be an active identifier",
+        ),
+        (
+            attribute("email", unique=False, identifier={"active": False}),
+            "options.attributes",
+            "attributes must contain one active identifier",
+        ),
         (
             attribute("username", validation={"min_length": 16, "max_length": 15}),
             "options.attributes.username.validation",
@@ -338,10 +349,9 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
         ({"configuration": {"DATABASE": "secret"}}, "options.configuration"),
         ({"non_persistent_attrs": ["ethnicity"]}, "options.non_persistent_attrs"),
         ({"custom_password_hash": {"action_id": "a"}}, "options.custom_password_hash"),
-        ({"security_profile": "hardened"}, "options.security_profile"),
         ({"passkey_policy": {"user_verification": "required"}}, "options.passkey_policy"),
         (attribute("email", identifier={"default_method": "email_otp"}), "options.attributes.email"),
-        (attribute("email", signup={"verification": {"active": True}}), "options.attributes.email.signup"),
+        (attribute("phone_number", identifier={"default_method": "phone_otp"}), "options.attributes.phone_number"),
     ],
 )
 def test_what_is_not_there_yet_is_refused_by_name_and_not_ignored(options: dict[str, Any], path: str) -> None:
@@ -405,6 +415,67 @@ def test_identifiers_follow_from_the_options(
 )
 def test_username_rules_follow_from_the_options(options: dict[str, Any], rules: UsernameRules) -> None:
     assert read_options(new_options(options)).username_rules() == rules
+
+
+SHARED = {
+    "attributes": {"email": {"unique": False, "identifier": {"active": False}}, "username": {}},
+}
+UNSHARED = {"attributes": {"email": {"identifier": {"active": False}}, "username": {}}}
+
+
+def test_addresses_that_several_may_have_are_for_new_connections_alone() -> None:
+    made = new_options(SHARED)
+    assert read_options(made).shared_kinds() == ("email",)
+    assert replace_options(made, made) == made
+    assert read_options(new_options(UNSHARED)).shared_kinds() == read_options(new_options({})).shared_kinds() == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (UNSHARED, SHARED, "cannot add non-unique email attribute"),
+        ({}, SHARED, "cannot add non-unique email attribute"),
+        (SHARED, UNSHARED, "cannot remove non-unique email attribute"),
+        (SHARED, {}, "cannot remove non-unique email attribute"),
+        (SHARED, {"attributes": {"username": {}}}, "cannot remove non-unique email attribute"),
+    ],
+)
+def test_whether_addresses_are_shared_never_changes(before: dict[str, Any], after: dict[str, Any], text: str) -> None:
+    made = new_options(before)
+    with pytest.raises(InvalidOptions) as refused:
+        replace_options(made, after)
+    assert (refused.value.path, refused.value.text) == ("options.attributes.email.unique", text)
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "validation.username": {"min": 1, "max": 15},
+    "password_history": {"enable": False},
+    "password_dictionary": {"enable": False},
+    "password_no_personal_info": {"enable": False},
+}
+"""What an object must have, so that nothing else is wrong with it."""
+
+
+def closed(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Return the paths of the objects that take no members but their own."""
+    for name, found in model.model_fields.items():
+        inner = f"{path}{found.alias or name}"
+        kinds = (found.annotation, *get_args(found.annotation))
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield inner
+                yield from closed(kind, f"{inner}.")
+
+
+@pytest.mark.parametrize("path", sorted(closed(ConnectionOptions)))
+def test_unknown_members_of_closed_objects_are_refused_by_path(path: str) -> None:
+    options: dict[str, Any] = NEEDED.get(path, {}) | {"stranger": 1}
+    for name in reversed(path.split(".")):
+        options = {name: options}
+    with pytest.raises(InvalidOptions) as refused:
+        new_options(options)
+    expected = (f"options.{path}", "Additional properties not allowed: stranger")
+    assert (refused.value.path, refused.value.text) == expected
 
 
 def test_options_are_frozen() -> None:

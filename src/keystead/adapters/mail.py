@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate
+from email.utils import format_datetime
 from functools import cache
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -103,7 +103,7 @@ class SmtpPostman:
         message["From"] = sender
         message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = letter.subject
-        message["Date"] = formatdate(self.clock().timestamp())
+        message["Date"] = format_datetime(self.clock())
         # The same at each try, so that a mail which arrives twice is known for one.
         message["Message-ID"] = f"<{letter.id or hashlib.sha256(letter.text.encode()).hexdigest()}@{sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"

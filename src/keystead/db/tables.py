@@ -171,6 +171,8 @@ class Account(SQLModel, table=True):
     last_login: datetime | None = _moment(nullable=True)
     last_ip: str | None = Field(default=None, max_length=45)
     logins_count: int = 0
+    signed_out_at: datetime | None = _moment(nullable=True)
+    """When everything that was issued before came to its end, such as at a reset; ours to check on access tokens."""
     must_verify: list[str] = _document()
     """Kinds of identifiers that must be verified before the account can be used (ID-19)."""
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from sqlmodel import Session
 
-from keystead.db import accounts, journal
-from keystead.errors import AccountGone, ConnectionNotAllowed, DomainError, NotVerified, UserBlocked
+from keystead.db import accounts, journal, refresh_tokens, sessions
+from keystead.errors import AccountGone, ConnectionNotAllowed, DomainError, InvalidGrant, NotVerified, UserBlocked
 from keystead.rules.events import Event
 from keystead.rules.profiles import Profile
 
@@ -32,12 +32,14 @@ class Admitted:
 def admit(session: Session, user_id: str, client_id: str, method: Method, authenticated_at: datetime) -> Admitted:
     """Let somebody in, as things stand now.
 
-    Raises ``AccountGone``, ``UserBlocked``, ``NotVerified``, or ``ConnectionNotAllowed`` where the connection was
-    switched off or taken from the client.
+    Raises ``AccountGone``, ``InvalidGrant`` for a proof from before the account was signed out, ``UserBlocked``,
+    ``NotVerified``, or ``ConnectionNotAllowed`` where the connection was switched off or taken from the client.
     """
     standing = accounts.standing(session, user_id, client_id)
     if standing is None:
         raise AccountGone
+    if standing.profile.signed_out_at and authenticated_at < standing.profile.signed_out_at:
+        raise InvalidGrant(detail="everything that was issued before has ended since")
     if standing.profile.blocked:
         raise UserBlocked
     if standing.profile.must_verify:
@@ -62,6 +64,16 @@ def enter(
     accounts.entered(session, user_id, success.caller.address, success.date)
     journal.add(session, success)
     return admitted
+
+
+def sign_out(session: Session, user_id: str, now: datetime) -> None:
+    """End everything that was issued to an account: sessions, refresh tokens, and access tokens where we check them.
+
+    Otherwise whoever is put out of an account could add a passkey to it with the access token that they still have.
+    """
+    sessions.end_of_account(session, user_id)
+    refresh_tokens.end_of_account(session, user_id)
+    accounts.change(session, user_id, {"signed_out_at": now})
 
 
 def unwrap(outcome: Admitted | DomainError) -> Admitted:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts, old_passwords, passkeys, refresh_tokens, sessions, tickets
+from keystead.db import accounts, old_passwords, passkeys, tickets
+from keystead.flows.accounts import sign_out
 from keystead.rules.profiles import Draft, Profile, defaults
 from keystead.rules.signups import identifiers_of_profile
 
@@ -17,8 +18,7 @@ def empty(session: Session, profile: Profile, now: datetime) -> None:
     """Take everything from an account but its identifiers: credentials, sessions, tokens, links, metadata, profile."""
     passkeys.remove_all(session, profile.user_id)
     old_passwords.remove_all(session, profile.user_id)
-    sessions.end_of_account(session, profile.user_id)
-    refresh_tokens.end_of_account(session, profile.user_id)
+    sign_out(session, profile.user_id, now)
     tickets.end_of_account(session, profile.user_id)
     names = defaults(Draft(identifiers=identifiers_of_profile(profile)))
     bare = {"given_name": None, "family_name": None, "user_metadata": None, "app_metadata": None}

@@ -12,14 +12,13 @@ from keystead.db import (
     connections,
     journal,
     old_passwords,
-    refresh_tokens,
-    sessions,
     templates,
     tickets,
 )
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidTicket, TooManyMessages, WrongCode
+from keystead.flows.accounts import sign_out
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.emptying import empty
@@ -214,8 +213,7 @@ class PasswordReset:
         old_passwords.replace(session, profile.user_id, hashed, now, size=history_size(found.options))
         if verified:
             accounts.change(session, profile.user_id, verified)
-        sessions.end_of_account(session, profile.user_id)
-        refresh_tokens.end_of_account(session, profile.user_id)
+        sign_out(session, profile.user_id, now)
         attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
         about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
         journal.add(session, self.journal.event("scp", caller, **about))

@@ -12,13 +12,13 @@ from keystead.db import (
     journal,
     old_passwords,
     passkeys,
-    refresh_tokens,
     sessions,
 )
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, Forbidden, NoSuchPasskey, NoSuchUser, OperationNotSupported
+from keystead.flows.accounts import sign_out
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -160,10 +160,10 @@ class Users:
         if hashed is not None:
             old_passwords.replace(session, user_id, hashed, now, size=history_size(options))
             attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, user_id)))
-        if hashed is not None or user_edits.ends_sessions(values):
-            sessions.end_of_account(session, user_id)
         if hashed is not None or values.get("blocked"):
-            refresh_tokens.end_of_account(session, user_id)
+            sign_out(session, user_id, now)
+        elif user_edits.ends_sessions(values):
+            sessions.end_of_account(session, user_id)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])
         about = {"user_id": user_id, "connection_id": connection.id}
         journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **about))

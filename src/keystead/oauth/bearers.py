@@ -45,12 +45,15 @@ class Bearers:
     async def person(self, token: str, audience: str) -> tuple[Bearer, Profile]:
         """Return the person whose token it is. Raises ``InvalidToken``, also once the account is gone or blocked.
 
-        A token that is older than the account is another person's, who had the same id before.
+        A token that is older than the account is another person's, who had the same id before; one from before a reset
+        may be in the hands of whoever was to be put out by it.
         """
         claims = await self._claims(token, audience)
         profile = await self.db.read(accounts.by_id, str(claims.get("sub")))
         if profile is None or int(claims["iat"]) < int(profile.created_at.timestamp()):
             raise InvalidToken(detail="the account is gone")
+        if profile.signed_out_at and int(claims["iat"]) < int(profile.signed_out_at.timestamp()):
+            raise InvalidToken(detail="signed out since")
         if profile.blocked:
             raise InvalidToken(detail=UserBlocked.code)
         return _bearer(claims), profile

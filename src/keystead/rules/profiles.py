@@ -76,6 +76,8 @@ class Profile(BaseModel):
     last_password_reset: datetime | None = None
     has_password: bool = False
     user_handle: bytes = b""
+    signed_out_at: datetime | None = None
+    """Access tokens that were issued before are no longer good here."""
     must_verify: list[IdentifierKind] = []
     """What must be verified before the account can be used: nobody is let in before (``flows/accounts.admit``)."""
 

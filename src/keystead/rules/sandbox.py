@@ -29,7 +29,7 @@ MAX_OUTPUT: Final = 200_000
 _WORK: Final = 3_000_000
 _LONGEST_RANGE: Final = 1_000
 
-_FILTERS: Final = frozenset(
+FILTERS: Final = frozenset(
     {
         *("append", "capitalize", "compact", "concat", "date", "default", "divided_by", "downcase", "escape"),
         *("escape_once", "first", "join", "last", "lstrip", "map", "minus", "modulo", "newline_to_br", "plus"),
@@ -113,7 +113,7 @@ class _Sandbox(Environment):
         super().setup_tags_and_filters(extra=extra)
         for tag in ("include", "render"):
             del self.tags[tag]
-        for name in set(self.filters) - _FILTERS:
+        for name in set(self.filters) - FILTERS:
             del self.filters[name]
 
 

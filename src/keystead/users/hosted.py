@@ -78,13 +78,9 @@ class HostedStore:
         if profile is None:
             raise NoSuchUser
         hashed = await self.prepare(profile, password)
-        if not await self.db.write(self.put_password, user_id, hashed, self.clock()):
-            raise NoSuchUser
-
-    def put_password(self, session: Session, user_id: str, hashed: str, now: datetime) -> bool:
-        """Store what ``prepare`` made, as a part of a unit of work; ``False`` where the account is gone."""
         size = password_policy.history_size(self.options)
-        return old_passwords.replace(session, user_id, hashed, now, size=size)
+        if not await self.db.write(old_passwords.replace, user_id, hashed, self.clock(), size=size):
+            raise NoSuchUser
 
     async def delete(self, user_id: str) -> None:
         """Remove an account and all that hangs on it."""

@@ -37,6 +37,8 @@ async def change_password(request: Request) -> Response:
     flows, body = flows_of(request), await parameters(request)
     client_id, name, email = (_text(body, each) for each in ("client_id", "connection", "email"))
     connection = await flows.directory.by_name(name, client_id)
+    if not connection.policy().unique_emails:  # an address that several share says of none who wants a new password
+        raise BadRequest("Password reset by email is not available for this connection.")
     await flows.reset.request(connection, client_id, email, caller_of(request))
     return PlainTextResponse("We've just sent you an email to reset your password.", headers=_NO_STORE)
 

@@ -72,6 +72,8 @@ def parse_json(body: bytes) -> Any:
         raise BadRequest("The body is nested too deeply.") from None
     except UnicodeDecodeError:
         raise BadRequest("The body is not valid UTF-8.") from None
+    except _Unstorable as unstorable:
+        raise unstorable.refusal("The body") from None
     except ValueError:
         raise BadRequest("The body is not valid JSON.") from None
     return found
@@ -142,6 +144,8 @@ def _query_string(request: Request) -> bytes:
 def _once(encoded: bytes, what: str) -> dict[str, str]:
     try:
         pairs = _pairs(encoded)
+    except _Unstorable as unstorable:
+        raise unstorable.refusal(what) from None
     except ValueError:
         raise BadRequest(f"{what} is not valid.") from None
     found = dict(pairs)
@@ -155,7 +159,8 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
     pairs = parse_qsl(
         encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS, strict_parsing=False
     )
-    _check_text([text for pair in pairs for text in pair], 2)
+    for name, text in pairs:
+        _check_text({name: text}, 2)
     return pairs
 
 
@@ -188,6 +193,15 @@ def _not_finite(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
+class _Unstorable(ValueError):
+    """A text that no database can store; its arguments are the names of the members that lead to it."""
+
+    def refusal(self, what: str) -> BadRequest:
+        """Return what is said of it: the path of the member, where its name can be said."""
+        path = ".".join(self.args)[:120]
+        return BadRequest(f"{path or what} contains characters that are not allowed.", path=path or None)
+
+
 def _is_storable(text: str) -> bool:
     return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 
@@ -197,13 +211,16 @@ def _check_text(value: Any, depth: int) -> None:
     if depth == 0:
         raise RecursionError
     if isinstance(value, str) and not _is_storable(value):
-        raise ValueError("a character that cannot be stored")
+        raise _Unstorable
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number without end")
     if isinstance(value, dict):
         for name, member in value.items():
             _check_text(name, depth)
-            _check_text(member, depth - 1)
+            try:
+                _check_text(member, depth - 1)
+            except _Unstorable as found:
+                raise _Unstorable(name, *found.args) from None
     elif isinstance(value, list):
         for member in value:
             _check_text(member, depth - 1)

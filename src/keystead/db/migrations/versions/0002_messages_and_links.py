@@ -81,6 +81,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.add_column(sa.Column("must_verify", DOCUMENT, nullable=False, server_default="[]"))
+        batch_op.add_column(sa.Column("signed_out_at", MOMENT, nullable=True))
 
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.add_column(sa.Column("subject", sa.String(length=300), nullable=False, server_default=""))
@@ -97,6 +98,7 @@ def downgrade() -> None:
 
     op.drop_table("old_password")
     with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.drop_column("signed_out_at")
         batch_op.drop_column("must_verify")
 
     with op.batch_alter_table("outbox", schema=None) as batch_op:
