@@ -22,7 +22,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light-phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
     "dark-phone": {"color_scheme": "dark", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
 }
-README = {"login-identifier-light-desktop": "login", "account-light-desktop": "account"}
+README = {"login-identifier-light-desktop": "login"}
 PICTURES, KEPT = Path("screenshots"), Path("docs/images")
 
 
@@ -43,6 +43,8 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _sign_up(ann)
     yield from _login(ann)
     yield from _account(ann)
+    yield from _messages(ann)
+    yield from _codes(ann)
     yield from _other_policies(ann)
 
 
@@ -110,6 +112,76 @@ def _account(ann: Person) -> Iterator[str]:
     yield "enrolment-local"
     ann.opens("/v2/logout")
     yield "signed-out"
+
+
+def _messages(ann: Person) -> Iterator[str]:
+    ann.opens(_newest(ann, "/u/email-verification"))
+    ann.is_at("Confirm your address")
+    yield "email-verification"
+    ann.page.context.clear_cookies()
+    ann.page.reload()
+    ann.can_press("This was not me")
+    yield "email-verification-elsewhere"
+    ann.presses("This was not me")
+    ann.is_at("Thank you for telling us")
+    yield "email-verification-taken"
+    ann.opens("/u/change-password")
+    yield "reset-password-request"
+    ann.types(username=ann.email)
+    ann.presses("Send the message")
+    ann.reads("message with a link")
+    yield "reset-password-sent"
+    ann.opens(_newest(ann, "/u/reset-password?"))
+    ann.is_at("Choose a new password")
+    yield "reset-password"
+    ann.types(password=ann.password)
+    ann.presses("Set the password")
+    ann.is_at("Your password is changed")
+    yield "reset-password-done"
+    ann.opens("/dev/outbox")
+    yield "outbox"
+
+
+def _codes(ann: Person) -> Iterator[str]:
+    asked = {"status": "required", "verification": {"active": True}}
+    ann.site.patch_options(attributes={"email": {"verification_method": "code", "signup": asked}})
+    ann.goes_to_sign_up()
+    ann.types(email="new@example.com")
+    ann.presses("Continue")
+    ann.is_at("Enter the code")
+    yield "identifier-challenge"
+    ann.presses("Send another code")
+    ann.reads("another code")
+    ann.types(code="000000")
+    ann.presses("Continue")
+    ann.is_told("The code is wrong")
+    yield "identifier-challenge-refused"
+    ann.goes_to_sign_in()
+    ann.types(username=ann.email)
+    ann.presses("Continue")
+    ann.presses("Forgot your password?")
+    ann.presses("Send the message")
+    ann.is_at("Enter the code")
+    yield "reset-password-code"
+    ann.site.patch_options(attributes={"email": {"signup": asked}})
+    ann.goes_to_sign_up()
+    ann.types(email="other@example.com")
+    ann.presses("Continue")
+    ann.presses("Continue without a passkey")
+    ann.types(password=ann.password)
+    ann.presses("Create account")
+    ann.is_at("Check your messages")
+    yield "verification-pending"
+
+
+def _newest(ann: Person, text: str) -> str:
+    """Wait for a message, and return the link in it."""
+    while True:
+        ann.opens("/dev/outbox")
+        letter = ann.page.locator("article, li").filter(has_text=text).first
+        if letter.count():
+            return str(letter.locator("a[href^=http]").first.get_attribute("href"))
+        ann.page.wait_for_timeout(200)
 
 
 def _other_policies(ann: Person) -> Iterator[str]:

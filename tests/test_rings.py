@@ -217,14 +217,21 @@ def test_units_of_work_are_plain_functions() -> None:
 
 
 def _works(module: Module) -> Iterator[object]:
-    """Give each function that the module hands to ``db.read`` or ``db.write``; of a method, whoever has one."""
+    """Give each function that the module hands to ``db.read`` or ``db.write``; of a part, whoever has such a method."""
     for call in ast.walk(module.tree):
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("db.read", "db.write", "db.write_now")):
             space = vars(import_module(f"keystead.{module.name}"))
             owner, *path = ast.unparse(call.args[0]).split(".")
             if owner in space:
                 yield reduce(getattr, path, space[owner])
+            elif owner == "self" and (kind := _class_around(module, call)) and hasattr(space[kind], path[0]):
+                yield getattr(space[kind], path[0])
             else:
                 kinds = [kind for kind in space.values() if inspect.isclass(kind) and hasattr(kind, path[0])]
                 assert kinds, f"{module.name}:{call.lineno}"
                 yield from (getattr(kind, path[0]) for kind in kinds)
+
+
+def _class_around(module: Module, call: ast.Call) -> str | None:
+    classes = (node for node in module.tree.body if isinstance(node, ast.ClassDef))
+    return next((each.name for each in classes if each.lineno <= call.lineno <= (each.end_lineno or 0)), None)

@@ -78,6 +78,13 @@ def test_defaults() -> None:
         ("HASH_WORKERS", "4", 4),
         ("HASH_QUEUE", "10", 10),
         ("RSA_BITS", "3072", 3072),
+        ("MAIL_FROM", "Example <no-reply@example.com>", "Example <no-reply@example.com>"),
+        ("SMS_FROM", "+15005550006", "+15005550006"),
+        ("BREACHED_PASSWORDS", __file__, __file__),
+        ("BREACHED_PASSWORDS", "https://api.pwnedpasswords.com/range/", "https://api.pwnedpasswords.com/range"),
+        ("BREACHED_PASSWORDS", "http://127.0.0.1:9000/range", "http://127.0.0.1:9000/range"),
+        ("BREACHED_PASSWORDS", "", ""),
+        ("BREACHED_PASSWORDS_DOWN", "closed", "closed"),
         ("LOG_LEVEL", "debug", "debug"),
         ("LOG_FORMAT", "json", "json"),
         ("ALLOWED_HOSTS", "Login.example.com, localhost:8000", ("login.example.com", "localhost:8000")),
@@ -149,6 +156,15 @@ def test_lists() -> None:
         ("HASH_WORKERS", "0", "a whole number from 1 to 64"),
         ("HASH_QUEUE", "-1", "a whole number from 1 to 10000"),
         ("RSA_BITS", "1024", "2048, 3072 or 4096"),
+        ("SMTP_URL", "http://ann:hunter2@mail.example.com", "smtp://user:password@host:587"),
+        ("MAIL_FROM", "no address", "an address, or a name and an address"),
+        ("SMS_URL", "twilio+http://AC1:hunter2@api.twilio.com", "twilio+https://SID:TOKEN@api.twilio.com"),
+        ("BREACHED_PASSWORDS", "/nowhere/hashes", "must be a file"),
+        ("BREACHED_PASSWORDS", "/", "must be a file"),
+        ("BREACHED_PASSWORDS", "http://breaches.example/range", "https://host/path"),
+        ("BREACHED_PASSWORDS", "ftp://breaches.example/range", "https://host/path"),
+        ("BREACHED_PASSWORDS", "https://", "https://host/path"),
+        ("BREACHED_PASSWORDS_DOWN", "ajar", "'open', 'closed' or 'silent'"),
         ("LOG_LEVEL", "loud", "'debug', 'info'"),
         ("LOG_FORMAT", "xml", "'console' or 'json'"),
     ],
@@ -170,6 +186,7 @@ def test_every_setting_is_tried_here() -> None:
     """A new setting fails this until its good and wrong values are in the tables above."""
     tables: list[Any] = [*test_good_values.pytestmark, *test_wrong_values.pytestmark]  # type: ignore[attr-defined]
     tried = {row[0].lower() for mark in tables for row in mark.args[1]} | {"secret_keys", "trusted_proxies"}
+    tried |= {"sms_key"}  # any text is one
     assert tried == set(Settings.model_fields)
 
 
@@ -277,11 +294,9 @@ def test_workers_get_the_settings_of_their_parent(tmp_path: Path) -> None:
 
 
 def _plain(settings: Settings) -> dict[str, object]:
-    found = settings.model_dump(exclude={"secret_keys", "database_url"})
-    return found | {
-        "keys": [key.reveal() for key in settings.secret_keys],
-        "database": settings.database_url.reveal(),
-    }
+    found = settings.model_dump()
+    secrets = {name: value.reveal() for name, value in found.items() if isinstance(value, Secret)}
+    return found | secrets | {"secret_keys": [key.reveal() for key in settings.secret_keys]}
 
 
 # --- secrets hide themselves -----------------------------------------------------------------------------------------

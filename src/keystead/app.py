@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from keystead import worker
 from keystead.adapters import webauthn
-from keystead.adapters.breaches import HashFile, OnlyTestValues, RangeApi
+from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.sealing import Sealer
 from keystead.db.attempts import SqlAttempts
@@ -205,7 +205,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
             await sweeping
-        await flows.breaches.source.close()
+        await flows.breaches.close()
         db.close()
 
     app = Starlette(
@@ -227,11 +227,11 @@ def _post_office(settings: Settings, db: Database, clock: Clock, entropy: Entrop
     return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox}, settings.mail_from, clock)
 
 
-def _breach_source(settings: Settings, clock: Clock) -> BreachSource:
-    """Return who knows breached passwords: the file or the host that is configured; else the test values alone."""
+def _breach_source(settings: Settings, clock: Clock) -> BreachSource | None:
+    """Return who knows breached passwords: the file or the host that is configured."""
     where = settings.breached_passwords
     if not where:
-        return OnlyTestValues()
+        return None
     return RangeApi(where, clock) if "://" in where else HashFile(Path(where))
 
 

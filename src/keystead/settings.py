@@ -222,12 +222,15 @@ class Settings(BaseSettings):
         if not self.mail_from:
             host = f"[{self.host_name}]" if ":" in self.host_name else self.host_name
             object.__setattr__(self, "mail_from", f"no-reply@{host}")
+        self._check_gateway()
+        return self
+
+    def _check_gateway(self) -> None:
         gateway = self.sms_url.reveal().partition("+")[0]
         if gateway == "webhook" and not self.sms_key:
             raise SettingsError(f"{PREFIX}SMS_KEY: must hold the key that texts are signed with")
         if gateway == "twilio" and not self.sms_from:
             raise SettingsError(f"{PREFIX}SMS_FROM: must hold the number that texts come from")
-        return self
 
     @property
     def issuer(self) -> str:
@@ -275,11 +278,15 @@ def doubts(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, which is neither https nor localhost")
     if settings.is_https and settings.hash_cost < _GOOD_COST:
         found.append(f"{PREFIX}HASH_COST: {settings.hash_cost} is for tests; use {_GOOD_COST} or more for people")
+    return found + list(_doubts_about_messages(settings))
+
+
+def _doubts_about_messages(settings: Settings) -> Iterator[str]:
     if not settings.has_outbox and not settings.smtp_url:
-        found.append(f"{PREFIX}SMTP_URL: none; unless a server is stored through the Management API, no mail is sent")
+        yield f"{PREFIX}SMTP_URL: none; unless a server is stored through the Management API, no mail is sent"
     if settings.has_outbox and settings.host not in _LOOPBACK and not (settings.smtp_url and settings.sms_url):
-        found.append(f"{PREFIX}HOST: whoever reaches {settings.host} can read the messages at {url}/dev/outbox")
-    return found
+        url = f"{settings.public_url}/dev/outbox"
+        yield f"{PREFIX}HOST: whoever reaches {settings.host} can read the messages at {url}"
 
 
 def _unknown() -> Iterator[str]:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keystead.adapters.breaches import HashFile, OnlyTestValues, RangeApi
+from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.errors import PasswordUnchecked
 from keystead.ports import BreachSource
 from keystead.secrecy import Secret
@@ -24,7 +24,6 @@ from world import Clock
 pytestmark = pytest.mark.anyio
 
 KNOWN = tuple(f"password number {each}" for each in range(300))
-TEST_VALUES = ("AUTH0-TEST-", "AUTH0-TEST-anything at all", "Paaf213XXYYZZ", "Paat739!!WWXXYYZZ")
 
 
 def sha1(text: str) -> str:
@@ -220,13 +219,3 @@ async def test_whoever_is_slow_is_left_alone_for_a_while() -> None:
             told.answers = known_suffixes
             clock.advance(seconds=31)
             assert await asks(source, KNOWN[0])
-
-
-async def test_test_values_are_known_to_everybody(tmp_path: Path) -> None:
-    """Also where the source is down: the shields can be tried without one."""
-    async with asking("http://127.0.0.1:9/range") as down:
-        for source in (OnlyTestValues(), HashFile(tmp_path / "nowhere"), down):
-            assert [each for each in TEST_VALUES if not await asks(source, each)] == []
-    for other in ("auth0-test-", "Paaf213XXYYZZ1", "xAUTH0-TEST-"):
-        assert not await asks(OnlyTestValues(), other)
-    await OnlyTestValues().close()

@@ -94,7 +94,7 @@ def test_a_forgotten_password_is_replaced(ann: Person, mail: Mailbox) -> None:
     ann.types(username=ann.email)
     ann.presses("Continue")
     ann.presses("Forgot your password?")
-    ann.presses("Send the link")
+    ann.presses("Send the message")
     ann.reads("we have sent a message with a link")
     ann.opens(link_in(mail.takes("Choose a new password")))
     ann.is_at("Choose a new password")

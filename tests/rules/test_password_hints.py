@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from keystead.errors import WeakPassword
 from keystead.rules.connections import read_options
-from keystead.rules.password_hints import Hint, for_password_managers, hints
+from keystead.rules.password_hints import Hint, for_password_managers, hints, missing
+from keystead.rules.password_policy import check
+from keystead.secrecy import Secret
 
 TYPES = ["special", "number", "uppercase", "lowercase"]
 ANY_15 = [
@@ -103,3 +106,37 @@ def test_what_is_off_is_not_told(off: dict[str, Any]) -> None:
 )
 def test_password_managers_are_told_what_to_make(options: dict[str, Any], told: str) -> None:
     assert for_password_managers(read_options(options)) == told
+
+
+@pytest.mark.parametrize(
+    ("complexity", "password", "lacks"),
+    [
+        ({"min_length": 1}, "", ["At least one character"]),
+        ({"min_length": 5}, "four", ["At least 5 characters"]),
+        ({"character_types": ["number", "uppercase"]}, "x" * 15, ["All of these: an upper case letter, a number"]),
+        (
+            {"character_types": TYPES, "character_type_rule": "three_of_four"},
+            "x" * 9,
+            [
+                "At least 15 characters",
+                "Three of these four: a lower case letter, an upper case letter, a number, "
+                "a special character, such as !@#$%^&*",
+            ],
+        ),
+        ({"identical_characters": "block"}, "x" * 15, ["No more than two equal characters in a row, such as aaa"]),
+        (
+            {"sequential_characters": "block"},
+            "fifteen letters abc",
+            ["No more than two characters in sequence, such as abc or 321"],
+        ),
+        ({}, "x" * 73, ["At most 72 characters; accented letters and emoji count more than once"]),
+    ],
+)
+def test_what_a_refused_password_lacks_is_said_in_the_same_words(
+    complexity: dict[str, Any], password: str, lacks: list[str]
+) -> None:
+    options = read_options(flexible(complexity=complexity))
+    with pytest.raises(WeakPassword) as refusal:
+        check(Secret(password), options, {})
+    assert refusal.value.report is not None
+    assert missing(options, refusal.value.report) == lacks

@@ -114,7 +114,8 @@ def _dbconnections(found: dict[str, Any], status: int, headers: dict[str, str], 
         assert found["name"] == "PasswordStrengthError"
     else:
         assert list(found) == ["name", "code", "description", "statusCode"]
-        assert found["name"] == "BadRequestError"
+        leaked = isinstance(error, errors.PasswordLeaked)
+        assert found["name"] == ("PasswordLeakedError" if leaked else "BadRequestError")
         assert isinstance(found["description"], str)
         assert found["statusCode"] == status
 

@@ -1,5 +1,6 @@
 """Every option of the password policy, at every door where a password is set: one policy, one answer (PW-14)."""
 
+import asyncio
 import html
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -7,12 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
+from conftest import Stencil
 from keystead.db import tables
 from keystead.errors import NoSuchUser, WeakPassword
 from keystead.secrecy import Secret
 from keystead.users.hosted import HostedStore
 from visitor import Visitor
-from world import World
+from world import World, open_world
 
 pytestmark = pytest.mark.anyio
 
@@ -328,6 +330,35 @@ async def test_a_store_sets_a_password_by_the_same_rules(world: World) -> None:
     await store.set_password(user_id, Secret("another one"))
     assert (await world.login(EMAIL, "another one")).status_code == 200
     assert await world.count(tables.OldPassword) == 1
+
+
+async def test_pages_say_what_is_missing(world: World) -> None:
+    """Without a script nothing is ticked off: the refusal itself must say what to do."""
+    await set_policy(world, complexity(min_length=12, character_types=["number", "lowercase"]))
+    visitor = Visitor.of(world)
+    landed = await visitor.sign_up(await visitor.authorize(screen_hint="signup"), EMAIL, "only letters")
+    missing = "Password is too weak. Still needed: All of these: a lower case letter, a number."
+    assert missing in html.unescape(landed.text)
+    await account(world)
+    body = {"client_id": world.client_id, "connection": world.connection, "email": EMAIL}
+    await world.client.post("/dbconnections/change_password", json=body)
+    landed = await visitor.open((await world.link(EMAIL)).rstrip("#"))
+    landed = await visitor.send(landed.form("/reset-password"), password="only letters")
+    assert missing in html.unescape(landed.text)
+
+
+async def test_many_changes_at_once_meet_the_same_queue(installation: Stencil) -> None:
+    """A history is compared in the queue of every other hash: what does not fit is refused, and stores nothing."""
+    settings = installation.settings.model_copy(update={"hash_workers": 1, "hash_queue": 1})
+    async with open_world(settings, installation.document) as world:
+        await set_policy(world, history(24))
+        user_id = await account(world)
+        path, wanted = f"/users/{quote(user_id)}", [f"number {each}" for each in range(12)]
+        answers = await asyncio.gather(*(world.manage("PATCH", path, {"password": each}) for each in wanted))
+        statuses = [each.status_code for each in answers]
+        assert set(statuses) == {200, 503}
+        assert all("retry-after" in each.headers for each in answers if each.status_code == 503)
+        assert await world.count(tables.OldPassword) == statuses.count(200)
 
 
 async def test_deleting_an_account_forgets_its_history(world: World) -> None:

@@ -1,7 +1,4 @@
-"""Where breached passwords are known from: a file of SHA-1 hashes, or the range API of a host; neither has passwords.
-
-The test values of AP-11 count as breached with each of them, and with nothing configured.
-"""
+"""Where breached passwords are known from: a file of SHA-1 hashes, or the range API of a host."""
 
 import asyncio
 import mmap
@@ -16,7 +13,7 @@ import httpx2
 
 from keystead.errors import PasswordUnchecked
 from keystead.ports import Clock
-from keystead.rules.breaches import digest, is_test_value
+from keystead.rules.breaches import digest
 from keystead.secrecy import Secret
 
 TIMEOUT_SECONDS: Final = 1.0
@@ -29,17 +26,6 @@ _SAMPLES: Final = 64
 _PREFIX: Final = 5
 _LARGEST_ANSWER: Final = 1_000_000
 _HEX: Final = frozenset(string.hexdigits.encode("ascii"))
-
-
-class OnlyTestValues:
-    """Knows the test values alone."""
-
-    async def is_breached(self, password: Secret[str]) -> bool:
-        """Whether a password is a test value."""
-        return is_test_value(password)
-
-    async def close(self) -> None:
-        """Nothing is held open."""
 
 
 @dataclass
@@ -57,8 +43,8 @@ class HashFile:
     async def is_breached(self, password: Secret[str]) -> bool:
         """Whether the file has a password. Raises ``PasswordUnchecked`` where it is no such file."""
         wanted = digest(password)
-        if wanted is None or is_test_value(password):
-            return wanted is not None
+        if wanted is None:
+            return False
         # On a thread: what is not in memory yet is read from the disk.
         return await asyncio.to_thread(self._has, wanted.encode("ascii"))
 
@@ -104,8 +90,8 @@ class RangeApi:
     async def is_breached(self, password: Secret[str]) -> bool:
         """Whether the host knows a password. Raises ``PasswordUnchecked`` where it does not say so within a second."""
         wanted = digest(password)
-        if wanted is None or is_test_value(password):
-            return wanted is not None
+        if wanted is None:
+            return False
         if self._rests_until and self.clock() < self._rests_until:
             raise PasswordUnchecked(detail="the source of breached passwords did not answer a moment ago")
         try:

@@ -13,8 +13,8 @@ from liquid.exceptions import LiquidError
 
 from keystead.errors import BadRequest
 from keystead.rules.clients import ClientSettings
-from keystead.rules.letter_texts import ENGLISH, LANGUAGES
-from keystead.rules.messages import CODE_LIFETIME, Letter, Message, TemplateName
+from keystead.rules.letter_texts import ENGLISH, LANGUAGES, Words
+from keystead.rules.messages import CODE_LIFETIME, Letter, Message
 from keystead.rules.profiles import Profile
 from keystead.rules.sandbox import check_source, rendered
 from keystead.rules.templates import Template, mailbox
@@ -56,11 +56,9 @@ def render(message: Message, template: Template | None, about: About) -> Letter 
         return _text(message, about)
     if template is not None and not template.enabled:
         return None
-    words = LANGUAGES.get(message.language, ENGLISH).get(message.template) or ENGLISH.get(message.template)
-    if words is None and (template is None or not template.body):
+    subject, body = _sources(message, template)
+    if not body:
         return None
-    subject = (template.subject if template else None) or (words.subject if words else "")
-    body = (template.body if template else None) or _built_in(message.template, message.language)
     variables = _variables(message, about)
     html = rendered(body, variables, html=True)
     return Letter(
@@ -161,14 +159,25 @@ class _Reader(HTMLParser):
             self.parts.append(data.replace("\n", " "))
 
 
-def _built_in(name: TemplateName, language: str) -> str:
-    words = LANGUAGES.get(language, ENGLISH).get(name) or ENGLISH[name]
+def _words(message: Message) -> Words | None:
+    """Return what is built in: in the language, or else in English; ``None`` where that is nothing."""
+    return LANGUAGES.get(message.language, ENGLISH).get(message.template) or ENGLISH.get(message.template)
+
+
+def _sources(message: Message, template: Template | None) -> tuple[str, str]:
+    """Return subject and body, an administrator's own before what is built in; an empty body where there is none."""
+    words = _words(message)
+    subject, body = (words.subject, _built_in(words)) if words else ("", "")
+    return (template.subject or subject, template.body or body) if template else (subject, body)
+
+
+def _built_in(words: Words) -> str:
     button = _BUTTON.replace("@button@", words.button) if words.button else ""
     return _LAYOUT.replace("@lead@", words.lead).replace("@button@", button).replace("@close@", words.close)
 
 
 def _text(message: Message, about: About) -> Letter | None:
-    words = LANGUAGES.get(message.language, ENGLISH).get(message.template) or ENGLISH.get(message.template)
+    words = _words(message)
     if words is None:
         return None
     source = words.lead + (" {{ url }}" if "url" in message.variables else "")

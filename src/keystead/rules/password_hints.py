@@ -3,8 +3,9 @@
 A script judges what needs nothing but the password; it is a courtesy, and ``password_policy.check`` decides.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from keystead.rules.connection_options import CharacterType, Complexity, ConnectionOptions
 from keystead.rules.password_policy import BCRYPT_BYTES, complexity_of, history_size
@@ -16,6 +17,17 @@ _KINDS: Final[dict[CharacterType, tuple[str, str]]] = {
     "special": ("a special character, such as !@#$%^&*", "special"),
 }
 """What people call each kind, and what password managers do (the HTML attribute ``passwordrules``)."""
+
+_RULES: Final = {
+    "nonEmpty": "length",
+    "lengthAtLeast": "length",
+    "shouldContain": "types",
+    "containsAtLeast": "types",
+    "identicalChars": "identical",
+    "sequentialChars": "sequential",
+    "maxLength": "bytes",
+}
+"""The rules by their codes in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,13 @@ def hints(options: ConnectionOptions, *, replaces: bool = False) -> list[Hint]:
         text = f"At most {BCRYPT_BYTES} characters; accented letters and emoji count more than once"
         found.append(Hint(text, "bytes", BCRYPT_BYTES))
     return found + [Hint(text) for text in _judged_by_the_server(options, replaces)]
+
+
+def missing(options: ConnectionOptions, report: Mapping[str, Any]) -> list[str]:
+    """Return what a refused password lacks, out of the rule report of its refusal, in the words of the list."""
+    unmet = {_RULES[rule["code"]] for rule in report["rules"] if not rule["verified"]}
+    found = [hint for hint in hints(options) if hint.rule in unmet]
+    return [f"{hint.text} {', '.join(item.text for item in hint.items)}".strip() for hint in found]
 
 
 def for_password_managers(options: ConnectionOptions) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, Response
 
 from keystead.errors import Busy, InvalidIdentifier, PasswordUnchecked
 from keystead.secrecy import Secret
-from keystead.web import screens, wire
+from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
 from keystead.web.avatars import initials_picture
 from keystead.web.body import form, query_once, submitted
@@ -41,7 +41,7 @@ async def setup(request: Request) -> Response:
         await flows.first_owner(ticket, sent.get("email", ""), password, caller_of(request))
     except (InvalidIdentifier, *AT_PASSWORD, Busy, PasswordUnchecked) as error:
         at = "password" if isinstance(error, AT_PASSWORD) else "email"
-        context |= {"email": sent.get("email", ""), "error": error.text, "error_field": at}
+        context |= {"email": sent.get("email", ""), "error": wording.said(error, options), "error_field": at}
         return screens.show("setup.html", context, status=wire.row_of(wire.PAGES, error).status)
     return screens.show("setup-done.html", {"home_url": "/"})
 

@@ -17,7 +17,7 @@ from keystead.errors import (
 from keystead.flows.verification import Verifying
 from keystead.rules.oauth import with_query
 from keystead.secrecy import Secret
-from keystead.web import screens, wire
+from keystead.web import screens, wire, wording
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
@@ -71,7 +71,7 @@ async def reset_password(request: Request) -> Response:
     try:
         await flows.reset.finish(ticket, password, caller_of(request))
     except (*AT_PASSWORD, BadRequest, Busy, PasswordUnchecked) as error:
-        context |= {"error": error.text, "error_field": "password"}
+        context |= {"error": wording.said(error, found.options), "error_field": "password"}
         status = wire.row_of(wire.PAGES, error).status
         return screens.show("reset-password.html", context, status=status, redirects_to=link.result_url)
     if link.result_url:

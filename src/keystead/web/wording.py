@@ -12,10 +12,12 @@ from keystead.errors import (
     InvalidSignup,
     SignupDisabled,
     UnknownCredential,
+    WeakPassword,
     WrongCredentials,
 )
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
+from keystead.rules.password_hints import missing
 
 LATE: Final = "That took too long, so the request was no longer valid. Please try again."
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
@@ -66,6 +68,8 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
             label = INPUTS[cast("IdentifierKind", error.attribute)].label
             text = error.text.replace(error.attribute, _within(label))
             return text[0].upper() + text[1:]
+        case WeakPassword(report=report) if report is not None:
+            return f"{error.text}. Still needed: {'. '.join(missing(options, report))}."
     return _SAID.get(type(error), error.text)
 
 
