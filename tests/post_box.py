@@ -85,8 +85,10 @@ async def post_box(*, at_once: bool = False, starttls: bool = False, **options: 
     tls = serving_tls() if at_once or starttls else None
 
     def protocol() -> SMTP:
-        given = {"tls_context": tls} if starttls else {}
-        return SMTP(box, hostname="localhost", authenticator=box.authenticate, **given, **options)
+        begins_in_clear = tls if starttls else None
+        return SMTP(
+            box, hostname="localhost", authenticator=box.authenticate, tls_context=begins_in_clear, **options
+        )
 
     async with _listening(protocol, tls if at_once else None) as port:
         box.port = port

@@ -13,7 +13,7 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 480}
+LONGER_BY_DECISION = {"errors.py": 560}
 """A catalogue rather than code: everything that can go wrong, in one read, each class four lines."""
 
 FUNCTION_LINES = 60

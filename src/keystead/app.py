@@ -178,7 +178,7 @@ def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         post=post,
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, sealer, journal),
-        tickets=Tickets(db, post, verification, reset, clock, journal, settings.public_url),
+        tickets=Tickets(db, verification, reset, clock, journal),
         sessions=sessions,
         first_owner=FirstOwner(db, protection, hasher, breaches, journal, clock, entropy),
         authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),

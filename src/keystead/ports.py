@@ -97,7 +97,7 @@ class Refused:
 
 
 class UserStore(Protocol):
-    """Where credentials and profiles live: here, at the customer's, or on the way from there to here (house.md 2.5).
+    """Where credentials and profiles live: here, at the customer's, or on the way from there to here.
 
     A store never counts attempts, writes no journal, never looks at ``blocked`` and issues nothing.
     """

@@ -1,4 +1,4 @@
-"""The two cookies of the hosted pages: how they are set, what they open, and when they are over (security.md 4c)."""
+"""The two cookies of the hosted pages: how they are set, what they open, and when they are over."""
 
 from http.cookies import SimpleCookie
 from typing import Any
@@ -168,7 +168,7 @@ async def test_the_browser_s_own_secret_lasts_a_month(world: World) -> None:
 
 
 async def test_keys_turn_round(installation: Stencil) -> None:
-    """The newest key seals; an older one still opens; one that is gone does not (decisions, security 1)."""
+    """The newest key seals; an older one still opens; one that is gone does not."""
     old, new = Secret("o" * 64), Secret("n" * 64)
     kept = installation.settings.secret_keys[-1]
 

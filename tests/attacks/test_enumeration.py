@@ -1,4 +1,4 @@
-"""Nobody learns by asking who has an account (decisions, profile "standard"; ASVS 6.3.8)."""
+"""Nobody learns by asking who has an account (profile ``standard``; ASVS 6.3.8)."""
 
 import re
 from collections.abc import Awaitable, Callable

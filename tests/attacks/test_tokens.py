@@ -1,4 +1,4 @@
-"""Tokens that somebody made up, bent, kept too long or took to the wrong door (security.md F28, RFC 8725)."""
+"""Tokens that somebody made up, bent, kept too long or took to the wrong door (RFC 8725)."""
 
 import hashlib
 import hmac

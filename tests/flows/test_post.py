@@ -301,7 +301,8 @@ async def test_what_is_old_is_swept_out(world: World) -> None:
     assert len(await world.letters()) == 1
     world.clock.advance(days=8)
     await world.db.write(worker.sweep, world.clock())
-    assert await world.rows(tables.Job) == await world.letters() == []
+    assert await world.rows(tables.Job) == []
+    assert await world.letters() == []
 
 
 async def test_about_somebody_who_is_gone_since(world: World) -> None:

@@ -238,7 +238,7 @@ def test_a_patch_sets_what_differs_and_merges_metadata_one_level_deep(
     assert changes(read_edit(body)[0], PERSON) == values
 
 
-ALL = {"attributes": {"email": {}, "phone_number": {}, "username": {}}}
+ALL: dict[str, Any] = {"attributes": {"email": {}, "phone_number": {}, "username": {}}}
 NAMES = {"attributes": {"email": {"identifier": {"active": False}}, "username": {}}}
 FULL = PERSON.model_copy(update={"phone_number": "+14155552671", "phone_verified": True, "username": "ann"})
 

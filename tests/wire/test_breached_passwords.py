@@ -67,7 +67,7 @@ async def test_the_settings_are_shown_changed_and_recorded(world: World) -> None
     assert (answer.status_code, answer.json()) == (200, DEFAULT)
     change = {"shields": ["block"], "stage": {"pre-change-password": {"shields": ["admin_notification"]}}}
     answer = await world.manage("PATCH", PATH, change, scope="update:attack_protection")
-    expected = DEFAULT | {"shields": ["block"], "stage": DEFAULT["stage"] | change["stage"]}  # type: ignore[operator]
+    expected = DEFAULT | {"shields": ["block"], "stage": DEFAULT["stage"] | change["stage"]}
     assert (answer.status_code, answer.json()) == (200, expected)
     assert (await world.manage("GET", PATH)).json() == expected
     entry = await world.last_entry()
@@ -104,8 +104,7 @@ async def test_what_is_wrong_is_refused_by_path(world: World, body: dict[str, An
     ("method", "scope"), [("GET", "update:attack_protection"), ("PATCH", "read:attack_protection")]
 )
 async def test_each_needs_its_scope(world: World, method: str, scope: str) -> None:
-    body = {} if method == "PATCH" else None
-    assert (await world.manage(method, PATH, body, scope=scope)).status_code == 403
+    assert (await world.manage(method, PATH, {} if method == "PATCH" else None, scope=scope)).status_code == 403
 
 
 # --- sign-up -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Whose attempt is it: the address behind the proxies that were named, and nobody else's word (security.md F20)."""
+"""Whose attempt is it: the address behind the proxies that were named, and nobody else's word."""
 
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network

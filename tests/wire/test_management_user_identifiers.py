@@ -14,7 +14,7 @@ from world import PASSWORD, World
 pytestmark = pytest.mark.anyio
 
 ANOTHER = "another long password"
-ALL = {"email": {}, "phone_number": {}, "username": {}}
+ALL: dict[str, Any] = {"email": {}, "phone_number": {}, "username": {}}
 TAKEN = {
     "statusCode": 409,
     "error": "Conflict",

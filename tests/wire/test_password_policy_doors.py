@@ -187,6 +187,7 @@ OPTIONS: Final[list[tuple[str, dict[str, Any], str, str, str]]] = [
 ]
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)  # nothing of it is the database's
 @pytest.mark.parametrize(
     ("options", "bad", "said", "good"), [each[1:] for each in OPTIONS], ids=[o[0] for o in OPTIONS]
 )

@@ -86,7 +86,7 @@ def add(session: Session, user_id: str, new: NewPasskey, registration: Registrat
     """Store a passkey. Raises ``PasskeyTaken`` and ``PasskeyLimitReached``.
 
     The limit is checked in the transaction that stores the key, and the account's row is locked first: two
-    registrations that were both begun at the limit's edge must not both be stored (security.md 4a row 15).
+    registrations that were both begun at the limit's edge must not both be stored.
     """
     session.connection().execute(select(col(Account.user_id)).where(col(Account.user_id) == user_id).with_for_update())
     if count(session, user_id) >= limit:

@@ -15,9 +15,10 @@ from keystead.db import (
     templates,
     tickets,
 )
+from keystead.db.accounts import Known
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, InvalidTicket, TooManyMessages, WrongCode
+from keystead.errors import BadRequest, InvalidTicket, PasswordLeaked, TooManyMessages, WeakPassword, WrongCode
 from keystead.flows.accounts import sign_out
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
@@ -37,6 +38,7 @@ from keystead.rules.messages import CHANNELS, Message, reset_lifetime
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.resets import Destination, ResetLink, destination, goes_by_code
+from keystead.rules.verification import NO_TERMS, Terms
 from keystead.secrecy import Secret, fingerprint
 
 PURPOSE: Final = "reset-password"
@@ -119,15 +121,12 @@ class PasswordReset:
         password_hash: str | None,
         *,
         proves: Destination | None = None,
-        lifetime: timedelta | None = None,
-        result_url: str = "",
-        include_email: bool = True,
-        mark_verified: bool = False,
+        terms: Terms = NO_TERMS,
     ) -> str:
         """Make a link as a part of a unit of work, and return it. Older links stop working (RS-3).
 
         ``proves`` is the address that only its owner can have read the link at. Without one, whoever asked for the link
-        vouches for who opens it (RS-7): ``mark_verified`` then says that the e-mail address is theirs.
+        vouches for who opens it (RS-7).
         """
         token = self.entropy.token(32)
         record = ResetLink(
@@ -135,11 +134,11 @@ class PasswordReset:
             client_id=client_id,
             password=fingerprint(password_hash or ""),
             proves=proves,
-            mark_verified=mark_verified,
-            result_url=result_url,
-            include_email=include_email,
+            mark_verified=terms.mark_verified,
+            result_url=terms.result_url,
+            include_email=terms.include_email,
         )
-        expires_at = self.clock() + (lifetime or self._lifetime(session, profile))
+        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
         tickets.put(session, token, PURPOSE, record.model_dump(mode="json"), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/reset-password?ticket={token}#"
 
@@ -157,9 +156,14 @@ class PasswordReset:
         """
         found = await self.look(token)
         subject = Subject(found.connection.id, found.link.client_id, found.profile)
-        await self.breaches.check("pre-change-password", password, subject, caller)
-        with self.protection.place(caller.address):
-            hashed = await self.store_for(found.connection).prepare(found.profile, password)
+        try:
+            await self.breaches.check("pre-change-password", password, subject, caller)
+            with self.protection.place(caller.address):
+                hashed = await self.store_for(found.connection).prepare(found.profile, password)
+        except (WeakPassword, PasswordLeaked) as refusal:
+            about = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
+            await self.db.write(journal.add, self.journal.event("fcp", caller, reason=refusal.code, **about))
+            raise
         return await self.db.write(self._finish, token, hashed, caller)
 
     def _request(self, session: Session, asked: _Asked) -> None:
@@ -178,8 +182,8 @@ class PasswordReset:
             message = message.model_copy(update={"template": "reset_email_by_code", "variables": {"code": code}})
         else:
             template = templates.get(session, "reset_email")
-            lifetime = link_lifetime(template, self._lifetime(session, known.profile))
-            url = self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, lifetime=lifetime)
+            terms = Terms(link_lifetime(template, self._lifetime(session, known.profile)))
+            url = self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, terms=terms)
             message = message.model_copy(update={"variables": {"url": url}})
         self.post.send(session, message)
         journal.add(session, self.journal.event("scpr", asked.caller, **about))
@@ -244,11 +248,15 @@ def _look(session: Session, token: str, now: datetime) -> Resetting:
     record = tickets.look(session, token, PURPOSE, now)
     link = ResetLink.model_validate(record) if record else None
     known = accounts.with_password(session, link.user_id) if link else None
-    if link is None or known is None or fingerprint(known.password_hash or "") != link.password:
-        raise InvalidTicket
-    if link.proves and known.profile.value_of(link.proves.kind) != link.proves.value:
+    if link is None or known is None or not _fits(link, known):
         raise InvalidTicket
     connection = connections.get(session, known.profile.connection_id)
     if connection is None or not connection.active or known.profile.blocked:
         raise InvalidTicket
     return Resetting(link, known.profile, connection)
+
+
+def _fits(link: ResetLink, known: Known) -> bool:
+    """Whether password and address are still what they were when the link was made."""
+    moved = link.proves and known.profile.value_of(link.proves.kind) != link.proves.value
+    return fingerprint(known.password_hash or "") == link.password and not moved

@@ -40,6 +40,7 @@ from keystead.rules.profiles import Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
 
 _HANDLE_BYTES = 32
+_WAITS = "The account is there. Follow the link that was sent, then log in."
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ class Signup:
         success = self.journal.event("ss", caller, authentication_methods=["passkey"], **about)
         if profile.must_verify:
             self._greet(session, profile, ceremony.client_id, success)
-            return NotVerified(detail=" ".join(profile.must_verify))
+            return NotVerified(_WAITS, detail=" ".join(profile.must_verify))
         failure = self.journal.event("fs", caller, **about)
         outcome = enter(session, profile.user_id, ceremony.client_id, "phr", success, failure)
         if isinstance(outcome, DomainError):

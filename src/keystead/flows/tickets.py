@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, connections, jobs, journal, templates
+from keystead.db import accounts, clients, connections, jobs, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
@@ -12,14 +12,14 @@ from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
-from keystead.flows.post import JOB, VERIFICATION_JOB, Post
+from keystead.flows.post import JOB, VERIFICATION_JOB
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules.identifiers import canonical
-from keystead.rules.letters import About, link_lifetime, result_url
-from keystead.rules.messages import LINK_LIFETIME, Message
+from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile
 from keystead.rules.tickets import NOT_IN_ACCOUNT, Identity, PasswordTicket, VerificationMail, VerificationTicket
+from keystead.rules.verification import Terms
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,10 @@ class Tickets:
     """Whoever asks for a link vouches for whom it is given to; administrators' accounts are not there for it."""
 
     db: Database
-    post: Post
     verification: Verification
     reset: PasswordReset
     clock: Clock
     journal: Journal
-    public_url: str
 
     async def mail_verification(self, asked: VerificationMail, operation: Operation) -> JobRecord:
         """Send a link that verifies, and return the job. Raises ``BadRequest``."""
@@ -70,26 +68,10 @@ class Tickets:
             client_id=asked.client_id,
             connection_id=connection.id,
         )
-        url = self._usual_link(session, profile, message)
-        now = self.clock()
-        job_id = self.post.send(session, message.model_copy(update={"variables": {"url": url}}), type=VERIFICATION_JOB)
+        job_id = self.verification.send_link(session, profile, message, job=VERIFICATION_JOB)
         about = {"user_id": profile.user_id, "connection_id": connection.id}
         journal.add(session, operation.event(self.journal, "Send a verification email", job=job_id, **about))
-        return JobRecord(job_id, VERIFICATION_JOB, "pending", now, None)
-
-    def _usual_link(self, session: Session, profile: Profile, message: Message) -> str:
-        """Make the link that the mail would hold if its reader had asked for it, as the template says."""
-        template = templates.get(session, message.template)
-        client = clients.get(session, message.client_id) if message.client_id else None
-        about = About(self.public_url, self.clock(), client=client.settings if client else None)
-        return self.verification.link(
-            session,
-            profile,
-            client_id=message.client_id or "",
-            lifetime=link_lifetime(template, LINK_LIFETIME) if template and template.url_lifetime_seconds else None,
-            result_url=result_url(template, message, about),
-            include_email=template.include_email_in_redirect if template else True,
-        )
+        return JobRecord(job_id, VERIFICATION_JOB, "pending", self.clock(), None)
 
     def _verify_email(self, session: Session, asked: VerificationTicket, operation: Operation) -> str:
         profile, connection = _person(session, asked.user_id, asked.identity)
@@ -102,9 +84,7 @@ class Tickets:
             session,
             profile,
             client_id=asked.client_id or "",
-            lifetime=asked.lifetime,
-            result_url=asked.result_url or "",
-            include_email=asked.include_email,
+            terms=Terms(asked.lifetime, asked.result_url or "", asked.include_email),
         )
 
     def _change_password(self, session: Session, asked: PasswordTicket, operation: Operation) -> str:
@@ -122,10 +102,7 @@ class Tickets:
             profile,
             asked.client_id or "",
             known.password_hash if known else None,
-            lifetime=asked.lifetime,
-            result_url=asked.result_url or "",
-            include_email=asked.include_email,
-            mark_verified=asked.mark_email_as_verified,
+            terms=Terms(asked.lifetime, asked.result_url or "", asked.include_email, asked.mark_email_as_verified),
         )
 
 

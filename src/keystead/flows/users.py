@@ -219,10 +219,9 @@ def _allowed(
     connection = connections.get(session, profile.connection_id)
     if connection is None:
         raise NoSuchUser
-    if edit.connection is not None and edit.connection != connection.name:
-        named = connections.by_name(session, edit.connection)
-        unknown = named is None or named.for_administrators
-        raise BadRequest("Connection does not exist." if unknown else "Connection is not supported for this operation.")
+    if edit.connection not in (None, connection.name):
+        _target(session, str(edit.connection))
+        raise BadRequest("Connection is not supported for this operation.")
     if not connection.active and (password or "email" in edit.model_fields_set):
         raise BadRequest("Cannot change email or password for users in a disabled connection.")
     if password and not connection.policy().methods.password.enabled:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, journal, templates, tickets
+from keystead.db import accounts, clients, connections, journal, templates, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidTicket, NoSuchUser, ProofNeeded, WrongCredentials
@@ -19,17 +19,17 @@ from keystead.flows.directory import StoreFor
 from keystead.flows.emptying import empty
 from keystead.flows.journal import Journal
 from keystead.flows.password_reset import PasswordReset
-from keystead.flows.post import Post
+from keystead.flows.post import JOB, Post
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Refused
 from keystead.rules.attack_protection import login_bucket, message_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
-from keystead.rules.letters import link_lifetime
+from keystead.rules.letters import About, link_lifetime, result_url
 from keystead.rules.messages import CHANNELS, Message, verification_lifetime
 from keystead.rules.profiles import Profile
 from keystead.rules.signups import identifiers_of_profile
-from keystead.rules.verification import Link, Verifiable
+from keystead.rules.verification import NO_TERMS, Link, Terms, Verifiable
 from keystead.secrecy import Secret
 
 PURPOSES: Final[dict[Verifiable, str]] = {"email": "verify-email", "phone_number": "verify-phone"}
@@ -85,20 +85,36 @@ class Verification:
         if kind == "email" and template is not None and not template.enabled:
             self.post.send(session, message.model_copy(update={"template": "welcome_email"}))
             return
-        lifetime = link_lifetime(template, self._lifetime(session, profile))
-        result_url = template.result_url if template else None
+        self.send_link(session, profile, message, kind=kind, browser=caller.browser)
+        journal.add(session, self.journal.event("svr", caller, **{kind: to}, **about))
+
+    def send_link(
+        self,
+        session: Session,
+        profile: Profile,
+        message: Message,
+        *,
+        kind: Verifiable = "email",
+        browser: str = "",
+        job: str = JOB,
+    ) -> str:
+        """Send a link that behaves as its template says, as a part of a unit of work; return the id of the job."""
+        template = templates.get(session, message.template)
+        client = clients.get(session, message.client_id) if message.client_id else None
+        about = About(self.public_url, self.clock(), client=client.settings if client else None)
         url = self.link(
             session,
             profile,
             kind=kind,
-            client_id=client_id,
-            browser=caller.browser,
-            lifetime=lifetime,
-            result_url=result_url or "",
-            include_email=template.include_email_in_redirect if template else True,
+            client_id=message.client_id or "",
+            browser=browser,
+            terms=Terms(
+                link_lifetime(template, self._lifetime(session, profile)),
+                result_url(template, message, about),
+                template.include_email_in_redirect if template else True,
+            ),
         )
-        self.post.send(session, message.model_copy(update={"variables": {"url": url}}))
-        journal.add(session, self.journal.event("svr", caller, **{kind: to}, **about))
+        return self.post.send(session, message.model_copy(update={"variables": {"url": url}}), type=job)
 
     def link(
         self,
@@ -108,9 +124,7 @@ class Verification:
         kind: Verifiable = "email",
         client_id: str = "",
         browser: str = "",
-        lifetime: timedelta | None = None,
-        result_url: str = "",
-        include_email: bool = True,
+        terms: Terms = NO_TERMS,
     ) -> str:
         """Make a link as a part of a unit of work, and return it. An older one stops working."""
         token = self.entropy.token(32)
@@ -121,10 +135,10 @@ class Verification:
             value=value or "",
             client_id=client_id,
             browser=browser,
-            result_url=result_url,
-            include_email=include_email,
+            result_url=terms.result_url,
+            include_email=terms.include_email,
         )
-        expires_at = self.clock() + (lifetime or self._lifetime(session, profile))
+        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
         tickets.put(session, token, PURPOSES[kind], record.model_dump(), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/email-verification?ticket={token}#"
 

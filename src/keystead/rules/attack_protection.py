@@ -31,7 +31,7 @@ class Bucket:
 def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
     """Return the bucket of one identifier and one address (AP-3, default mode).
 
-    Keyed by the canonical identifier, so that another spelling is not another bucket (security.md 4b row 35). Text
+    Keyed by the canonical identifier, so that another spelling is not another bucket. Text
     that is no identifier is counted too, under what was typed: it costs the same hash.
     """
     prefix = f"login/{connection_id}/{source(address)}"

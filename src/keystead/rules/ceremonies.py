@@ -1,7 +1,7 @@
 """A WebAuthn ceremony as a value: what the finish is held against.
 
-The record is written when the options are handed out and is the only thing that the verdict looks at (house rule 6;
-security.md 3.5 rules 3 and 5): neither today's configuration nor anything in the response can soften it.
+The record is written when the options are handed out and is the only thing that the verdict looks at: neither
+today's configuration nor anything in the response can soften it.
 """
 
 from datetime import datetime

@@ -166,9 +166,9 @@ def _email(text: str) -> str:
         raise InvalidIdentifier("email", "The email is not a valid address.", detail=str(error)) from None
     local, domain = unicodedata.normalize("NFKC", found.local_part.lower()), found.ascii_domain.lower()
     address = f"{local}@{domain}"
-    if any(not char.isascii() and unicodedata.category(char) not in _WRITTEN for char in local):
+    if not all(char.isascii() or unicodedata.category(char) in _WRITTEN for char in local):
         raise InvalidIdentifier("email", "The email contains characters that are not allowed.")
-    if is_mixed(local) or any(is_mixed(label) for label in found.domain.split(".")):
+    if any(is_mixed(word) for word in (local, *found.domain.split("."))):
         raise InvalidIdentifier("email", "The email mixes letters of different scripts.")
     if "." not in domain or len(local) > 64 or max(len(address), len(_folded(address))) > _LONGEST_EMAIL:
         raise InvalidIdentifier("email", "The email is not a valid address.")

@@ -152,23 +152,27 @@ def new_identifiers(edit: UserEdit, profile: Profile, options: ConnectionOptions
 
     Raises ``InvalidIdentifier``, and ``BadRequest`` for what the connection's accounts cannot have or must have.
     """
-    found: dict[IdentifierKind, str | None] = {}
-    for kind in KINDS:
-        value, current = getattr(edit, kind), profile.value_of(kind)
-        # What is there already is not judged again: rules may have changed since.
-        if kind in edit.model_fields_set and value != current:
-            new = canonical(kind, value, options.username_rules()).value if value is not None else None
-            if new != current:
-                found[kind] = new
+    # What is there already is not judged again: rules may have changed since.
+    given = [kind for kind in KINDS if kind in edit.model_fields_set and getattr(edit, kind) != profile.value_of(kind)]
+    read = {kind: _read(kind, getattr(edit, kind), options) for kind in given}
+    found = {kind: value for kind, value in read.items() if value != profile.value_of(kind)}
     if found.get("username") and "username" not in options.stored_attributes():
         raise BadRequest(_NO_USERNAMES)
+    if None in found.values():
+        _check_removal(found, profile.having(found), options)
+    return found
+
+
+def _read(kind: IdentifierKind, value: str | None, options: ConnectionOptions) -> str | None:
+    return None if value is None else canonical(kind, value, options.username_rules()).value
+
+
+def _check_removal(found: Mapping[IdentifierKind, str | None], after: Profile, options: ConnectionOptions) -> None:
     missing = next((kind for kind in _required(options) if kind in found and found[kind] is None), None)
     if missing is not None:
         raise BadRequest(f"Missing required property: {missing}", path="")
-    after = profile.having(found)
-    if None in found.values() and not any(after.value_of(kind) for kind in options.active_identifiers()):
+    if not any(after.value_of(kind) for kind in options.active_identifiers()):
         raise BadRequest(_NOTHING_TO_LOG_IN_WITH.format(", ".join(options.active_identifiers())))
-    return found
 
 
 def changes(

@@ -207,7 +207,7 @@ def _is_storable(text: str) -> bool:
 
 
 def _check_text(value: Any, depth: int) -> None:
-    """Refuse what a database cannot store: NUL and lone surrogates, as value or as name (security.md F26)."""
+    """Refuse what a database cannot store: NUL and lone surrogates, as value or as name ."""
     if depth == 0:
         raise RecursionError
     if isinstance(value, str) and not _is_storable(value):
@@ -217,10 +217,14 @@ def _check_text(value: Any, depth: int) -> None:
     if isinstance(value, dict):
         for name, member in value.items():
             _check_text(name, depth)
-            try:
-                _check_text(member, depth - 1)
-            except _Unstorable as found:
-                raise _Unstorable(name, *found.args) from None
+            _check_member(name, member, depth)
     elif isinstance(value, list):
         for member in value:
             _check_text(member, depth - 1)
+
+
+def _check_member(name: str, member: Any, depth: int) -> None:
+    try:
+        _check_text(member, depth - 1)
+    except _Unstorable as found:
+        raise _Unstorable(name, *found.args) from None

@@ -13,7 +13,7 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
 
     Anybody can write ``X-Forwarded-For``; each trusted proxy only appends whom it heard. So the header is read from
     the right, as long as the hop that wrote an entry is trusted. What cannot be read ends the walk at the last hop
-    that could (uvicorn's own parsing trusts loopback callers blindly and is off: security.md F20).
+    that could (uvicorn's own parsing trusts loopback callers blindly and is off).
     """
     hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
     address = _bare(peer) or peer

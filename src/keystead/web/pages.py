@@ -284,6 +284,7 @@ async def here(request: Request) -> tuple[Visit, Place]:
 def page(
     template: str, place: Place, context: dict[str, Any], error: DomainError | None = None, field: str = ""
 ) -> Response:
+    """Render a page of a login; ``field`` is the input at fault, where a refusal is about one."""
     common = {
         "state": place.transaction.id,
         "client_name": place.client_name,

@@ -8,7 +8,7 @@ from keystead.errors import BadRequest
 def redirect(url: str) -> Response:
     """Return a 303: a browser follows it with a GET and an empty body.
 
-    Starlette's own default is 307, which would send a login's POST, password and all, to the target (security.md F16).
+    Starlette's own default is 307, which would send a login's POST, password and all, to the target.
     """
     if any(char in url for char in "\r\n\0") or not url.isascii():
         raise BadRequest("The redirect is not valid.")
