@@ -6,6 +6,7 @@ import secrets
 import string
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
-from keystead.flows.directory import Directory
+from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
@@ -59,7 +60,7 @@ from keystead.oauth.grants.password import PasswordGrant
 from keystead.oauth.grants.refresh_token import RefreshGrant
 from keystead.oauth.issue import Issuer
 from keystead.oauth.keys import KeyRing
-from keystead.oauth.token_endpoint import TokenEndpoint
+from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
 from keystead.ports import BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
 from keystead.rules import clients as grants
@@ -111,88 +112,149 @@ def create_app(
     entropy = entropy or SystemEntropy()
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
-    return _application(settings, _flows(settings, clock, entropy, hasher, db), db, clock)
+    parts = _parts(settings, clock, entropy, hasher, db)
+    return _application(settings, _flows(parts, _ways_in(parts)), db, clock)
 
 
-def _flows(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> Flows:
-    """Hand each flow exactly the parts that it declares."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What flows are made of. Each is handed exactly those that it declares."""
+
+    settings: Settings
+    clock: Clock
+    entropy: Entropy
+    hasher: Hasher
+    db: Database
+    store_for: StoreFor
+    journal: Journal
+    attempts: SqlAttempts
+    protection: Protection
+    directory: Directory
+    sealer: Sealer
+    post: Post
+    breaches: Breaches
+    ceremonies: Ceremonies
+
+
+@dataclass(frozen=True, slots=True)
+class _WaysIn:
+    """How people come in, by whichever door."""
+
+    codes: OneTimeCodes
+    reset: PasswordReset
+    verification: Verification
+    password_login: PasswordLogin
+    passkey_login: PasskeyLogin
+    enrolment: PasskeyEnrolment
+    signup: Signup
+
+
+def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> _Parts:
     journal = Journal(clock, entropy)
     attempts = SqlAttempts(db, clock)
-    protection = Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue))
-    directory = Directory(db)
     sealer = Sealer(settings.secret_keys, entropy)
-    keys = KeyRing(db, sealer, clock)
-    post = Post(db, _post_office(settings, db, clock, entropy), sealer, clock, entropy, journal, settings.public_url)
-    issuer = Issuer(db, keys, clock, entropy, settings.public_url)
-    relying_party = RelyingParty(id=settings.host_name, origin=settings.public_url)
-    ceremonies = Ceremonies(db, clock, entropy, relying_party)
+    post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
+    unchecked = settings.breached_passwords_down
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
 
-    unchecked = settings.breached_passwords_down
-    breaches = Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal)
-    one_time_codes = OneTimeCodes(db, sealer, clock, entropy)
-    public_url = settings.public_url
-    reset = PasswordReset(
-        db, store_for, breaches, protection, one_time_codes, post, journal, clock, entropy, public_url
-    )
-    verification = Verification(db, post, protection, store_for, reset, journal, clock, entropy, public_url)
-    password_login = PasswordLogin(db, protection, store_for, verification, breaches, journal)
-    passkey_login = PasskeyLogin(db, ceremonies, webauthn, verification, journal)
-    enrolment = PasskeyEnrolment(db, ceremonies, webauthn, journal, clock, entropy)
-    signup = Signup(
-        *(db, protection, store_for, ceremonies, enrolment, verification, breaches),
-        *(post, webauthn, journal, clock, entropy),
-    )
-    challenge = SignupChallenge(db, protection, one_time_codes, signup, post)
-    sessions = Sessions(db, journal, clock, entropy)
-    hosted_login = HostedLogin(
-        *(db, directory, password_login, passkey_login, signup, challenge, enrolment),
-        *(ceremonies, sessions, journal, clock, entropy),
-    )
-    client_auth = ClientAuth(db, protection)
-    token_endpoint = TokenEndpoint(
-        client_auth,
-        {
-            grants.PASSWORD: PasswordGrant(directory, password_login, issuer),
-            grants.PASSWORD_REALM: PasswordGrant(directory, password_login, issuer, realm_required=True),
-            grants.PASSKEY: PasskeyGrant(directory, ceremonies, passkey_login, signup, issuer, journal, db),
-            grants.CODE: CodeGrant(db, issuer, clock),
-            grants.REFRESH: RefreshGrant(db, issuer, journal, clock),
-            grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(db, issuer),
-        },
-    )
-    bearers = Bearers(db, keys, issuer)
-    return Flows(
+    return _Parts(
         settings=settings,
-        cookies=Cookies(settings, clock, entropy),
+        clock=clock,
         entropy=entropy,
-        directory=directory,
-        hosted_login=hosted_login,
-        passkey_login=passkey_login,
-        enrolment=enrolment,
-        signup=signup,
-        verification=verification,
-        reset=reset,
+        hasher=hasher,
+        db=db,
+        store_for=store_for,
+        journal=journal,
+        attempts=attempts,
+        protection=Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue)),
+        directory=Directory(db),
+        sealer=sealer,
         post=post,
+        breaches=Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal),
+        ceremonies=Ceremonies(db, clock, entropy, RelyingParty(id=settings.host_name, origin=settings.public_url)),
+    )
+
+
+def _ways_in(p: _Parts) -> _WaysIn:
+    codes = OneTimeCodes(p.db, p.sealer, p.clock, p.entropy)
+    marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
+    reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, *marks)
+    verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
+    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, p.journal, p.clock, p.entropy)
+    return _WaysIn(
+        codes=codes,
+        reset=reset,
+        verification=verification,
+        password_login=PasswordLogin(p.db, p.protection, p.store_for, verification, p.breaches, p.journal),
+        passkey_login=PasskeyLogin(p.db, p.ceremonies, webauthn, verification, p.journal),
+        enrolment=enrolment,
+        signup=Signup(
+            *(p.db, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
+            *(p.post, webauthn, p.journal, p.clock, p.entropy),
+        ),
+    )
+
+
+def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
+    challenge = SignupChallenge(p.db, p.protection, ways.codes, ways.signup, p.post)
+    return HostedLogin(
+        *(p.db, p.directory, ways.password_login, ways.passkey_login, ways.signup, challenge, ways.enrolment),
+        *(p.ceremonies, sessions, p.journal, p.clock, p.entropy),
+    )
+
+
+def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
+    login, signup = ways.passkey_login, ways.signup
+    by_name: dict[str, Grant] = {
+        grants.PASSWORD: PasswordGrant(p.directory, ways.password_login, issuer),
+        grants.PASSWORD_REALM: PasswordGrant(p.directory, ways.password_login, issuer, realm_required=True),
+        grants.PASSKEY: PasskeyGrant(p.directory, p.ceremonies, login, signup, issuer, p.journal, p.db),
+        grants.CODE: CodeGrant(p.db, issuer, p.clock),
+        grants.REFRESH: RefreshGrant(p.db, issuer, p.journal, p.clock),
+        grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(p.db, issuer),
+    }
+    return TokenEndpoint(ClientAuth(p.db, p.protection), by_name)
+
+
+def _flows(p: _Parts, ways: _WaysIn) -> Flows:
+    db, clock, journal = p.db, p.clock, p.journal
+    keys = KeyRing(db, p.sealer, clock)
+    issuer = Issuer(db, keys, clock, p.entropy, p.settings.public_url)
+    sessions = Sessions(db, journal, clock, p.entropy)
+    hosted_login = _hosted_login(p, ways, sessions)
+    bearers = Bearers(db, keys, issuer)
+    token_endpoint = _token_endpoint(p, ways, issuer)
+    return Flows(
+        settings=p.settings,
+        cookies=Cookies(p.settings, clock, p.entropy),
+        entropy=p.entropy,
+        directory=p.directory,
+        hosted_login=hosted_login,
+        passkey_login=ways.passkey_login,
+        enrolment=ways.enrolment,
+        signup=ways.signup,
+        verification=ways.verification,
+        reset=ways.reset,
+        post=p.post,
         templates=MessageTemplates(db, clock, journal),
-        mail_provider=MailProvider(db, sealer, journal),
-        tickets=Tickets(db, verification, reset, clock, journal),
+        mail_provider=MailProvider(db, p.sealer, journal),
+        tickets=Tickets(db, ways.verification, ways.reset, clock, journal),
         sessions=sessions,
-        first_owner=FirstOwner(db, protection, hasher, breaches, journal, clock, entropy),
-        authorize=Authorize(db, directory, hosted_login, issuer, clock, entropy),
-        client_auth=client_auth,
+        first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
+        authorize=Authorize(db, p.directory, hosted_login, issuer, clock, p.entropy),
+        client_auth=token_endpoint.client_auth,
         token_endpoint=token_endpoint,
         issuer=issuer,
         keys=keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(db, clock, entropy, journal),
-        clients=Clients(db, clock, entropy, journal, settings.public_url),
-        breaches=breaches,
-        users=Users(db, store_for, breaches, verification, clock, journal),
-        blocks=Blocks(db, attempts, clock, journal),
+        connections=Connections(db, clock, p.entropy, journal),
+        clients=Clients(db, clock, p.entropy, journal, p.settings.public_url),
+        breaches=p.breaches,
+        users=Users(db, p.store_for, p.breaches, ways.verification, clock, journal),
+        blocks=Blocks(db, p.attempts, clock, journal),
     )
 
 
@@ -219,9 +281,9 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     return app
 
 
-def _post_office(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> PostOffice:
+def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:
     """Return who delivers: what is configured, or the outbox of a development server."""
-    outbox = SqlOutbox(db, clock, entropy) if settings.has_outbox else Nobody()
+    outbox = SqlOutbox(db, clock) if settings.has_outbox else Nobody()
     server = server_of(settings.smtp_url, settings.mail_from)
     mail: Postman = SmtpPostman(server, clock) if settings.smtp_url else outbox
     return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox}, settings.mail_from, clock)

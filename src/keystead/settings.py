@@ -139,8 +139,8 @@ def _breached(value: object) -> object:
     """Accept the path of a file that is there, or the address of a range API; in clear only to this machine."""
     given = str(value).strip()
     if "://" not in given:
-        if given and not Path(given).is_file():
-            raise ValueError("must be a file, or https://api.pwnedpasswords.com/range, or empty")
+        if given and not (Path(given).is_file() and os.access(given, os.R_OK)):
+            raise ValueError("must be a file that can be read, or https://api.pwnedpasswords.com/range, or empty")
         return given
     parts = urlsplit(given)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")

@@ -23,6 +23,7 @@ from program import SECONDS, environment, free_port, keystead
 from world import test_settings as settings_for
 
 FOR_PEOPLE = "https://login.example.com"
+MAIL = "smtp://mail.example.com"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,13 @@ UNUSUAL: dict[str, Any] = {
     "hash_workers": 3,
     "hash_queue": 5,
     "rsa_bits": 4096,
+    "smtp_url": "smtp://u:p%40@mail.example.com:2525?tls=offered",
+    "mail_from": '"Example, Inc." <team@example.com>',
+    "sms_url": "twilio+https://AC1:t%40ken@api.twilio.com",
+    "sms_from": "+15005550006",
+    "sms_key": "k, 1",
+    "breached_passwords": "https://api.example.com/range",
+    "breached_passwords_down": "closed",
     "log_level": "debug",
     "log_format": "json",
 }
@@ -96,7 +104,7 @@ def _in_clear(settings: Settings) -> dict[str, Any]:
     ],
 )
 def test_good_public_urls_raise_no_doubts(url: str) -> None:
-    assert doubts(load(public_url=url)) == []
+    assert doubts(load(public_url=url, smtp_url=MAIL)) == []
 
 
 @pytest.mark.parametrize(
@@ -111,19 +119,19 @@ def test_good_public_urls_raise_no_doubts(url: str) -> None:
     ],
 )
 def test_public_urls_without_passkeys(url: str) -> None:
-    (doubt,) = doubts(load(public_url=url))
+    (doubt,) = doubts(load(public_url=url, smtp_url=MAIL))
     assert doubt.startswith(f"KEYSTEAD_PUBLIC_URL: browsers refuse passkeys on {url}, ")
 
 
 def test_a_cheap_hash_for_real_people() -> None:
-    (doubt,) = doubts(load(public_url=FOR_PEOPLE, hash_cost=9))
+    (doubt,) = doubts(load(public_url=FOR_PEOPLE, smtp_url=MAIL, hash_cost=9))
     assert doubt.startswith("KEYSTEAD_HASH_COST: 9 ")
-    assert doubts(load(public_url=FOR_PEOPLE, hash_cost=10)) == doubts(load(hash_cost=4)) == []
+    assert doubts(load(public_url=FOR_PEOPLE, smtp_url=MAIL, hash_cost=10)) == doubts(load(hash_cost=4)) == []
 
 
 def test_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    files = {"KEYSTEAD_SECRET_KEYS_FILE", "KEYSTEAD_DATABASE_URL_FILE"}
+    files = {f"{PREFIX}{name}_FILE" for name in ("SECRET_KEYS", "DATABASE_URL", "SMTP_URL", "SMS_URL", "SMS_KEY")}
     os.environ.update(dict.fromkeys({*known, *files, "KEYSTEAD_TEST_ANYTHING", "UNRELATED"}, "x"))
     settings = load(**UNUSUAL | {"hash_cost": 10})
     assert doubts(settings) == []

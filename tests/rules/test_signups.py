@@ -11,9 +11,9 @@ from keystead.rules.identifiers import Identifier
 from keystead.rules.signups import check_password_given, read_draft
 
 EMAIL = Identifier("email", "ann@example.com")
-PHONE = Identifier("phone_number", "+1415")
+PHONE = Identifier("phone_number", "+14155552671")
 USERNAME = Identifier("username", "ann")
-GIVEN = {"email": "Ann@Example.com", "phone_number": "+1 415", "username": "Ann"}
+GIVEN = {"email": "Ann@Example.com", "phone_number": "+1 415 555 2671", "username": "Ann"}
 
 LEGACY = read_options({})
 LEGACY_WITH_NAMES = read_options({"requires_username": True})

@@ -233,6 +233,7 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
             assert isinstance(route, Route)
             path = prefix + route.path.replace("{id}", "x").replace("{method_id}", "y")
             methods.setdefault(path, set()).update(route.methods or ())
+    methods["/api/v2/jobs/verification-email"] |= {"GET", "HEAD"}  # of a job by that id
     yield from methods.items()
 
 

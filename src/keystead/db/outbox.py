@@ -1,17 +1,16 @@
 """Messages that were put aside instead of sent, for development."""
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.session import Database
 from keystead.db.tables import OutboxMessage
-from keystead.ports import Clock, Entropy
+from keystead.ports import Clock
 from keystead.rules.messages import Letter
 
 SHOWN: Final = 100
@@ -32,27 +31,24 @@ class SqlOutbox:
 
     db: Database
     clock: Clock
-    entropy: Entropy
-    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     async def deliver(self, letter: Letter) -> None:
-        """Keep a letter. Of one moment, ids sort by the order in which this process put letters aside."""
-        number = f"out_{next(self._numbers) % 1_000_000:06d}{self.entropy.id('')}"
-        await self.db.write(put, number, letter, self.clock())
+        """Keep a letter."""
+        await self.db.write(put, letter, self.clock())
 
 
-def put(session: Session, id: str, letter: Letter, now: datetime) -> None:
-    """Keep a letter."""
-    values = {"id": id, "recipient": letter.to, "created_at": now}
-    values |= letter.model_dump(include={"channel", "text", "html"}) | {"subject": letter.subject[:300]}
-    session.connection().execute(insert(OutboxMessage).values(values))
+def put(session: Session, letter: Letter, now: datetime) -> None:
+    """Keep a letter, once."""
+    values = {"id": letter.id, "recipient": letter.to, "subject": letter.subject[:300], "created_at": now}
+    values |= letter.model_dump(include={"channel", "text", "html"})
+    session.connection().execute(upsert(OutboxMessage).values(values).on_conflict_do_nothing())
 
 
 def newest(session: Session, limit: int = SHOWN) -> list[PutAside]:
-    """Return the newest letters, newest first."""
+    """Return the letters that were asked for last, newest first: several are delivered at once, in any order."""
     columns = [getattr(OutboxMessage, name) for name in ("channel", "subject", "text", "html", "created_at")]
     statement = select(col(OutboxMessage.recipient).label("to"), *columns)
-    newest_first = statement.order_by(col(OutboxMessage.created_at).desc(), col(OutboxMessage.id).desc())
+    newest_first = statement.order_by(col(OutboxMessage.id).desc())
     found = [dict(row._mapping) for row in session.connection().execute(newest_first.limit(limit))]
     return [PutAside(at=row.pop("created_at"), letter=Letter.model_validate(row)) for row in found]
 
