@@ -86,9 +86,7 @@ async def post_box(*, at_once: bool = False, starttls: bool = False, **options: 
 
     def protocol() -> SMTP:
         begins_in_clear = tls if starttls else None
-        return SMTP(
-            box, hostname="localhost", authenticator=box.authenticate, tls_context=begins_in_clear, **options
-        )
+        return SMTP(box, hostname="localhost", authenticator=box.authenticate, tls_context=begins_in_clear, **options)
 
     async with _listening(protocol, tls if at_once else None) as port:
         box.port = port

@@ -394,4 +394,5 @@ def test_doubts_are_told_and_the_start_goes_on(tmp_path: Path) -> None:
         "keystead: KEYSTEAD_HASHCOST: there is no such setting; did you mean KEYSTEAD_HASH_COST?",
         "keystead: KEYSTEAD_PUBLIC_URL: browsers refuse passkeys on http://10.0.0.1, "
         "whose host is an address, not a name",
+        "keystead: KEYSTEAD_SMTP_URL: none; unless a server is stored through the Management API, no mail is sent",
     ]
