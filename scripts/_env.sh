@@ -14,7 +14,8 @@ if [ "$(cat "$VENV/.stamp" 2>/dev/null || true)" != "$want" ]; then
   echo "Setting up $VENV (this is done once)..." >&2
   "$PY" -m venv --clear "$VENV"
   "$VENV/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
-  "$VENV/bin/uv" pip sync -q --python "$VENV/bin/python" --require-hashes "requirements/$LOCK.lock"
+  "$VENV/bin/uv" pip sync -q --compile-bytecode --python "$VENV/bin/python" --require-hashes "requirements/$LOCK.lock"
   "$VENV/bin/uv" pip install -q --python "$VENV/bin/python" --no-deps --no-build-isolation -e .
+  "$VENV/bin/python" -m compileall -q src/keystead  # here, for whoever forbids Python to write it later
   echo "$want" > "$VENV/.stamp"
 fi

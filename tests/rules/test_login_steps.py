@@ -14,6 +14,7 @@ EVERYTHING = Offer(button=True, autofill=True, password=True, signup=True, signu
 PASSWORDS_ONLY = replace(EVERYTHING, button=False, autofill=False, signup_passkey=False)
 PASSKEYS_ONLY = replace(EVERYTHING, password=False, signup_password=False)
 NO_SIGNUP = replace(EVERYTHING, signup=False)
+PROVING = replace(EVERYTHING, proved_first=("email", "phone_number"))
 TYPED = {"identifiers": {"typed": "ann@example.com"}}
 SIGNUP: dict[str, Any] = {"intent": "signup"}
 NEW = SIGNUP | {"identifiers": {"email": "ann@example.com"}}
@@ -39,7 +40,15 @@ def transaction(**values: Any) -> LoginTransaction:
         (NEW, PASSKEYS_ONLY, "signup-passkey"),
         (NEW | {"passkey_declined": True}, PASSKEYS_ONLY, "signup-passkey"),
         (SIGNUP, NO_SIGNUP, "login-identifier"),
-        (NEW, NO_SIGNUP, "login-password"),
+        (NEW, NO_SIGNUP, "login-identifier"),
+        (NEW, PROVING, "email-identifier-challenge"),
+        (NEW | {"passkey_declined": True}, PROVING, "email-identifier-challenge"),
+        (NEW | {"proved": {"email": "ann@example.com"}}, PROVING, "signup-passkey"),
+        (NEW | {"proved": {"email": "bob@example.com"}}, PROVING, "email-identifier-challenge"),
+        (SIGNUP | {"identifiers": {"phone_number": "+14155552671"}}, PROVING, "phone-identifier-challenge"),
+        (SIGNUP | {"identifiers": {"username": "ann"}}, PROVING, "signup-passkey"),
+        (NEW | {"pending": "ann@example.com"}, EVERYTHING, "verification-pending"),
+        (PROVED | {"pending": "ann@example.com"}, EVERYTHING, "done"),
         (PROVED, EVERYTHING, "done"),
         (PROVED | {"prompt": "progressive"}, EVERYTHING, "passkey-enrollment"),
         (PROVED | {"prompt": "local"}, EVERYTHING, "passkey-enrollment"),

@@ -12,6 +12,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Attempts, Clock
 from keystead.rules.attack_protection import LoginKey, is_full, read_login_key
+from keystead.rules.identifiers import KINDS, parse
 from keystead.rules.profiles import Profile
 
 
@@ -36,8 +37,9 @@ class Blocks:
 
     async def of_identifier(self, identifier: str) -> list[Block]:
         """Return the blocks of whoever logs in with an identifier, on every connection."""
-        wanted = identifier.strip().lower()
-        return await self._blocks(lambda key: key.value == wanted)
+        found = parse(identifier, KINDS)
+        wanted = {(each.kind, each.value) for each in (found, *found.otherwise)} if found else set()
+        return await self._blocks(lambda key: (key.kind, key.value) in wanted)
 
     async def of_user(self, user_id: str) -> list[Block]:
         """Return the blocks of an account. Raises ``NoSuchUser``."""

@@ -95,7 +95,7 @@ def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
         return "verification-pending"
     if transaction.intent == "signup" and offer.signup:
         return _next_signup_step(transaction, offer)
-    if not transaction.identifiers or not offer.password:
+    if "typed" not in transaction.identifiers or not offer.password:
         return "login-identifier"
     return "login-password"
 

@@ -34,7 +34,7 @@ from keystead.flows.passkey_login import Options
 from keystead.flows.sessions import Opened
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS
-from keystead.rules.login_steps import Step
+from keystead.rules.login_steps import Step, next_to_prove
 from keystead.rules.passkey_policy import SNOOZE
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
@@ -324,7 +324,10 @@ def _signed_in(request: Request, visit: Visit, opened: Opened | None) -> Respons
 
 
 def _signing_up(place: Place) -> bool:
-    return place.step in ("signup-passkey", "signup-password")
+    """Whether the account to be is known, and proved where it must be; also once sign-up was switched off meanwhile."""
+    transaction = place.transaction
+    begun = transaction.intent == "signup" and bool(transaction.identifiers) and not transaction.pending
+    return begun and not transaction.proof and next_to_prove(transaction, place.offer) is None
 
 
 def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
