@@ -76,7 +76,7 @@ def test_whoever_signed_up_with_a_stranger_s_address_is_out(ann: Person, somebod
     stranger.is_at("Choose a new password")
     stranger.types(password=NEW)
     stranger.presses("Set the password")
-    mail.takes("Something about your account has changed")
+    mail.takes("Your password was changed")
     stranger.goes_to_sign_in()
     stranger.gives_password(NEW)
     stranger.presses("Not now")

@@ -33,7 +33,7 @@ async def test_the_newest_is_first_and_its_link_can_be_followed(world: World) ->
 
 
 async def test_what_people_wrote_is_text(world: World) -> None:
-    message = Message(channel="email", template="security_notice", to="ann@example.com")
+    message = Message(channel="email", template="stolen_credentials", to="ann@example.com")
     evil = message.model_copy(update={"variables": {"what": "<script>alert(1)</script><a href='javascript:x'>y</a>"}})
     await world.db.write(world.app.state.flows.post.send, evil)
     await world.letters()

@@ -222,13 +222,11 @@ class PasswordReset:
         about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
         journal.add(session, self.journal.event("scp", caller, **about))
         if profile.email:
-            what = "The password of your account was changed."
             notice = Message(
                 channel="email",
                 template="security_notice",
                 to=profile.email,
                 language=caller.language,
-                variables={"what": what},
                 **about,
             )
             self.post.send(session, notice)

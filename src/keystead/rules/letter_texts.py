@@ -64,8 +64,8 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "wherever you used the same one: follow “Forgot your password?” where you sign in.{% endif %}",
     ),
     "security_notice": Words(
-        "Something about your account has changed",
-        "{{ what }}",
+        "Your password was changed",
+        "The password of your account was changed.",
         "",
         "If it was not you, choose a new password now and tell whoever runs {{ application.name }}.",
     ),
@@ -118,8 +118,8 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "Anmeldung.{% endif %}",
     ),
     "security_notice": Words(
-        "An Ihrem Konto hat sich etwas geändert",
-        "{{ what }}",
+        "Ihr Passwort wurde geändert",
+        "Das Passwort Ihres Kontos wurde geändert.",
         "",
         "Wenn Sie es nicht waren, wählen Sie jetzt ein neues Passwort und melden Sie es {{ application.name }}.",
     ),

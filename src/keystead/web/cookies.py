@@ -45,7 +45,9 @@ class Cookies:
 
     def browser(self, request: Request) -> Secret[str] | None:
         """Return the browser's own secret, if it has one of ours."""
-        sealed = request.cookies.get(self._name("browser"), "")
+        sealed = request.cookies.get(self._name("browser"))
+        if sealed is None:
+            return None
         try:
             return Secret(str(self._seal().loads(sealed, max_age=_BROWSER_AGE)))
         except BadSignature:
