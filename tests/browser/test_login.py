@@ -183,6 +183,8 @@ def test_nobody_learns_who_has_an_account(ann: Person) -> None:
         ann.goes_to_sign_in()
         ann.gives_password("not the password")
         ann.is_told("Wrong email address or password.")
+        ann.can_press("Sign in with a passkey")
+        expect(ann.page.locator("password-field button")).to_be_visible()
         told.add(ann.page.locator("main").inner_text())
     assert len(told) == 1
 
