@@ -3,13 +3,16 @@
 Whatever was there before an identifier was verified stops working when somebody else shows that it is theirs.
 """
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from authenticator import Authenticator
 from keystead.db import tables
+from keystead.ports import Verdict
 from visitor import Form, Visitor
 from world import PASSWORD, PUBLIC_URL, World
 
@@ -169,3 +172,139 @@ async def test_an_unverified_number_can_be_had_by_its_owner(world: World) -> Non
     assert (await owner.send(landed.form("/signup/password"), password=NEW)).answer["code"]
     assert "phone_number" not in (await world.manage("GET", f"/users/{ann}")).json()
     assert (await world.login()).status_code == 200
+
+
+async def both(world: World, password: str = PASSWORD) -> str:
+    """Sign up with a stranger's address and one's own phone, on a connection that takes both; return the user id."""
+    optional = {"signup": {"status": "optional"}}
+    await world.patch_options(attributes={"email": optional, "phone_number": optional})
+    return f"auth0|{(await world.signup(VICTIM, password, phone_number=PHONE)).json()['_id']}"
+
+
+async def reset_by(world: World, typed: str) -> list[str]:
+    """Ask on the pages for a way in; return to whom messages about it went."""
+    visitor = Visitor.of(world)
+    landed = await visitor.authorize()
+    landed = await visitor.send(landed.form("/login/identifier"), username=typed)
+    state = landed.form().action.partition("state=")[2]
+    page = await visitor.open(f"/u/reset-password/request?state={state}")
+    before = len(await world.letters())
+    await visitor.send(page.form(), username=typed)
+    return [letter.to for letter in (await world.letters())[: len(await world.letters()) - before]]
+
+
+async def test_an_address_of_an_account_that_somebody_proved_otherwise_is_lost_and_not_the_account(
+    world: World,
+) -> None:
+    """A squatter proved a phone of their own, or Ann mistyped her address: either keeps what is theirs."""
+    owner = await both(world)
+    link = await world.link(VICTIM)
+    await world.manage("PATCH", f"/users/{owner}", {"phone_verified": True})
+    victim = Visitor.of(world)
+    page = await victim.open(link.rstrip("#"))
+    taken = await victim.send(Form(page.form().action), action="take-over")
+    assert "/u/reset-password" not in taken.text
+    user = (await world.manage("GET", f"/users/{owner}")).json()
+    assert "email" not in user
+    assert (await world.login(PHONE)).status_code == 200, "whoever proved the phone keeps the account"
+    assert (await world.signup(VICTIM, NEW)).status_code == 200, "and the address is free"
+
+
+async def test_the_squatter_s_other_address_goes_with_the_rest(world: World) -> None:
+    user_id = await both(world)
+    body = {"client_id": world.client_id, "connection": world.connection, "email": VICTIM}
+    await world.client.post("/dbconnections/change_password", json=body)
+    victim = Visitor.of(world)
+    page = await victim.open((await world.link(VICTIM)).rstrip("#"))
+    await victim.send(page.form(), password=NEW)
+    assert (await world.login(VICTIM, NEW)).status_code == 200
+    assert "phone_number" not in (await world.manage("GET", f"/users/{user_id}")).json()
+    assert await reset_by(world, PHONE) == []
+
+
+async def test_what_the_squatter_had_to_verify_does_not_lock_the_owner_out(world: World) -> None:
+    strict = {"signup": {"status": "optional", "verification": {"active": True}}}
+    await world.patch_options(attributes={"email": {"signup": {"status": "optional"}}, "phone_number": strict})
+    await world.signup(VICTIM, phone_number=PHONE)
+    body = {"client_id": world.client_id, "connection": world.connection, "email": VICTIM}
+    await world.client.post("/dbconnections/change_password", json=body)
+    victim = Visitor.of(world)
+    link = next(each.text for each in await world.letters() if each.to == VICTIM and "/u/reset-password" in each.text)
+    page = await victim.open("/u/reset-password" + link.partition("/u/reset-password")[2].split()[0].rstrip("#"))
+    await victim.send(page.form(), password=NEW)
+    assert (await world.login(VICTIM, NEW)).status_code == 200
+
+
+async def test_a_link_is_over_once_the_account_is_somebody_s(world: World) -> None:
+    """Between the message and its use somebody proved the phone: the account is theirs."""
+    user_id = await both(world)
+    body = {"client_id": world.client_id, "connection": world.connection, "email": VICTIM}
+    await world.client.post("/dbconnections/change_password", json=body)
+    link = await world.link(VICTIM)
+    await world.manage("PATCH", f"/users/{user_id}", {"phone_verified": True})
+    page = await Visitor.of(world).open(link.rstrip("#"))
+    refused = await Visitor.of(world).send(page.form(), password=NEW)
+    assert refused.response.status_code == 400
+    assert (await world.login(PHONE)).status_code == 200
+
+
+async def test_an_address_that_looks_like_it_does_not_keep_it_from_its_owner(world: World) -> None:
+    strict = {"status": "required", "verification": {"active": True}}
+    await world.signup("stra\u00dfe@example.com")
+    await world.patch_options(attributes={"email": {"verification_method": "code", "signup": strict}})
+    owner = Visitor.of(world)
+    landed = await owner.authorize(screen_hint="signup")
+    landed = await owner.send(landed.form("/signup/identifier"), email="strasse@example.com")
+    landed = await owner.send(landed.form("-identifier-challenge"), code=await world.code("strasse@example.com"))
+    landed = await owner.send(Form(landed.form("/signup/passkey").action), action="skip")
+    assert (await owner.send(landed.form("/signup/password"), password=NEW)).answer["code"]
+
+
+async def test_a_passkey_that_comes_late_is_not_stored_after_a_reset(world: World) -> None:
+    """The token was good when the request began; its body came after the account was signed out."""
+    user_id, _, tokens = await squat(world)
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    begun = (await world.client.post("/me/v1/authentication-methods", json={"type": "passkey"}, headers=bearer)).json()
+    device, sent = Authenticator(), asyncio.Event()
+    response = device.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    body = json.dumps({"auth_session": begun["auth_session"], "authn_response": response}).encode()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:10]
+        await sent.wait()
+        yield body[10:]
+
+    path = "/me/v1/authentication-methods/passkey%7Cnew/verify"
+    headers = bearer | {"content-type": "application/json"}
+    waiting = asyncio.create_task(world.client.post(path, content=slowly(), headers=headers))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    changed = await world.manage("PATCH", f"/users/{user_id}", {"password": NEW, "connection": world.connection})
+    assert changed.status_code == 200
+    sent.set()
+    assert (await waiting).status_code >= 400
+    assert (await world.passkey_login(device)).status_code >= 400
+
+
+async def test_a_login_that_is_under_way_does_not_survive_a_new_password(world: World) -> None:
+    """The old password was right when it was compared; before anybody is let in it is another."""
+    user_id = await world.person()
+    entered = asyncio.Event()
+    verify = world.hasher.inner.verify
+
+    async def slowly(password: bytes, stored: str | None) -> Verdict:
+        verdict = await verify(password, stored)
+        entered.set()
+        await changed.wait()
+        return verdict
+
+    changed = asyncio.Event()
+    world.hasher.inner.verify = slowly  # type: ignore[method-assign]  # bcrypt itself, on a slow machine
+    waiting = asyncio.create_task(world.login(scope="openid offline_access"))
+    await entered.wait()
+    world.clock.advance(seconds=1)
+    await world.manage("PATCH", f"/users/{user_id}", {"password": NEW, "connection": world.connection})
+    world.clock.advance(seconds=1)
+    changed.set()
+    assert (await waiting).status_code == 403
+    assert await world.count(tables.RefreshToken) == 0

@@ -89,6 +89,8 @@ HOSTILE = {
     "a list of letters": "{{ '" + "a" * 90_000 + "' | split: '' | map: 'x' }}",
     "openings": "{%" * 50_000,
     "outputs": "{{" * 50_000,
+    "blanks": "{{" + " " * 50_000,
+    "lines": "{%" + "\n" * 50_000,
     "blocks in blocks": "{% if a %}" * 60 + "{% endif %}" * 60,
     "brackets in brackets": "{{ " + "a[" * 20_000 + "]" * 20_000 + " }}",
     "parentheses in parentheses": "{% if " + "(" * 20_000 + "a" + ")" * 20_000 + " %}{% endif %}",

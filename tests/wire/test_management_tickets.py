@@ -78,7 +78,18 @@ async def test_what_a_ticket_says(world: World, where: str) -> None:
     assert (record["result_url"], record["include_email"]) == ("https://shop.example.com/done?x=1", False)
     assert ticket["subject"] == record["user_id"] == user_id
     if where == CHANGE:
-        assert (record["mark_verified"], record["client_id"]) == (True, world.client_id)
+        marks = {"kind": "email", "value": "ann@example.com"}
+        assert (record["marks"], record["client_id"]) == (marks, world.client_id)
+
+
+async def test_a_ticket_speaks_of_the_address_that_the_account_had(world: World) -> None:
+    """Not of one that it got since: that one nobody vouched for."""
+    user_id = await world.person("mallory@example.com")
+    ticket = await world.manage("POST", CHANGE, {"user_id": user_id, "mark_email_as_verified": True})
+    moved = await world.manage("PATCH", f"/users/{user_id}", {"email": "victim@example.com"})
+    assert moved.status_code == 200
+    link = ticket.json()["ticket"].rstrip("#")
+    assert (await world.client.get(link)).status_code == 400
 
 
 async def test_a_mail_that_verifies(world: World) -> None:

@@ -215,16 +215,44 @@ def _release(session: Session, connection_id: str, identifier: Identifier, now: 
     Whoever signed up with a stranger's address must not keep it from them, nor wait in their account. A holder with
     another identifier that is verified keeps the account, without this one; any other account goes.
     """
-    known = by_identifier(session, connection_id, identifier)
-    holder = by_id(session, known.profile.user_id, lock=True) if known else None
-    if holder is None or holder.is_verified(identifier.kind):
-        return
-    if holder.verified_kinds():
-        lost = {each.kind: None for each in identifiers_of_profile(holder) if identifier in claims(each)}
-        change_identifiers(session, holder, lost)
-        change(session, holder.user_id, {"updated_at": now})
-    else:
-        remove(session, holder.user_id)
+    for holder in _holders(session, connection_id, claims(identifier)):
+        if holder.is_verified(identifier.kind):
+            continue
+        if holder.verified_kinds():
+            lose(session, holder, identifier, now)
+        else:
+            remove(session, holder.user_id)
+
+
+def _holders(session: Session, connection_id: str, wanted: Collection[Identifier]) -> list[Profile]:
+    """Return the accounts that keep any of these from others, locked."""
+    found = []
+    for each in wanted:
+        mine = (
+            col(AccountIdentifier.connection_id) == connection_id,
+            col(AccountIdentifier.kind) == each.kind,
+            col(AccountIdentifier.value) == each.value,
+        )
+        user_id = session.connection().execute(select(col(AccountIdentifier.user_id)).where(*mine)).scalar()
+        holder = by_id(session, user_id, lock=True) if user_id else None
+        found += [holder] if holder else []
+    return list({holder.user_id: holder for holder in found}.values())
+
+
+def lose(session: Session, profile: Profile, identifier: Identifier, now: datetime) -> None:
+    """Take from an account whatever keeps an identifier from others."""
+    wanted = set(claims(identifier))
+    lost: dict[IdentifierKind, str | None] = {
+        each.kind: None for each in identifiers_of_profile(profile) if wanted & set(claims(each))
+    }
+    change_identifiers(session, profile, lost)
+    must_verify = [kind for kind in profile.must_verify if kind not in lost]
+    change(session, profile.user_id, {"must_verify": must_verify, "updated_at": now})
+
+
+def claimed(session: Session, connection_id: str, identifier: Identifier) -> bool:
+    """Whether somebody keeps an identifier from others, because they have it or one that looks like it."""
+    return bool(_holders(session, connection_id, claims(identifier)))
 
 
 def entered(session: Session, user_id: str, address: str, now: datetime) -> None:

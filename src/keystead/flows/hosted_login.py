@@ -17,7 +17,7 @@ from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.directory import Directory
 from keystead.flows.journal import Journal
-from keystead.flows.passkey_enrolment import PasskeyEnrolment
+from keystead.flows.passkey_enrolment import PasskeyEnrolment, Proved
 from keystead.flows.passkey_login import Options, PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.sessions import Opened, Sessions
@@ -219,8 +219,9 @@ class HostedLogin:
     async def enrol(self, visit: Visit, place: Place, auth_session: str, response: object) -> None:
         """Store the passkey. Raises ``CeremonyExpired`` and what ``PasskeyEnrolment.finish`` raises."""
         ceremony = await self._claim(place, auth_session, "enrolment")
-        self.enrolment.require_fresh(_proof(place).at)
-        await self.enrolment.finish(ceremony, _proof(place).user_id, response, visit.caller)
+        proof = _proof(place)
+        self.enrolment.require_fresh(proof.at)
+        await self.enrolment.finish(ceremony, Proved(proof.user_id, proof.at), response, visit.caller)
         await self._change(visit, prompt="none")
 
     async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool) -> None:

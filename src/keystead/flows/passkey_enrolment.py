@@ -29,6 +29,14 @@ from keystead.rules.passkey_policy import MAX_PER_USER, SNOOZE, STEP_UP, TIMEOUT
 from keystead.rules.profiles import Profile
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Who wants a passkey, and when they last showed who they are."""
+
+    user_id: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class PasskeyEnrolment:
     """A passkey is added to what an account has; nothing else about the account changes (PK-10)."""
@@ -64,18 +72,19 @@ class PasskeyEnrolment:
         )
         return Options(begun.auth_session, public_key)
 
-    async def finish(self, ceremony: Ceremony, user_id: str, response: object, caller: Caller) -> PasskeyRecord:
-        """Store the passkey of a ceremony that was claimed.
+    async def finish(self, ceremony: Ceremony, proved: Proved, response: object, caller: Caller) -> PasskeyRecord:
+        """Store the passkey of a ceremony that was claimed, for whoever proved themselves.
 
-        Raises ``CeremonyExpired`` where it was begun for another account, ``CeremonyRefused``, ``PasskeyTaken``,
-        ``PasskeyLimitReached``.
+        Raises ``CeremonyExpired`` where it was begun for another account, or whoever it is was signed out since they
+        proved themselves; ``CeremonyRefused``, ``PasskeyTaken``, ``PasskeyLimitReached``.
         """
+        user_id = proved.user_id
         about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             if ceremony.user_id != user_id:
                 raise CeremonyExpired(detail="begun for another account")
             new = self.webauthn.verify_registration(ceremony, response)
-            return await self.db.write(self.store, user_id, ceremony, new, caller)
+            return await self.db.write(self._store_own, proved, ceremony, new, caller)
         except DomainError as refusal:
             failure = self.journal.event("gd_webauthn_enrollment_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
@@ -106,6 +115,15 @@ class PasskeyEnrolment:
         """Refuse a change whose login is too old, or that no login stands behind. Raises ``StepUpRequired``."""
         if authenticated_at is None or self.clock() - authenticated_at > within:
             raise StepUpRequired(int(within.total_seconds()))
+
+    def _store_own(
+        self, session: Session, proved: Proved, ceremony: Ceremony, new: NewPasskey, caller: Caller
+    ) -> PasskeyRecord:
+        """Store it while nobody can sign the account out: a slow answer must not outlive a reset."""
+        profile = accounts.by_id(session, proved.user_id, lock=True)
+        if profile is None or (profile.signed_out_at and proved.at < profile.signed_out_at):
+            raise CeremonyExpired(detail="signed out since the login")
+        return self.store(session, proved.user_id, ceremony, new, caller)
 
     def store(
         self, session: Session, user_id: str, ceremony: Ceremony, new: NewPasskey, caller: Caller

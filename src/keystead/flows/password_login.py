@@ -50,6 +50,8 @@ class PasswordLogin:
         bucket = login_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
         about = {"connection_id": connection.id, "client_id": client_id}
         protected = options.brute_force_protection
+        # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.
+        began = self.journal.clock()
         try:
             async with self.protection.charged(bucket, active=protected):
                 with self.protection.place(caller.address):
@@ -64,6 +66,7 @@ class PasswordLogin:
             raise WrongCredentials
         await self.breaches.check("login", password, Subject(connection.id, client_id, found), caller)
         success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
+        success = success.model_copy(update={"date": began})
         failure = self.journal.event("f", caller, user_id=found.user_id, **about)
         outcome = await self.db.write(enter, found.user_id, client_id, "pwd", success, failure)
         if protected:

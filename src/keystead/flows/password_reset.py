@@ -29,7 +29,7 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers
-from keystead.rules.attack_protection import reset_bucket
+from keystead.rules.attack_protection import codes_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -99,9 +99,12 @@ class PasswordReset:
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         by_code = bool(page) and goes_by_code(identifier, options)
-        asked = _Asked(connection, client_id, identifier, _handle(page) if by_code else "", caller)
         bucket = reset_bucket(connection.id, identifier, typed, caller.address)
         async with self.protection.charged(bucket, refusal=TooManyMessages):
+            # Beyond so many codes for one identifier, whoever asks, a link is sent instead: nobody can guess that, and
+            # nobody is kept from it. The page says the same.
+            code = by_code and identifier and await self.protection.allows(codes_bucket(connection.id, identifier))
+            asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller)
             await self.db.write(self._request, asked)
         return by_code
 
@@ -134,7 +137,7 @@ class PasswordReset:
             client_id=client_id,
             password=fingerprint(password_hash or ""),
             proves=proves,
-            mark_verified=terms.mark_verified,
+            marks=Destination(kind="email", value=profile.email) if terms.mark_verified and profile.email else None,
             result_url=terms.result_url,
             include_email=terms.include_email,
         )
@@ -207,16 +210,19 @@ class PasswordReset:
     def _finish(self, session: Session, token: str, hashed: str, caller: Caller) -> Resetting:
         now = self.clock()
         found = _look(session, token, now)
-        profile, proves = found.profile, found.link.proves
+        proves = found.link.proves
+        profile = accounts.by_id(session, found.profile.user_id, lock=True) or found.profile
         if tickets.take(session, token, PURPOSE, now) is None:
             raise InvalidTicket
         if proves and not profile.is_verified(proves.kind):
-            empty(session, profile, now)
-        kind = proves.kind if proves else "email" if found.link.mark_verified and profile.email else None
-        verified = profile.verifying(kind) if kind else {}
+            if profile.verified_kinds():  # since the message was sent, somebody showed that it is their account
+                raise InvalidTicket
+            empty(session, profile, proves.kind, now)
+            profile = accounts.by_id(session, profile.user_id) or profile
         old_passwords.replace(session, profile.user_id, hashed, now, size=history_size(found.options))
-        if verified:
-            accounts.change(session, profile.user_id, verified)
+        shown = proves or found.link.marks
+        if shown:
+            accounts.change(session, profile.user_id, profile.verifying(shown.kind))
         sign_out(session, profile.user_id, now)
         attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
         about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
@@ -256,5 +262,6 @@ def _look(session: Session, token: str, now: datetime) -> Resetting:
 
 def _fits(link: ResetLink, known: Known) -> bool:
     """Whether password and address are still what they were when the link was made."""
-    moved = link.proves and known.profile.value_of(link.proves.kind) != link.proves.value
-    return fingerprint(known.password_hash or "") == link.password and not moved
+    addresses = [each for each in (link.proves, link.marks) if each]
+    stayed = all(known.profile.value_of(each.kind) == each.value for each in addresses)
+    return fingerprint(known.password_hash or "") == link.password and stayed

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import journal, sessions
+from keystead.db import accounts, journal, sessions
 from keystead.db.session import Database
 from keystead.db.sessions import SessionRecord
+from keystead.errors import InvalidGrant
 from keystead.flows.accounts import Admitted
 from keystead.flows.journal import Journal
 from keystead.ports import Clock, Entropy
@@ -34,7 +35,10 @@ class Sessions:
     entropy: Entropy
 
     async def open(self, admitted: Admitted, caller: Caller, *, replaces: Secret[str] | None) -> Opened:
-        """Open a session for somebody who was admitted; the browser's old one ends: no cookie is ever reused."""
+        """Open a session for somebody who was admitted; the browser's old one ends: no cookie is ever reused.
+
+        Raises ``InvalidGrant`` where they were signed out everywhere since they proved themselves.
+        """
         secret, now = self.entropy.token(32), self.clock()
         record = SessionRecord(
             id=self.entropy.token(16),
@@ -69,6 +73,9 @@ class Sessions:
     def _open(self, session: Session, record: SessionRecord, secret: str, caller: Caller, old: str | None) -> None:
         if old is not None:
             sessions.end(session, old)
+        profile = accounts.by_id(session, record.user_id, lock=True)
+        if profile is None or (profile.signed_out_at and record.authenticated_at < profile.signed_out_at):
+            raise InvalidGrant(detail="signed out while logging in")
         sessions.put(session, record, secret, record.seen_at + SESSION_IDLE, caller)
 
 

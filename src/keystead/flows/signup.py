@@ -90,6 +90,12 @@ class Signup:
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
+        if "email" in draft.shared and profile.email:
+            # One address may have any number of accounts: they must not be a way to flood it.
+            address = Identifier("email", profile.email)
+            if not await self.protection.allows(message_bucket(connection.id, address, "verify")):
+                await self.db.write(journal.add, event)
+                return profile
         await self.db.write(self._greet, profile, client_id, event)
         return profile
 
@@ -122,7 +128,7 @@ class Signup:
         for identifier in identifiers:
             if identifier.kind == "username":
                 continue
-            if await self.protection.allows(message_bucket(connection.id, identifier)):
+            if await self.protection.allows(message_bucket(connection.id, identifier, "signup")):
                 await self.db.write(self._tell_owner, connection.id, client_id, identifier, caller)
 
     async def begin_passkey(self, connection: ConnectionRecord, draft: Draft, party: Party, caller: Caller) -> Options:
@@ -241,8 +247,8 @@ def _draft(ceremony: Ceremony) -> Draft:
 
 def _name_taken(session: Session, connection_id: str, draft: Draft) -> bool:
     """Whether it is (also) a username that is taken: that has to be said, since another must be chosen."""
-    names = tuple(each for each in draft.identifiers if each.kind == "username")
-    return accounts.taken(session, connection_id, names) is not None
+    names = (each for each in draft.identifiers if each.kind == "username")
+    return any(accounts.claimed(session, connection_id, each) for each in names)
 
 
 def _taken(session: Session, connection: ConnectionRecord, draft: Draft, proving: bool) -> str | None:

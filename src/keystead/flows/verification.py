@@ -178,8 +178,9 @@ class Verification:
     async def take_over(self, token: str, caller: Caller) -> str:
         """Take the link for somebody who did not make the account: all that was in it goes, and the address is theirs.
 
-        Return a link to choose a password with; empty where the connection has none: then the account is gone, and the
-        address free to sign up with. Raises ``InvalidTicket``.
+        Return a link to choose a password with. Empty where the connection has none, and the account is gone; and where
+        the account is of somebody who has shown it for another address, and they lose this one: then it is free to sign
+        up with. Raises ``InvalidTicket``.
         """
         return await self.db.write(self._take_over, token, caller)
 
@@ -204,15 +205,19 @@ class Verification:
     def _take_over(self, session: Session, token: str, caller: Caller) -> str:
         now = self.clock()
         found = _take(session, token, now)
+        if found.already or found.profile.blocked:
+            raise InvalidTicket
         about: dict[str, Any] = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
         journal.add(session, self.journal.event("fv", caller, reason="made by somebody else", **about))
+        if found.profile.verified_kinds():
+            # Somebody has shown that another of its addresses is theirs: they keep the account, and lose this one.
+            accounts.lose(session, found.profile, Identifier(found.link.kind, found.link.value), now)
+            return ""
         if not found.connection.policy().methods.password.enabled:
             accounts.remove(session, found.profile.user_id)
             return ""
-        if not found.already:
-            empty(session, found.profile, now)
-        values = found.profile.verifying(found.link.kind)
-        accounts.change(session, found.profile.user_id, values)
+        empty(session, found.profile, found.link.kind, now)
+        accounts.change(session, found.profile.user_id, found.profile.verifying(found.link.kind) | {"must_verify": []})
         emptied = accounts.with_password(session, found.profile.user_id)
         if emptied is None:
             raise NoSuchUser
@@ -226,7 +231,7 @@ class Verification:
         for kind in PURPOSES:
             if kind in profile.must_verify:
                 identifier = Identifier(kind, profile.value_of(kind) or "")
-                if await self.protection.allows(message_bucket(profile.connection_id, identifier)):
+                if await self.protection.allows(message_bucket(profile.connection_id, identifier, "verify")):
                     await self.db.write(self.request, profile, client_id, caller, kind)
 
     def _lifetime(self, session: Session, profile: Profile) -> timedelta:

@@ -72,9 +72,16 @@ def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Buc
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 5, 1 / 300)
 
 
-def message_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+def codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for all codes that one identifier is sent, whoever asks: thirty a day, so that a crowd of
+    addresses cannot guess its way through a million codes."""
+    prefix = f"codes/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
+
+
+def message_bucket(connection_id: str, identifier: Identifier, about: str) -> Bucket:
     """Return the bucket for messages that nobody waits for, whoever causes them: two, then one an hour."""
-    prefix = f"message/{connection_id}"
+    prefix = f"message/{connection_id}/{about}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 2, 1 / 3600)
 
 

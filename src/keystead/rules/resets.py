@@ -27,7 +27,8 @@ class ResetLink(BaseModel):
     password: str
     """The fingerprint of the hash that it is to replace: a password that was changed since has used the link up."""
     proves: Destination | None = None
-    mark_verified: bool = False
+    marks: Destination | None = None
+    """An address that whoever asked for the link says is of whoever opens it."""
     result_url: str = ""
     include_email: bool = True
 

@@ -42,6 +42,7 @@ FILTERS: Final = frozenset(
 
 _NUMERIC: Final = frozenset({"divided_by", "minus", "modulo", "plus", "times"})
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_BLANKS: Final = re.compile(r"\s{200}")
 _GREATEST: Final = 10**15
 _LONGEST_DATE: Final = 64
 
@@ -146,6 +147,8 @@ def _parsed(source: str, *, html: bool) -> BoundTemplate:
     for opening in ("{{", "{%", "("):
         if source.count(opening) > MAX_MARKUP:
             raise ResourceLimitError(f"more than {MAX_MARKUP} times {opening}", token=None)
+    if _BLANKS.search(source):  # its expressions for markup try each of them as a beginning
+        raise ResourceLimitError("more than 200 blanks in a row", token=None)
     template = (_HTML if html else _PLAIN).from_string(source, matter={"length": len(source)})
     for each in _ranges(template):
         # Reversing a range lists it whole, and skipping its beginning counts it through, before any loop begins.

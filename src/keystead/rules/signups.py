@@ -61,6 +61,16 @@ def identifiers_of_profile(profile: Profile) -> tuple[Identifier, ...]:
     return tuple(Identifier(kind, value) for kind in KINDS if (value := values[kind]))
 
 
+def check_one_identifier(draft: Draft, options: ConnectionOptions) -> None:
+    """Refuse a sign-up by API with more than one identifier where nobody may learn who has an account.
+
+    Whether the second was stored would tell whether the first was free. The pages ask for a code first.
+    Raises ``InvalidSignup``.
+    """
+    if options.hardened and len(draft.identifiers) > 1:
+        raise InvalidSignup("Only one identifier can be given here. Sign up on the pages.")
+
+
 def check_password_given(options: ConnectionOptions, *, given: bool) -> None:
     """Refuse a password where there must be none, and the reverse (PW-15, SU-5). Raises ``InvalidSignup``."""
     password = options.methods.password

@@ -12,6 +12,7 @@ from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_login import Options
 from keystead.rules.clients import PASSKEY, app_origins
 from keystead.rules.profiles import ROOT_FIELDS, Profile
+from keystead.rules.signups import check_one_identifier
 from keystead.web.answers import Json
 from keystead.web.body import parameters, secret_of
 from keystead.web.flows import flows_of
@@ -28,6 +29,7 @@ async def signup(request: Request) -> Response:
     client_id, name = _text(body, "client_id"), _text(body, "connection")
     connection = await flows.directory.by_name(name, client_id)
     password, draft = secret_of(body, "password"), flows.signup.draft(connection, body)
+    check_one_identifier(draft, connection.policy())
     profile = await flows.signup(connection, client_id, draft, password, caller_of(request))
     return Json(_signed_up(profile, body))
 
@@ -69,6 +71,7 @@ async def passkey_register(request: Request) -> Response:
     if unknown is not None:
         raise BadRequest(f"Unknown user_profile property: {unknown[:100]}", path="user_profile")
     draft = flows.signup.draft(connection, {**asked, "user_metadata": body.get("user_metadata")})
+    check_one_identifier(draft, connection.policy())
     return _options(await flows.signup.begin_passkey(connection, draft, _party(client, connection), caller_of(request)))
 
 

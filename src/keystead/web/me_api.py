@@ -8,6 +8,7 @@ from starlette.responses import Response
 from keystead.db.passkeys import PasskeyRecord
 from keystead.errors import BadRequest, InvalidQuery, NoSuchPasskey
 from keystead.flows.ceremonies import Party
+from keystead.flows.passkey_enrolment import Proved
 from keystead.oauth.bearers import Bearer
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
@@ -71,7 +72,9 @@ async def verify(request: Request) -> Response:
     if not isinstance(auth_session, str) or not auth_session:
         raise BadRequest("Missing required property: auth_session", path="auth_session")
     ceremony = await flows.enrolment.ceremonies.claim(auth_session, ("enrolment",), client_id=person.client_id)
-    stored = await flows.enrolment.finish(ceremony, person.subject, body.get("authn_response"), caller_of(request))
+    assert person.authenticated_at is not None  # fresh, so it has one
+    proved = Proved(person.subject, person.authenticated_at)
+    stored = await flows.enrolment.finish(ceremony, proved, body.get("authn_response"), caller_of(request))
     return Json(shown(stored), 201)
 
 
