@@ -445,12 +445,12 @@ class BadClient(Forbidden):
 
 
 class GrantNotAllowed(Forbidden):
-    """The client does not list the grant."""
+    """The client does not list the grant, or the connection does not take it."""
 
     code = "grant_not_allowed"
 
-    def __init__(self, grant: str, *, detail: str = "") -> None:
-        super().__init__(f"Grant type '{grant}' not allowed for the client.", detail=detail)
+    def __init__(self, grant: str, *, by: str = "client", detail: str = "") -> None:
+        super().__init__(f"Grant type '{grant}' not allowed for the {by}.", detail=detail)
 
 
 class UnsupportedGrant(Forbidden):

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
 from keystead.app import SystemEntropy, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
-from keystead.errors import DatabaseUnavailable, InternalError
+from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.first_run import first_run
 from keystead.oauth.keys import PURPOSE, new_key
 from keystead.settings import Settings, SettingsError, with_keys
@@ -37,6 +38,7 @@ def prepare(
     with _in_data_dir(settings):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         settings = with_keys(settings, lambda: entropy.token(48))
+        _check_breached_passwords(settings)
         older = _older(settings)
         with _database(settings) as db:
             _bring_up_to_date(db, migrate=migrate)
@@ -143,6 +145,16 @@ def _first_run(db: Database, settings: Settings, entropy: SystemEntropy, older: 
         _keep(settings, made, older)
 
     return db.write_now(first_run, settings.public_url, key, entropy, system_clock(), keep)
+
+
+def _check_breached_passwords(settings: Settings) -> None:
+    """Refuse a file in which nothing would ever be found: shields that never hold are worse than none."""
+    where = settings.breached_passwords
+    if where and "://" not in where:
+        try:
+            HashFile(Path(where)).check()
+        except PasswordUnchecked as error:
+            raise SettingsError(f"KEYSTEAD_BREACHED_PASSWORDS: {error.detail}") from None
 
 
 def _check_keys(db: Database, settings: Settings) -> None:

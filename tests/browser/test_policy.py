@@ -64,7 +64,7 @@ def test_another_connection_with_other_identifiers(ann: Person, shop: Shop, memb
         if typed == ann.email:
             ann.types(password="not the password")
             ann.presses("Sign in")
-            ann.is_told("Wrong email address, phone number or username or password.")
+            ann.is_told("Wrong email address, phone number, username or password.")
         ann.types(password=ann.password)
         ann.presses("Sign in")
         ann.presses("Not now")

@@ -396,3 +396,13 @@ def test_doubts_are_told_and_the_start_goes_on(tmp_path: Path) -> None:
         "whose host is an address, not a name",
         "keystead: KEYSTEAD_SMTP_URL: none; unless a server is stored through the Management API, no mail is sent",
     ]
+
+
+@pytest.mark.parametrize("text", ["hunter2\n", f"{'F' * 40}\n{'0' * 40}\n", ""])
+def test_a_file_in_which_no_breached_password_would_be_found_ends_the_start(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "breached.txt"
+    file.write_text(text, encoding="utf-8")
+    told = keystead("first-run", "--data-dir", tmp_path / "data", BREACHED_PASSWORDS=str(file))
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith(f"keystead: KEYSTEAD_BREACHED_PASSWORDS: {file}: ")

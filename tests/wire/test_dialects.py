@@ -50,6 +50,7 @@ def example(kind: type[DomainError]) -> DomainError:
         "credential_id": "AAAA",
         "attribute": "email",
         "grant": "password",
+        "by": "client",
         "path": "some.path",
         "text": None if kind is not errors.InvalidOptions else "A text.",
         "name": "PasswordStrengthError",

@@ -48,6 +48,10 @@ class HashFile:
         # On a thread: what is not in memory yet is read from the disk.
         return await asyncio.to_thread(self._has, wanted.encode("ascii"))
 
+    def check(self) -> None:
+        """Look whether it is such a file, before anybody relies on it. Raises ``PasswordUnchecked``."""
+        self._has(b"0" * _HASH)
+
     async def close(self) -> None:
         """Forget the file; it is unmapped when nobody searches it any more."""
         self._mapped = None

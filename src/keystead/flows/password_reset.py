@@ -143,7 +143,7 @@ class PasswordReset:
         )
         expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
         tickets.put(session, token, PURPOSE, record.model_dump(mode="json"), expires_at, subject=profile.user_id)
-        return f"{self.public_url}/u/reset-password?ticket={token}#"
+        return f"{self.public_url}/u/reset-password?ticket={token}"
 
     async def look(self, token: str) -> Resetting:
         """Return what a link is about, without using it. Raises ``InvalidTicket``."""

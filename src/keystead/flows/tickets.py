@@ -80,12 +80,13 @@ class Tickets:
         _check_client(session, asked.client_id)
         about = {"user_id": profile.user_id, "connection_id": connection.id}
         journal.add(session, operation.event(self.journal, "Create an email verification ticket", **about))
-        return self.verification.link(
+        url = self.verification.link(
             session,
             profile,
             client_id=asked.client_id or "",
             terms=Terms(asked.lifetime, asked.result_url or "", asked.include_email),
         )
+        return f"{url}#"
 
     def _change_password(self, session: Session, asked: PasswordTicket, operation: Operation) -> str:
         profile, connection = _person(session, asked.user_id or _by_address(session, asked), asked.identity)
@@ -97,13 +98,14 @@ class Tickets:
         known = accounts.with_password(session, profile.user_id)
         about = {"user_id": profile.user_id, "connection_id": connection.id}
         journal.add(session, operation.event(self.journal, "Create a password change ticket", **about))
-        return self.reset.link(
+        url = self.reset.link(
             session,
             profile,
             asked.client_id or "",
             known.password_hash if known else None,
             terms=Terms(asked.lifetime, asked.result_url or "", asked.include_email, asked.mark_email_as_verified),
         )
+        return f"{url}#"
 
 
 def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[Profile, ConnectionRecord]:

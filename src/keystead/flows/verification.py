@@ -140,7 +140,7 @@ class Verification:
         )
         expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
         tickets.put(session, token, PURPOSES[kind], record.model_dump(), expires_at, subject=profile.user_id)
-        return f"{self.public_url}/u/email-verification?ticket={token}#"
+        return f"{self.public_url}/u/email-verification?ticket={token}"
 
     async def look(self, token: str) -> Verifying:
         """Return what a link is about. Raises ``InvalidTicket``."""

@@ -51,7 +51,7 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
     ),
     "signup_attempt": Words(
         "You have an account already",
-        "Somebody, perhaps you, tried to sign up with {{ address }}. You have an account with this address.",
+        "Somebody, perhaps you, tried to sign up with {{ address }}. You have an account with it.",
         "",
         "Sign in instead, or ask for a new password. If it was not you, there is nothing to do.",
     ),

@@ -234,7 +234,7 @@ def _application(message: Message, about: About) -> dict[str, Any]:
     callbacks = about.client.callbacks if about.client else []
     first = next((urlsplit(url) for url in callbacks if url.startswith(("https://", "http://"))), None)
     return {
-        "name": about.client.name if about.client else urlsplit(about.public_url).netloc,
+        "name": about.client.name if about.client else urlsplit(about.public_url).hostname,
         "clientID": message.client_id or "",
         "callback_domain": f"{first.scheme}://{first.netloc}" if first else about.public_url,
     }

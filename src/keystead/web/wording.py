@@ -47,8 +47,8 @@ INPUTS: Final[dict[IdentifierKind, Input]] = {
 
 def asked_for(options: ConnectionOptions) -> str:
     """Return what a login asks for, such as ``Email address, phone number or username``."""
-    first, *others = (INPUTS[kind].label for kind in options.active_identifiers())
-    others = [_within(label) for label in others]
+    first, *others = _labels(options)
+    first = first[0].upper() + first[1:]
     return " or ".join((", ".join((first, *others[:-1])), others[-1])) if others else first
 
 
@@ -63,7 +63,7 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
         case InvalidSignup(text=InvalidSignup.default_text):
             return _TAKEN
         case WrongCredentials():
-            return f"Wrong {_within(asked_for(options))} or password."
+            return f"Wrong {', '.join(_labels(options))} or password."
         case InvalidIdentifier():
             label = INPUTS[cast("IdentifierKind", error.attribute)].label
             text = error.text.replace(error.attribute, _within(label))
@@ -71,6 +71,10 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
         case WeakPassword(report=report) if report is not None:
             return f"{error.text}. Still needed: {'. '.join(missing(options, report))}."
     return _SAID.get(type(error), error.text)
+
+
+def _labels(options: ConnectionOptions) -> list[str]:
+    return [_within(INPUTS[kind].label) for kind in options.active_identifiers()]
 
 
 def _within(label: str) -> str:

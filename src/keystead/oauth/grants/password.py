@@ -25,6 +25,6 @@ class PasswordGrant:
         scope = await self.issuer.scope_for(asked.scope, asked.audience, default_all=True)
         connection = await self.directory.by_realm(realm, asked.client.client_id)
         if connection.policy().hardened:
-            raise GrantNotAllowed(request.grant_type)
+            raise GrantNotAllowed(request.grant_type, by="connection")
         admitted = await self.login(connection, asked.client.client_id, username, password, request.caller)
         return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience))
