@@ -40,6 +40,7 @@ from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
@@ -237,6 +238,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,
+        password_change=PasswordChange(db, p.store_for, p.breaches, p.protection, journal, clock, p.entropy),
         post=p.post,
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),

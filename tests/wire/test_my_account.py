@@ -174,7 +174,7 @@ async def test_bodies_that_are_not_understood(world: World) -> None:
     account = await MyAccount.of(world)
     for body, field in (
         ({}, "type"),
-        ({"type": "password"}, "type"),
+        ({"type": "totp"}, "type"),
         ({"type": "passkey", "use_exclude_credentials": "yes"}, "use_exclude_credentials"),
     ):
         answer = await account.call("POST", "", json=body)

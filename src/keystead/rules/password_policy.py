@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from keystead.errors import BadRequest, WeakPassword
-from keystead.rules.connection_options import CharacterType, Complexity, ConnectionOptions, PasswordLevel
+from keystead.rules.connection_options import (
+    CharacterType,
+    Complexity,
+    ConnectionOptions,
+    FlexibleDictionary,
+    FlexibleHistory,
+    PasswordLevel,
+    PasswordOptions,
+    ProfileData,
+)
 from keystead.rules.words import is_common
 from keystead.secrecy import Secret
 
@@ -75,6 +84,19 @@ def history_size(options: ConnectionOptions) -> int:
         return flexible.size if flexible.active else 0
     legacy = options.password_history
     return legacy.size if legacy and legacy.enable else 0
+
+
+def policy_of(options: ConnectionOptions) -> PasswordOptions:
+    """Return the policy in its flexible form, whichever way the connection says it (RS-13)."""
+    if options.password_options:
+        return options.password_options
+    size, personal, words = history_size(options), options.password_no_personal_info, options.password_dictionary
+    return PasswordOptions(
+        complexity=complexity_of(options),
+        profile_data=ProfileData(active=bool(personal and personal.enable), blocked_fields=list(_LEGACY_FIELDS)),
+        history=FlexibleHistory(active=size > 0, size=max(size, 1)),
+        dictionary=FlexibleDictionary(active=bool(words and words.enable), default="en_10k"),
+    )
 
 
 def used_before() -> WeakPassword:

@@ -16,6 +16,7 @@ from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.sessions import Sessions
@@ -49,6 +50,7 @@ class Flows:
     signup: Signup
     verification: Verification
     reset: PasswordReset
+    password_change: PasswordChange
     post: Post
     templates: MessageTemplates
     mail_provider: MailProvider

@@ -1,4 +1,4 @@
-"""The My Account API, ``/me/v1``: what people do with their own passkeys (auth0-behaviour 2.9)."""
+"""The My Account API, ``/me/v1``: what people do with their own passkeys and their password (auth0-behaviour 2.9)."""
 
 from typing import Any
 
@@ -13,12 +13,15 @@ from keystead.oauth.bearers import Bearer
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
 from keystead.rules.clients import app_origins
+from keystead.secrecy import Secret
 from keystead.web.answers import Json
 from keystead.web.body import json_object, query
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, require_person
 
 _NEW = "passkey|new"
+_NEW_PASSWORD = "password|new"  # noqa: S105 - the id of one that is being chosen
+_LONGEST_PASSWORD = 256
 _TYPES = ("passkey", "password", "phone", "email", "totp", "push-notification", "recovery-code")
 
 
@@ -46,8 +49,10 @@ async def begin(request: Request) -> Response:
     """``POST /me/v1/authentication-methods``: options for one more passkey (PK-30, PK-31)."""
     flows = flows_of(request)
     person, body = await _fresh_person(request), await json_object(request)
+    if body.get("type") == "password":
+        return await _begin_password(request, person)
     if body.get("type") != "passkey":
-        raise BadRequest("type must be passkey", path="type")
+        raise BadRequest("type must be passkey or password", path="type")
     exclude = body.get("use_exclude_credentials", False)
     if not isinstance(exclude, bool):
         raise BadRequest("use_exclude_credentials must be true or false", path="use_exclude_credentials")
@@ -62,18 +67,49 @@ async def begin(request: Request) -> Response:
     return Json(answer, 202, {"location": location, "cache-control": "no-store"})
 
 
+async def _begin_password(request: Request, person: Bearer) -> Response:
+    """``{"type": "password"}``: the policy for another password, and a handle (RS-13)."""
+    flows = flows_of(request)
+    auth_session, policy = await flows.password_change.begin(person.subject, person.client_id)
+    shown = policy.model_dump(mode="json")
+    shown["dictionary"].pop("custom")  # an administrator's own words are for the server to judge
+    location = f"{flows.settings.public_url}/me/v1/authentication-methods/password%7Cnew"
+    answer = {"id": _NEW_PASSWORD, "auth_session": auth_session, "policy": shown}
+    return Json(answer, 202, {"location": location, "cache-control": "no-store"})
+
+
+async def _verify_password(request: Request, proved: Proved, client_id: str, body: dict[str, Any]) -> Response:
+    password = body.get("new_password")
+    if not isinstance(password, str) or not 1 <= len(password) <= _LONGEST_PASSWORD:
+        raise BadRequest(f"new_password must be a text of 1 to {_LONGEST_PASSWORD} characters", path="new_password")
+    profile = await flows_of(request).password_change.finish(
+        str(body["auth_session"]), proved, client_id, Secret(password), caller_of(request)
+    )
+    found = {
+        "id": f"password|{profile.local_id}",
+        "type": "password",
+        "created_at": iso(profile.created_at),
+        "usage": ["primary"],
+        "identity_user_id": profile.local_id,
+    }
+    reset = profile.last_password_reset
+    return Json(found | ({"last_password_reset": iso(reset)} if reset else {}), 201)
+
+
 async def verify(request: Request) -> Response:
-    """``POST /me/v1/authentication-methods/{id}/verify``: 201 with the new passkey."""
+    """``POST /me/v1/authentication-methods/{id}/verify``: 201 with the new passkey, or with the changed password."""
     flows = flows_of(request)
     person, body = await _fresh_person(request), await json_object(request)
     auth_session = body.get("auth_session")
-    if request.path_params["id"] != _NEW:
+    if request.path_params["id"] not in (_NEW, _NEW_PASSWORD):
         raise NoSuchPasskey
     if not isinstance(auth_session, str) or not auth_session:
         raise BadRequest("Missing required property: auth_session", path="auth_session")
-    ceremony = await flows.enrolment.ceremonies.claim(auth_session, ("enrolment",), client_id=person.client_id)
     assert person.authenticated_at is not None  # fresh, so it has one
     proved = Proved(person.subject, person.authenticated_at)
+    if request.path_params["id"] == _NEW_PASSWORD:
+        return await _verify_password(request, proved, person.client_id, body)
+    ceremony = await flows.enrolment.ceremonies.claim(auth_session, ("enrolment",), client_id=person.client_id)
     stored = await flows.enrolment.finish(ceremony, proved, body.get("authn_response"), caller_of(request))
     return Json(shown(stored), 201)
 

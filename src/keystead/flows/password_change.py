@@ -1,0 +1,106 @@
+"""Somebody who is signed in chooses another password, in the app that they use (RS-13)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlmodel import Session
+
+from keystead.db import accounts, attempts, connections, journal, old_passwords, refresh_tokens, sessions, tickets
+from keystead.db.connections import ConnectionRecord
+from keystead.db.session import Database
+from keystead.errors import CeremonyExpired, NoSuchUser, OperationNotSupported
+from keystead.flows.breaches import Breaches, Subject
+from keystead.flows.directory import StoreFor
+from keystead.flows.journal import Journal
+from keystead.flows.passkey_enrolment import Proved
+from keystead.flows.protection import Protection
+from keystead.ports import Clock, Entropy
+from keystead.rules.connection_options import PasswordOptions
+from keystead.rules.events import Caller
+from keystead.rules.password_policy import history_size, policy_of
+from keystead.rules.profiles import Profile
+from keystead.secrecy import Secret
+
+PURPOSE: Final = "my-password"
+LIFETIME: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class PasswordChange:
+    """Begun for one account and one client, finished once. What else is signed in to the account ends with it."""
+
+    db: Database
+    store_for: StoreFor
+    breaches: Breaches
+    protection: Protection
+    journal: Journal
+    clock: Clock
+    entropy: Entropy
+
+    async def begin(self, user_id: str, client_id: str) -> tuple[str, PasswordOptions]:
+        """Return the handle of a change and the policy for it, in its flexible form.
+
+        Raises ``OperationNotSupported`` where the connection has no passwords, or people may not change them.
+        """
+        token = self.entropy.token(32)
+        options = (await self.db.write(self._begin, token, user_id, client_id)).policy()
+        return token, policy_of(options)
+
+    async def finish(
+        self, auth_session: str, proved: Proved, client_id: str, password: Secret[str], caller: Caller
+    ) -> Profile:
+        """Set the password, and return the account. The handle is used up by the first try, whatever comes of it.
+
+        Raises ``CeremonyExpired``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+        """
+        claimed = await self.db.write(self._claim, auth_session, proved, client_id)
+        if claimed is None:
+            raise CeremonyExpired(detail="unknown, used, late, or of another account or client")
+        profile, connection = claimed
+        subject = Subject(connection.id, client_id, profile)
+        await self.breaches.check("pre-change-password", password, subject, caller)
+        with self.protection.place(caller.address):
+            hashed = await self.store_for(connection).prepare(profile, password)
+        return await self.db.write(self._finish, proved, connection, hashed, caller)
+
+    def _begin(self, session: Session, token: str, user_id: str, client_id: str) -> ConnectionRecord:
+        _, connection = _account(session, user_id)
+        record = {"user_id": user_id, "client_id": client_id}
+        tickets.put(session, token, PURPOSE, record, self.clock() + LIFETIME, subject=user_id)
+        return connection
+
+    def _claim(
+        self, session: Session, auth_session: str, proved: Proved, client_id: str
+    ) -> tuple[Profile, ConnectionRecord] | None:
+        record = tickets.take(session, auth_session, PURPOSE, self.clock())
+        if record != {"user_id": proved.user_id, "client_id": client_id}:
+            return None  # and not raised: whoever feels for a handle has used it up
+        return _account(session, proved.user_id)
+
+    def _finish(
+        self, session: Session, proved: Proved, connection: ConnectionRecord, hashed: str, caller: Caller
+    ) -> Profile:
+        profile = accounts.by_id(session, proved.user_id, lock=True)
+        if profile is None or (profile.signed_out_at and proved.at < profile.signed_out_at):
+            raise CeremonyExpired(detail="signed out since the login")
+        size = history_size(connection.policy())
+        old_passwords.replace(session, profile.user_id, hashed, self.clock(), size=size)
+        sessions.end_of_account(session, profile.user_id)
+        refresh_tokens.end_of_account(session, profile.user_id)
+        tickets.end_of_account(session, profile.user_id)
+        attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, profile.user_id)))
+        about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": connection.id}
+        journal.add(session, self.journal.event("scp", caller, **about))
+        return accounts.by_id(session, profile.user_id) or profile
+
+
+def _account(session: Session, user_id: str) -> tuple[Profile, ConnectionRecord]:
+    profile = accounts.by_id(session, user_id)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    if profile is None or connection is None:
+        raise NoSuchUser
+    options = connection.policy()
+    if not options.methods.password.enabled or options.disable_self_service_change_password:
+        raise OperationNotSupported("Passwords cannot be changed here.")
+    return profile, connection
