@@ -79,7 +79,7 @@ def test_no_account_is_shown_before_it_is_known(ann: Person) -> None:
     ann.page.route("**/css/pages.css", hold)
     with ann.page.expect_request("**/css/pages.css"), ann.page.expect_response("**/home/home.css"):
         ann.page.goto(ann.site.url, wait_until="commit")
-    ann.page.evaluate("document.querySelector('link[href*=home]').sheet.cssRules.length")
+    ann.page.wait_for_function("document.querySelector('link[href*=home]').sheet !== null")
     expect(ann.page.locator("#account")).to_be_hidden()
     held[0].continue_()
     assert ann.sees().name == ann.email
