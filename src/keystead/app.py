@@ -188,7 +188,7 @@ def _ways_in(p: _Parts) -> _WaysIn:
         codes=codes,
         reset=reset,
         verification=verification,
-        password_login=PasswordLogin(p.db, p.protection, p.store_for, verification, p.breaches, p.journal),
+        password_login=PasswordLogin(p.db, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock),
         passkey_login=PasskeyLogin(p.db, p.ceremonies, webauthn, verification, p.journal),
         enrolment=enrolment,
         signup=Signup(

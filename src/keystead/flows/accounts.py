@@ -38,7 +38,7 @@ def admit(session: Session, user_id: str, client_id: str, method: Method, authen
     standing = accounts.standing(session, user_id, client_id)
     if standing is None:
         raise AccountGone
-    if standing.profile.signed_out_at and authenticated_at < standing.profile.signed_out_at:
+    if standing.profile.signed_out_since(authenticated_at):
         raise InvalidGrant(detail="everything that was issued before has ended since")
     if standing.profile.blocked:
         raise UserBlocked

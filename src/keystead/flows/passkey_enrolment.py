@@ -121,7 +121,7 @@ class PasskeyEnrolment:
     ) -> PasskeyRecord:
         """Store it while nobody can sign the account out: a slow answer must not outlive a reset."""
         profile = accounts.by_id(session, proved.user_id, lock=True)
-        if profile is None or (profile.signed_out_at and proved.at < profile.signed_out_at):
+        if profile is None or profile.signed_out_since(proved.at):
             raise CeremonyExpired(detail="signed out since the login")
         return self.store(session, proved.user_id, ceremony, new, caller)
 

@@ -82,7 +82,7 @@ class PasswordChange:
         self, session: Session, proved: Proved, connection: ConnectionRecord, hashed: str, caller: Caller
     ) -> Profile:
         profile = accounts.by_id(session, proved.user_id, lock=True)
-        if profile is None or (profile.signed_out_at and proved.at < profile.signed_out_at):
+        if profile is None or profile.signed_out_since(proved.at):
             raise CeremonyExpired(detail="signed out since the login")
         size = history_size(connection.policy())
         old_passwords.replace(session, profile.user_id, hashed, self.clock(), size=size)

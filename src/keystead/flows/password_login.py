@@ -12,7 +12,7 @@ from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
 from keystead.flows.verification import Verification
-from keystead.ports import Refused
+from keystead.ports import Clock, Refused
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import login_bucket
 from keystead.rules.events import Caller
@@ -31,6 +31,7 @@ class PasswordLogin:
     verification: Verification
     breaches: Breaches
     journal: Journal
+    clock: Clock
 
     async def __call__(
         self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
@@ -51,7 +52,7 @@ class PasswordLogin:
         about = {"connection_id": connection.id, "client_id": client_id}
         protected = options.brute_force_protection
         # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.
-        began = self.journal.clock()
+        began = self.clock()
         try:
             async with self.protection.charged(bucket, active=protected):
                 with self.protection.place(caller.address):

@@ -29,7 +29,7 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers
-from keystead.rules.attack_protection import codes_bucket, reset_bucket
+from keystead.rules.attack_protection import all_codes_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -103,7 +103,7 @@ class PasswordReset:
         async with self.protection.charged(bucket, refusal=TooManyMessages):
             # Beyond so many codes for one identifier, whoever asks, a link is sent instead: nobody can guess that, and
             # nobody is kept from it. The page says the same.
-            code = by_code and identifier and await self.protection.allows(codes_bucket(connection.id, identifier))
+            code = by_code and identifier and await self.protection.allows(all_codes_bucket(connection.id, identifier))
             asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller)
             await self.db.write(self._request, asked)
         return by_code

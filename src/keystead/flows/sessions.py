@@ -74,7 +74,7 @@ class Sessions:
         if old is not None:
             sessions.end(session, old)
         profile = accounts.by_id(session, record.user_id, lock=True)
-        if profile is None or (profile.signed_out_at and record.authenticated_at < profile.signed_out_at):
+        if profile is None or profile.signed_out_since(record.authenticated_at):
             raise InvalidGrant(detail="signed out while logging in")
         sessions.put(session, record, secret, record.seen_at + SESSION_IDLE, caller)
 

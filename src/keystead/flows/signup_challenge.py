@@ -15,7 +15,7 @@ from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.signup import Signup
-from keystead.rules.attack_protection import code_bucket, codes_bucket
+from keystead.rules.attack_protection import all_codes_bucket, code_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction
@@ -43,7 +43,7 @@ class SignupChallenge:
         async with self.protection.charged(
             code_bucket(connection.id, identifier, caller.address), refusal=TooManyMessages
         ):
-            if not await self.protection.allows(codes_bucket(connection.id, identifier)):
+            if not await self.protection.allows(all_codes_bucket(connection.id, identifier)):
                 raise TooManyMessages(3600.0)
             sent = await self.db.write(self._send, connection.id, transaction, identifier, caller)
         if not sent:

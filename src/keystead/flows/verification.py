@@ -189,10 +189,10 @@ class Verification:
 
     def _settle(self, session: Session, token: str, caller: Caller) -> Verifying:
         found = _take(session, token, self.clock())
-        self.mark(session, found.profile, found.link.kind, caller)
+        self._mark(session, found.profile, found.link.kind, caller)
         return replace(found, profile=accounts.by_id(session, found.profile.user_id) or found.profile)
 
-    def mark(self, session: Session, profile: Profile, kind: Verifiable, caller: Caller) -> None:
+    def _mark(self, session: Session, profile: Profile, kind: Verifiable, caller: Caller) -> None:
         """Note that an identifier is verified, as a part of a unit of work. The first time they are welcomed."""
         accounts.change(session, profile.user_id, profile.verifying(kind) | {"updated_at": self.clock()})
         about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": profile.connection_id}

@@ -72,7 +72,7 @@ def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Buc
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 5, 1 / 300)
 
 
-def codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
     """Return the bucket for all codes that one identifier is sent, whoever asks: thirty a day, so that a crowd of
     addresses cannot guess its way through a million codes."""
     prefix = f"codes/{connection_id}"

@@ -166,13 +166,18 @@ def _email(text: str) -> str:
         raise InvalidIdentifier("email", "The email is not a valid address.", detail=str(error)) from None
     local, domain = unicodedata.normalize("NFKC", found.local_part.lower()), found.ascii_domain.lower()
     address = f"{local}@{domain}"
-    if not all(char.isascii() or unicodedata.category(char) in _WRITTEN for char in local):
-        raise InvalidIdentifier("email", "The email contains characters that are not allowed.")
-    if any(is_mixed(word) for word in (local, *found.domain.split("."))):
-        raise InvalidIdentifier("email", "The email mixes letters of different scripts.")
+    if not f"{local}{found.domain}".isascii():
+        _check_letters(local, found.domain)
     if "." not in domain or len(local) > 64 or max(len(address), len(_folded(address))) > _LONGEST_EMAIL:
         raise InvalidIdentifier("email", "The email is not a valid address.")
     return address
+
+
+def _check_letters(local: str, domain: str) -> None:
+    if not all(char.isascii() or unicodedata.category(char) in _WRITTEN for char in local):
+        raise InvalidIdentifier("email", "The email contains characters that are not allowed.")
+    if any(is_mixed(word) for word in (local, *domain.split("."))):
+        raise InvalidIdentifier("email", "The email mixes letters of different scripts.")
 
 
 _WRITTEN: Final = ("Ll", "Lo", "Lm", "Mn", "Mc", "Nd")

@@ -86,6 +86,10 @@ class Profile(BaseModel):
         """The user id without the provider in front of it."""
         return self.user_id.partition("|")[2]
 
+    def signed_out_since(self, moment: datetime) -> bool:
+        """Whether everything that a proof of that moment gave has come to its end, such as at a reset."""
+        return self.signed_out_at is not None and moment < self.signed_out_at
+
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the account has one."""
         return {"email": self.email, "phone_number": self.phone_number, "username": self.username}[kind]

@@ -123,4 +123,4 @@ async def reset_code(request: Request) -> Response:
         url = await flows.reset.with_code(place.transaction.id, code)
     except WrongCode as error:
         return page("reset-password-code", place, {}, error, "code")
-    return redirect(url.removeprefix(flows.settings.public_url).rstrip("#"))
+    return redirect(url.removeprefix(flows.settings.public_url))

@@ -90,7 +90,6 @@ def _ask(ticket: str, found: Verifying, *, ours: bool, error: DomainError | None
         "ticket": ticket,
         "address": found.link.value,
         "noun": "address" if found.link.kind == "email" else "number",
-        "identifier_value": found.link.value,
         "already": found.already,
         "ours": ours,
         "takes_password": found.takes_password,
