@@ -13,8 +13,8 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 560}
-"""A catalogue rather than code: everything that can go wrong, in one read, each class four lines."""
+LONGER_BY_DECISION = {"errors.py": 560, "db/tables.py": 480}
+"""Catalogues rather than code: everything that can go wrong, and every table, each in one read."""
 
 FUNCTION_LINES = 60
 COMPLEXITY = 10

@@ -98,6 +98,7 @@ def create_api(session: Session, record: ApiRecord, now: datetime) -> None:
     """Insert an API."""
     values = {name: getattr(record, name) for name in ApiRecord.__dataclass_fields__} | {"created_at": now}
     values["scopes"] = [{"value": scope} for scope in record.scopes]
+    values["settings"] = {}
     session.connection().execute(insert(Api).values(values))
 
 

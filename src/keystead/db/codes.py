@@ -37,6 +37,7 @@ def put(session: Session, code: str, record: CodeRecord, expires_at: datetime) -
         "code_hash": fingerprint(code),
         "client_id": record.authority.client_id,
         "user_id": record.authority.user_id,
+        "session_id": record.authority.session_id,
         "record": record.model_dump(mode="json"),
         "expires_at": expires_at,
     }

@@ -33,6 +33,7 @@ def put(
         "family": record.family,
         "client_id": record.authority.client_id,
         "user_id": record.authority.user_id,
+        "session_id": record.authority.session_id,
         "record": record.model_dump(mode="json", exclude={"rotated_at"}),
         "created_at": record.created_at,
         "idle_expires_at": idle_expires_at,

@@ -95,9 +95,35 @@ class Client(SQLModel, table=True):
 
     client_id: str = Field(primary_key=True, max_length=64)
     secret_hash: str | None = Field(default=None, max_length=64)
+    previous_secret_hash: str | None = Field(default=None, max_length=64)
+    previous_secret_until: datetime | None = _moment(nullable=True)
+    """Until when the secret before the last rotation is still taken."""
     settings: dict[str, Any] = _document()
     is_system: bool = False
     created_at: datetime = _moment()
+
+
+class ClientCredential(SQLModel, table=True):
+    """A public key with which a client proves itself (``private_key_jwt``)."""
+
+    __tablename__ = "client_credential"
+    id: str = Field(primary_key=True, max_length=40)
+    client_id: str = _of("client.client_id")
+    kid: str = Field(max_length=200)
+    name: str = Field(default="", max_length=128)
+    algorithm: str = Field(max_length=10)
+    public_jwk: dict[str, Any] = _document()
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()
+    expires_at: datetime | None = _moment(nullable=True)
+
+
+class UsedAssertion(SQLModel, table=True):
+    """A client assertion that was used: the primary key refuses it a second time."""
+
+    __tablename__ = "used_assertion"
+    assertion_hash: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = _moment(index=True)
 
 
 class EnabledClient(SQLModel, table=True):
@@ -117,19 +143,39 @@ class Api(SQLModel, table=True):
     scopes: list[dict[str, str]] = _document()
     token_lifetime: int = 86_400
     allow_offline_access: bool = False
+    signing_alg: str = Field(default="RS256", max_length=10)
+    user_policy: str = Field(default="allow_all", max_length=30)
+    """Which clients may ask for it on a person's behalf: all, none, or those with a grant of subject type ``user``."""
+    client_policy: str = Field(default="require_client_grant", max_length=30)
+    settings: dict[str, Any] = _document()
+    """The members that change nothing but the answers of the Management API, and those that few requests read."""
     is_system: bool = False
     created_at: datetime = _moment()
 
 
 class ClientGrant(SQLModel, table=True):
-    """A client may get tokens for an API in its own name, with these scopes."""
+    """A client may get tokens for an API, in its own name or on people's behalf, with these scopes."""
 
     __tablename__ = "client_grant"
-    __table_args__ = (UniqueConstraint("client_id", "api_id"),)
+    __table_args__ = (UniqueConstraint("client_id", "api_id", "subject_type"),)
     id: str = Field(primary_key=True, max_length=30)
     client_id: str = _of("client.client_id", index=False)
     api_id: str = _of("api.id")
+    subject_type: str = Field(default="client", max_length=10)
     scope: list[str] = _document()
+    allow_all_scopes: bool = False
+
+
+class Consent(SQLModel, table=True):
+    """What a person allowed a client: the scopes of one audience."""
+
+    __table_args__ = (UniqueConstraint("user_id", "client_id", "audience"),)
+    id: str = Field(primary_key=True, max_length=40)
+    user_id: str = _of("account.user_id", index=False)
+    client_id: str = _of("client.client_id")
+    audience: str = Field(default="", max_length=600)
+    scope: list[str] = _document()
+    created_at: datetime = _moment()
 
 
 class SigningKey(SQLModel, table=True):
@@ -141,6 +187,9 @@ class SigningKey(SQLModel, table=True):
     public_jwk: dict[str, Any] = _document()
     sealed_private: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: datetime = _moment()
+    current_since: datetime | None = _moment(nullable=True)
+    """From when it signs; a key that is to sign next is published before."""
+    current_until: datetime | None = _moment(nullable=True)
     revoked_at: datetime | None = _moment(nullable=True)
 
 
@@ -221,7 +270,19 @@ class CeremonyRow(SQLModel, table=True):
 
     __tablename__ = "ceremony"
     handle_hash: str = Field(primary_key=True, max_length=64)
+    subject: str = Field(default="", max_length=300, index=True)
+    """The account that it is about, where there is one already."""
     record: dict[str, Any] = _document()
+    expires_at: datetime = _moment(index=True)
+
+
+class PushedRequest(SQLModel, table=True):
+    """An authorization request that a client left beforehand (RFC 9126), under the hash of its ``request_uri``."""
+
+    __tablename__ = "pushed_request"
+    uri_hash: str = Field(primary_key=True, max_length=64)
+    client_id: str = _of("client.client_id")
+    parameters: dict[str, str] = _document()
     expires_at: datetime = _moment(index=True)
 
 
@@ -247,8 +308,23 @@ class LoginSession(SQLModel, table=True):
     seen_at: datetime = _moment()
     idle_expires_at: datetime = _moment()
     expires_at: datetime = _moment(index=True)
+    ended_at: datetime | None = _moment(nullable=True)
+    """When it was ended; the row stays for as long as an access token of it may still be shown to us."""
     ip: str = Field(default="", max_length=45)
     user_agent: str = Field(default="", max_length=300)
+    last_ip: str = Field(default="", max_length=45)
+    last_user_agent: str = Field(default="", max_length=300)
+    persistent: bool = True
+    about: dict[str, Any] | None = _document(nullable=True)
+    """``session_metadata`` on the wire."""
+
+
+class SessionClient(SQLModel, table=True):
+    """A client that was given a code out of a session: it is told when the session ends, if it asked to be."""
+
+    __tablename__ = "session_client"
+    session_id: str = _of("login_session.id", index=False, primary_key=True)
+    client_id: str = _of("client.client_id", primary_key=True)
 
 
 class AuthorizationCode(SQLModel, table=True):
@@ -258,6 +334,7 @@ class AuthorizationCode(SQLModel, table=True):
     code_hash: str = Field(primary_key=True, max_length=64)
     client_id: str = _of("client.client_id")
     user_id: str = _of("account.user_id")
+    session_id: str = Field(default="", max_length=40, index=True)
     record: dict[str, Any] = _document()
     expires_at: datetime = _moment(index=True)
     used_at: datetime | None = _moment(nullable=True)
@@ -272,11 +349,17 @@ class RefreshToken(SQLModel, table=True):
     family: str = Field(index=True, max_length=64)
     client_id: str = _of("client.client_id")
     user_id: str = _of("account.user_id")
+    session_id: str = Field(default="", max_length=40, index=True)
     record: dict[str, Any] = _document()
     created_at: datetime = _moment()
     idle_expires_at: datetime | None = _moment(nullable=True)
     expires_at: datetime | None = _moment(nullable=True)
     rotated_at: datetime | None = _moment(nullable=True)
+    last_exchanged_at: datetime | None = _moment(nullable=True)
+    ip: str = Field(default="", max_length=45)
+    user_agent: str = Field(default="", max_length=300)
+    about: dict[str, Any] | None = _document(nullable=True)
+    """``refresh_token_metadata`` on the wire."""
 
 
 class Ticket(SQLModel, table=True):
