@@ -22,6 +22,10 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light-phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
     "dark-phone": {"color_scheme": "dark", "viewport": {"width": 390, "height": 780}, "device_scale_factor": 2},
 }
+OTHERS = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Safari/604.1",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+)
 README = {"login-identifier-light-desktop": "login"}
 PICTURES, KEPT = Path("screenshots"), Path("docs/images")
 
@@ -44,6 +48,7 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _login(ann)
     yield from _account(ann)
     yield from _messages(ann)
+    yield from _own_sessions(ann)
     yield from _codes(ann)
     yield from _other_policies(ann)
 
@@ -140,6 +145,41 @@ def _messages(ann: Person) -> Iterator[str]:
     yield "reset-password-done"
     ann.opens("/dev/outbox")
     yield "outbox"
+
+
+def _own_sessions(ann: Person) -> Iterator[str]:
+    _signs_in_for_its_own_page(ann)
+    yield "own-sessions-alone"
+    for user_agent in OTHERS:
+        page = ann.in_another_browser(user_agent=user_agent)
+        _signs_in_for_its_own_page(page)
+    _has_applications(ann)
+    ann.opens("/u/account")
+    yield "own-sessions"
+    client_id = ann.site.first["clients"]["default"]["client_id"]
+    ann.opens(f"/oidc/logout?client_id={client_id}")
+    yield "logout"
+    ann.presses("Sign out")
+    ann.is_at("You are signed out")
+
+
+def _signs_in_for_its_own_page(person: Person) -> None:
+    person.opens("/u/account")
+    person.gives_password()
+    person.presses("Not now")
+    person.is_at("Where you are signed in")
+
+
+def _has_applications(ann: Person) -> None:
+    """Give two clients refresh tokens of hers."""
+    names = ("Photo Album", "Grüße & Küsse: the application with the very long name that somebody wanted")
+    for name, scope in zip(names, ("openid profile email offline_access", "openid offline_access"), strict=True):
+        settings = {"name": name, "app_type": "native", "grant_types": ["password", "refresh_token"]}
+        client_id = ann.site.manage("POST", "/clients", settings)["client_id"]
+        allowed = [{"client_id": client_id, "status": True}]
+        ann.site.manage("PATCH", f"/connections/{ann.site.connection_id}/clients", allowed)
+        body = {"grant_type": "password", "client_id": client_id, "username": ann.email, "password": ann.password}
+        ann.site.http.post("/oauth/token", json=body | {"scope": scope}).raise_for_status()
 
 
 def _codes(ann: Person) -> Iterator[str]:

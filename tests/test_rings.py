@@ -61,7 +61,7 @@ OWNERS = {
 COMPUTE = {
     *("base64", "binascii", "collections.abc", "dataclasses", "datetime", "hashlib", "hmac", "ipaddress", "re"),
     *("typing", "unicodedata", "urllib.parse", "pydantic", "pydantic_core", "email_validator", "phonenumbers"),
-    *("functools", "html.parser", "io", "liquid"),
+    *("enum", "functools", "html.parser", "io", "liquid"),
 }
 """What rules may import beside each other: nothing of it reads a clock, a file, the network or randomness."""
 

@@ -13,7 +13,7 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 560, "db/tables.py": 480}
+LONGER_BY_DECISION = {"errors.py": 680, "db/tables.py": 480}
 """Catalogues rather than code: everything that can go wrong, and every table, each in one read."""
 
 FUNCTION_LINES = 60

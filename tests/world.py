@@ -213,6 +213,10 @@ class World:
             self._tokens[wanted] = answer.json()["access_token"]
         return self._tokens[wanted]
 
+    def forget_tokens(self) -> None:
+        """Have the next call ask for a token anew."""
+        self._tokens.clear()
+
     async def manage(
         self, method: str, path: str, body: object = None, *, scope: str | None = None, **more: Any
     ) -> httpx.Response:
@@ -284,6 +288,10 @@ class World:
         return await self.db.read(
             lambda session: session.connection().execute(select(func.count()).select_from(table)).scalar_one()
         )
+
+    async def open_sessions(self) -> int:
+        """Return how many login sessions have not been ended; the row of one that was stays for a while."""
+        return len([row for row in await self.rows(tables.LoginSession) if row["ended_at"] is None])
 
     async def counts(self) -> dict[str, int]:
         """Return the rows of everything that a refused attempt must not leave behind."""

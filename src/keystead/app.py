@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,25 +20,34 @@ from starlette.responses import Response
 from keystead import worker
 from keystead.adapters import webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
+from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
+from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
+from keystead.db import clients
 from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
+from keystead.flows.access import Access
+from keystead.flows.apis import Apis
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
+from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
+from keystead.flows.credentials import Credentials
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
+from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.one_time_codes import OneTimeCodes
+from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_change import PasswordChange
@@ -45,14 +55,18 @@ from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
+from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.users import Users
 from keystead.flows.verification import Verification
+from keystead.oauth.audiences import Audiences
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
+from keystead.oauth.client_assertions import ClientAssertions
 from keystead.oauth.client_auth import ClientAuth
 from keystead.oauth.grants.authorization_code import CodeGrant
 from keystead.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -60,7 +74,13 @@ from keystead.oauth.grants.passkey import PasskeyGrant
 from keystead.oauth.grants.password import PasswordGrant
 from keystead.oauth.grants.refresh_token import RefreshGrant
 from keystead.oauth.issue import Issuer
+from keystead.oauth.key_pairs import KeyMaker
 from keystead.oauth.keys import KeyRing
+from keystead.oauth.logout import Logout
+from keystead.oauth.logout_tokens import LogoutTokens
+from keystead.oauth.pushed_requests import PushedRequests
+from keystead.oauth.revoke import Revoke
+from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
 from keystead.ports import BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
@@ -73,6 +93,7 @@ from keystead.users.hashing import BcryptHasher
 from keystead.users.hosted import HostedStore
 from keystead.web import wire
 from keystead.web.cookies import Cookies
+from keystead.web.cors import Cors, Origins
 from keystead.web.flows import Flows
 from keystead.web.middleware import Gate, note
 from keystead.web.routes import routes
@@ -117,6 +138,17 @@ def create_app(
     return _application(settings, _flows(parts, _ways_in(parts)), db, clock)
 
 
+def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> SigningKeys:
+    """Return what changes the signing keys: for the server, and for the command line."""
+    ring = KeyRing(db, Sealer(settings.secret_keys, entropy), clock)
+    return SigningKeys(db, ring, key_maker(settings, entropy), Journal(clock, entropy), clock)
+
+
+def key_maker(settings: Settings, entropy: Entropy) -> KeyMaker:
+    """Return what makes signing keys."""
+    return KeyMaker(Sealer(settings.secret_keys, entropy), entropy, settings.rsa_bits, settings.host_name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What flows are made of. Each is handed exactly those that it declares."""
@@ -135,6 +167,8 @@ class _Parts:
     post: Post
     breaches: Breaches
     ceremonies: Ceremonies
+    notices: LogoutNotices
+    revocation: Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +190,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
     sealer = Sealer(settings.secret_keys, entropy)
     post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
     unchecked = settings.breached_passwords_down
+    notices = LogoutNotices(sealer, clock, entropy)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
@@ -175,15 +210,17 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         post=post,
         breaches=Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal),
         ceremonies=Ceremonies(db, clock, entropy, RelyingParty(id=settings.host_name, origin=settings.public_url)),
+        notices=notices,
+        revocation=Revocation(notices),
     )
 
 
 def _ways_in(p: _Parts) -> _WaysIn:
     codes = OneTimeCodes(p.db, p.sealer, p.clock, p.entropy)
     marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
-    reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, *marks)
+    reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
     verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
-    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, p.journal, p.clock, p.entropy)
+    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, p.revocation, p.journal, p.clock, p.entropy)
     return _WaysIn(
         codes=codes,
         reset=reset,
@@ -206,27 +243,37 @@ def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
     )
 
 
+def _client_auth(p: _Parts) -> ClientAuth:
+    return ClientAuth(p.db, p.protection, ClientAssertions(p.db, p.clock, p.settings.public_url), p.clock)
+
+
 def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
     login, signup = ways.passkey_login, ways.signup
     by_name: dict[str, Grant] = {
         grants.PASSWORD: PasswordGrant(p.directory, ways.password_login, issuer),
         grants.PASSWORD_REALM: PasswordGrant(p.directory, ways.password_login, issuer, realm_required=True),
         grants.PASSKEY: PasskeyGrant(p.directory, p.ceremonies, login, signup, issuer, p.journal, p.db),
-        grants.CODE: CodeGrant(p.db, issuer, p.clock),
-        grants.REFRESH: RefreshGrant(p.db, issuer, p.journal, p.clock),
-        grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(p.db, issuer),
+        grants.CODE: CodeGrant(p.db, issuer, p.revocation, p.clock),
+        grants.REFRESH: RefreshGrant(p.db, issuer, p.revocation, p.journal, p.clock),
+        grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer),
     }
-    return TokenEndpoint(ClientAuth(p.db, p.protection), by_name)
+    return TokenEndpoint(_client_auth(p), by_name)
 
 
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
-    keys = KeyRing(db, p.sealer, clock)
-    issuer = Issuer(db, keys, clock, p.entropy, p.settings.public_url)
-    sessions = Sessions(db, journal, clock, p.entropy)
+    own_keys = signing_keys(p.settings, db, clock, p.entropy)
+    keys = own_keys.ring
+    audiences = Audiences(db, p.settings.public_url)
+    issuer = Issuer(db, keys, clock, p.entropy, audiences, p.settings.public_url)
+    tenant_settings = TenantSettings(db, journal, clock)
+    sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
     bearers = Bearers(db, keys, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
+    client_auth = token_endpoint.client_auth
+    authorize = Authorize(db, p.directory, hosted_login, issuer, clock, p.entropy)
+    credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
         settings=p.settings,
         cookies=Cookies(p.settings, clock, p.entropy),
@@ -238,24 +285,39 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,
-        password_change=PasswordChange(db, p.store_for, p.breaches, p.protection, journal, clock, p.entropy),
+        password_change=PasswordChange(
+            *(db, p.store_for, p.breaches, p.protection, p.revocation, journal, clock, p.entropy)
+        ),
         post=p.post,
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
+        tenant_settings=tenant_settings,
         tickets=Tickets(db, ways.verification, ways.reset, clock, journal),
         sessions=sessions,
+        own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
+        logout=Logout(db, keys, p.settings.public_url),
+        logout_notices=p.notices,
+        logout_tokens=LogoutTokens(
+            *(db, keys, HttpLogoutCaller(), p.sealer, clock, p.entropy, journal, p.settings.public_url)
+        ),
         first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
-        authorize=Authorize(db, p.directory, hosted_login, issuer, clock, p.entropy),
-        client_auth=token_endpoint.client_auth,
+        authorize=authorize,
+        client_auth=client_auth,
         token_endpoint=token_endpoint,
+        pushed_requests=PushedRequests(db, client_auth, authorize, clock, p.entropy),
+        revoke=Revoke(db, client_auth, p.revocation, clock),
         issuer=issuer,
-        keys=keys,
+        signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(db, clock, p.entropy, journal),
-        clients=Clients(db, clock, p.entropy, journal, p.settings.public_url),
+        connections=Connections(db, p.revocation, clock, p.entropy, journal),
+        clients=Clients(db, clock, p.entropy, journal, credentials, p.settings.public_url),
+        credentials=credentials,
+        apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),
+        client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
         breaches=p.breaches,
-        users=Users(db, p.store_for, p.breaches, ways.verification, clock, journal),
+        users=Users(db, p.store_for, p.breaches, ways.verification, p.revocation, clock, journal),
+        access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, clock, journal),
     )
 
@@ -264,7 +326,9 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        sweeping = asyncio.create_task(worker.run(db, flows.post, clock))
+        handlers = (flows.post, flows.logout_tokens)
+        chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire))
+        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
@@ -274,7 +338,10 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
 
     app = Starlette(
         routes=routes(_static_directory()),
-        middleware=[Middleware(Gate, settings=settings, entropy=flows.entropy)],
+        middleware=[
+            Middleware(Gate, settings=settings, entropy=flows.entropy),
+            Middleware(Cors, origins=Origins(partial(db.read, clients.origins), clock)),
+        ],
         exception_handlers={DomainError: _refused, HTTPException: _not_routed},
         lifespan=lifespan,
     )

@@ -32,14 +32,16 @@
         OperationNotSupported     the object does not support what was asked
         BodyTooLarge · MethodNotAllowed · UnsupportedMediaType · ForeignOrigin     refused before any handler
       Conflict                  somebody was first
-        IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken
+        IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken · ApiTaken · GrantTaken · CredentialTaken
         LastWayIn                 what is to be removed is all that the person could sign in with
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
-        NoSuchProvider · NoSuchTemplate · NoSuchJob
+        NoSuchApi · NoSuchClientGrant · NoSuchCredential
+        NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
+        ConsentMissing            the person did not allow the client what it asks for
         ConnectionNotAllowed      the connection does not exist for this client
       Unavailable               not their fault
         Busy                      the hashing queue is full
@@ -182,6 +184,11 @@ class TransactionExpired(Rejected):
 
     code = "transaction_expired"
     default_text = "This sign-in has expired. Go back to the application and try again."
+
+    def __init__(self, text: str | None = None, *, again: str = "", detail: str = "") -> None:
+        self.again = again
+        """Where it can begin anew, where a client or the tenant said so."""
+        super().__init__(text, detail=detail)
 
 
 class InvalidTicket(Rejected):
@@ -347,6 +354,29 @@ class NameTaken(Conflict):
     default_text = "A connection with the same name already exists"
 
 
+class ApiTaken(Conflict):
+    """Another API has the identifier."""
+
+    code = "api_taken"
+    default_text = "A resource server with the same identifier already exists"
+
+
+class GrantTaken(Conflict):
+    """The client has a grant of that kind for the API already."""
+
+    code = "grant_taken"
+
+    def __init__(self, client_id: str, audience: str, *, detail: str = "") -> None:
+        super().__init__(f"A client grant already exists between {client_id} and {audience}", detail=detail)
+
+
+class CredentialTaken(Conflict):
+    """The client has a credential by that ``kid`` already."""
+
+    code = "credential_taken"
+    default_text = "A credential with the same kid already exists"
+
+
 class RealmTaken(Conflict):
     """Another connection has the realm."""
 
@@ -396,6 +426,27 @@ class NoSuchClient(Missing):
     default_text = "The client does not exist"
 
 
+class NoSuchApi(Missing):
+    """No API by that id or identifier."""
+
+    code = "no_such_api"
+    default_text = "The resource server does not exist"
+
+
+class NoSuchClientGrant(Missing):
+    """No client grant by that id."""
+
+    code = "no_such_client_grant"
+    default_text = "The client grant does not exist"
+
+
+class NoSuchCredential(Missing):
+    """The client has no credential by that id."""
+
+    code = "no_such_credential"
+    default_text = "The credential does not exist"
+
+
 class NoSuchPasskey(Missing):
     """The account has no such authentication method."""
 
@@ -422,6 +473,27 @@ class NoSuchJob(Missing):
 
     code = "no_such_job"
     default_text = "The job does not exist"
+
+
+class NoSuchKey(Missing):
+    """No signing key by that name, or one that was swept out."""
+
+    code = "no_such_key"
+    default_text = "The signing key does not exist."
+
+
+class NoSuchSession(Missing):
+    """No such session, or one that is over."""
+
+    code = "no_such_session"
+    default_text = "The session does not exist."
+
+
+class NoSuchRefreshToken(Missing):
+    """No such refresh token, or one that was replaced, ended or expired."""
+
+    code = "no_such_refresh_token"
+    default_text = "The refresh token does not exist."
 
 
 class NoSuchRoute(Missing):
@@ -474,6 +546,13 @@ class AudienceNotAllowed(Forbidden):
 
     code = "audience_not_allowed"
     default_text = "Service not found"
+
+
+class ConsentMissing(Forbidden):
+    """The person has not allowed the client what it asks for, or has taken it back."""
+
+    code = "consent_required"
+    default_text = "Consent required"
 
 
 class InsufficientScope(Forbidden):

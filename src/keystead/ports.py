@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
+from keystead.rules.credentials import KeyAlgorithm, PublicKey
 from keystead.rules.identifiers import Identifier
 from keystead.rules.mail_servers import MailServer
 from keystead.rules.messages import Letter
@@ -146,6 +147,14 @@ class Sealer(Protocol):
         ...
 
 
+class PublicKeys(Protocol):
+    """Reads public keys as people write them down."""
+
+    def read(self, pem: str, algorithm: KeyAlgorithm) -> PublicKey:
+        """Return the key, which must be good for the algorithm. Raises ``BadRequest``."""
+        ...
+
+
 class BreachSource(Protocol):
     """Knows passwords that were published after a breach somewhere."""
 
@@ -171,6 +180,14 @@ class PostOffice(Protocol):
 
     async def deliver(self, letter: Letter, server: MailServer | None) -> None:
         """Hand the message over; mail to ``server``, where administrators stored one. Raises ``DeliveryFailed``."""
+        ...
+
+
+class LogoutCaller(Protocol):
+    """Tells a client that a session of its has ended. Called by the worker alone."""
+
+    async def call(self, url: str, token: Secret[str]) -> None:
+        """Hand a logout token over. Raises ``DeliveryFailed``."""
         ...
 
 

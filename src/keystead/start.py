@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
-from keystead.app import SystemEntropy, system_clock
+from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.first_run import first_run
-from keystead.oauth.keys import PURPOSE, new_key
+from keystead.oauth.key_pairs import ALGORITHMS
+from keystead.oauth.signing_keys import SigningKeys
 from keystead.settings import Settings, SettingsError, with_keys
 
 FIRST_RUN_FILE: Final = "first-run.json"
@@ -43,7 +44,7 @@ def prepare(
         with _database(settings) as db:
             _bring_up_to_date(db, migrate=migrate)
             made = _first_run(db, settings, entropy, older)
-            _check_keys(db, settings)
+            _complete_keys(db, settings, entropy)
     if made and older is not None:
         tell(f"{first_run_file(settings)} was of another database; it is kept as {FIRST_RUN_FILE}.old")
     return settings, made
@@ -95,6 +96,22 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 
 
 @contextmanager
+def open_signing_keys(settings: Settings) -> Iterator[SigningKeys]:
+    """Open the signing keys of an installation, for the command line. Raises ``SettingsError`` where there is none."""
+    path = settings.database_url.reveal().partition("sqlite:///")[2]
+    if path and not Path(path).exists():  # opening it would make one
+        raise SettingsError(f"KEYSTEAD_DATABASE_URL: {path}: there is no such file; 'keystead serve' makes one")
+    entropy = SystemEntropy()
+    with _database(settings) as db:
+        if schema.version(db.engine) is None:
+            raise SettingsError("KEYSTEAD_DATABASE_URL: the database is empty; 'keystead serve' sets it up")
+        _bring_up_to_date(db, migrate=False)
+        with _in_data_dir(settings):
+            settings = with_keys(settings, lambda: entropy.token(48))
+        yield signing_keys(settings, db, system_clock, entropy)
+
+
+@contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     """Open the database for this thread; name it where it cannot be used."""
     url = settings.database_url.reveal()
@@ -136,15 +153,15 @@ def _bring_up_to_date(db: Database, *, migrate: bool) -> None:
 
 
 def _first_run(db: Database, settings: Settings, entropy: SystemEntropy, older: str | None) -> dict[str, Any] | None:
-    """Make what a new installation has; ``None`` where it has it. A key is slow to make: only a first start does."""
+    """Make what a new installation has; ``None`` where it has it. Keys are slow to make: only a first start does."""
     if db.read_now(tenant.get, "first_run") is not None:
         return None
-    key = new_key(settings.rsa_bits, Sealer(settings.secret_keys, entropy), entropy, system_clock())
+    signing = [key_maker(settings, entropy).make(each, system_clock(), current=True) for each in ALGORITHMS]
 
     def keep(made: dict[str, Any]) -> None:
         _keep(settings, made, older)
 
-    return db.write_now(first_run, settings.public_url, key, entropy, system_clock(), keep)
+    return db.write_now(first_run, settings.public_url, signing, entropy, system_clock(), keep)
 
 
 def _check_breached_passwords(settings: Settings) -> None:
@@ -157,14 +174,23 @@ def _check_breached_passwords(settings: Settings) -> None:
             raise SettingsError(f"KEYSTEAD_BREACHED_PASSWORDS: {error.detail}") from None
 
 
-def _check_keys(db: Database, settings: Settings) -> None:
-    """Open the key that signs: a server that cannot must say so now, and not at every login."""
-    sealer = Sealer(settings.secret_keys, SystemEntropy())
+def _complete_keys(db: Database, settings: Settings, entropy: SystemEntropy) -> None:
+    """Make the keys that an older version did not have, and keep all as a new one would be kept.
+
+    Every key that signs or will is opened by that: a server that cannot must say so now, and not at every login.
+    """
+    maker, now = key_maker(settings, entropy), system_clock()
+    newest = Sealer(settings.secret_keys[:1], entropy)
     try:
-        for newest in db.read_now(keys.good)[:1]:
-            sealer.open(newest.sealed_private, PURPOSE)
+        found = [key for key in db.read_now(keys.known) if key.has_private_half]
+        for key in found:
+            renewed = maker.renewed(key, newest, now)
+            if renewed is not key:
+                db.write_now(keys.replace, renewed)
     except InternalError as error:
         raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
+    for algorithm in set(ALGORITHMS) - {key.algorithm for key in found if key.state == "current"}:
+        db.write_now(keys.add_current, maker.make(algorithm, now, current=True))
 
 
 def _older(settings: Settings) -> str | None:

@@ -1,10 +1,10 @@
-"""Work that nobody waits for: messages that were asked for, and sweeping out what has expired."""
+"""Work that nobody waits for: messages and notices that were asked for, and sweeping out what has expired."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from sqlmodel import Session
@@ -13,7 +13,9 @@ from keystead.db import (
     attempts,
     ceremonies,
     codes,
+    credentials,
     jobs,
+    keys,
     one_time_codes,
     outbox,
     refresh_tokens,
@@ -23,7 +25,6 @@ from keystead.db import (
 )
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
-from keystead.flows.post import Post
 from keystead.ports import Clock
 
 SWEEP_SECONDS: Final = 60
@@ -31,14 +32,34 @@ IDLE_SECONDS: Final = 1.0
 """How often an idle process looks for work: one read that finds nothing."""
 
 LANES: Final = 4
-"""How many messages a process delivers at once: a server that answers slowly holds up its own lane."""
+"""How many jobs of one handler a process does at once: a server that answers slowly holds up its own lane."""
 
 log = structlog.get_logger("keystead.worker")
 
 
+class Handler(Protocol):
+    """Does the jobs of some types. Each handler has lanes of its own: a client that hangs holds up nobody's mail."""
+
+    @property
+    def types(self) -> Collection[str]:
+        """The types of jobs that it does."""
+        ...
+
+    async def deliver(self, job: Claimed) -> None:
+        """Do a job and finish it. Raises whatever went wrong."""
+        ...
+
+    async def failed(self, job: Claimed, error: Exception) -> str:
+        """Put a job back or give it up; return why."""
+        ...
+
+
+Chore = Callable[[], Awaitable[None]]
+"""Does what must be done now and then, beside the jobs; nothing, where there is nothing to do."""
+
 _SWEPT: Final = (
     *(attempts, ceremonies, transactions, codes, one_time_codes),
-    *(sessions, refresh_tokens, tickets, jobs, outbox),
+    *(credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
 )
 
 
@@ -47,48 +68,64 @@ def sweep(session: Session, now: datetime) -> int:
     return sum(part.sweep(session, now) for part in _SWEPT)
 
 
-async def deliver_due(db: Database, post: Post, clock: Clock) -> int:
-    """Deliver what is due, one message after the other; return how many were tried.
+async def deliver_due(db: Database, handler: Handler, clock: Clock) -> int:
+    """Do what is due of a handler's jobs, one after the other; return how many were tried.
 
-    Of any number of workers, one gets each. Cancelled, it leaves the message to the lease: another worker sends it.
+    Of any number of workers, one gets each. Cancelled, it leaves the job to the lease: another worker does it.
     """
     tried = 0
-    while await db.read(jobs.due, clock()):
-        job = await db.write(jobs.claim, clock())
+    while await db.read(jobs.due, clock(), handler.types):
+        job = await db.write(jobs.claim, clock(), handler.types)
         if job is None:
             break
-        await _attempt(post, job)
+        await _attempt(handler, job)
         tried += 1
     return tried
 
 
-async def run(db: Database, post: Post, clock: Clock) -> None:
-    """Work until cancelled. Any number of processes may do so at once."""
-    swept, lanes = clock(), set[asyncio.Task[None]]()
+async def run(db: Database, handlers: Sequence[Handler], clock: Clock, chores: Sequence[Chore] = ()) -> None:
+    """Work until cancelled. Any number of processes may do so at once. Chores are done first, and at each sweep."""
+    swept = clock()
+    lanes: list[set[asyncio.Task[None]]] = [set() for _ in handlers]
     async with asyncio.TaskGroup() as group:
+        group.create_task(_do(chores))
         while True:
             await asyncio.sleep(IDLE_SECONDS)
-            lanes = {lane for lane in lanes if not lane.done()}
             with _logged():
-                if len(lanes) < LANES and await db.read(jobs.due, clock()):
-                    lanes |= {group.create_task(_lane(db, post, clock)) for _ in range(LANES - len(lanes))}
+                for handler, busy in zip(handlers, lanes, strict=True):
+                    busy -= {lane for lane in busy if lane.done()}
+                    if len(busy) < LANES and await db.read(jobs.due, clock(), handler.types):
+                        busy |= {group.create_task(_lane(db, handler, clock)) for _ in range(LANES - len(busy))}
                 if (clock() - swept).total_seconds() >= SWEEP_SECONDS:
                     swept = clock()
-                    await db.write(sweep, swept)
+                    group.create_task(_tidy(db, chores, swept))
 
 
-async def _lane(db: Database, post: Post, clock: Clock) -> None:
+async def _tidy(db: Database, chores: Sequence[Chore], now: datetime) -> None:
+    """Do the chores, then sweep out what had expired before them: one of them tells who asked to be told of it."""
+    await _do(chores)
     with _logged():
-        await deliver_due(db, post, clock)
+        await db.write(sweep, now)
 
 
-async def _attempt(post: Post, job: Claimed) -> None:
-    """Try a message. Whatever is wrong with it is its own affair: the others go on."""
+async def _do(chores: Sequence[Chore]) -> None:
+    for chore in chores:
+        with _logged():
+            await chore()
+
+
+async def _lane(db: Database, handler: Handler, clock: Clock) -> None:
+    with _logged():
+        await deliver_due(db, handler, clock)
+
+
+async def _attempt(handler: Handler, job: Claimed) -> None:
+    """Try a job. Whatever is wrong with it is its own affair: the others go on."""
     try:
-        await post.deliver(job)
+        await handler.deliver(job)
     except Exception as error:  # noqa: BLE001 - a template, a payload, a server: nothing may stop the worker
-        reason = await post.failed(job, error)
-        log.warning("a message was not delivered", job=job.id, tries=job.tries, error=type(error).__name__, why=reason)
+        reason = await handler.failed(job, error)
+        log.warning("a job was not done", job=job.id, tries=job.tries, error=type(error).__name__, why=reason)
 
 
 @contextmanager

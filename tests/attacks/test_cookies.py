@@ -108,7 +108,7 @@ async def test_a_login_changes_the_cookie_and_the_old_one_is_dead(world: World) 
     assert second != first
     assert not await is_signed_in(world, first)
     assert await is_signed_in(world, str(second))
-    assert await world.count(tables.LoginSession) == 1
+    assert await world.open_sessions() == 1
 
 
 async def test_a_cookie_that_was_planted_is_not_kept(world: World) -> None:
@@ -117,7 +117,7 @@ async def test_a_cookie_that_was_planted_is_not_kept(world: World) -> None:
     visitor.client.cookies.set("keystead-session", "planted.value", domain="localhost.local", path="/")
     await visitor.log_in(await visitor.authorize())
     values = [cookie.value for cookie in visitor.client.cookies.jar if cookie.name == "keystead-session"]
-    assert await world.count(tables.LoginSession) == 1
+    assert await world.open_sessions() == 1
     assert not await is_signed_in(world, "planted.value")
     assert [value for value in values if value != "planted.value"]
 
@@ -130,14 +130,14 @@ async def test_logging_out_takes_the_cookie_and_ends_the_row(world: World) -> No
     taken = cookies_of(out)["keystead-session"]
     assert (taken.value, taken["max-age"]) == ("", "0")
     assert not await is_signed_in(world, cookie)
-    assert await world.count(tables.LoginSession) == 0
+    assert await world.open_sessions() == 0
 
 
 async def test_a_get_without_a_session_makes_none(world: World) -> None:
     """No login by a link: a session comes from a proof and from nothing else."""
     for url in (authorize_url(world), authorize_url(world, prompt="none"), "/", "/v2/logout"):
         await Visitor.of(world).open(url)
-    assert await world.count(tables.LoginSession) == 0
+    assert await world.open_sessions() == 0
 
 
 async def test_the_browser_s_own_secret_is_sealed(world: World) -> None:

@@ -51,7 +51,7 @@ async def is_dead(world: World, user_id: str, device: Authenticator, tokens: Jso
     bearer = {"authorization": f"Bearer {tokens['access_token']}"}
     methods = "/me/v1/authentication-methods"
     assert (await world.client.post(methods, json={"type": "passkey"}, headers=bearer)).status_code == 401
-    assert await world.count(tables.LoginSession) == 0
+    assert await world.open_sessions() == 0
     user = (await world.manage("GET", f"/users/{user_id}")).json()
     assert "user_metadata" not in user or user["user_metadata"] == {}
     assert "app_metadata" not in user or user["app_metadata"] == {}

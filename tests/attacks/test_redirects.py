@@ -22,6 +22,7 @@ ALONE = (
     "/passkey/challenge",
     "/dbconnections/signup",
     "/v2/logout",
+    "/oidc/logout",
     "/healthz",
     "/favicon.ico",
     "/.well-known/jwks.json",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route, WebError, expect
 
@@ -80,6 +81,14 @@ class Person:
     def in_another_tab(self) -> "Person":
         """The same person in a second tab of the same browser, which their device does not see."""
         page = self.page.context.new_page()
+        devices = Devices(page.context.new_cdp_session(page))
+        return replace(self, page=page, devices=devices, device=devices.add())
+
+    def in_another_browser(self, **options: Any) -> "Person":
+        """The same person at another browser, without their device."""
+        browser = self.page.context.browser
+        assert browser is not None
+        page = browser.new_context(**options).new_page()
         devices = Devices(page.context.new_cdp_session(page))
         return replace(self, page=page, devices=devices, device=devices.add())
 

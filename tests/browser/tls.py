@@ -11,10 +11,12 @@ import trustme
 
 
 @contextmanager
-def in_front_of(port: int, *, bound: socket) -> Iterator[None]:
-    """Pass what arrives on a socket with TLS for ``localhost`` on to a local port without, in a thread of its own."""
+def in_front_of(
+    port: int, *, bound: socket, name: str = "localhost", ca: trustme.CA | None = None
+) -> Iterator[None]:
+    """Pass what arrives on a socket with TLS for a name on to a local port without, in a thread of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("localhost").configure_cert(context)
+    (ca or trustme.CA()).issue_cert(name).configure_cert(context)
     proxy = _Proxy(port, bound, context)
     thread = threading.Thread(target=asyncio.run, args=(proxy.run(),), name="tls")
     thread.start()

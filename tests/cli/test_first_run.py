@@ -41,5 +41,5 @@ def test_two_first_starts_at_once(tmp_path: Path) -> None:
     assert [start.returncode for start in starts] == [0, 0]
     assert json.loads(outputs[0]) == json.loads(outputs[1])
     assert len(rows(tmp_path / "data")["client"]) == 2
-    assert len(rows(tmp_path / "data")["signing_key"]) == 1
+    assert len(rows(tmp_path / "data")["signing_key"]) == 3
     assert len((tmp_path / "data" / "secret-keys").read_text().split()) == 1

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from keystead import __version__
 from keystead.cli import app as command_line
 from keystead.errors import DomainError
+from keystead.rules.apis import ApiSettings
 from keystead.rules.clients import ClientSettings
 from keystead.rules.connection_edits import ConnectionEdit, NewConnection
 from keystead.rules.connection_options import ConnectionOptions, PasswordLevel
@@ -117,7 +118,7 @@ def all_routes(found: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
     """Return every method and path."""
     for route in found:
         if isinstance(route, Route):
-            yield from (f"{method} {prefix}{route.path}" for method in (route.methods or set()) - {"HEAD"})
+            yield from (f"{method} {prefix}{route.path_format}" for method in (route.methods or set()) - {"HEAD"})
         elif isinstance(route, Mount) and isinstance(route.app, StaticFiles):
             yield f"GET {prefix}{route.path}/{{path}}"
         elif isinstance(route, Mount):
@@ -147,6 +148,9 @@ def test_routes_have_a_heading() -> None:
 
 def test_commands_have_a_heading() -> None:
     names = {f"keystead {command.name}" for command in command_line.registered_commands}
+    for group in command_line.registered_groups:
+        assert group.typer_instance is not None
+        names |= {f"keystead {group.name} {command.name}" for command in group.typer_instance.registered_commands}
     assert set(sections("cli.md")) == names
 
 
@@ -206,6 +210,12 @@ def test_client_settings_are_told() -> None:
     page, found = rows("clients.md", 4), [each for each in members(ClientSettings) if "mobile" not in each.path]
     assert not set(told(page, found))
     assert {member.path for member in found} == {path for path in page if "mobile" not in path}
+
+
+def test_members_of_apis_are_told() -> None:
+    page, found = rows("tokens.md", 4), [each for each in members(ApiSettings) if "scopes." not in each.path]
+    assert not set(told(page, found))
+    assert {member.path for member in found} | {"identifier", "scopes"} <= set(page)
 
 
 def test_links_lead_somewhere() -> None:

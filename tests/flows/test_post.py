@@ -183,7 +183,7 @@ async def test_a_message_that_cannot_be_opened_stops_no_other(world: World) -> N
 
 async def test_a_worker_that_dies_leaves_its_message_to_the_lease(world: World) -> None:
     await send(world)
-    claimed = await world.db.write(jobs.claim, world.clock())
+    claimed = await world.db.write(jobs.claim, world.clock(), Post.types)
     assert claimed is not None
     assert await world.letters() == []
     world.clock.advance(seconds=LEASE.total_seconds())
@@ -197,7 +197,7 @@ async def test_a_worker_that_dies_leaves_its_message_to_the_lease(world: World) 
 async def test_a_message_that_ends_every_worker_is_given_up(world: World) -> None:
     await send(world)
     for _ in range(MAX_TRIES):
-        assert await world.db.write(jobs.claim, world.clock()) is not None
+        assert await world.db.write(jobs.claim, world.clock(), Post.types) is not None
         world.clock.advance(seconds=LEASE.total_seconds())
     assert await world.letters() == []
     assert (await the_job(world))["status"] == "failed"
@@ -239,7 +239,7 @@ async def test_a_slow_server_holds_up_its_own_lane(world: World) -> None:
             if self.letters == 8:
                 done.set()
 
-    running = asyncio.create_task(worker.run(world.db, post_of(world, Slow()), world.clock))
+    running = asyncio.create_task(worker.run(world.db, [post_of(world, Slow())], world.clock))
     async with asyncio.timeout(60):
         await done.wait()
     running.cancel()
@@ -268,7 +268,7 @@ async def test_the_worker_outlives_what_goes_wrong(world: World) -> None:
         return world.clock()
 
     await send(world)
-    running = asyncio.create_task(worker.run(world.db, post_of(world, office), failing_clock))
+    running = asyncio.create_task(worker.run(world.db, [post_of(world, office)], failing_clock))
     async with asyncio.timeout(60):
         await office.delivered.wait()
     running.cancel()
@@ -285,7 +285,7 @@ async def test_a_worker_that_is_stopped_leaves_its_message_as_it_is(world: World
             started.set()
             await asyncio.sleep(3600)
 
-    running = asyncio.create_task(worker.run(world.db, post_of(world, Endless()), world.clock))
+    running = asyncio.create_task(worker.run(world.db, [post_of(world, Endless())], world.clock))
     async with asyncio.timeout(60):
         await started.wait()
     running.cancel()

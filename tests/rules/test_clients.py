@@ -13,6 +13,7 @@ from keystead.rules.clients import (
     as_registered,
     new_settings,
     patch_settings,
+    without_key,
 )
 
 HERE = "https://login.example.com"
@@ -187,3 +188,78 @@ def test_a_client_shows_passkeys_on_its_pages_and_in_its_android_app() -> None:
         "https://app.example.com",
         "android:apk-key-hash:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://app.example.com/logout", True),
+        ("https://app.example.com:8443/logout?tenant=1", True),
+        ("http://127.0.0.1:3000/logout", True),
+        ("http://localhost/logout", True),
+        ("http://[::1]:3000/logout", True),
+        ("http://app.example.com/logout", False),
+        ("http://localhost.example.com/logout", False),
+        ("http://localhost@example.com/logout", False),
+        ("https://user:secret@app.example.com/logout", False),
+        ("https://*.example.com/logout", False),
+        ("https://app.example.com/logout#part", False),
+        ("https://app.example.com/log out", False),
+        ("https://app.example.com\\@evil.example/", False),
+        ("ftp://app.example.com/", False),
+        ("javascript:alert(1)", False),
+        ("/logout", False),
+        ("https://" + "x" * 2000, False),
+    ],
+)
+def test_where_a_client_is_told_of_logouts(url: str, good: bool) -> None:
+    body = {"name": "App", "oidc_logout": {"backchannel_logout_urls": [url]}}
+    if good:
+        assert new_settings(body).oidc_logout is not None
+    else:
+        with pytest.raises(BadRequest) as refused:
+            new_settings(body)
+        assert refused.value.path == "oidc_logout.backchannel_logout_urls.0"
+
+
+def test_back_channel_settings_by_their_older_name() -> None:
+    told = {"backchannel_logout_urls": ["https://a.example"], "backchannel_logout_initiators": {"mode": "all"}}
+    settings = new_settings({"name": "App", "oidc_backchannel_logout": told})
+    assert settings.oidc_logout is not None
+    assert settings.oidc_logout.backchannel_logout_initiators.mode == "all"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        (
+            {"oidc_logout": {"backchannel_logout_urls": ["https://a.example", "https://b.example"]}},
+            "backchannel_logout",
+        ),
+        (
+            {"oidc_logout": {"backchannel_logout_initiators": {"selected_initiators": ["whim"]}}},
+            "selected_initiators.0",
+        ),
+        ({"oidc_logout": {"else": 1}}, "oidc_logout"),
+        ({"par_request_expiry": 9}, "par_request_expiry"),
+        ({"par_request_expiry": 601}, "par_request_expiry"),
+        ({"require_pushed_authorization_requests": "yes"}, "require_pushed_authorization_requests"),
+    ],
+)
+def test_bounds_of_the_newer_members(more: dict[str, Any], path: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        new_settings({"name": "App"} | more)
+    assert path in (refused.value.path or "")
+
+
+def test_a_client_with_keys_needs_no_secret() -> None:
+    keys = {"private_key_jwt": {"credentials": [{"id": "cred_1"}, {"id": "cred_2"}]}}
+    settings = new_settings({"name": "App", "app_type": "spa", "client_authentication_methods": keys})
+    assert (settings.is_public, settings.needs_secret) == (False, False)
+    assert settings.key_ids == {"cred_1", "cred_2"}
+    assert without_key(settings, "cred_1").key_ids == {"cred_2"}
+    assert without_key(settings, "cred_3") == settings
+    back = {"client_authentication_methods": None, "token_endpoint_auth_method": "client_secret_post"}
+    plain = patch_settings(settings, back)
+    assert (plain.needs_secret, plain.key_ids) == (True, None)
+    assert without_key(plain, "cred_1") == plain

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step
+from keystead.rules.authorization import AuthorizationRequest
+from keystead.rules.login_steps import LoginTransaction, Proof, Step, next_step
 from keystead.rules.passkey_policy import Offer
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

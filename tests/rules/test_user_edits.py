@@ -8,11 +8,12 @@ import pytest
 from keystead.errors import BadRequest, InvalidIdentifier
 from keystead.rules.connections import new_options, read_options
 from keystead.rules.profiles import Draft, Profile
+from keystead.rules.revocation import Event
 from keystead.rules.user_edits import (
     asked_to_verify,
     changes,
     draft,
-    ends_sessions,
+    endings,
     new_identifiers,
     read_edit,
     read_new,
@@ -350,17 +351,21 @@ def test_who_is_asked_to_verify_what(said: Any, profile: Profile, asked: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("values", "ends"),
+    ("values", "password", "found"),
     [
-        ({"blocked": True}, True),
-        ({"blocked": False}, False),
-        ({"email_verified": False}, True),
-        ({"email_verified": True}, False),
-        ({"name": "x"}, False),
-        ({"email": "b@example.com"}, True),
-        ({"email": None}, True),
-        ({"phone_number": "+14155552671", "username": "ben"}, False),
+        ({"blocked": True}, False, [Event.BLOCKED]),
+        ({"blocked": False}, False, []),
+        ({"email_verified": False}, False, [Event.EMAIL_CHANGED]),
+        ({"email_verified": True}, False, []),
+        ({"name": "x"}, False, []),
+        ({"email": "b@example.com"}, False, [Event.EMAIL_CHANGED]),
+        ({"email": None}, False, [Event.EMAIL_CHANGED]),
+        ({"phone_number": "+14155552671", "username": "ben"}, False, [Event.IDENTIFIER_CHANGED]),
+        ({"name": "x"}, True, [Event.PASSWORD_RESET]),
+        ({"phone_number": None, "blocked": True}, True, [Event.PASSWORD_RESET, Event.BLOCKED, Event.IDENTIFIER_CHANGED]),
     ],
 )
-def test_which_changes_end_sessions(values: dict[str, Any], ends: bool) -> None:
-    assert ends_sessions(values) is ends
+def test_what_a_change_means_for_what_was_handed_out(
+    values: dict[str, Any], password: bool, found: list[Event]
+) -> None:
+    assert list(endings(values, password=password)) == found

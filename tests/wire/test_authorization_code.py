@@ -352,7 +352,13 @@ REFUSED: list[tuple[dict[str, str | None], str, str]] = [
     ({"response_type": "id_token token"}, "unsupported_response_type", "Only the response type 'code' is supported"),
     ({"response_type": "code id_token"}, "unsupported_response_type", "Only the response type 'code' is supported"),
     ({"response_type": None}, "unsupported_response_type", "Only the response type 'code' is supported"),
-    ({"response_mode": "fragment"}, "invalid_request", "Only the response mode 'query' is supported"),
+    (
+        {"response_mode": "fragment"},
+        "invalid_request",
+        "The response mode must be one of query, form_post, web_message",
+    ),
+    ({"response_mode": "page"}, "invalid_request", "The response mode must be one of query, form_post, web_message"),
+    ({"request": "e30.e30."}, "request_not_supported", "Request objects are not supported"),
     ({"code_challenge": None}, "invalid_request", "Missing required parameter: code_challenge"),
     ({"code_challenge": ""}, "invalid_request", "Missing required parameter: code_challenge"),
     ({"code_challenge_method": "plain"}, "invalid_request", "code_challenge_method must be S256"),
@@ -361,7 +367,8 @@ REFUSED: list[tuple[dict[str, str | None], str, str]] = [
     ({"code_challenge": VERIFIER}, "invalid_request", "code_challenge_method must be S256"),
     ({"code_challenge": CHALLENGE + "="}, "invalid_request", "code_challenge_method must be S256"),
     ({"prompt": "perhaps"}, "invalid_request", "Unknown prompt"),
-    ({"prompt": "none login"}, "invalid_request", "Unknown prompt"),
+    ({"prompt": "none login"}, "invalid_request", "prompt=none cannot be combined with another prompt"),
+    ({"prompt": "login perhaps"}, "invalid_request", "Unknown prompt"),
     ({"max_age": "soon"}, "invalid_request", "max_age must be a number of seconds"),
     ({"max_age": "-1"}, "invalid_request", "max_age must be a number of seconds"),
     ({"scope": 'openid "x"'}, "invalid_scope", "Malformed scope"),
@@ -507,7 +514,7 @@ async def test_a_blocked_person_is_sent_back_with_the_reason(world: World) -> No
         "state": "a state",
         "iss": ISSUER,
     }
-    assert await world.count(tables.LoginSession) == 0
+    assert await world.open_sessions() == 0
 
 
 # --- the pages in between ----------------------------------------------------------------------------------------
@@ -554,7 +561,7 @@ async def test_a_form_from_elsewhere_is_refused(world: World, headers: dict[str,
     answer = await visitor.client.post(form.action, data={"password": PASSWORD}, headers=headers)
     assert answer.status_code == 403
     assert "did not come from our own page" in answer.text
-    assert await world.count(tables.LoginSession) == 0
+    assert await world.open_sessions() == 0
     assert world.hasher.verified == 0
 
 

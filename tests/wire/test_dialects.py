@@ -226,6 +226,7 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
         "/dbconnections/signup": {"POST"},
         "/authorize": {"GET", "HEAD"},
         "/v2/logout": {"GET", "HEAD"},
+        "/oidc/logout": {"GET", "HEAD", "POST"},
         "/": {"GET", "HEAD"},
         "/healthz": {"GET", "HEAD"},
     }

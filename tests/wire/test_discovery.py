@@ -48,7 +48,7 @@ async def test_the_keys_are_public_and_rsa(world: World) -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=300"
     (key,) = answer.json()["keys"]
-    assert sorted(key) == ["alg", "e", "kid", "kty", "n", "use"]
+    assert sorted(key) == ["alg", "e", "kid", "kty", "n", "use", "x5c", "x5t"]
     assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
     modulus = int.from_bytes(unb64url(key["n"]), "big")
     exponent = int.from_bytes(unb64url(key["e"]), "big")

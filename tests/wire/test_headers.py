@@ -18,6 +18,7 @@ PATHS = [
     ("GET", "/healthz"),
     ("GET", "/authorize"),
     ("GET", "/v2/logout"),
+    ("GET", "/oidc/logout"),
     ("GET", "/u/login"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/openid-configuration"),

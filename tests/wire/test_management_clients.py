@@ -23,6 +23,7 @@ SHOWN: dict[str, Any] = {
     "cross_origin_authentication": False,
     "custom_login_page_on": True,
     "sso_disabled": False,
+    "require_pushed_authorization_requests": False,
     "jwt_configuration": {"alg": "RS256", "lifetime_in_seconds": 36000, "secret_encoded": False, "scopes": {}},
     "refresh_token": {
         "rotation_type": "non-rotating",

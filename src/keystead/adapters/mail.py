@@ -29,7 +29,7 @@ _STARTTLS: Final[dict[Tls, bool | None]] = {"at once": False, "required": True, 
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def system_trust() -> ssl.SSLContext:
     """Return the certificates that the system trusts: reading them takes as long as a delivery."""
     return ssl.create_default_context()
 
@@ -88,7 +88,7 @@ class SmtpPostman:
             password=server.password.reveal() or None,
             use_tls=server.tls == "at once",
             start_tls=_STARTTLS[server.tls],
-            tls_context=None if server.tls == "never" else self.trust or _trust(),
+            tls_context=None if server.tls == "never" else self.trust or system_trust(),
             local_hostname=sender.domain,
             timeout=TIMEOUT_SECONDS,
         )
@@ -184,7 +184,7 @@ def _is_final(error: aiosmtplib.SMTPResponseException) -> bool:
 
 async def _post(request: httpx2.Request, auth: httpx2.Auth | None = None) -> None:
     """Post without following redirects, which could carry a text to somebody else."""
-    trust = _trust() if request.url.scheme == "https" else False
+    trust = system_trust() if request.url.scheme == "https" else False
     try:
         async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, verify=trust) as client:
             answer = await client.send(request, auth=auth, follow_redirects=False)

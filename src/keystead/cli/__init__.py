@@ -2,7 +2,7 @@
 
 import typer
 
-from keystead.cli import first_run, migrate, serve, version
+from keystead.cli import first_run, keys, migrate, serve, version
 
 app = typer.Typer(
     name="keystead",
@@ -16,4 +16,5 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("first-run")(first_run.show)
+app.add_typer(keys.app, name="keys")
 app.command("version")(version.version)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlmodel import Session, col
 
-from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient
+from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient, LoginSession
 from keystead.errors import IdentifierTaken
 from keystead.rules.identifiers import Identifier, IdentifierKind, claims
 from keystead.rules.profiles import Draft, Profile, defaults
@@ -38,6 +38,18 @@ class Standing:
     profile: Profile
     connection_active: bool
     client_enabled: bool
+    session_known: bool
+    """Whether there is a row of the session that was asked about; of one that is over there may be none."""
+    session_ended: bool
+
+    def signed_out_since(self, moment: datetime) -> bool:
+        """Whether what was given at that moment, out of that session, has come to its end.
+
+        A session that lives on has outlived every sign-out: it is the one in which it happened.
+        """
+        if self.session_known:
+            return self.session_ended
+        return self.profile.signed_out_since(moment)
 
 
 _OWN: Final = case(
@@ -61,7 +73,13 @@ _BY_IDENTIFIER: Final = (
     )
 )
 _STANDING: Final = (
-    select(*_PROFILE, col(Connection.active), col(EnabledClient.client_id).is_not(None).label("enabled"))
+    select(
+        *_PROFILE,
+        col(Connection.active),
+        col(EnabledClient.client_id).is_not(None).label("enabled"),
+        col(LoginSession.id).is_not(None).label("session_known"),
+        col(LoginSession.ended_at).is_not(None).label("session_ended"),
+    )
     .join(Connection, col(Connection.id) == col(Account.connection_id))
     .outerjoin(
         EnabledClient,
@@ -69,6 +87,10 @@ _STANDING: Final = (
             col(EnabledClient.connection_id) == col(Account.connection_id),
             col(EnabledClient.client_id) == bindparam("client_id"),
         ),
+    )
+    .outerjoin(
+        LoginSession,
+        and_(col(LoginSession.id) == bindparam("session_id"), col(LoginSession.user_id) == col(Account.user_id)),
     )
     .where(col(Account.user_id) == bindparam("user_id"))
 )
@@ -126,10 +148,13 @@ def taken(session: Session, connection_id: str, identifiers: tuple[Identifier, .
     return next((each.kind for each in identifiers if by_identifier(session, connection_id, each)), None)
 
 
-def standing(session: Session, user_id: str, client_id: str) -> Standing | None:
+def standing(session: Session, user_id: str, client_id: str, session_id: str = "") -> Standing | None:
     """Return what the gate needs to know, in one statement."""
-    row = session.connection().execute(_STANDING, {"user_id": user_id, "client_id": client_id}).first()
-    return Standing(_profile(row), row.active, row.enabled) if row else None
+    values = {"user_id": user_id, "client_id": client_id, "session_id": session_id}
+    row = session.connection().execute(_STANDING, values).first()
+    if row is None:
+        return None
+    return Standing(_profile(row), row.active, row.enabled, row.session_known, row.session_ended)
 
 
 def create(

@@ -5,8 +5,10 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert
 from sqlmodel import Session, col
 
+from keystead.db.selection import of_people
 from keystead.db.tables import CeremonyRow
 from keystead.rules.ceremonies import Ceremony
+from keystead.rules.revocation import Whose
 from keystead.secrecy import fingerprint
 
 _PUT = insert(CeremonyRow)
@@ -21,6 +23,7 @@ def put(session: Session, auth_session: str, ceremony: Ceremony) -> None:
     """Store a ceremony under the hash of its handle."""
     values = {
         "handle_hash": fingerprint(auth_session),
+        "subject": ceremony.user_id,
         "record": ceremony.model_dump(mode="json"),
         "expires_at": ceremony.expires_at,
     }
@@ -32,6 +35,12 @@ def take(session: Session, auth_session: str, now: datetime) -> Ceremony | None:
     values = {"handle": fingerprint(auth_session), "now": now}
     record = session.connection().execute(_TAKE, values).scalar()
     return Ceremony.model_validate(record) if record is not None else None
+
+
+def end(session: Session, whose: Whose) -> int:
+    """Delete the enrolments that these accounts have begun; return how many."""
+    which = of_people(col(CeremonyRow.subject), whose)
+    return session.connection().execute(delete(CeremonyRow).where(*which)).rowcount
 
 
 def sweep(session: Session, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Clients, the APIs they ask for, and what they were granted."""
+"""Clients: what an application is, and the hash of its secret."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, select, true, update
 from sqlmodel import Session, col
 
-from keystead.db.tables import Api, Client, ClientGrant
+from keystead.db.tables import Client
 from keystead.rules.clients import ClientSettings
 
 
@@ -20,19 +20,9 @@ class ClientRecord:
     settings: ClientSettings
     is_system: bool
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRecord:
-    """An API. Ours have an identifier that begins with ``/``, so that they move with the public URL."""
-
-    id: str
-    identifier: str
-    name: str
-    scopes: tuple[str, ...]
-    token_lifetime: int
-    allow_offline_access: bool
-    is_system: bool
+    previous_secret_hash: str | None = None
+    """Of the secret before the last one, for as long as that is still taken."""
+    previous_secret_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +35,6 @@ class ClientFilter:
 
 _COLUMNS: Final = tuple(getattr(Client, name) for name in ClientRecord.__dataclass_fields__)
 _GET: Final = select(*_COLUMNS).where(col(Client.client_id) == bindparam("client_id"))
-_API_COLUMNS: Final = tuple(getattr(Api, name) for name in ApiRecord.__dataclass_fields__)
-_API: Final = select(*_API_COLUMNS).where(col(Api.identifier) == bindparam("identifier"))
-
-
-_GRANTED_FOR: Final = (
-    select(col(ClientGrant.scope))
-    .join(Api, col(Api.id) == col(ClientGrant.api_id))
-    .where(col(ClientGrant.client_id) == bindparam("client_id"), col(Api.identifier) == bindparam("identifier"))
-)
 
 
 def create(session: Session, record: ClientRecord) -> None:
@@ -76,6 +57,29 @@ def save(session: Session, client_id: str, settings: ClientSettings, secret_hash
     session.connection().execute(statement.values(settings=_stored(settings), secret_hash=secret_hash))
 
 
+def origins(session: Session) -> frozenset[str]:
+    """Return every origin that some client has pages on."""
+    members = [col(Client.settings)[name] for name in ("web_origins", "allowed_origins")]
+    rows = session.connection().execute(select(*members))
+    return frozenset(origin for row in rows for listed in row for origin in listed or ())
+
+
+def with_logout_settings(session: Session) -> list[tuple[str, ClientSettings]]:
+    """Return the clients that said something about being told of logouts."""
+    said = col(Client.settings)["oidc_logout"].as_string().is_not(None)
+    rows = session.connection().execute(select(col(Client.client_id), col(Client.settings)).where(said))
+    return [(row.client_id, ClientSettings.model_validate(row.settings)) for row in rows]
+
+
+def rotate_secret(
+    session: Session, client_id: str, secret_hash: str, previous: tuple[str | None, datetime | None]
+) -> None:
+    """Replace the hash of a client's secret; ``previous`` is the one that lives on, and until when."""
+    statement = update(Client).where(col(Client.client_id) == client_id)
+    values = {"secret_hash": secret_hash, "previous_secret_hash": previous[0], "previous_secret_until": previous[1]}
+    session.connection().execute(statement.values(values))
+
+
 def remove(session: Session, client_id: str) -> bool:
     """Delete a client and all that it holds; ``False`` where there is none."""
     return session.connection().execute(delete(Client).where(col(Client.client_id) == client_id)).rowcount == 1
@@ -94,38 +98,6 @@ def total(session: Session, wanted: ClientFilter) -> int:
     return found
 
 
-def create_api(session: Session, record: ApiRecord, now: datetime) -> None:
-    """Insert an API."""
-    values = {name: getattr(record, name) for name in ApiRecord.__dataclass_fields__} | {"created_at": now}
-    values["scopes"] = [{"value": scope} for scope in record.scopes]
-    values["settings"] = {}
-    session.connection().execute(insert(Api).values(values))
-
-
-def api(session: Session, identifier: str) -> ApiRecord | None:
-    """Return the API with that identifier."""
-    row = session.connection().execute(_API, {"identifier": identifier}).first()
-    if row is None:
-        return None
-    values: dict[str, Any] = dict(row._mapping)
-    return ApiRecord(**values | {"scopes": tuple(scope["value"] for scope in row.scopes)})
-
-
-def grant(session: Session, grant_id: str, client_id: str, api_id: str, scope: tuple[str, ...]) -> None:
-    """Allow a client to get tokens for an API in its own name."""
-    values = {"id": grant_id, "client_id": client_id, "api_id": api_id, "scope": list(scope)}
-    session.connection().execute(insert(ClientGrant).values(values))
-
-
-def granted(session: Session, client_id: str, api_id: str) -> tuple[str, ...] | None:
-    """Return the scopes that a client was granted for an API; ``None`` where it was granted nothing."""
-    statement = select(col(ClientGrant.scope)).where(
-        col(ClientGrant.client_id) == client_id, col(ClientGrant.api_id) == api_id
-    )
-    found = session.connection().execute(statement).scalar()
-    return tuple(found) if found is not None else None
-
-
 def _filtered(statement: Select[Any], wanted: ClientFilter) -> Select[Any]:
     """Settings are a document, in which what was never said is absent."""
     settings = col(Client.settings)
@@ -135,12 +107,6 @@ def _filtered(statement: Select[Any], wanted: ClientFilter) -> Select[Any]:
     if wanted.app_types:
         statement = statement.where(settings["app_type"].as_string().in_(wanted.app_types))
     return statement
-
-
-def granted_for(session: Session, client_id: str, identifier: str) -> tuple[str, ...] | None:
-    """Return the scopes that a client holds for the API with that identifier; ``None`` where either is gone."""
-    found = session.connection().execute(_GRANTED_FOR, {"client_id": client_id, "identifier": identifier}).scalar()
-    return tuple(found) if found is not None else None
 
 
 def _stored(settings: ClientSettings) -> dict[str, Any]:

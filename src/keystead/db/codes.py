@@ -7,7 +7,9 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session, col
 
+from keystead.db.selection import of_tokens
 from keystead.db.tables import AuthorizationCode
+from keystead.rules.revocation import Whose
 from keystead.rules.tokens import CodeRecord
 from keystead.secrecy import fingerprint
 
@@ -52,6 +54,12 @@ def use(session: Session, code: str, now: datetime) -> CodeRecord | Replayed | N
         return CodeRecord.model_validate(record)
     seen = select(col(AuthorizationCode.used_at)).where(col(AuthorizationCode.code_hash) == hashed)
     return Replayed(hashed) if session.connection().execute(seen).scalar() is not None else None
+
+
+def end(session: Session, whose: Whose) -> int:
+    """Delete codes that nobody used; return how many. A used one stays, so that a second use is still seen."""
+    which = (col(AuthorizationCode.used_at).is_(None), *of_tokens(AuthorizationCode, whose))
+    return session.connection().execute(delete(AuthorizationCode).where(*which)).rowcount
 
 
 def sweep(session: Session, now: datetime) -> int:

@@ -1,10 +1,11 @@
 """Jobs: added in the transaction of what asks for them, claimed by one statement, tried again until they are done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from keystead.db.tables import Job
@@ -44,20 +45,21 @@ def add(session: Session, id: str, type: str, sealed: bytes, now: datetime) -> N
     session.connection().execute(insert(Job).values(**values, tries=0))
 
 
-def due(session: Session, now: datetime) -> bool:
+def due(session: Session, now: datetime, types: Collection[str]) -> bool:
     """Whether there is anything to claim: a look that writes nothing, so that an idle worker costs nothing."""
-    waiting_now = select(col(Job.id)).where(col(Job.finished_at).is_(None), col(Job.run_at) <= now)
+    waiting_now = select(col(Job.id)).where(*_waiting(now, types))
     return session.connection().execute(waiting_now.limit(1)).first() is not None
 
 
-def claim(session: Session, now: datetime) -> Claimed | None:
-    """Take the job that has waited longest: of any number of workers, one gets it.
+def claim(session: Session, now: datetime, types: Collection[str]) -> Claimed | None:
+    """Take the job of these types that has waited longest: of any number of workers, one gets it.
 
+    A worker asks for what it can do, so that a newer process beside it can add jobs of a type that this one never saw.
     The lease is in ``run_at``: a claimed job is due again when the lease ends, so a worker that died is nobody's worry.
     """
     due = (
         select(col(Job.id))
-        .where(col(Job.finished_at).is_(None), col(Job.run_at) <= now)
+        .where(*_waiting(now, types))
         .order_by(col(Job.run_at), col(Job.id))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -88,9 +90,13 @@ def finish(session: Session, job: Claimed, now: datetime, *, error: str | None =
     return _set(session, job, status=status, finished_at=now, error=error and error[:500], sealed=b"")
 
 
-def again(session: Session, job: Claimed, run_at: datetime, error: str) -> bool:
-    """Put a job back, to be tried later. ``False`` where another worker has taken it over."""
-    return _set(session, job, status="pending", run_at=run_at, error=error[:500])
+def again(session: Session, job: Claimed, now: datetime, error: str) -> bool:
+    """Put a job back, to be tried later: after 5 seconds, and four times as long after each try that follows.
+
+    ``False`` where another worker has taken it over.
+    """
+    later = now + timedelta(seconds=5 * 4 ** (job.tries - 1))
+    return _set(session, job, status="pending", run_at=later, error=error[:500])
 
 
 def waiting(session: Session) -> int:
@@ -102,6 +108,10 @@ def waiting(session: Session) -> int:
 def sweep(session: Session, now: datetime) -> int:
     """Delete jobs that ended a day ago; return how many."""
     return session.connection().execute(delete(Job).where(col(Job.finished_at) <= now - _KEPT)).rowcount
+
+
+def _waiting(now: datetime, types: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return col(Job.finished_at).is_(None), col(Job.run_at) <= now, col(Job.type).in_(types)
 
 
 def _set(session: Session, job: Claimed, **values: Any) -> bool:

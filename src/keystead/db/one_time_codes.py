@@ -8,7 +8,9 @@ from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
+from keystead.db.selection import of_people
 from keystead.db.tables import OneTimeCode
+from keystead.rules.revocation import Whose
 from keystead.secrecy import fingerprint
 
 
@@ -52,6 +54,12 @@ def take(session: Session, handle: str, mac: str) -> bool:
         col(OneTimeCode.handle_hash) == fingerprint(handle), col(OneTimeCode.code_mac) == mac
     )
     return session.connection().execute(statement).rowcount == 1
+
+
+def end(session: Session, whose: Whose) -> int:
+    """Delete the codes that were sent to these accounts; return how many. Rows live for minutes, so there are few."""
+    which = of_people(col(OneTimeCode.record)["user_id"].as_string(), whose)
+    return session.connection().execute(delete(OneTimeCode).where(*which)).rowcount
 
 
 def sweep(session: Session, now: datetime) -> int:

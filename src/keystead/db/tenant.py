@@ -1,5 +1,6 @@
 """Tenant settings: what an administrator may change while it runs."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select
@@ -14,6 +15,12 @@ _GET: Final = select(col(Setting.value)).where(col(Setting.name) == bindparam("n
 def get(session: Session, name: str) -> Any:
     """Return a setting, or ``None``."""
     return session.connection().execute(_GET, {"name": name}).scalar()
+
+
+def some(session: Session, names: Sequence[str]) -> dict[str, Any]:
+    """Return those of these settings that somebody stored."""
+    statement = select(col(Setting.name), col(Setting.value)).where(col(Setting.name).in_(names))
+    return {row.name: row.value for row in session.connection().execute(statement)}
 
 
 def set_to(session: Session, name: str, value: Any) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
+from keystead.db.selection import of_people
 from keystead.db.tables import Ticket
+from keystead.rules.revocation import Whose
 from keystead.secrecy import fingerprint
 
 
@@ -34,9 +36,9 @@ def take(session: Session, token: str, purpose: str, now: datetime) -> dict[str,
     return record
 
 
-def end_of_account(session: Session, user_id: str) -> None:
-    """Delete every ticket about an account."""
-    session.connection().execute(delete(Ticket).where(col(Ticket.subject) == user_id))
+def end(session: Session, whose: Whose) -> int:
+    """Delete every ticket about these accounts; return how many."""
+    return session.connection().execute(delete(Ticket).where(*of_people(col(Ticket.subject), whose))).rowcount
 
 
 def sweep(session: Session, now: datetime) -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlmodel import Session
 
-from keystead.db import accounts, journal, refresh_tokens, sessions
+from keystead.db import accounts, journal
 from keystead.errors import AccountGone, ConnectionNotAllowed, DomainError, InvalidGrant, NotVerified, UserBlocked
 from keystead.rules.events import Event
 from keystead.rules.profiles import Profile
@@ -29,19 +29,22 @@ class Admitted:
     authenticated_at: datetime
 
 
-def admit(session: Session, user_id: str, client_id: str, method: Method, authenticated_at: datetime) -> Admitted:
-    """Let somebody in, as things stand now.
+def admit(
+    session: Session, user_id: str, client_id: str, method: Method, authenticated_at: datetime, session_id: str = ""
+) -> Admitted:
+    """Let somebody in, as things stand now; ``session_id`` is the session that the proof is of, if it is of one.
 
-    Raises ``AccountGone``, ``InvalidGrant`` for a proof from before the account was signed out, ``UserBlocked``,
-    ``NotVerified``, or ``ConnectionNotAllowed`` where the connection was switched off or taken from the client.
+    Raises ``AccountGone``, ``InvalidGrant`` for a proof from before the account was signed out or of a session that
+    has ended, ``UserBlocked``, ``NotVerified``, or ``ConnectionNotAllowed`` where the connection was switched off or
+    taken from the client.
     """
-    standing = accounts.standing(session, user_id, client_id)
+    standing = accounts.standing(session, user_id, client_id, session_id)
     if standing is None:
         raise AccountGone
-    if standing.profile.signed_out_since(authenticated_at):
-        raise InvalidGrant(detail="everything that was issued before has ended since")
     if standing.profile.blocked:
         raise UserBlocked
+    if standing.signed_out_since(authenticated_at):
+        raise InvalidGrant(detail="everything that was issued before has ended since")
     if standing.profile.must_verify:
         raise NotVerified(detail=" ".join(standing.profile.must_verify))
     if not (standing.connection_active and standing.client_enabled):
@@ -64,16 +67,6 @@ def enter(
     accounts.entered(session, user_id, success.caller.address, success.date)
     journal.add(session, success)
     return admitted
-
-
-def sign_out(session: Session, user_id: str, now: datetime) -> None:
-    """End everything that was issued to an account: sessions, refresh tokens, and access tokens where we check them.
-
-    Otherwise whoever is put out of an account could add a passkey to it with the access token that they still have.
-    """
-    sessions.end_of_account(session, user_id)
-    refresh_tokens.end_of_account(session, user_id)
-    accounts.change(session, user_id, {"signed_out_at": now})
 
 
 def unwrap(outcome: Admitted | DomainError) -> Admitted:

@@ -1,23 +1,30 @@
 """Administrators make and change clients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlmodel import Session
 
 from keystead.db import clients, connections, journal, tenant
 from keystead.db.clients import ClientFilter, ClientRecord
+from keystead.db.credentials import CredentialRecord
 from keystead.db.session import Database
 from keystead.errors import InsufficientScope, NoSuchClient, OperationNotSupported
+from keystead.flows.credentials import Credentials, add_all, check_own
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy
-from keystead.rules.clients import ClientSettings, as_registered, new_settings, patch_settings
+from keystead.rules.clients import ClientSettings, SecretRotation, as_registered, new_settings, patch_settings
+from keystead.rules.complaints import parse
+from keystead.rules.credentials import inline_credentials
 from keystead.secrecy import Secret, fingerprint
 
 FLAGS = "flags"
 """The tenant setting with the switches that Auth0 calls flags."""
+
+_MAY_ADD_KEYS: Final = frozenset(("update:client_credentials", "update:client_keys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Clients:
     clock: Clock
     entropy: Entropy
     journal: Journal
+    credentials: Credentials
     public_url: str
 
     async def known(self, client_id: str) -> ClientRecord:
@@ -47,23 +55,32 @@ class Clients:
         return await self.db.read(_page, wanted, offset, limit)
 
     async def create(self, body: Mapping[str, Any], operation: Operation) -> Handed:
-        """Make a client, with a secret where it can keep one. Raises ``BadRequest``."""
-        settings = new_settings(body)
-        secret = None if settings.is_public else self._secret()
-        record = ClientRecord(self.entropy.id("", 32), _hash(secret), settings, False, self.clock())
-        await self.db.write(self._create, record, operation)
+        """Make a client, with a secret or keys where it can keep them. Raises ``BadRequest``, ``CredentialTaken``."""
+        client_id = self.entropy.id("", 32)
+        keys = [self.credentials.made(client_id, each) for each in inline_credentials(body)]
+        settings = new_settings(body if not keys else {**body, "client_authentication_methods": _methods(body, keys)})
+        secret = self._secret() if settings.needs_secret else None
+        record = ClientRecord(client_id, _hash(secret), settings, False, self.clock())
+        await self.db.write(self._create, record, keys, operation)
         return Handed(record, secret)
 
     async def update(
-        self, client_id: str, body: Mapping[str, Any], operation: Operation, *, may_make_secrets: bool
+        self, client_id: str, body: Mapping[str, Any], operation: Operation, held: frozenset[str]
     ) -> Handed:
         """Change a client. One that never had a secret gets one when it becomes able to keep it.
 
-        Raises ``NoSuchClient``, ``BadRequest``, and ``InsufficientScope`` for a secret that the caller may not make:
-        whoever holds a client's secret is that client, with every grant it has.
+        Raises ``NoSuchClient``, ``BadRequest``, and ``InsufficientScope`` for a secret or key that the caller may not
+        make, of whom ``held`` is the scope: whoever can prove to be a client is that client, with every grant it has.
         """
-        fresh = self._secret() if may_make_secrets else None
-        return await self.db.write(self._update, client_id, body, fresh, operation)
+        return await self.db.write(self._update, client_id, body, self._secret(), operation, held)
+
+    async def rotate_secret(self, client_id: str, body: Mapping[str, Any], operation: Operation) -> Handed:
+        """Give a client a new secret. The old one ends at once, or after ``previous_secret_seconds``.
+
+        Raises ``NoSuchClient``, ``BadRequest``, and ``OperationNotSupported`` where the client has no secret.
+        """
+        seconds = parse(SecretRotation, body).previous_secret_seconds
+        return await self.db.write(self._rotate, client_id, seconds, self._secret(), operation)
 
     async def delete(self, client_id: str, operation: Operation) -> None:
         """Delete a client and all that it holds; no error where there is none. Raises ``OperationNotSupported``."""
@@ -72,8 +89,12 @@ class Clients:
     def _secret(self) -> Secret[str]:
         return Secret(self.entropy.token(48))
 
-    def _create(self, session: Session, record: ClientRecord, operation: Operation) -> None:
+    def _create(
+        self, session: Session, record: ClientRecord, keys: Sequence[CredentialRecord], operation: Operation
+    ) -> None:
         clients.create(session, record)
+        add_all(session, record.client_id, keys)
+        check_own(session, record.client_id, record.settings.key_ids or frozenset())
         flags = tenant.get(session, FLAGS) or {}
         if flags.get("enable_client_connections", True):
             # Third-party clients only get what is open to all of them (CN-5, CN-6).
@@ -81,21 +102,41 @@ class Clients:
         journal.add(session, operation.event(self.journal, "Create a client", created=record.client_id))
 
     def _update(
-        self, session: Session, client_id: str, body: Mapping[str, Any], fresh: Secret[str] | None, operation: Operation
+        self,
+        session: Session,
+        client_id: str,
+        body: Mapping[str, Any],
+        fresh: Secret[str],
+        operation: Operation,
+        held: frozenset[str],
     ) -> Handed:
         record = _found(session, client_id, lock=True)
         change = as_registered(body, record.settings, client_id=client_id, public_url=self.public_url)
         settings = patch_settings(record.settings, change)
-        needed = not settings.is_public and record.secret_hash is None
-        if needed and fresh is None:
+        made = fresh if settings.needs_secret and record.secret_hash is None else None
+        added = (settings.key_ids or frozenset()) - (record.settings.key_ids or frozenset())
+        if made and "update:client_keys" not in held:
             raise InsufficientScope(("update:client_keys",))
-        made = fresh if needed else None
-        # A client that becomes public keeps the hash, which nobody looks at then: going back makes no new secret.
-        secret_hash = _hash(made) or record.secret_hash
-        clients.save(session, client_id, settings, secret_hash)
+        if added and not held & _MAY_ADD_KEYS:
+            raise InsufficientScope(tuple(sorted(_MAY_ADD_KEYS)))
+        check_own(session, client_id, added)
+        # A client that needs no secret now keeps the hash, which nobody looks at then: going back makes no new one.
+        clients.save(session, client_id, settings, _hash(made) or record.secret_hash)
         changed = _changed(record.settings, settings)
         journal.add(session, operation.event(self.journal, "Update a client", changed=changed))
         return Handed(_found(session, client_id), made)
+
+    def _rotate(
+        self, session: Session, client_id: str, seconds: int, fresh: Secret[str], operation: Operation
+    ) -> Handed:
+        record = _found(session, client_id, lock=True)
+        if not record.settings.needs_secret:
+            raise OperationNotSupported("The client has no secret: it is public, or proves itself with a key.")
+        previous = (record.secret_hash, self.clock() + timedelta(seconds=seconds)) if seconds else (None, None)
+        clients.rotate_secret(session, client_id, fingerprint(fresh.reveal()), previous)
+        event = operation.event(self.journal, "Rotate a client secret", previous_secret_seconds=seconds)
+        journal.add(session, event)
+        return Handed(_found(session, client_id), fresh)
 
     def _delete(self, session: Session, client_id: str, operation: Operation) -> None:
         record = clients.get(session, client_id, lock=True)
@@ -116,6 +157,13 @@ def _found(session: Session, client_id: str, *, lock: bool = False) -> ClientRec
 
 def _page(session: Session, wanted: ClientFilter, offset: int, limit: int) -> tuple[list[ClientRecord], int]:
     return clients.page(session, offset, limit, wanted), clients.total(session, wanted)
+
+
+def _methods(body: Mapping[str, Any], keys: Sequence[CredentialRecord]) -> dict[str, Any]:
+    """Return the member of a new client with its credentials by id, and whatever else somebody wrote there."""
+    methods = dict(body["client_authentication_methods"])
+    chosen = {"credentials": [{"id": key.id} for key in keys]}
+    return methods | {"private_key_jwt": methods["private_key_jwt"] | chosen}
 
 
 def _hash(secret: Secret[str] | None) -> str | None:

@@ -13,6 +13,7 @@ from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules.connection_edits import (
     ClientSwitch,
@@ -24,6 +25,7 @@ from keystead.rules.connection_edits import (
     kept_metadata,
 )
 from keystead.rules.connections import new_options, replace_options
+from keystead.rules.revocation import Event, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Connections:
     """
 
     db: Database
+    revocation: Revocation
     clock: Clock
     entropy: Entropy
     journal: Journal
@@ -131,8 +134,10 @@ class Connections:
 
     def _delete(self, session: Session, connection_id: str, operation: Operation) -> datetime | None:
         record = connections.get(session, connection_id, lock=True)
-        if record is None or record.for_administrators or not connections.remove(session, connection_id):
+        if record is None or record.for_administrators:
             return None
+        self.revocation.apply(session, Event.CONNECTION_DELETED, Subject(connection_id=connection_id), self.clock())
+        connections.remove(session, connection_id)
         journal.add(session, operation.event(self.journal, "Delete a connection", connection_id=connection_id))
         return self.clock()
 

@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import accounts, old_passwords, passkeys, tickets
-from keystead.flows.accounts import sign_out
+from keystead.db import accounts, old_passwords, passkeys
+from keystead.flows.revocation import Revocation
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.revocation import Event, Subject
 from keystead.rules.signups import identifiers_of_profile
 from keystead.rules.verification import Verifiable
 
 
-def empty(session: Session, profile: Profile, kept: Verifiable, now: datetime) -> None:
+def empty(session: Session, profile: Profile, kept: Verifiable, revocation: Revocation, now: datetime) -> None:
     """Take everything from an account but its username and the address that was proved.
 
     Credentials, sessions, tokens, links, metadata and profile; and other addresses, which are of whoever was there
@@ -25,8 +26,7 @@ def empty(session: Session, profile: Profile, kept: Verifiable, now: datetime) -
     """
     passkeys.remove_all(session, profile.user_id)
     old_passwords.remove_all(session, profile.user_id)
-    sign_out(session, profile.user_id, now)
-    tickets.end_of_account(session, profile.user_id)
+    revocation.apply(session, Event.EMPTIED, Subject(profile.user_id), now)
     others: tuple[IdentifierKind, ...] = ("email", "phone_number")
     lost: dict[IdentifierKind, str | None] = {kind: None for kind in others if kind != kept}
     accounts.change_identifiers(session, profile, lost)

@@ -1,20 +1,22 @@
 """The first start: what a new installation has before anybody configures it. Made once, whole or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import clients, connections, keys, tenant, tickets
-from keystead.db.clients import ApiRecord, ClientRecord
+from keystead.db import apis, clients, connections, keys, tenant, tickets
+from keystead.db.apis import ApiRecord
+from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
-from keystead.db.keys import KeyRecord
 from keystead.flows.directory import DEFAULT_DIRECTORY, HOME_CLIENT
 from keystead.flows.first_owner import PURPOSE
 from keystead.ports import Entropy
+from keystead.rules.apis import MANAGEMENT_PATH, MY_ACCOUNT_PATH
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, PASSKEY, PASSWORD, PASSWORD_REALM, REFRESH, new_settings
 from keystead.rules.connections import new_options
+from keystead.rules.signing_keys import KeyRecord
 from keystead.secrecy import fingerprint
 
 DEFAULT_CONNECTION: Final = "Username-Password-Authentication"
@@ -29,7 +31,9 @@ _NOUNS: Final = (
     "connections_options",
     "clients",
     "client_keys",
+    "client_credentials",
     "client_grants",
+    "grants",
     "resource_servers",
     "user_tickets",
     "sessions",
@@ -60,7 +64,7 @@ MY_ACCOUNT_SCOPES: Final = (
 def first_run(
     session: Session,
     public_url: str,
-    key: KeyRecord,
+    signing: Sequence[KeyRecord],
     entropy: Entropy,
     now: datetime,
     keep: Callable[[dict[str, Any]], None],
@@ -72,7 +76,8 @@ def first_run(
     """
     if not tenant.put(session, "first_run", {"at": now.isoformat(), "public_url": public_url}):
         return None
-    keys.add(session, key)
+    for key in signing:
+        keys.add(session, key)
     secret, ticket = entropy.token(48), entropy.token(32)
     default, management = _clients(session, fingerprint(secret), entropy, now)
     _apis(session, management, entropy, now)
@@ -154,12 +159,16 @@ def _clients(session: Session, secret_hash: str, entropy: Entropy, now: datetime
 
 def _apis(session: Session, management_client: str, entropy: Entropy, now: datetime) -> None:
     for name, path, scopes in (
-        ("Keystead Management API", "/api/v2/", MANAGEMENT_SCOPES),
-        ("Keystead My Account API", "/me/", MY_ACCOUNT_SCOPES),
+        ("Keystead Management API", MANAGEMENT_PATH, MANAGEMENT_SCOPES),
+        ("Keystead My Account API", MY_ACCOUNT_PATH, MY_ACCOUNT_SCOPES),
     ):
         api = ApiRecord(
-            entropy.id("api_"), path, name, scopes, 86_400, allow_offline_access=path == "/me/", is_system=True
+            *(entropy.id("api_"), path, name, dict.fromkeys(scopes, ""), 86_400),
+            allow_offline_access=path == MY_ACCOUNT_PATH,
+            is_system=True,
+            user_policy="deny_all" if path == MANAGEMENT_PATH else "allow_all",
+            client_policy="deny_all" if path == MY_ACCOUNT_PATH else "require_client_grant",
         )
-        clients.create_api(session, api, now)
+        apis.create(session, api, now)
         if scopes is MANAGEMENT_SCOPES:
-            clients.grant(session, entropy.id("cgr_"), management_client, api.id, scopes)
+            apis.grant(session, entropy.id("cgr_"), management_client, api.id, scopes)

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, passkeys, sessions, transactions
+from keystead.db import accounts, clients, consents, passkeys, sessions, transactions
+from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidIdentifier, NotVerified, TransactionExpired
@@ -24,11 +25,12 @@ from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
 from keystead.ports import Clock, Entropy
-from keystead.rules import identifiers, passkey_policy
+from keystead.rules import authorization, identifiers, passkey_policy
+from keystead.rules.authorization import Ask, AuthorizationRequest
 from keystead.rules.ceremonies import Ceremony, CeremonyKind
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
-from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof, Step, next_step, next_to_prove
+from keystead.rules.login_steps import LoginTransaction, Proof, Step, next_step, next_to_prove
 from keystead.rules.passkey_policy import Offer
 from keystead.rules.profiles import Draft
 from keystead.rules.tokens import TRANSACTION_LIFETIME
@@ -51,7 +53,7 @@ class Place:
 
     transaction: LoginTransaction
     connection: ConnectionRecord
-    client_name: str
+    client: ClientRecord
     rp_id: str
     offer: Offer
     step: Step
@@ -81,9 +83,15 @@ class HostedLogin:
     entropy: Entropy
 
     async def begin(
-        self, request: AuthorizationRequest, connection: ConnectionRecord, browser: Secret[str]
+        self,
+        request: AuthorizationRequest,
+        connection: ConnectionRecord,
+        browser: Secret[str],
+        *,
+        proof: Proof | None = None,
+        ask: Ask = "none",
     ) -> LoginTransaction:
-        """Write a login down, for this browser alone."""
+        """Write a login down, for this browser alone; with a ``proof`` where only something is left to ``ask``."""
         transaction = LoginTransaction(
             id=self.entropy.token(32),
             request=request,
@@ -91,6 +99,8 @@ class HostedLogin:
             browser=fingerprint(browser.reveal()),
             expires_at=self.clock() + TRANSACTION_LIFETIME,
             intent="signup" if request.screen_hint == "signup" else "login",
+            proof=proof,
+            ask=ask,
         )
         await self.db.write(transactions.put, transaction)
         return transaction
@@ -106,10 +116,11 @@ class HostedLogin:
             raise TransactionExpired
         connection = await self.directory.by_id(transaction.connection_id, transaction.request.client_id)
         client = await self.db.read(clients.get, transaction.request.client_id)
+        if client is None:
+            raise TransactionExpired(detail="the client is gone")
         offer = passkey_policy.offer(connection.policy())
-        name = client.settings.name if client else ""
         rp_id = self.ceremonies.relying_party.id
-        return Place(transaction, connection, name, rp_id, offer, next_step(transaction, offer))
+        return Place(transaction, connection, client, rp_id, offer, next_step(transaction, offer))
 
     async def identify(self, visit: Visit, place: Place, typed: str) -> None:
         """Take what was typed as the identifier, if it can be one; whether anybody has it is nobody's business yet.
@@ -221,7 +232,7 @@ class HostedLogin:
         ceremony = await self._claim(place, auth_session, "enrolment")
         proof = _proof(place)
         self.enrolment.require_fresh(proof.at)
-        await self.enrolment.finish(ceremony, Proved(proof.user_id, proof.at), response, visit.caller)
+        await self.enrolment.finish(ceremony, Proved(proof.user_id, proof.at, proof.session_id), response, visit.caller)
         await self._change(visit, prompt="none")
 
     async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool) -> None:
@@ -253,24 +264,29 @@ class HostedLogin:
     async def _proved(self, visit: Visit, place: Place, admitted: Admitted, *, attachment: str = "") -> Opened:
         """Open a session and note the proof; decide now whether a passkey will be offered."""
         opened = await self.sessions.open(admitted, visit.caller, replaces=visit.session)
-        user_id = admitted.profile.user_id
-        count = await self.db.read(passkeys.count, user_id)
+        profile, transaction = admitted.profile, place.transaction
+        known = await self.db.read(_known, profile.user_id, place)
         prompt = passkey_policy.prompt(
             place.connection.policy(),
             method=admitted.method,
-            passkeys=count,
+            passkeys=known.passkeys,
             attachment=attachment,
-            snoozed_until=await self.db.read(accounts.snoozed_until, user_id),
+            snoozed_until=known.snoozed_until,
             now=self.clock(),
         )
-        declined = place.transaction.intent == "signup"
+        ours = self.ceremonies.relying_party.origin
         proof = Proof(
-            user_id=user_id,
+            user_id=profile.user_id,
             method=admitted.method,
             at=admitted.authenticated_at,
             session_id=opened.record.id,
         )
-        await self._change(visit, proof=proof, prompt="none" if declined else prompt)
+        await self._change(
+            visit,
+            proof=proof,
+            prompt="none" if transaction.intent == "signup" else prompt,
+            ask=authorization.to_ask(transaction.request, place.client.settings, known.allowed, ours),
+        )
         return opened
 
     async def _change(self, visit: Visit, **values: object) -> None:
@@ -278,6 +294,22 @@ class HostedLogin:
         after = await self.db.write(transactions.change, visit.state, self.clock(), _setting(values))
         if after is None:
             raise TransactionExpired
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides what is left to do for somebody who has proved themselves."""
+
+    passkeys: int
+    snoozed_until: datetime | None
+    allowed: frozenset[str]
+
+
+def _known(session: Session, user_id: str, place: Place) -> _Known:
+    request, allowed = place.transaction.request, frozenset[str]()
+    if not place.client.settings.is_first_party:
+        allowed = consents.granted(session, user_id, request.client_id, request.audience)
+    return _Known(passkeys.count(session, user_id), accounts.snoozed_until(session, user_id), allowed)
 
 
 def _still_good(session: Session, state: str, now: datetime) -> LoginTransaction | None:

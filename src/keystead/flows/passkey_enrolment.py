@@ -21,8 +21,9 @@ from keystead.errors import (
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, require_passkeys
+from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy, WebAuthn
-from keystead.rules import base64url
+from keystead.rules import base64url, revocation
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller, Event
 from keystead.rules.passkey_policy import MAX_PER_USER, SNOOZE, STEP_UP, TIMEOUT_MS, user_verification
@@ -35,6 +36,8 @@ class Proved:
 
     user_id: str
     at: datetime
+    session_id: str = ""
+    """The session in which they did; empty for an app that has none."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class PasskeyEnrolment:
     db: Database
     ceremonies: Ceremonies
     webauthn: WebAuthn
+    revocation: Revocation
     journal: Journal
     clock: Clock
     entropy: Entropy
@@ -90,17 +94,20 @@ class PasskeyEnrolment:
             await self.db.write(journal.add, failure)
             raise
 
-    async def remove(self, user_id: str, passkey_id: str, caller: Caller, *, client_id: str) -> None:
-        """Remove a passkey of the person's own. Raises ``NoSuchPasskey``, and ``LastWayIn`` for the last way in."""
+    async def remove(self, proved: Proved, passkey_id: str, caller: Caller, *, client_id: str) -> None:
+        """Remove a passkey of the person's own; whatever else is signed in to the account ends with it (V7.4.3).
+
+        Raises ``NoSuchPasskey``, and ``LastWayIn`` for the last way in.
+        """
         event = self.journal.event(
             "my_account_authentication_method_succeeded",
             caller,
-            user_id=user_id,
+            user_id=proved.user_id,
             client_id=client_id,
             operation="delete",
             authentication_method_id=passkey_id,
         )
-        if not await self.db.write(_remove, user_id, passkey_id, event):
+        if not await self.db.write(self._remove, proved, passkey_id, event):
             raise NoSuchPasskey
 
     async def list(self, user_id: str) -> list[PasskeyRecord]:
@@ -119,11 +126,20 @@ class PasskeyEnrolment:
     def _store_own(
         self, session: Session, proved: Proved, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> PasskeyRecord:
-        """Store it while nobody can sign the account out: a slow answer must not outlive a reset."""
-        profile = accounts.by_id(session, proved.user_id, lock=True)
-        if profile is None or profile.signed_out_since(proved.at):
-            raise CeremonyExpired(detail="signed out since the login")
+        """Store it while nobody can sign the account out."""
+        still_in(session, proved, ceremony.client_id)
         return self.store(session, proved.user_id, ceremony, new, caller)
+
+    def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> bool:
+        owner = accounts.by_id(session, proved.user_id, lock=True)
+        if not passkeys.remove(session, proved.user_id, passkey_id):
+            return False
+        if owner and not passkeys.count(session, proved.user_id) and not _has_password_login(session, owner):
+            raise LastWayIn
+        acting = revocation.Subject(proved.user_id, proved.session_id)
+        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, acting, self.clock())
+        journal.add(session, event)
+        return True
 
     def store(
         self, session: Session, user_id: str, ceremony: Ceremony, new: NewPasskey, caller: Caller
@@ -157,14 +173,16 @@ def _owner(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]
     return profile, passkeys.of_account(session, user_id)
 
 
-def _remove(session: Session, user_id: str, passkey_id: str, event: Event) -> bool:
-    owner = accounts.by_id(session, user_id, lock=True)
-    if not passkeys.remove(session, user_id, passkey_id):
-        return False
-    if owner and not passkeys.count(session, user_id) and not _has_password_login(session, owner):
-        raise LastWayIn
-    journal.add(session, event)
-    return True
+def still_in(session: Session, proved: Proved, client_id: str) -> Profile:
+    """Return the account of whoever proved themselves, locked. Raises ``CeremonyExpired`` where that is over.
+
+    Nobody can be signed out from here to the end of the unit of work: a slow answer must not outlive a reset.
+    """
+    accounts.by_id(session, proved.user_id, lock=True)
+    standing = accounts.standing(session, proved.user_id, client_id, proved.session_id)
+    if standing is None or standing.signed_out_since(proved.at):
+        raise CeremonyExpired(detail="signed out since the login")
+    return standing.profile
 
 
 def _has_password_login(session: Session, owner: Profile) -> bool:

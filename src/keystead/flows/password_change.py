@@ -6,17 +6,19 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, attempts, connections, journal, old_passwords, refresh_tokens, sessions, tickets
+from keystead.db import accounts, attempts, connections, journal, old_passwords, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import CeremonyExpired, NoSuchUser, OperationNotSupported
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
-from keystead.flows.passkey_enrolment import Proved
+from keystead.flows.passkey_enrolment import Proved, still_in
 from keystead.flows.protection import Protection
+from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules.connection_options import PasswordOptions
+from keystead.rules import revocation
 from keystead.rules.events import Caller
 from keystead.rules.password_policy import history_size, policy_of
 from keystead.rules.profiles import Profile
@@ -34,6 +36,7 @@ class PasswordChange:
     store_for: StoreFor
     breaches: Breaches
     protection: Protection
+    revocation: Revocation
     journal: Journal
     clock: Clock
     entropy: Entropy
@@ -62,7 +65,7 @@ class PasswordChange:
         await self.breaches.check("pre-change-password", password, subject, caller)
         with self.protection.place(caller.address):
             hashed = await self.store_for(connection).prepare(profile, password)
-        return await self.db.write(self._finish, proved, connection, hashed, caller)
+        return await self.db.write(self._finish, proved, client_id, connection, hashed, caller)
 
     def _begin(self, session: Session, token: str, user_id: str, client_id: str) -> ConnectionRecord:
         _, connection = _account(session, user_id)
@@ -79,16 +82,19 @@ class PasswordChange:
         return _account(session, proved.user_id)
 
     def _finish(
-        self, session: Session, proved: Proved, connection: ConnectionRecord, hashed: str, caller: Caller
+        self,
+        session: Session,
+        proved: Proved,
+        client_id: str,
+        connection: ConnectionRecord,
+        hashed: str,
+        caller: Caller,
     ) -> Profile:
-        profile = accounts.by_id(session, proved.user_id, lock=True)
-        if profile is None or profile.signed_out_since(proved.at):
-            raise CeremonyExpired(detail="signed out since the login")
+        profile = still_in(session, proved, client_id)
         size = history_size(connection.policy())
         old_passwords.replace(session, profile.user_id, hashed, self.clock(), size=size)
-        sessions.end_of_account(session, profile.user_id)
-        refresh_tokens.end_of_account(session, profile.user_id)
-        tickets.end_of_account(session, profile.user_id)
+        acting = revocation.Subject(proved.user_id, proved.session_id)
+        self.revocation.apply(session, revocation.Event.PASSWORD_CHANGED, acting, self.clock())
         attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, profile.user_id)))
         about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": connection.id}
         journal.add(session, self.journal.event("scp", caller, **about))

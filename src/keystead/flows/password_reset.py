@@ -19,7 +19,6 @@ from keystead.db.accounts import Known
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidTicket, PasswordLeaked, TooManyMessages, WeakPassword, WrongCode
-from keystead.flows.accounts import sign_out
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.emptying import empty
@@ -27,8 +26,9 @@ from keystead.flows.journal import Journal
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
-from keystead.rules import identifiers
+from keystead.rules import identifiers, revocation
 from keystead.rules.attack_protection import all_codes_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
@@ -79,6 +79,7 @@ class PasswordReset:
     protection: Protection
     codes: OneTimeCodes
     post: Post
+    revocation: Revocation
     journal: Journal
     clock: Clock
     entropy: Entropy
@@ -217,13 +218,13 @@ class PasswordReset:
         if proves and not profile.is_verified(proves.kind):
             if profile.verified_kinds():  # since the message was sent, somebody showed that it is their account
                 raise InvalidTicket
-            empty(session, profile, proves.kind, now)
+            empty(session, profile, proves.kind, self.revocation, now)
             profile = accounts.by_id(session, profile.user_id) or profile
         old_passwords.replace(session, profile.user_id, hashed, now, size=history_size(found.options))
         shown = proves or found.link.marks
         if shown:
             accounts.change(session, profile.user_id, profile.verifying(shown.kind))
-        sign_out(session, profile.user_id, now)
+        self.revocation.apply(session, revocation.Event.PASSWORD_RESET, revocation.Subject(profile.user_id), now)
         attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
         about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
         journal.add(session, self.journal.event("scp", caller, **about))

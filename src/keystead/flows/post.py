@@ -10,8 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlmodel import Session
 
@@ -52,6 +51,8 @@ class Post:
     journal: Journal
     public_url: str
     _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+    types: ClassVar[tuple[str, ...]] = (JOB, VERIFICATION_JOB)
+    """The jobs that it does."""
 
     def send(self, session: Session, message: Message, *, type: str = JOB) -> str:
         """Ask for a message to be sent, as a part of a unit of work. Return the id of the job.
@@ -88,8 +89,7 @@ class Post:
         if job.tries >= MAX_TRIES or (isinstance(error, DeliveryFailed) and error.permanent):
             await self.db.write(self._give_up, job, message, reason)
         else:
-            later = self.clock() + timedelta(seconds=5 * 4 ** (job.tries - 1))
-            await self.db.write(jobs.again, job, later, reason)
+            await self.db.write(jobs.again, job, self.clock(), reason)
         return reason
 
     async def outbox(self) -> list[PutAside]:

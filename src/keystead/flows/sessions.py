@@ -10,16 +10,19 @@ from keystead.db.sessions import SessionRecord
 from keystead.errors import InvalidGrant
 from keystead.flows.accounts import Admitted
 from keystead.flows.journal import Journal
+from keystead.flows.revocation import Revocation
+from keystead.flows.tenant_settings import TenantSettings
 from keystead.ports import Clock, Entropy
+from keystead.rules import revocation
 from keystead.rules.claims import iso
 from keystead.rules.events import Caller, Event
-from keystead.rules.tokens import SESSION_IDLE, SESSION_LIFETIME, SESSION_TOUCH
+from keystead.rules.revocation import Subject
 from keystead.secrecy import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A new session, and the value of the cookie that leads to it."""
+    """A session that was opened or renewed, and the value of the cookie that leads to it."""
 
     record: SessionRecord
     cookie: Secret[str]
@@ -30,37 +33,47 @@ class Sessions:
     """Rows, not cookies: what is only in a cookie cannot be ended."""
 
     db: Database
+    revocation: Revocation
+    settings: TenantSettings
     journal: Journal
     clock: Clock
     entropy: Entropy
 
     async def open(self, admitted: Admitted, caller: Caller, *, replaces: Secret[str] | None) -> Opened:
-        """Open a session for somebody who was admitted; the browser's old one ends: no cookie is ever reused.
+        """Open a session for somebody who was admitted, or renew the browser's own where it is theirs.
 
-        Raises ``InvalidGrant`` where they were signed out everywhere since they proved themselves.
+        No cookie is ever reused: the old value is dead either way (V7.2.4). Somebody else's session ends, as if they
+        had logged out. Raises ``InvalidGrant`` where they were signed out everywhere since they proved themselves.
         """
-        secret, now = self.entropy.token(32), self.clock()
+        secret, now, limits = self.entropy.token(32), self.clock(), await self.settings.limits()
+        persistent = limits.mode == "persistent"
+        span = limits.of(persistent=persistent)
+        old = await self.read(replaces)
+        mine = old is not None and old.user_id == admitted.profile.user_id
         record = SessionRecord(
-            id=self.entropy.token(16),
+            id=old.id if old and mine else self.entropy.token(16),
             user_id=admitted.profile.user_id,
             methods=[{"name": admitted.method, "timestamp": iso(now)}],
             authenticated_at=admitted.authenticated_at,
             seen_at=now,
-            expires_at=now + SESSION_LIFETIME,
+            idle_expires_at=now + span.idle,
+            expires_at=now + span.lifetime,
+            persistent=persistent,
         )
-        old = await self.read(replaces)
-        await self.db.write(self._open, record, secret, caller, old.id if old else None)
+        await self.db.write(self._open, record, secret, caller, old)
         return Opened(record, Secret(f"{record.id}.{secret}"))
 
-    async def read(self, cookie: Secret[str] | None) -> SessionRecord | None:
+    async def read(self, cookie: Secret[str] | None, caller: Caller | None = None) -> SessionRecord | None:
         """Return the session that a cookie leads to, if it is still good; renew its idle time now and then."""
         session_id, _, secret = cookie.reveal().partition(".") if cookie else ("", "", "")
         if not secret:
             return None
         now = self.clock()
         found = await self.db.read(sessions.get, session_id, secret, now)
-        if found and now - found.seen_at >= SESSION_TOUCH:
-            await self.db.write(sessions.touch, found.id, now, now + SESSION_IDLE)
+        if found:
+            span = (await self.settings.limits()).of(persistent=found.persistent)
+            if now - found.seen_at >= span.touch:
+                await self.db.write(sessions.touch, found.id, now, now + span.idle, caller)
         return found
 
     async def end(self, cookie: Secret[str] | None, caller: Caller, *, client_id: str | None = None) -> None:
@@ -68,17 +81,25 @@ class Sessions:
         found = await self.read(cookie)
         if found is not None:
             event = self.journal.event("slo", caller, user_id=found.user_id, client_id=client_id, session_id=found.id)
-            await self.db.write(_end, found.id, event)
+            await self.db.write(self._end, found, event)
 
-    def _open(self, session: Session, record: SessionRecord, secret: str, caller: Caller, old: str | None) -> None:
-        if old is not None:
-            sessions.end(session, old)
+    def _open(
+        self, session: Session, record: SessionRecord, secret: str, caller: Caller, old: SessionRecord | None
+    ) -> None:
+        if old is not None and old.id != record.id:
+            whose = Subject(old.user_id, old.id)
+            self.revocation.apply(session, revocation.Event.LOGGED_OUT, whose, record.seen_at)
         profile = accounts.by_id(session, record.user_id, lock=True)
         if profile is None or profile.signed_out_since(record.authenticated_at):
             raise InvalidGrant(detail="signed out while logging in")
-        sessions.put(session, record, secret, record.seen_at + SESSION_IDLE, caller)
+        if old is not None and old.id == record.id:
+            if not sessions.renew(session, record, secret, caller):
+                raise InvalidGrant(detail="logged out while logging in")
+            return
+        sessions.put(session, record, secret, caller)
 
-
-def _end(session: Session, session_id: str, event: Event) -> None:
-    if sessions.end(session, session_id):
-        journal.add(session, event)
+    def _end(self, session: Session, found: SessionRecord, event: Event) -> None:
+        whose = Subject(found.user_id, found.id)
+        if sessions.alive(session, found.id, event.date):
+            self.revocation.apply(session, revocation.Event.LOGGED_OUT, whose, event.date)
+            journal.add(session, event)

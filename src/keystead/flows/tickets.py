@@ -12,7 +12,7 @@ from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
-from keystead.flows.post import JOB, VERIFICATION_JOB
+from keystead.flows.post import VERIFICATION_JOB
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules.identifiers import canonical
@@ -47,7 +47,7 @@ class Tickets:
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
         found = await self.db.read(jobs.get, job_id)
-        if found is None or found.type == JOB:
+        if found is None or found.type != VERIFICATION_JOB:
             raise NoSuchJob
         return found
 

@@ -12,20 +12,19 @@ from keystead.db import (
     journal,
     old_passwords,
     passkeys,
-    sessions,
 )
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, Forbidden, NoSuchPasskey, NoSuchUser, OperationNotSupported
-from keystead.flows.accounts import sign_out
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.revocation import Revocation
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
-from keystead.rules import user_edits
+from keystead.rules import revocation, user_edits
 from keystead.rules.events import Event
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
@@ -54,6 +53,7 @@ class Users:
     store_for: StoreFor
     breaches: Breaches
     verification: Verification
+    revocation: Revocation
     clock: Clock
     journal: Journal
 
@@ -160,10 +160,8 @@ class Users:
         if hashed is not None:
             old_passwords.replace(session, user_id, hashed, now, size=history_size(options))
             attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, user_id)))
-        if hashed is not None or values.get("blocked"):
-            sign_out(session, user_id, now)
-        elif user_edits.ends_sessions(values):
-            sessions.end_of_account(session, user_id)
+        for ending in user_edits.endings(values, password=hashed is not None):
+            self.revocation.apply(session, ending, revocation.Subject(user_id), now)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])
         about = {"user_id": user_id, "connection_id": connection.id}
         journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **about))
@@ -176,6 +174,7 @@ class Users:
             person = _person(session, user_id, lock=True)
         except NoSuchUser:
             return
+        self.revocation.apply(session, revocation.Event.DELETED, revocation.Subject(user_id), self.clock())
         accounts.remove(session, user_id)
         for kind, description in (("sapi", "Delete a user"), ("sdu", "User successfully deleted")):
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
@@ -187,6 +186,7 @@ class Users:
             raise OperationNotSupported("A password is a part of the account and cannot be removed here.")
         if not passkeys.remove(session, user_id, method_id):
             raise NoSuchPasskey
+        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, revocation.Subject(user_id), self.clock())
         event = operation.event(
             self.journal,
             "Delete an authentication method",

@@ -28,6 +28,7 @@ from keystead.rules.identifiers import Identifier
 from keystead.rules.letters import About, link_lifetime, result_url
 from keystead.rules.messages import CHANNELS, Message, verification_lifetime
 from keystead.rules.profiles import Profile
+from keystead.rules.revocation import Event, Subject
 from keystead.rules.signups import identifiers_of_profile
 from keystead.rules.verification import NO_TERMS, Link, Terms, Verifiable
 from keystead.secrecy import Secret
@@ -211,12 +212,14 @@ class Verification:
         journal.add(session, self.journal.event("fv", caller, reason="made by somebody else", **about))
         if found.profile.verified_kinds():
             # Somebody has shown that another of its addresses is theirs: they keep the account, and lose this one.
+            self.reset.revocation.apply(session, Event.IDENTIFIER_CHANGED, Subject(found.profile.user_id), now)
             accounts.lose(session, found.profile, Identifier(found.link.kind, found.link.value), now)
             return ""
         if not found.connection.policy().methods.password.enabled:
+            self.reset.revocation.apply(session, Event.DELETED, Subject(found.profile.user_id), now)
             accounts.remove(session, found.profile.user_id)
             return ""
-        empty(session, found.profile, found.link.kind, now)
+        empty(session, found.profile, found.link.kind, self.reset.revocation, now)
         accounts.change(session, found.profile.user_id, found.profile.verifying(found.link.kind) | {"must_verify": []})
         emptied = accounts.with_password(session, found.profile.user_id)
         if emptied is None:
@@ -260,6 +263,6 @@ def _fitting(session: Session, record: dict[str, Any], *, lock: bool) -> Verifyi
     link = Link.model_validate(record)
     profile = accounts.by_id(session, link.user_id, lock=lock)
     connection = connections.get(session, profile.connection_id) if profile else None
-    if profile is None or connection is None or profile.value_of(link.kind) != link.value:
+    if profile is None or profile.value_of(link.kind) != link.value or connection is None or not connection.active:
         raise InvalidTicket
     return Verifying(link, profile, connection)

@@ -1,13 +1,14 @@
-"""``/authorize``: what a client asks for, held against what it may ask for; and the code at the end."""
+"""``/authorize``: a client asks, a person proves who they are, and the client gets a code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Final
 
 from sqlmodel import Session
 
-from keystead.db import clients, codes, sessions, transactions
+from keystead.db import clients, codes, consents, pushed_requests, sessions, tenant, transactions
 from keystead.db.clients import ClientRecord
+from keystead.db.consents import ConsentRecord
 from keystead.db.session import Database
 from keystead.db.sessions import SessionRecord
 from keystead.errors import (
@@ -15,30 +16,35 @@ from keystead.errors import (
     AudienceNotAllowed,
     BadRequest,
     ConnectionNotAllowed,
+    ConsentMissing,
     DomainError,
+    InvalidToken,
     TransactionExpired,
     UserBlocked,
 )
-from keystead.flows.accounts import admit
+from keystead.flows.accounts import Admitted, admit
 from keystead.flows.directory import Directory
 from keystead.flows.hosted_login import HostedLogin
-from keystead.oauth.issue import Issuer
+from keystead.oauth.issue import ID_TYPE, Issuer
 from keystead.ports import Clock, Entropy
-from keystead.rules.clients import CODE
-from keystead.rules.login_steps import AuthorizationRequest, LoginTransaction, Proof
-from keystead.rules.oauth import challenge_ok, redirect_allowed, scopes, with_query
+from keystead.rules import authorization
+from keystead.rules.authorization import REQUEST_URI, Ask, AuthorizationRequest, Problem, ResponseMode
+from keystead.rules.login_steps import LoginTransaction, Proof
+from keystead.rules.oauth import redirect_allowed, with_query
 from keystead.rules.tokens import CODE_LIFETIME, Authority, CodeRecord
 from keystead.secrecy import Secret
 
-_PROMPTS = ("", "none", "login", "consent", "select_account")
-_PASSED_ON = ("audience", "nonce", "login_hint", "screen_hint", "connection")
+DEFAULT_REDIRECTION: Final = "default_redirection_uri"
+"""The tenant setting that says where a login goes whose client nobody knows any more (UL-14)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Redirect:
-    """Back to the client."""
+class Answer:
+    """Back to the client, in the way that it asked for."""
 
-    url: str
+    redirect_uri: str
+    parameters: Mapping[str, str]
+    mode: ResponseMode = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,15 @@ class Continue:
     """On with the hosted login."""
 
     state: str
+    in_popup: bool = False
+    """Whether the page that opened ours waits for a message, so that we must not cut ourselves off from it."""
 
 
 class ErrorForClient(Exception):
     """An error that the client may learn of, since client and redirect are known to be good."""
 
-    def __init__(self, request: AuthorizationRequest, error: str, description: str) -> None:
-        self.request, self.error, self.description = request, error, description
+    def __init__(self, error: str, description: str) -> None:
+        self.problem = Problem(error, description)
         super().__init__(f"{error}: {description}")
 
 
@@ -69,7 +77,7 @@ class Authorize:
 
     async def begin(
         self, parameters: Mapping[str, str], session: SessionRecord | None, browser: Secret[str]
-    ) -> Redirect | Continue:
+    ) -> Answer | Continue:
         """Answer an authorization request.
 
         Raises ``BadRequest`` for what must not redirect (an unknown client, a redirect URI that is not registered):
@@ -78,35 +86,79 @@ class Authorize:
         client = await self.db.read(clients.get, parameters.get("client_id", ""))
         if client is None:
             raise BadRequest("Unknown client.", path="client_id")
-        redirect_uri = parameters.get("redirect_uri", "")
+        asked, pushed = await self._asked(parameters, client)
+        request = self.readable(asked, client)
+        try:
+            if client.settings.require_pushed_authorization_requests and not pushed:
+                raise ErrorForClient("invalid_request", "The client must push its authorization requests")
+            request = await self.checked(asked, request, client)
+            return await self._proceed(request, client, session, browser)
+        except ErrorForClient as error:
+            return self.answer(request, error.problem._asdict(), error=True)
+        except ConnectionNotAllowed:
+            problem = Problem("invalid_request", "no connection is enabled for the client")
+            return self.answer(request, problem._asdict(), error=True)
+
+    def readable(self, asked: Mapping[str, str], client: ClientRecord) -> AuthorizationRequest:
+        """Return a request whose redirect URI is the client's. Raises ``BadRequest`` for any other."""
+        redirect_uri = asked.get("redirect_uri", "")
         if not redirect_allowed(redirect_uri, client.settings.callbacks, self.issuer.public_url):
             raise BadRequest("Callback URL mismatch. The redirect_uri is not registered.", path="redirect_uri")
-        request = _request(parameters, redirect_uri)
-        try:
-            _check(parameters, request, client)
-            scope = await self.issuer.scope_for(tuple(request.scope.split()), request.audience, default_all=False)
-            return await self._proceed(request.model_copy(update={"scope": " ".join(scope)}), session, browser)
-        except ErrorForClient as error:
-            return self.error(error.request, error.error, error.description)
-        except AudienceNotAllowed as error:
-            return self.error(request, "access_denied", error.text)
-        except ConnectionNotAllowed:
-            return self.error(request, "invalid_request", "no connection is enabled for the client")
+        request = authorization.read(asked, redirect_uri)
+        if request.response_mode == "web_message" and not authorization.frames_allowed(request, client.settings):
+            # Not even an error goes to an origin that is not the client's.
+            raise BadRequest("The origin of the redirect_uri is not among the client's web_origins.")
+        return request
 
-    async def finish(self, transaction: LoginTransaction) -> Redirect:
+    async def checked(
+        self, asked: Mapping[str, str], request: AuthorizationRequest, client: ClientRecord
+    ) -> AuthorizationRequest:
+        """Return a request with the scope that the client may have. Raises ``ErrorForClient``."""
+        found = authorization.problem(asked, request, client.settings)
+        if found is not None:
+            raise ErrorForClient(*found)
+        wanted = tuple(request.scope.split())
+        try:
+            scope = await self.issuer.audiences.scope_for(client, wanted, request.audience, default_all=False)
+        except AudienceNotAllowed as error:
+            raise ErrorForClient("access_denied", error.text) from None
+        return request.model_copy(update={"scope": " ".join(scope)})
+
+    async def sign_in_for(self, path: str, browser: Secret[str]) -> Continue:
+        """Begin a login that leads to a page of ours. Raises ``ConnectionNotAllowed``."""
+        client_id = await self.directory.home_client()
+        request = AuthorizationRequest(client_id=client_id, redirect_uri=path, response_mode="page")
+        connection = await self.directory.for_login("", client_id)
+        return Continue((await self.login.begin(request, connection, browser)).id)
+
+    async def finish(self, transaction: LoginTransaction) -> Answer:
         """End a login that was proved: the transaction is claimed, and its code made, in one unit of work."""
         code = self.entropy.token(32)
         outcome = await self.db.write(self._finish, transaction.id, code)
         if isinstance(outcome, DomainError):
             return self.refuse(transaction.request, outcome)
-        return self._answer(outcome, {"code": code})
+        return self.answer(outcome, {"code": code})
 
-    async def abandon(self, state: str, refusal: DomainError) -> Redirect:
+    async def consent(self, transaction: LoginTransaction) -> None:
+        """Note that the person allows the client what it asks for."""
+        await self.db.write(self._consent, transaction, self.entropy.id("cns_"))
+
+    async def deny(self, transaction: LoginTransaction) -> Answer:
+        """End a login whose person does not want the client to have what it asks for."""
+        await self._take(transaction.id)
+        problem = Problem("access_denied", "The person did not allow it.")
+        return self.answer(transaction.request, problem._asdict(), error=True)
+
+    async def abandon(self, state: str, refusal: DomainError) -> Answer:
         """End a login that was refused for good, such as a blocked account's (LG-6)."""
-        transaction = await self.db.write(transactions.take, state, self.clock())
-        if transaction is None:
-            raise TransactionExpired
-        return self.refuse(transaction.request, refusal)
+        return self.refuse((await self._take(state)).request, refusal)
+
+    async def start_again(self, state: str) -> str | None:
+        """Return where a login that is over can begin anew: with the client that wanted it, else where the tenant says.
+
+        ``None`` where nobody said anything (UL-14).
+        """
+        return await self.db.read(self._start_again, state)
 
     async def logout_target(self, client_id: str | None, return_to: str) -> str:
         """Return where a logout may go: a URL that the client registered. Raises ``BadRequest`` for any other."""
@@ -116,145 +168,190 @@ class Authorize:
             raise BadRequest("The returnTo URL is not registered.", path="returnTo")
         return return_to
 
-    def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Redirect:
+    def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Answer:
         """Tell the client that the person may not come in."""
-        return self.error(
-            request, "unauthorized" if isinstance(refusal, UserBlocked) else "access_denied", refusal.text
-        )
+        error = {UserBlocked: "unauthorized", ConsentMissing: "consent_required"}.get(type(refusal), "access_denied")
+        return self.answer(request, Problem(error, refusal.text)._asdict(), error=True)
 
-    def error(self, request: AuthorizationRequest, error: str, description: str) -> Redirect:
-        """Tell the client what is wrong."""
-        return self._answer(request, {"error": error, "error_description": description})
+    def answer(self, request: AuthorizationRequest, parameters: dict[str, str], *, error: bool = False) -> Answer:
+        """Answer with ``state`` untouched and ``iss``, against mix-up (RFC 9207)."""
+        if request.response_mode == "page":
+            return Answer("/" if error else request.redirect_uri, {}, "query")
+        state = {"state": request.state} if request.state is not None else {}
+        if error:
+            parameters = {"error": parameters["error"], "error_description": parameters["description"]}
+        return Answer(request.redirect_uri, parameters | state | {"iss": self.issuer.name}, request.response_mode)
+
+    async def _asked(self, parameters: Mapping[str, str], client: ClientRecord) -> tuple[Mapping[str, str], bool]:
+        """Return what is asked, and whether it was pushed: then nothing in the URL adds to it (RFC 9126 §4)."""
+        uri = parameters.get("request_uri")
+        if uri is None:
+            return parameters, False
+        pushed = None
+        if uri.startswith(REQUEST_URI):
+            pushed = await self.db.write(pushed_requests.take, uri, client.client_id, self.clock())
+        if pushed is None:
+            raise BadRequest("The request_uri is unknown, late or was used before.", path="request_uri")
+        return pushed | {"client_id": client.client_id}, True
 
     async def _proceed(
-        self, request: AuthorizationRequest, session: SessionRecord | None, browser: Secret[str]
-    ) -> Redirect | Continue:
-        connection = await self.directory.for_login(request.connection, request.client_id)
-        proof = self._single_sign_on(request, session)
+        self, request: AuthorizationRequest, client: ClientRecord, session: SessionRecord | None, browser: Secret[str]
+    ) -> Answer | Continue:
+        silent = "none" in request.prompts
+        proof = await self._single_sign_on(request, session)
         if proof is not None:
+            named = request.connection
+            only = (await self.directory.by_name(named, request.client_id)).id if named else ""
             code = self.entropy.token(32)
-            named = connection.id if request.connection else ""
-            outcome = await self.db.write(self._grant, request, proof, code, only=named)
-            if not isinstance(outcome, DomainError):
-                return self._answer(request, {"code": code})
+            outcome = await self.db.write(self._grant, request, proof, code, client, only)
+            if isinstance(outcome, AuthorizationRequest):
+                return self.answer(outcome, {"code": code})
+            if isinstance(outcome, _Asking):
+                if silent:
+                    raise ErrorForClient(*_UNASKED[outcome.ask])
+                connection = await self.directory.by_id(outcome.connection_id, request.client_id)
+                transaction = await self.login.begin(request, connection, browser, proof=proof, ask=outcome.ask)
+                return Continue(transaction.id, request.response_mode == "web_message")
             if not isinstance(outcome, AccountGone | ConnectionNotAllowed):
                 return self.refuse(request, outcome)
-        if request.prompt == "none":
-            raise ErrorForClient(request, "login_required", "Login required")
+        connection = await self.directory.for_login(request.connection, request.client_id)
+        if silent:
+            raise ErrorForClient("login_required", "Login required")
         transaction = await self.login.begin(request, connection, browser)
-        return Continue(transaction.id)
+        return Continue(transaction.id, request.response_mode == "web_message")
 
-    def _single_sign_on(self, request: AuthorizationRequest, session: SessionRecord | None) -> Proof | None:
-        """Return the proof that a login session is, if it is fresh enough for the request."""
-        if session is None or request.prompt in ("login", "select_account") or request.screen_hint == "signup":
-            return None
-        age = self.clock() - session.authenticated_at
-        if request.max_age is not None and age >= timedelta(seconds=request.max_age):
+    async def _single_sign_on(self, request: AuthorizationRequest, session: SessionRecord | None) -> Proof | None:
+        """Return the proof that a login session is, if it will do for the request and is of whom the client means."""
+        if session is None:
             return None
         method = session.methods[-1]["name"]
+        if not authorization.fresh_enough(request, method, session.authenticated_at, self.clock()):
+            return None
+        if request.id_token_hint and await self._hinted(request.id_token_hint) != session.user_id:
+            return None
         return Proof.model_validate(
             {"user_id": session.user_id, "method": method, "at": session.authenticated_at, "session_id": session.id}
         )
 
+    async def _hinted(self, id_token_hint: str) -> str:
+        """Return whom an ID token of ours is about, however old it is. Raises ``ErrorForClient``."""
+        try:
+            claims = await self.issuer.keys.verify(id_token_hint, ID_TYPE, late=True)
+        except InvalidToken:
+            raise ErrorForClient("invalid_request", "The id_token_hint is not one of our ID tokens") from None
+        return str(claims.get("sub"))
+
+    async def _take(self, state: str) -> LoginTransaction:
+        transaction = await self.db.write(transactions.take, state, self.clock())
+        if transaction is None:
+            raise TransactionExpired
+        return transaction
+
     def _finish(self, session: Session, state: str, code: str) -> AuthorizationRequest | DomainError:
         transaction = transactions.take(session, state, self.clock())
-        if transaction is None or transaction.proof is None:
+        if transaction is None or transaction.proof is None or transaction.ask != "none":
             raise TransactionExpired
-        if not sessions.alive(session, transaction.proof.session_id, self.clock()):
+        request, proof = transaction.request, transaction.proof
+        if not sessions.alive(session, proof.session_id, self.clock()):
             raise TransactionExpired(detail="the session of the proof has ended")
-        return self._grant(session, transaction.request, transaction.proof, code)
+        if request.response_mode == "page":
+            return request
+        admitted = _admitted(session, request, proof)
+        if isinstance(admitted, DomainError):
+            return admitted
+        client = clients.get(session, request.client_id)
+        if client is None or not set(request.scope.split()) <= _allowed(session, client, request, proof):
+            return ConsentMissing()  # taken back in another tab, or never given: what was asked is not what counts
+        return self._put(session, request, proof, code)
 
     def _grant(
-        self, session: Session, request: AuthorizationRequest, proof: Proof, code: str, *, only: str = ""
-    ) -> AuthorizationRequest | DomainError:
-        """Make the code, if whoever proved themselves may (still) come in, and is of the connection that was named."""
-        try:
-            admitted = admit(session, proof.user_id, request.client_id, proof.method, proof.at)
-        except DomainError as refusal:
-            return refusal
+        self, session: Session, request: AuthorizationRequest, proof: Proof, code: str, client: ClientRecord, only: str
+    ) -> "AuthorizationRequest | _Asking | DomainError":
+        """Make the code for somebody who is signed in, if there is nothing to ask them.
+
+        ``only`` is the connection that was named: another one's session is nobody's there.
+        """
+        admitted = _admitted(session, request, proof)
+        if isinstance(admitted, DomainError):
+            return admitted
         if only and admitted.profile.connection_id != only:
             return ConnectionNotAllowed()
-        authority = Authority(
-            user_id=proof.user_id,
-            client_id=request.client_id,
-            scope=tuple(request.scope.split()),
-            audience=request.audience,
-            method=proof.method,
-            authenticated_at=proof.at,
-            session_id=proof.session_id,
-        )
-        record = CodeRecord(
-            authority=authority,
-            redirect_uri=request.redirect_uri,
-            code_challenge=request.code_challenge,
-            nonce=request.nonce,
-        )
-        codes.put(session, code, record, self.clock() + CODE_LIFETIME)
+        allowed = _allowed(session, client, request, proof)
+        ask = authorization.to_ask(request, client.settings, allowed, self.issuer.public_url)
+        if ask != "none":
+            return _Asking(ask, admitted.profile.connection_id)
+        return self._put(session, request, proof, code)
+
+    def _put(self, session: Session, request: AuthorizationRequest, proof: Proof, code: str) -> AuthorizationRequest:
+        codes.put(session, code, _code(request, proof), self.clock() + CODE_LIFETIME)
+        sessions.used_by(session, proof.session_id, request.client_id)
         return request
 
-    def _answer(self, request: AuthorizationRequest, parameters: dict[str, str]) -> Redirect:
-        """Redirect with ``state`` untouched and ``iss``, against mix-up (RFC 9207)."""
-        if request.state is not None:
-            parameters["state"] = request.state
-        return Redirect(with_query(request.redirect_uri, parameters | {"iss": self.issuer.name}))
+    def _consent(self, session: Session, transaction: LoginTransaction, consent_id: str) -> None:
+        proof, request = transaction.proof, transaction.request
+        if proof is None:
+            raise TransactionExpired
+        client = clients.get(session, request.client_id)
+        if client is not None and transaction.ask == "consent":
+            scope = tuple(request.scope.split())
+            about = (proof.user_id, request.client_id, request.audience, scope, self.clock())
+            consents.add(session, ConsentRecord(consent_id, *about))
+        transactions.change(session, transaction.id, self.clock(), _answered)
+
+    def _start_again(self, session: Session, state: str) -> str | None:
+        client_id = transactions.client_of(session, state)
+        client = clients.get(session, client_id) if client_id else None
+        found = client.settings.initiate_login_uri if client else None
+        found = found or tenant.get(session, DEFAULT_REDIRECTION)
+        return with_query(str(found), {"iss": self.issuer.name}) if found else None
 
 
-def _request(parameters: Mapping[str, str], redirect_uri: str) -> AuthorizationRequest:
-    max_age = parameters.get("max_age", "")
-    return AuthorizationRequest(
-        client_id=parameters["client_id"],
-        redirect_uri=redirect_uri,
-        scope=" ".join(scopes(parameters.get("scope", "")) or ()),
-        state=parameters.get("state"),
-        code_challenge=parameters.get("code_challenge", ""),
-        prompt=parameters.get("prompt", ""),
-        max_age=int(max_age) if max_age.isascii() and max_age.isdigit() and len(max_age) < 10 else None,
-        **{name: parameters[name] for name in _PASSED_ON if name in parameters},
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The person must be asked something first."""
+
+    ask: Ask
+    connection_id: str
+
+
+_UNASKED: Mapping[Ask, Problem] = {
+    "consent": Problem("consent_required", "Consent required"),
+    "confirmation": Problem("interaction_required", "The person must confirm where they are sent"),
+}
+"""What a client learns that wants no questions asked."""
+
+
+def _admitted(session: Session, request: AuthorizationRequest, proof: Proof) -> Admitted | DomainError:
+    try:
+        return admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
+    except DomainError as refusal:
+        return refusal
+
+
+def _allowed(session: Session, client: ClientRecord, request: AuthorizationRequest, proof: Proof) -> frozenset[str]:
+    """Return the scopes that need no (more) consent: a first-party client needs none for any."""
+    if client.settings.is_first_party:
+        return frozenset(request.scope.split())
+    return consents.granted(session, proof.user_id, client.client_id, request.audience)
+
+
+def _answered(transaction: LoginTransaction) -> LoginTransaction:
+    return transaction.model_copy(update={"ask": "none"})
+
+
+def _code(request: AuthorizationRequest, proof: Proof) -> CodeRecord:
+    authority = Authority(
+        user_id=proof.user_id,
+        client_id=request.client_id,
+        scope=tuple(request.scope.split()),
+        audience=request.audience,
+        method=proof.method,
+        authenticated_at=proof.at,
+        session_id=proof.session_id,
     )
-
-
-def _check(parameters: Mapping[str, str], request: AuthorizationRequest, client: ClientRecord) -> None:
-    """Refuse what the client must learn of. Raises ``ErrorForClient``."""
-    problem = _problem(parameters, request, client)
-    if problem is not None:
-        raise ErrorForClient(request, *problem)
-
-
-def _problem(
-    parameters: Mapping[str, str], request: AuthorizationRequest, client: ClientRecord
-) -> tuple[str, str] | None:
-    settings, challenge = client.settings, request.code_challenge
-    good_challenge = parameters.get("code_challenge_method") == "S256" and challenge_ok(challenge)
-    problems = (
-        (
-            CODE not in settings.grant_types,
-            ("unauthorized_client", "Grant type 'authorization_code' not allowed for the client."),
-        ),
-        (
-            not settings.is_first_party,
-            ("unauthorized_client", "Third-party clients need the person's consent, which cannot be asked for yet."),
-        ),
-        (
-            parameters.get("response_type") != "code",
-            ("unsupported_response_type", "Only the response type 'code' is supported"),
-        ),
-        (
-            parameters.get("response_mode", "query") != "query",
-            ("invalid_request", "Only the response mode 'query' is supported"),
-        ),
-        (
-            not challenge and settings.is_public,
-            ("invalid_request", "Missing required parameter: code_challenge"),
-        ),
-        (
-            bool(challenge) and not good_challenge,
-            ("invalid_request", "code_challenge_method must be S256"),
-        ),
-        (
-            bool(parameters.get("max_age")) and request.max_age is None,
-            ("invalid_request", "max_age must be a number of seconds"),
-        ),
-        (request.prompt not in _PROMPTS, ("invalid_request", "Unknown prompt")),
-        (scopes(parameters.get("scope", "")) is None, ("invalid_scope", "Malformed scope")),
+    return CodeRecord(
+        authority=authority,
+        redirect_uri=request.redirect_uri,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
     )
-    return next((problem for found, problem in problems if found), None)

@@ -1,15 +1,19 @@
 """Who stands behind an access token, as things are now: a token must not outlive what it was given for."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from keystead.db import accounts, clients
+from keystead.db import accounts, apis
 from keystead.db.session import Database
-from keystead.errors import InvalidToken, UserBlocked
-from keystead.oauth.issue import ACCESS_TYPE, MANAGEMENT_PATH, Issuer
+from keystead.errors import ConnectionNotAllowed, InvalidToken, UserBlocked
+from keystead.oauth.issue import ACCESS_TYPE, Issuer
 from keystead.oauth.keys import KeyRing
+from keystead.rules.apis import MANAGEMENT_PATH
 from keystead.rules.profiles import Profile
+
+_LATEST: Final = timedelta(microseconds=999_999)
+"""A token tells the second in which it was issued: in doubt it was issued at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Bearer:
     client_id: str
     scope: frozenset[str]
     authenticated_at: datetime | None = None
+    session_id: str = ""
+    """The login session that the token came out of; empty where there was none."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,30 @@ class Bearers:
         """
         claims = await self._claims(token, self.issuer.public_url + MANAGEMENT_PATH)
         bearer = _bearer(claims)
-        granted = await self.db.read(clients.granted_for, bearer.client_id, MANAGEMENT_PATH)
+        granted = await self.db.read(apis.granted_for, bearer.client_id, MANAGEMENT_PATH)
         if granted is None or bearer.subject != f"{bearer.client_id}@clients":
             raise InvalidToken(detail="the client or its grant is gone")
         return Bearer(bearer.subject, bearer.client_id, bearer.scope & set(granted))
 
     async def person(self, token: str, audience: str) -> tuple[Bearer, Profile]:
-        """Return the person whose token it is. Raises ``InvalidToken``, also once the account is gone or blocked.
+        """Return the person whose token it is. Raises ``InvalidToken``, also once nobody like them would be let in.
 
-        A token that is older than the account is another person's, who had the same id before; one from before a reset
-        may be in the hands of whoever was to be put out by it.
+        A token that is older than the account is another person's, who had the same id before; one from before a reset,
+        or of a session that has ended, may be in the hands of whoever was to be put out by it.
         """
         claims = await self._claims(token, audience)
-        profile = await self.db.read(accounts.by_id, str(claims.get("sub")))
-        if profile is None or int(claims["iat"]) < int(profile.created_at.timestamp()):
+        bearer = _bearer(claims)
+        standing = await self.db.read(accounts.standing, bearer.subject, bearer.client_id, bearer.session_id)
+        issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
+        if standing is None or issued < standing.profile.created_at.replace(microsecond=0):
             raise InvalidToken(detail="the account is gone")
-        if profile.signed_out_at and int(claims["iat"]) < int(profile.signed_out_at.timestamp()):
+        if standing.signed_out_since(issued + _LATEST):
             raise InvalidToken(detail="signed out since")
-        if profile.blocked:
+        if standing.profile.blocked:
             raise InvalidToken(detail=UserBlocked.code)
-        return _bearer(claims), profile
+        if not (standing.connection_active and standing.client_enabled):
+            raise InvalidToken(detail=ConnectionNotAllowed.code)
+        return bearer, standing.profile
 
     async def _claims(self, token: str, audience: str) -> dict[str, Any]:
         claims = await self.keys.verify(token, ACCESS_TYPE)
@@ -71,4 +81,5 @@ class Bearers:
 def _bearer(claims: dict[str, Any]) -> Bearer:
     moment = claims.get("auth_time")
     at = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else None
-    return Bearer(str(claims.get("sub")), str(claims.get("azp")), frozenset(str(claims.get("scope", "")).split()), at)
+    scope = frozenset(str(claims.get("scope", "")).split())
+    return Bearer(str(claims.get("sub")), str(claims.get("azp")), scope, at, str(claims.get("sid", "")))

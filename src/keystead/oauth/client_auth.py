@@ -2,12 +2,15 @@
 
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 
 from keystead.db import clients
 from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
 from keystead.errors import BadClient
 from keystead.flows.protection import Protection
+from keystead.oauth.client_assertions import ClientAssertions
+from keystead.ports import Clock
 from keystead.rules.attack_protection import secret_bucket
 from keystead.secrecy import Secret, fingerprint
 
@@ -16,10 +19,11 @@ _NOBODY = fingerprint("")
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What a request shows of its client: in the body or by HTTP Basic, as its library prefers (client-demands)."""
+    """What a request shows of its client: one of the two, in the body or by HTTP Basic (client-demands)."""
 
     client_id: str
     secret: Secret[str] | None = None
+    assertion: Secret[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class ClientAuth:
 
     db: Database
     protection: Protection
+    assertions: ClientAssertions
+    clock: Clock
 
     async def __call__(self, shown: ClientCredentials, address: str) -> ClientRecord:
         """Return the client. Raises ``BadClient``, ``TooManyAttempts``.
@@ -35,17 +41,33 @@ class ClientAuth:
         A public client is named, not proved: what it may do is bounded by its redirect URIs and grants.
         """
         client = await self.db.read(clients.get, shown.client_id)
-        if client is not None and client.settings.is_public:
+        if client is not None and client.settings.is_public and shown.assertion is None:
             return client
-        if shown.secret is None:
+        if client is None or (shown.secret is None and shown.assertion is None):
             raise BadClient(detail="no such public client")
-        stored = client.secret_hash if client and client.secret_hash else _NOBODY
-        matches = hmac.compare_digest(fingerprint(shown.secret.reveal()), stored)
-        if client is not None and matches and shown.secret:
-            return client
-        if client is not None:
-            # Charged after the comparison, which costs nothing and which 384 random bits do not fear: charging first
-            # would let whoever shares an address with a client lock it out by guessing.
+        try:
+            await self._check(client, shown)
+        except BadClient:
+            # Charged after the check, which costs little and which 384 random bits or a signature do not fear:
+            # charging first would let whoever shares an address with a client lock it out by guessing.
             async with self.protection.charged(secret_bucket(client.client_id, address)):
                 pass
-        raise BadClient(detail="unknown client or wrong secret")
+            raise
+        return client
+
+    async def _check(self, client: ClientRecord, shown: ClientCredentials) -> None:
+        """Hold what is shown against what the client is registered for. Raises ``BadClient``."""
+        by_key = client.settings.key_ids is not None
+        if shown.assertion is not None and by_key:
+            await self.assertions.check(client, shown.assertion)
+        elif shown.secret is None or by_key or not _is_secret_of(client, shown.secret, self.clock()):
+            raise BadClient(detail="wrong secret, or another way than the client's")
+
+
+def _is_secret_of(client: ClientRecord, secret: Secret[str], now: datetime) -> bool:
+    """Whether a secret is the client's, or the one before it for as long as that lives on; in constant time."""
+    rolling = client.previous_secret_until is not None and client.previous_secret_until > now
+    given = fingerprint(secret.reveal())
+    stored = (client.secret_hash, client.previous_secret_hash if rolling else None)
+    matches = [hmac.compare_digest(given, each or _NOBODY) for each in stored]
+    return bool(secret) and any(matches)

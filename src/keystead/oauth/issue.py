@@ -1,28 +1,26 @@
 """Tokens are made here, of an ``Admitted`` person or an authenticated client, and of nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import clients, refresh_tokens
-from keystead.db.clients import ApiRecord, ClientRecord
+from keystead.db import refresh_tokens
+from keystead.db.apis import ApiRecord
+from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
-from keystead.errors import AudienceNotAllowed
 from keystead.flows.accounts import Admitted
-from keystead.oauth.keys import KeyRing
+from keystead.oauth.audiences import Audiences
+from keystead.oauth.key_pairs import DEFAULT
+from keystead.oauth.keys import Claims, KeyRing
 from keystead.ports import Clock, Entropy
 from keystead.rules.claims import about, timed
-from keystead.rules.oauth import granted
+from keystead.rules.events import Caller
 from keystead.rules.tokens import ACCESS_LIFETIME, Authority, RefreshRecord, refresh_expiry
 from keystead.secrecy import Secret
 
 ACCESS_TYPE = "at+jwt"
 ID_TYPE = "JWT"
-
-MANAGEMENT_PATH = "/api/v2/"
-MY_ACCOUNT_PATH = "/me/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,8 @@ class Wish:
     audience: str
     nonce: str | None = None
     session_id: str = ""
+    caller: Caller = field(default_factory=Caller)
+    """Who asks, for a refresh token that is yet to be stored."""
     refresh_token: Secret[str] | None = None
     """The refresh token, where the grant stored one already; else there is one for ``offline_access``."""
 
@@ -57,12 +57,12 @@ class Renewal:
     idle_expires_at: datetime | None
     expires_at: datetime | None
 
-    def store(self, session: Session) -> None:
+    def store(self, session: Session, caller: Caller) -> None:
         """Store it. Grants do so in the transaction that uses up a code or an older token.
 
         Were it stored later, a replay that comes in between would end a family that is still to be born.
         """
-        refresh_tokens.put(session, self.token.reveal(), self.record, self.idle_expires_at, self.expires_at)
+        refresh_tokens.put(session, self.token.reveal(), self.record, self.idle_expires_at, self.expires_at, caller)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Issuer:
     keys: KeyRing
     clock: Clock
     entropy: Entropy
+    audiences: Audiences
     public_url: str
 
     @property
@@ -85,62 +86,44 @@ class Issuer:
         """The audience of every token that opens ``/userinfo``."""
         return f"{self.public_url}/userinfo"
 
-    async def api(self, audience: str) -> ApiRecord | None:
-        """Return the API of an audience; ``None`` for no audience. Raises ``AudienceNotAllowed``."""
-        if not audience:
-            return None
-        # Ours are stored by path, so that they move when the public URL does.
-        identifier = audience.removeprefix(self.public_url) if audience.startswith(self.name) else audience
-        found = None if audience.startswith("/") else await self.db.read(clients.api, identifier)
-        if found is None:
-            raise AudienceNotAllowed(f"Service not found: {audience}")
-        return found
-
-    async def scope_for(self, requested: tuple[str, ...], audience: str, *, default_all: bool) -> tuple[str, ...]:
-        """Return the scope that a person's token for an audience will carry (LG-3). Raises ``AudienceNotAllowed``.
-
-        The Management API is for clients and administrators: a person's login opens none of its scopes.
-        """
-        api = await self.api(audience)
-        offered = api.scopes if api and api.identifier != MANAGEMENT_PATH else ()
-        scope = granted(requested, offered, default_all=default_all)
-        if api and not api.allow_offline_access:
-            scope = tuple(each for each in scope if each != "offline_access")
-        return scope
-
     async def for_person(self, admitted: Admitted, client: ClientRecord, wish: Wish) -> Tokens:
         """Return the tokens of somebody who was admitted."""
-        profile, lifetime = admitted.profile, ACCESS_LIFETIME
-        api = await self.api(wish.audience)
-        if api is not None:
-            lifetime = timedelta(seconds=api.token_lifetime)
-        common = {"iss": self.name, "sub": profile.user_id, "auth_time": int(admitted.authenticated_at.timestamp())}
-        session = {"sid": wish.session_id} if wish.session_id else {}
-        access = await self.keys.sign(
-            common
-            | session
-            | timed(self.clock(), lifetime)
-            | {
-                "aud": self._audiences(wish),
-                "azp": client.client_id,
-                "scope": " ".join(wish.scope),
-                "amr": [admitted.method],
-                "jti": self.entropy.token(16),
-            },
-            ACCESS_TYPE,
-        )
+        api = await self.audiences.api(wish.audience)
+        lifetime = timedelta(seconds=api.token_lifetime) if api else ACCESS_LIFETIME
+        algorithm = api.signing_alg if api else DEFAULT
+        login = self._login(admitted, wish)
+        about_access = {
+            "aud": self._audiences(wish),
+            "azp": client.client_id,
+            "scope": " ".join(wish.scope),
+            "jti": self.entropy.token(16),
+        }
+        access = await self.keys.sign(login | timed(self.clock(), lifetime) | about_access, ACCESS_TYPE, algorithm)
         id_token = None
         if "openid" in wish.scope:
-            claims: dict[str, Any] = about(profile, wish.scope, self.public_url) | common | session
-            claims |= timed(self.clock(), timedelta(seconds=client.settings.jwt_configuration.lifetime_in_seconds))
-            claims |= {"aud": client.client_id, "amr": [admitted.method]}
-            if wish.nonce is not None:
-                claims["nonce"] = wish.nonce
-            id_token = Secret(await self.keys.sign(claims, ID_TYPE))
+            id_token = Secret(await self.keys.sign(self._identity(admitted, client, wish), ID_TYPE))
         refresh = wish.refresh_token
         if refresh is None and "offline_access" in wish.scope:
             refresh = await self._refresh_token(admitted, client, wish)
         return Tokens(Secret(access), int(lifetime.total_seconds()), wish.scope, id_token, refresh)
+
+    def _login(self, admitted: Admitted, wish: Wish) -> Claims:
+        """Return what both kinds of tokens say about the login that they come from."""
+        claims: Claims = {
+            "iss": self.name,
+            "sub": admitted.profile.user_id,
+            "auth_time": int(admitted.authenticated_at.timestamp()),
+            "amr": [admitted.method],
+            "acr": admitted.method,
+        }
+        return claims | ({"sid": wish.session_id} if wish.session_id else {})
+
+    def _identity(self, admitted: Admitted, client: ClientRecord, wish: Wish) -> Claims:
+        """Return the claims of an ID token (OpenID Connect Core §2)."""
+        lifetime = timedelta(seconds=client.settings.jwt_configuration.lifetime_in_seconds)
+        claims = about(admitted.profile, wish.scope, self.public_url) | self._login(admitted, wish)
+        claims |= timed(self.clock(), lifetime) | {"aud": client.client_id}
+        return claims if wish.nonce is None else claims | {"nonce": wish.nonce}
 
     def renewal(
         self, authority: Authority, client: ClientRecord, *, family: str = "", began: datetime | None = None
@@ -159,17 +142,17 @@ class Issuer:
     async def for_client(self, client: ClientRecord, api: ApiRecord, scope: tuple[str, ...]) -> Tokens:
         """Return the token of a client that acts in its own name. Its ``sub`` can be no person's (RFC 9700 §4.15)."""
         lifetime = timedelta(seconds=api.token_lifetime)
-        identifier = self.public_url + api.identifier if api.identifier.startswith("/") else api.identifier
         claims = timed(self.clock(), lifetime) | {
             "iss": self.name,
             "sub": f"{client.client_id}@clients",
-            "aud": identifier,
+            "aud": self.audiences.identifier_of(api),
             "azp": client.client_id,
             "scope": " ".join(scope),
             "gty": "client-credentials",
             "jti": self.entropy.token(16),
         }
-        return Tokens(Secret(await self.keys.sign(claims, ACCESS_TYPE)), int(lifetime.total_seconds()), scope)
+        token = await self.keys.sign(claims, ACCESS_TYPE, api.signing_alg)
+        return Tokens(Secret(token), int(lifetime.total_seconds()), scope)
 
     def _audiences(self, wish: Wish) -> str | list[str]:
         """With ``openid`` the token opens ``/userinfo`` too."""
@@ -188,5 +171,5 @@ class Issuer:
             session_id=wish.session_id,
         )
         renewal = self.renewal(authority, client)
-        await self.db.write(renewal.store)
+        await self.db.write(renewal.store, wish.caller)
         return renewal.token

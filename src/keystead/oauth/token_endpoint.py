@@ -6,16 +6,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from keystead.db.clients import ClientRecord
 from keystead.errors import BadRequest, GrantNotAllowed, UnsupportedGrant
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials
 from keystead.oauth.issue import Tokens
-from keystead.rules.clients import CLIENT_CREDENTIALS
+from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, REFRESH
 from keystead.rules.events import Caller
 from keystead.rules.oauth import scopes
 from keystead.secrecy import Secret
+
+_WITHOUT_SECRETS_OF_PEOPLE: Final = (CODE, REFRESH, CLIENT_CREDENTIALS)
+"""The grants of third-party clients: in all others a person shows it a password, and nobody asks for consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,11 @@ class TokenEndpoint:
         if grant is None:
             raise UnsupportedGrant(request.grant_type[:100])
         client = await self.client_auth(request.credentials, request.caller.address)
-        for_people = request.grant_type != CLIENT_CREDENTIALS
-        if request.grant_type not in client.settings.grant_types or (for_people and not client.settings.is_first_party):
-            raise GrantNotAllowed(request.grant_type, detail="" if client.settings.is_first_party else "third party")
+        third_party = not client.settings.is_first_party
+        if request.grant_type not in client.settings.grant_types:
+            raise GrantNotAllowed(request.grant_type)
+        if third_party and request.grant_type not in _WITHOUT_SECRETS_OF_PEOPLE:
+            raise GrantNotAllowed(request.grant_type, detail="third party")
         scope = scopes(request.optional("scope") or "")
         if scope is None:
             raise BadRequest("Malformed scope", path="scope")

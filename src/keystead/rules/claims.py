@@ -1,8 +1,8 @@
 """What goes into ID tokens, access tokens and the answer of ``/userinfo``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from keystead.rules.oauth import absolute
 from keystead.rules.profiles import Profile
@@ -33,7 +33,20 @@ def about(profile: Profile, scope: Sequence[str], public_url: str) -> Claims:
             "phone_number_verified": profile.phone_verified,
             "phone_verified": profile.phone_verified,
         }
+    if "address" in scope:
+        claims["address"] = _address(profile.user_metadata)
     return {name: value for name, value in claims.items() if value is not None}
+
+
+_ADDRESS: Final = ("formatted", "street_address", "locality", "region", "postal_code", "country")
+
+
+def _address(metadata: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Return the postal address that is kept as ``user_metadata.address`` (OpenID Connect Core §5.1.1)."""
+    kept = (metadata or {}).get("address")
+    if not isinstance(kept, dict):
+        return None
+    return {name: kept[name] for name in _ADDRESS if isinstance(kept.get(name), str)} or None
 
 
 def timed(now: datetime, lifetime: timedelta) -> Claims:

@@ -1,7 +1,7 @@
 """A client as a value: what an application is, and what it may use."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from keystead.errors import BadRequest
 from keystead.rules import base64url
 from keystead.rules.complaints import complaint
-from keystead.rules.oauth import absolute
+from keystead.rules.oauth import LOOPBACK, absolute
 from keystead.rules.profiles import merge_metadata
 
 PASSWORD: Final = "password"  # noqa: S105 - the name of a grant
@@ -54,9 +54,21 @@ def _origin(url: str) -> str:
     return url.rstrip("/")
 
 
+def _call(url: str) -> str:
+    """Accept where we may call with what nobody else should read: over TLS, or on this machine."""
+    plain = len(url) <= 2000 and url.isascii() and url.isprintable() and not any(char in url for char in "#* \\")
+    found = re.fullmatch(rf"(https?)://({_AUTHORITY})(?:[/?].*)?", url) if plain else None
+    if found and (found[1] == "https" or re.sub(r":[0-9]+$", "", found[2]).lower() in LOOPBACK):
+        return url
+    raise ValueError("must be an https URL without fragment or wildcard, or http on loopback")
+
+
 Redirect = Annotated[str, AfterValidator(_redirect)]
+Call = Annotated[str, AfterValidator(_call)]
 Origin = Annotated[str, AfterValidator(_origin)]
 AuthMethod = Literal["none", "client_secret_post", "client_secret_basic"]
+AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+"""Every way in which a client may prove itself, or not, in the words of OpenID Connect."""
 
 
 class RefreshSettings(BaseModel):
@@ -111,6 +123,71 @@ class Mobile(BaseModel):
     android: AndroidApp | None = None
 
 
+Initiator = Literal[
+    "rp-logout",
+    "idp-logout",
+    "password-changed",
+    "session-expired",
+    "session-revoked",
+    "account-deleted",
+    "email-identifier-changed",
+    "mfa-phone-unenrolled",
+    "account-deactivated",
+]
+"""What may end a session, in Auth0's words."""
+
+
+class LogoutInitiators(BaseModel):
+    """``backchannel_logout_initiators``: which ends of a session a client wants to be told of."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    mode: Literal["custom", "all"] = "custom"
+    selected_initiators: list[Initiator] = ["rp-logout", "idp-logout"]
+
+
+class LogoutMetadata(BaseModel):
+    """``backchannel_logout_session_metadata``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    include: bool = False
+
+
+class LogoutSettings(BaseModel):
+    """``oidc_logout``: where a client is told that a session ended (OpenID Connect Back-Channel Logout §2.2)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    backchannel_logout_urls: Annotated[list[Call], Field(max_length=1)] = []
+    backchannel_logout_initiators: LogoutInitiators = LogoutInitiators()
+    backchannel_logout_session_metadata: LogoutMetadata | None = None
+
+
+class CredentialChoice(BaseModel):
+    """One of the client's credentials, by id."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class PrivateKeyJwt(BaseModel):
+    """``private_key_jwt``: with which of its keys a client proves itself (RFC 7523)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    credentials: Annotated[list[CredentialChoice], Field(max_length=20)] = []
+
+
+class AuthenticationMethods(BaseModel):
+    """``client_authentication_methods``: how a client without a secret proves itself."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    private_key_jwt: PrivateKeyJwt
+
+
 class ClientSettings(BaseModel):
     """Everything about a client but its id and secret (section 2.8)."""
 
@@ -122,7 +199,9 @@ class ClientSettings(BaseModel):
     app_type: Literal["native", "spa", "regular_web", "non_interactive"] | None = None
     is_first_party: bool = True
     oidc_conformant: bool = True
-    token_endpoint_auth_method: AuthMethod = "client_secret_post"  # noqa: S105 - the name of a method
+    token_endpoint_auth_method: AuthMethod | None = "client_secret_post"  # noqa: S105 - the name of a method
+    """``None`` where ``client_authentication_methods`` says it."""
+    client_authentication_methods: AuthenticationMethods | None = None
     grant_types: list[str] = [CODE, REFRESH]
     callbacks: list[Redirect] = []
     allowed_logout_urls: list[Redirect] = []
@@ -136,6 +215,10 @@ class ClientSettings(BaseModel):
     jwt_configuration: IdTokenSettings = IdTokenSettings()
     refresh_token: RefreshSettings = RefreshSettings()
     mobile: Mobile | None = None
+    oidc_logout: LogoutSettings | None = None
+    require_pushed_authorization_requests: bool = False
+    par_request_expiry: Annotated[int, Field(ge=10, le=600)] | None = None
+    skip_non_verifiable_callback_uri_confirmation_prompt: bool | None = None
     client_metadata: Annotated[dict[str, Annotated[str, Field(max_length=255)]], Field(max_length=10)] = {}
 
     @property
@@ -143,8 +226,28 @@ class ClientSettings(BaseModel):
         """Whether the client cannot keep a secret."""
         return self.token_endpoint_auth_method == "none"  # noqa: S105
 
+    @property
+    def key_ids(self) -> frozenset[str] | None:
+        """The credentials with which the client proves itself; ``None`` where it does so in another way."""
+        methods = self.client_authentication_methods
+        return frozenset(each.id for each in methods.private_key_jwt.credentials) if methods else None
 
-_ALIASES: Final = {"cross_origin_auth": "cross_origin_authentication"}
+    @property
+    def needs_secret(self) -> bool:
+        """Whether the client proves itself with a secret."""
+        return not self.is_public and self.key_ids is None
+
+
+class SecretRotation(BaseModel):
+    """The body of ``POST /clients/{id}/rotate-secret``: ours, since Auth0 has none."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    previous_secret_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 0
+    """How long the secret before is still taken, so that servers can be changed one after the other."""
+
+
+_ALIASES: Final = {"cross_origin_auth": "cross_origin_authentication", "oidc_backchannel_logout": "oidc_logout"}
 """Members by a name that Auth0 gave up."""
 
 
@@ -152,7 +255,7 @@ def new_settings(body: Mapping[str, Any]) -> ClientSettings:
     """Return the settings of a client that is being made. Raises ``BadRequest``."""
     given = {_ALIASES.get(name, name): value for name, value in body.items() if value is not None}
     public = given.get("app_type") in ("native", "spa")
-    if "token_endpoint_auth_method" not in given and public:
+    if "token_endpoint_auth_method" not in given and public and "client_authentication_methods" not in given:
         given["token_endpoint_auth_method"] = "none"  # noqa: S105
     if "grant_types" not in given and given.get("app_type") == "non_interactive":
         given["grant_types"] = [CLIENT_CREDENTIALS]
@@ -173,6 +276,21 @@ def patch_settings(current: ClientSettings, body: Mapping[str, Any]) -> ClientSe
     return _checked({name: value for name, value in merged.items() if value is not None})
 
 
+def without_key(settings: ClientSettings, credential_id: str) -> ClientSettings:
+    """Return what is left of a client's settings when one of its credentials goes: it may prove itself in no way."""
+    left = (settings.key_ids or frozenset()) - {credential_id}
+    if left == settings.key_ids or settings.key_ids is None:
+        return settings
+    return settings.model_copy(update={"client_authentication_methods": by_keys(sorted(left))})
+
+
+def by_keys(credential_ids: Iterable[str]) -> AuthenticationMethods:
+    """Return ``client_authentication_methods`` of a client that proves itself with these credentials."""
+    return AuthenticationMethods(
+        private_key_jwt=PrivateKeyJwt(credentials=[CredentialChoice(id=each) for each in credential_ids])
+    )
+
+
 def as_registered(
     body: Mapping[str, Any], current: ClientSettings, *, client_id: str, public_url: str
 ) -> dict[str, Any]:
@@ -190,6 +308,11 @@ def as_registered(
 
 
 def _checked(given: Mapping[str, Any]) -> ClientSettings:
+    if "client_authentication_methods" in given:
+        if "token_endpoint_auth_method" in given:
+            text = "A client has either token_endpoint_auth_method or client_authentication_methods: set one to null"
+            raise BadRequest(text, path="client_authentication_methods")
+        given = {**given, "token_endpoint_auth_method": None}
     try:
         settings = ClientSettings.model_validate(given)
     except ValidationError as error:

@@ -15,6 +15,7 @@ _EXPECTED: Final = {
     "bool_type": "boolean",
     "int_type": "integer",
     "int_from_float": "integer",
+    "float_type": "number",
     "list_type": "array",
     "dict_type": "object",
     "model_type": "object",

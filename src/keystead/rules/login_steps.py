@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from keystead.rules.authorization import Ask, AuthorizationRequest
 from keystead.rules.passkey_policy import Offer, Prompt
 from keystead.rules.verification import Verifiable
 
@@ -22,6 +23,7 @@ Step = Literal[
     "signup-password",
     "verification-pending",
     "passkey-enrollment",
+    "consent",
     "done",
 ]
 
@@ -30,25 +32,6 @@ CHALLENGES: Final[dict[Verifiable, Step]] = {
     "email": "email-identifier-challenge",
     "phone_number": "phone-identifier-challenge",
 }
-
-
-class AuthorizationRequest(BaseModel):
-    """What a client asked for at ``/authorize``, already held against what it may ask for."""
-
-    model_config = ConfigDict(frozen=True)
-
-    client_id: str
-    redirect_uri: str
-    scope: str = ""
-    audience: str = ""
-    state: str | None = None
-    nonce: str | None = None
-    code_challenge: str = ""
-    prompt: str = ""
-    max_age: int | None = None
-    login_hint: str = ""
-    screen_hint: str = ""
-    connection: str = ""
 
 
 class Proof(BaseModel):
@@ -85,12 +68,16 @@ class LoginTransaction(BaseModel):
     proof: Proof | None = None
     prompt: Prompt = "none"
     """The enrolment still to be offered."""
+    ask: Ask = "none"
+    """What the person is still asked about the client."""
 
 
 def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
     """Return the screen that the transaction is waiting for."""
     if transaction.proof is not None:
-        return "done" if transaction.prompt == "none" else "passkey-enrollment"
+        if transaction.prompt != "none":
+            return "passkey-enrollment"
+        return "done" if transaction.ask == "none" else "consent"
     if transaction.pending:
         return "verification-pending"
     if transaction.intent == "signup" and offer.signup:

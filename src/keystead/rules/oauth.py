@@ -51,6 +51,21 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL as it is written there, without its port; empty where there is none."""
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return re.sub(r":[0-9]+$", "", host)
+
+
+def origin_listed(origin: str, listed: Iterable[str]) -> bool:
+    """Whether an origin is one of a list, in which ``https://*.example.com`` stands for every direct subdomain."""
+    if origin in listed:
+        return True
+    scheme, _, host = origin.partition("://")
+    label, dot, rest = host.partition(".")
+    return bool(label and dot) and f"{scheme}://*.{rest}" in listed
+
+
 def with_query(url: str, parameters: dict[str, str]) -> str:
     """Add parameters to a redirect URI, keeping the query that it was registered with (RFC 6749 §4.1.2)."""
     if not parameters:

@@ -1,19 +1,16 @@
 """What a code and a refresh token stand for, as values."""
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.clients import RefreshSettings
+from keystead.rules.events import Caller
 
 CODE_LIFETIME: Final = timedelta(seconds=60)
 ACCESS_LIFETIME: Final = timedelta(seconds=86_400)
 TRANSACTION_LIFETIME: Final = timedelta(hours=1)
-SESSION_LIFETIME: Final = timedelta(hours=168)
-SESSION_IDLE: Final = timedelta(hours=72)
-SESSION_TOUCH: Final = timedelta(hours=1)
-"""A session's idle time is renewed at most this often, so that reading it rarely writes."""
 
 
 class Authority(BaseModel):
@@ -51,6 +48,19 @@ class RefreshRecord(BaseModel):
     authority: Authority
     created_at: datetime
     rotated_at: datetime | None = None
+    ip: str = ""
+    user_agent: str = ""
+    """From where the first of the family was asked for."""
+    exchanged_at: datetime | None = None
+    """When the one before it was exchanged for it."""
+    about: dict[str, Any] | None = None
+    """An administrator's notes; they go on with the family."""
+
+    def first_from(self, caller: Caller) -> "RefreshRecord":
+        """Return it as asked for by somebody, if it is the first of its family."""
+        if self.ip or self.user_agent:
+            return self
+        return self.model_copy(update={"ip": caller.address[:45], "user_agent": caller.user_agent[:300]})
 
 
 def refresh_expiry(

@@ -1,6 +1,6 @@
 """What an administrator says about an account: a new one, or a change to one (auth0-behaviour 2.5)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +10,7 @@ from keystead.rules.complaints import complaint, parse, type_of
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, canonical
 from keystead.rules.profiles import Draft, Metadata, Profile, check_metadata_keys, merge_metadata
+from keystead.rules.revocation import Event
 from keystead.rules.verification import Verifiable
 from keystead.secrecy import Secret
 
@@ -197,12 +198,16 @@ def changes(
     return {name: value for name, value in values.items() if getattr(profile, name) != value}
 
 
-def ends_sessions(values: Mapping[str, Any]) -> bool:
-    """Whether a change ends the account's sessions: it is blocked, or its e-mail is another, or not known to be theirs.
-
-    So does a new password (US-15).
-    """
-    return values.get("blocked") is True or "email" in values or values.get("email_verified") is False
+def endings(values: Mapping[str, Any], *, password: bool) -> Iterator[Event]:
+    """Give what a change means for all that was handed out to the account (US-15)."""
+    if password:
+        yield Event.PASSWORD_RESET
+    if values.get("blocked"):
+        yield Event.BLOCKED
+    if "email" in values or values.get("email_verified") is False:
+        yield Event.EMAIL_CHANGED
+    elif "phone_number" in values or "username" in values:
+        yield Event.IDENTIFIER_CHANGED
 
 
 def asked_to_verify(said: NewUser | UserEdit, profile: Profile) -> tuple[Verifiable, ...]:

@@ -1,13 +1,24 @@
 """The Authentication API beside OAuth: ``/dbconnections/signup`` and ``/passkey/*``."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
-from keystead.errors import BadRequest, GrantNotAllowed
+from keystead.errors import (
+    BadClient,
+    BadRequest,
+    ConnectionNotAllowed,
+    Forbidden,
+    GrantNotAllowed,
+    InvalidSignup,
+    PasswordLeaked,
+    SignupDisabled,
+    TooManyAttempts,
+    WeakPassword,
+)
 from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_login import Options
 from keystead.rules.clients import PASSKEY, app_origins
@@ -15,12 +26,38 @@ from keystead.rules.profiles import ROOT_FIELDS, Profile
 from keystead.rules.signups import check_one_identifier
 from keystead.web.answers import Json
 from keystead.web.body import parameters, secret_of
+from keystead.web.client_proof import CLIENT_MEMBERS, client_credentials
+from keystead.web.endpoints import Body, Endpoint
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of
-from keystead.web.oauth_api import client_credentials
+from keystead.web.shapes import FLAG, FORM, JSON, OBJECT, TEXT, Content, Shape, text
 
 _NO_STORE = {"cache-control": "no-store"}
 _PROFILE = ("email", "phone_number", "username", "name", "given_name", "family_name", "nickname", "picture")
+_BY_NAME: Final = {"client_id": text(1), "connection": text(1)}
+
+SIGNUP: Final = Endpoint(
+    "Sign up",
+    body=Body(
+        Shape(
+            "Signup",
+            _BY_NAME,
+            dict.fromkeys(_PROFILE, TEXT) | {"password": TEXT, "user_metadata": OBJECT},
+        ),
+        media=(JSON, FORM),
+    ),
+    answers={
+        200: Shape(
+            "SignedUp",
+            {"_id": TEXT},
+            dict.fromkeys(_PROFILE, TEXT) | {"email_verified": FLAG, "phone_verified": FLAG, "user_metadata": OBJECT},
+        )
+    },
+    refuses=(
+        *(InvalidSignup, SignupDisabled, WeakPassword, PasswordLeaked, TooManyAttempts, ConnectionNotAllowed),
+        Forbidden,
+    ),
+)
 
 
 async def signup(request: Request) -> Response:
@@ -32,6 +69,14 @@ async def signup(request: Request) -> Response:
     check_one_identifier(draft, connection.policy())
     profile = await flows.signup(connection, client_id, draft, password, caller_of(request))
     return Json(_signed_up(profile, body))
+
+
+CHANGE_PASSWORD: Final = Endpoint(
+    "Ask for a mail to change a password",
+    body=Body(Shape("PasswordResetRequest", {**_BY_NAME, "email": text(1)}), media=(JSON, FORM)),
+    answers={200: Content("text/plain")},
+    refuses=(TooManyAttempts, ConnectionNotAllowed),
+)
 
 
 async def change_password(request: Request) -> Response:
@@ -60,6 +105,24 @@ def _signed_up(profile: Profile, body: dict[str, Any]) -> dict[str, Any]:
     return found | about
 
 
+_OPTIONS: Final = Shape("PasskeyOptionsShown", {"authn_params_public_key": OBJECT, "auth_session": TEXT})
+_REFUSED: Final = (BadClient, GrantNotAllowed, ConnectionNotAllowed, InvalidSignup, SignupDisabled, TooManyAttempts)
+
+PASSKEY_REGISTER: Final = Endpoint(
+    "Begin to sign up with a passkey",
+    proofs=("", "client"),
+    body=Body(
+        Shape(
+            "PasskeySignup",
+            {"user_profile": Shape("PasskeyProfile", {}, dict.fromkeys(_PROFILE, TEXT), others=False)},
+            {**CLIENT_MEMBERS, "realm": TEXT, "user_metadata": OBJECT},
+        )
+    ),
+    answers={200: _OPTIONS},
+    refuses=_REFUSED,
+)
+
+
 async def passkey_register(request: Request) -> Response:
     """``POST /passkey/register``: options for an account that does not exist yet (PK-22 to PK-24)."""
     flows, body = flows_of(request), await parameters(request)
@@ -73,6 +136,15 @@ async def passkey_register(request: Request) -> Response:
     draft = flows.signup.draft(connection, {**asked, "user_metadata": body.get("user_metadata")})
     check_one_identifier(draft, connection.policy())
     return _options(await flows.signup.begin_passkey(connection, draft, _party(client, connection), caller_of(request)))
+
+
+PASSKEY_CHALLENGE: Final = Endpoint(
+    "Begin to sign in with a passkey",
+    proofs=("", "client"),
+    body=Body(Shape("PasskeyLogin", {}, {**CLIENT_MEMBERS, "realm": TEXT}), media=(JSON, FORM)),
+    answers={200: _OPTIONS},
+    refuses=_REFUSED,
+)
 
 
 async def passkey_challenge(request: Request) -> Response:

@@ -18,7 +18,7 @@ MAX_BYTES: Final = 1_048_576
 _DEPTH: Final = 32
 _FIELDS: Final = 200
 _QUERY_BYTES: Final = 8192
-_SECRETS: Final = ("password", "client_secret")
+_SECRETS: Final = ("password", "client_secret", "client_assertion")
 
 
 def submitted(request: Request) -> bool:

@@ -12,8 +12,8 @@ from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keystead.flows.sessions import Opened
 from keystead.ports import Clock, Entropy
-from keystead.rules.tokens import SESSION_LIFETIME
 from keystead.secrecy import Secret
 from keystead.settings import Settings
 
@@ -35,9 +35,11 @@ class Cookies:
         # Cookies can spell any octet, and PostgreSQL looks for no NUL.
         return Secret(found) if found and found.isprintable() else None
 
-    def set_session(self, response: Response, value: Secret[str]) -> None:
-        """Hand a session to the browser."""
-        self._set(response, "session", value.reveal(), int(SESSION_LIFETIME.total_seconds()))
+    def set_session(self, response: Response, opened: Opened) -> None:
+        """Hand a session to the browser; one that is not persistent is forgotten when the browser is closed."""
+        left = opened.record.expires_at - self.clock()
+        max_age = max(int(left.total_seconds()), 1) if opened.record.persistent else None
+        self._set(response, "session", opened.cookie.reveal(), max_age)
 
     def clear_session(self, response: Response) -> None:
         """Take the session from the browser."""
@@ -62,10 +64,14 @@ class Cookies:
         sealed = self._seal().dumps(value.reveal())
         self._set(response, "browser", sealed if isinstance(sealed, str) else sealed.decode("ascii"), _BROWSER_AGE)
 
+    def clear_browser(self, response: Response) -> None:
+        """Take the browser's secret: every login that it has under way is nobody's from then on."""
+        self._set(response, "browser", "", 0)
+
     def _name(self, name: str) -> str:
         return f"__Host-keystead-{name}" if self.settings.is_https else f"keystead-{name}"
 
-    def _set(self, response: Response, name: str, value: str, max_age: int) -> None:
+    def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
         response.set_cookie(
             self._name(name),
             value,

@@ -5,15 +5,21 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from keystead.flows.access import Access
+from keystead.flows.apis import Apis
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
+from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
+from keystead.flows.credentials import Credentials
 from keystead.flows.directory import Directory
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
+from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
+from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_change import PasswordChange
@@ -21,6 +27,7 @@ from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
+from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.users import Users
 from keystead.flows.verification import Verification
@@ -29,6 +36,11 @@ from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
 from keystead.oauth.issue import Issuer
 from keystead.oauth.keys import KeyRing
+from keystead.oauth.logout import Logout
+from keystead.oauth.logout_tokens import LogoutTokens
+from keystead.oauth.pushed_requests import PushedRequests
+from keystead.oauth.revoke import Revoke
+from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
 from keystead.ports import Entropy
@@ -54,21 +66,37 @@ class Flows:
     post: Post
     templates: MessageTemplates
     mail_provider: MailProvider
+    tenant_settings: TenantSettings
     tickets: Tickets
     sessions: Sessions
+    own_sessions: OwnSessions
+    logout: Logout
+    logout_notices: LogoutNotices
+    logout_tokens: LogoutTokens
     first_owner: FirstOwner
     authorize: Authorize
     client_auth: ClientAuth
     token_endpoint: TokenEndpoint
+    pushed_requests: PushedRequests
+    revoke: Revoke
     issuer: Issuer
-    keys: KeyRing
+    signing_keys: SigningKeys
     bearers: Bearers
     userinfo: UserInfo
     connections: Connections
     clients: Clients
+    apis: Apis
+    client_grants: ClientGrants
+    credentials: Credentials
     breaches: Breaches
     users: Users
+    access: Access
     blocks: Blocks
+
+    @property
+    def keys(self) -> KeyRing:
+        """What signs and verifies."""
+        return self.signing_keys.ring
 
 
 def flows_of(request: HTTPConnection) -> Flows:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from keystead.errors import ForeignOrigin, InsufficientScope, InvalidToken
 from keystead.oauth.bearers import Bearer
-from keystead.oauth.issue import MY_ACCOUNT_PATH
+from keystead.rules.apis import MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
 from keystead.rules.languages import preferred_language
 from keystead.secrecy import fingerprint

@@ -1,12 +1,27 @@
 """The My Account API, ``/me/v1``: what people do with their own passkeys and their password (auth0-behaviour 2.9)."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.passkeys import PasskeyRecord
-from keystead.errors import BadRequest, InvalidQuery, NoSuchPasskey
+from keystead.errors import (
+    AccountGone,
+    BadRequest,
+    CeremonyExpired,
+    CeremonyRefused,
+    ConnectionNotAllowed,
+    LastWayIn,
+    NoSuchPasskey,
+    OperationNotSupported,
+    PasskeyLimitReached,
+    PasskeyTaken,
+    PasswordLeaked,
+    StepUpRequired,
+    TooManyAttempts,
+    WeakPassword,
+)
 from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_enrolment import Proved
 from keystead.oauth.bearers import Bearer
@@ -15,29 +30,75 @@ from keystead.rules.claims import iso
 from keystead.rules.clients import app_origins
 from keystead.secrecy import Secret
 from keystead.web.answers import Json
-from keystead.web.body import json_object, query
+from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import caller_of, require_person
+from keystead.web.guard import caller_of
+from keystead.web.parameters import Choice
+from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, Shape, each, either, text, word
 
 _NEW = "passkey|new"
 _NEW_PASSWORD = "password|new"  # noqa: S105 - the id of one that is being chosen
 _LONGEST_PASSWORD = 256
-_TYPES = ("passkey", "password", "phone", "email", "totp", "push-notification", "recovery-code")
+_TYPE: Final = Choice(
+    "type",
+    ("passkey", "password", "phone", "email", "totp", "push-notification", "recovery-code"),
+    says="type is not a kind of authentication method",
+)
+
+_READ: Final = ("read:me:authentication_methods",)
+_CREATE: Final = ("create:me:authentication_methods",)
+
+PASSKEY: Final = Shape(
+    "OwnPasskey",
+    {
+        "id": TEXT,
+        "type": word("passkey"),
+        "created_at": MOMENT,
+        "usage": each(TEXT),
+        "identity_user_id": TEXT,
+        "key_id": TEXT,
+        "public_key": TEXT,
+        "user_handle": TEXT,
+        "credential_device_type": word("multi_device", "single_device"),
+        "credential_backed_up": FLAG,
+        "transports": each(TEXT),
+        "user_agent": TEXT,
+        "aaguid": TEXT,
+        "relying_party_id": TEXT,
+    },
+    {"name": TEXT, "last_auth_at": MOMENT},
+)
+_PASSWORD: Final = Shape(
+    "OwnPassword",
+    {"id": TEXT, "type": word("password"), "created_at": MOMENT, "usage": each(TEXT), "identity_user_id": TEXT},
+    {"last_password_reset": MOMENT},
+)
+
+METHODS: Final = Scoped(
+    "List my passkeys",
+    proof="my_account",
+    scopes=_READ,
+    query=(_TYPE,),
+    answers={200: Shape("OwnMethods", {"authentication_methods": each(PASSKEY)})},
+)
 
 
 async def methods(request: Request) -> Response:
     """``GET /me/v1/authentication-methods?type=``."""
-    person = await require_person(request, "read:me:authentication_methods")
-    kind = query(request).text("type")
-    if kind is not None and kind not in _TYPES:
-        raise InvalidQuery("type is not a kind of authentication method", path="type")
-    found = await flows_of(request).enrolment.list(person.subject) if kind in (None, "passkey") else []
+    asked = await METHODS.read(request)
+    here = asked[_TYPE] in (None, "passkey")
+    found = await flows_of(request).enrolment.list(asked.bearer.subject) if here else []
     return Json({"authentication_methods": [shown(each) for each in found]})
+
+
+METHOD: Final = Scoped(
+    "Show one of my passkeys", proof="my_account", scopes=_READ, answers={200: PASSKEY}, refuses=(NoSuchPasskey,)
+)
 
 
 async def method(request: Request) -> Response:
     """``GET /me/v1/authentication-methods/{id}``."""
-    person = await require_person(request, "read:me:authentication_methods")
+    person = (await METHOD.read(request)).bearer
     wanted = request.path_params["id"]
     found = next((each for each in await flows_of(request).enrolment.list(person.subject) if each.id == wanted), None)
     if found is None:
@@ -45,10 +106,25 @@ async def method(request: Request) -> Response:
     return Json(shown(found))
 
 
+BEGIN: Final = Scoped(
+    "Begin to add a passkey or to change my password",
+    proof="my_account",
+    scopes=_CREATE,
+    body=Body(Shape("NewMethod", {"type": word("passkey", "password")}, {"use_exclude_credentials": FLAG}, OBJECT)),
+    answers={
+        202: either(
+            Shape("PasskeyOptionsShown", {"authn_params_public_key": OBJECT, "auth_session": TEXT}),
+            Shape("PasswordPolicyShown", {"id": TEXT, "auth_session": TEXT, "policy": OBJECT}),
+        )
+    },
+    refuses=(StepUpRequired, ConnectionNotAllowed, OperationNotSupported, PasskeyLimitReached, TooManyAttempts),
+)
+
+
 async def begin(request: Request) -> Response:
     """``POST /me/v1/authentication-methods``: options for one more passkey (PK-30, PK-31)."""
-    flows = flows_of(request)
-    person, body = await _fresh_person(request), await json_object(request)
+    flows, asked = flows_of(request), await BEGIN.read(request)
+    person, body = _fresh(request, asked), asked.body
     if body.get("type") == "password":
         return await _begin_password(request, person)
     if body.get("type") != "passkey":
@@ -96,17 +172,36 @@ async def _verify_password(request: Request, proved: Proved, client_id: str, bod
     return Json(found | ({"last_password_reset": iso(reset)} if reset else {}), 201)
 
 
+VERIFY: Final = Scoped(
+    "Store my new passkey or password",
+    proof="my_account",
+    scopes=_CREATE,
+    body=Body(
+        Shape(
+            "NewMethodProof",
+            {"auth_session": text(1)},
+            {"authn_response": OBJECT, "new_password": text(1, _LONGEST_PASSWORD)},
+        )
+    ),
+    answers={201: either(PASSKEY, _PASSWORD)},
+    refuses=(
+        *(NoSuchPasskey, StepUpRequired, CeremonyExpired, CeremonyRefused, PasskeyTaken, PasskeyLimitReached),
+        *(WeakPassword, PasswordLeaked, TooManyAttempts, AccountGone, ConnectionNotAllowed),
+    ),
+)
+
+
 async def verify(request: Request) -> Response:
     """``POST /me/v1/authentication-methods/{id}/verify``: 201 with the new passkey, or with the changed password."""
-    flows = flows_of(request)
-    person, body = await _fresh_person(request), await json_object(request)
+    flows, asked = flows_of(request), await VERIFY.read(request)
+    person, body = _fresh(request, asked), asked.body
     auth_session = body.get("auth_session")
     if request.path_params["id"] not in (_NEW, _NEW_PASSWORD):
         raise NoSuchPasskey
     if not isinstance(auth_session, str) or not auth_session:
         raise BadRequest("Missing required property: auth_session", path="auth_session")
     assert person.authenticated_at is not None  # fresh, so it has one
-    proved = Proved(person.subject, person.authenticated_at)
+    proved = Proved(person.subject, person.authenticated_at, person.session_id)
     if request.path_params["id"] == _NEW_PASSWORD:
         return await _verify_password(request, proved, person.client_id, body)
     ceremony = await flows.enrolment.ceremonies.claim(auth_session, ("enrolment",), client_id=person.client_id)
@@ -114,11 +209,22 @@ async def verify(request: Request) -> Response:
     return Json(shown(stored), 201)
 
 
+REMOVE: Final = Scoped(
+    "Remove one of my passkeys",
+    proof="my_account",
+    scopes=("delete:me:authentication_methods",),
+    answers={204: None},
+    refuses=(NoSuchPasskey, StepUpRequired, LastWayIn),
+)
+
+
 async def remove(request: Request) -> Response:
     """``DELETE /me/v1/authentication-methods/{id}``."""
-    person = await _fresh_person(request, "delete:me:authentication_methods")
+    person = _fresh(request, await REMOVE.read(request))
     flows, wanted = flows_of(request), request.path_params["id"]
-    await flows.enrolment.remove(person.subject, wanted, caller_of(request), client_id=person.client_id)
+    assert person.authenticated_at is not None  # fresh, so it has one
+    proved = Proved(person.subject, person.authenticated_at, person.session_id)
+    await flows.enrolment.remove(proved, wanted, caller_of(request), client_id=person.client_id)
     return Response(status_code=204)
 
 
@@ -144,8 +250,7 @@ def shown(record: PasskeyRecord) -> dict[str, Any]:
     return found | {name: value for name, value in optional.items() if value is not None}
 
 
-async def _fresh_person(request: Request, scope: str = "create:me:authentication_methods") -> Bearer:
+def _fresh(request: Request, asked: Asked) -> Bearer:
     """Return the caller, whose login must be recent: a stolen token must not be able to plant a passkey."""
-    person = await require_person(request, scope)
-    flows_of(request).enrolment.require_fresh(person.authenticated_at)
-    return person
+    flows_of(request).enrolment.require_fresh(asked.bearer.authenticated_at)
+    return asked.bearer

@@ -15,6 +15,7 @@ from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError
 from keystead.ports import Entropy
 from keystead.settings import Settings
 from keystead.web import wire
+from keystead.web.authorization_answers import OPENER
 from keystead.web.body import MAX_BYTES
 from keystead.web.client_ip import client_address
 
@@ -26,7 +27,6 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?:
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
@@ -55,7 +55,7 @@ class Gate:
         peer = scope["client"][0] if scope.get("client") else ""
         scope["keystead.address"] = client_address(peer, request.headers, self.settings.trusted_proxies)
         scope["keystead.log"] = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
-        answer = _Answer(send, self._headers(request_id))
+        answer = _Answer(send, self._headers(request_id), scope)
         try:
             self._check_host(request.headers)
             if "\0" in scope["path"]:
@@ -100,8 +100,8 @@ def note(request: Request, error: DomainError) -> None:
 class _Answer:
     """Passes a response on, adding headers and remembering the status."""
 
-    def __init__(self, send: Send, headers: dict[str, str]) -> None:
-        self._send, self._headers, self.status = send, headers, 0
+    def __init__(self, send: Send, headers: dict[str, str], scope: Scope) -> None:
+        self._send, self._headers, self._scope, self.status = send, headers, scope, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -113,6 +113,8 @@ class _Answer:
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
             headers.setdefault("content-security-policy", _API_POLICY)
+            isolation = "unsafe-none" if self._scope.get(OPENER) else "same-origin"
+            headers.setdefault("cross-origin-opener-policy", isolation)
             # Files have an ETag, to be asked about again; all else is about somebody, or may be tomorrow.
             headers.setdefault("cache-control", "no-cache" if "etag" in headers else "no-store")
         await self._send(message)

@@ -1,27 +1,31 @@
-"""The authorization server over HTTP: ``/authorize``, ``/oauth/token``, ``/userinfo``, discovery, keys, logout."""
+"""The authorization server over HTTP: ``/authorize``, ``/oauth/token``, ``/userinfo``, discovery and keys."""
 
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadClient, BadRequest
+from keystead.errors import BadRequest
 from keystead.oauth.authorize import Continue
-from keystead.oauth.client_auth import ClientCredentials
 from keystead.oauth.issue import Tokens
+from keystead.oauth.keys import CACHE_SECONDS
 from keystead.oauth.token_endpoint import TokenRequest
-from keystead.rules.clients import GRANTS
-from keystead.rules.oauth import OIDC_SCOPES, basic_credentials
-from keystead.secrecy import Secret
-from keystead.web import screens
+from keystead.rules.authorization import ACR_VALUES, PROMPTS, RESPONSE_MODES
+from keystead.rules.clients import AUTH_METHODS, GRANTS
+from keystead.rules.credentials import KEY_ALGORITHMS
+from keystead.rules.letter_texts import LANGUAGES
+from keystead.rules.oauth import OIDC_SCOPES
 from keystead.web.answers import Json
-from keystead.web.body import parameters, query_once, secret_of
+from keystead.web.authorization_answers import back_to_client, keep_opener
+from keystead.web.body import form, parameters, query_once, submitted
+from keystead.web.client_proof import client_credentials
 from keystead.web.flows import flows_of
 from keystead.web.guard import bearer_token, caller_of
 from keystead.web.redirects import redirect
 
 _NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
+_PUBLISHED = {"cache-control": f"public, max-age={CACHE_SECONDS}"}
 
 
 async def token(request: Request) -> Response:
@@ -35,21 +39,6 @@ async def token(request: Request) -> Response:
     return Json(_answer(tokens), headers=_NO_STORE)
 
 
-def client_credentials(request: Request, body: dict[str, Any]) -> ClientCredentials:
-    """Return what a request shows of its client: HTTP Basic where there is any, else the body. Raises ``BadClient``."""
-    header = request.headers.get("authorization")
-    if header is not None:
-        # RFC 6749 §2.3.1 has both form-encoded before they are joined. PostgreSQL looks for no NUL.
-        name, secret = map(unquote, basic_credentials(header) or ("", ""))
-        if not name or "\0" in name:
-            raise BadClient(detail="malformed Authorization header")
-        return ClientCredentials(name, Secret(secret))
-    client_id = body.get("client_id")
-    if not isinstance(client_id, str) or not client_id:
-        raise BadRequest("Missing required parameter: client_id", path="client_id")
-    return ClientCredentials(client_id, secret_of(body, "client_secret"))
-
-
 def _answer(tokens: Tokens) -> dict[str, Any]:
     found: dict[str, Any] = {"access_token": tokens.access_token.reveal()}
     if tokens.id_token:
@@ -59,14 +48,40 @@ def _answer(tokens: Tokens) -> dict[str, Any]:
     return found | {"scope": " ".join(tokens.scope), "expires_in": tokens.expires_in, "token_type": "Bearer"}
 
 
+async def revoke(request: Request) -> Response:
+    """``POST /oauth/revoke``: 200 with an empty body, whatever the token was (RFC 7009 §2.2)."""
+    body = await parameters(request)
+    token = body.get("token")
+    if not isinstance(token, str) or not token:
+        raise BadRequest("Missing required parameter: token", path="token")
+    await flows_of(request).revoke(client_credentials(request, body), token, caller_of(request).address)
+    return Response(headers=_NO_STORE)
+
+
+async def push(request: Request) -> Response:
+    """``POST /oauth/par``."""
+    body = await parameters(request)
+    pushed = await flows_of(request).pushed_requests(
+        client_credentials(request, body), body, caller_of(request).address
+    )
+    return Json({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201, headers=_NO_STORE)
+
+
 async def authorize(request: Request) -> Response:
-    """``GET /authorize``: straight back with a code where a session will do, else on to the hosted pages."""
-    flows = flows_of(request)
+    """``GET /authorize``: straight back with a code where a session will do, else on to the hosted pages.
+
+    A POST becomes a GET (OpenID Connect Core §3.1.2.1 wants both): a form from another site brings no cookie of ours.
+    """
+    if submitted(request):
+        return redirect(f"/authorize?{urlencode(await form(request))}")
+    flows, asked = flows_of(request), query_once(request)
     session = await flows.sessions.read(flows.cookies.session(request))
     browser = flows.cookies.browser(request) or flows.cookies.new_browser()
-    outcome = await flows.authorize.begin(query_once(request), session, browser)
+    outcome = await flows.authorize.begin(asked, session, browser)
     if not isinstance(outcome, Continue):
-        return redirect(outcome.url)
+        return back_to_client(outcome)
+    if outcome.in_popup:
+        keep_opener(request)
     response = redirect(f"/u/login?state={outcome.state}")
     flows.cookies.set_browser(response, browser)
     return response
@@ -79,7 +94,12 @@ async def userinfo(request: Request) -> Response:
 
 async def jwks(request: Request) -> Response:
     """``GET /.well-known/jwks.json``."""
-    return Json(await flows_of(request).keys.jwks(), headers={"cache-control": "public, max-age=300"})
+    return Json(await flows_of(request).keys.jwks(), headers=_PUBLISHED)
+
+
+async def every_jwk(request: Request) -> Response:
+    """``GET /.well-known/keystead-jwks.json``: those of every algorithm, for APIs that ask for others than RS256."""
+    return Json(await flows_of(request).keys.every_jwk(), headers=_PUBLISHED)
 
 
 async def openid_configuration(request: Request) -> Response:
@@ -91,35 +111,46 @@ async def openid_configuration(request: Request) -> Response:
             "authorization_endpoint": f"{url}/authorize",
             "token_endpoint": f"{url}/oauth/token",
             "userinfo_endpoint": f"{url}/userinfo",
+            "revocation_endpoint": f"{url}/oauth/revoke",
+            "pushed_authorization_request_endpoint": f"{url}/oauth/par",
             "jwks_uri": f"{url}/.well-known/jwks.json",
+            "end_session_endpoint": f"{url}/oidc/logout",
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
+            "response_modes_supported": list(RESPONSE_MODES),
+            "prompt_values_supported": list(PROMPTS),
+            "acr_values_supported": list(ACR_VALUES),
             "grant_types_supported": list(GRANTS),
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "scopes_supported": list(OIDC_SCOPES),
             "claims_supported": [
-                *("aud", "auth_time", "amr", "email", "email_verified", "exp", "family_name", "given_name", "iat"),
+                *(
+                    "acr",
+                    "address",
+                    "amr",
+                    "aud",
+                    "auth_time",
+                    "azp",
+                    "email",
+                    "email_verified",
+                    "exp",
+                    "family_name",
+                    "given_name",
+                    "iat",
+                ),
                 *("iss", "name", "nickname", "nonce", "phone_number", "phone_number_verified", "picture", "sid", "sub"),
                 "updated_at",
             ],
             "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "token_endpoint_auth_signing_alg_values_supported": list(KEY_ALGORITHMS),
             "authorization_response_iss_parameter_supported": True,
             "request_uri_parameter_supported": False,
             "request_parameter_supported": False,
+            "claims_parameter_supported": False,
+            "ui_locales_supported": list(LANGUAGES),
         },
         headers={"cache-control": "public, max-age=300"},
     )
-
-
-async def logout(request: Request) -> Response:
-    """``GET /v2/logout``: end the browser's session, and go back only to where the client registered."""
-    flows, asked = flows_of(request), query_once(request)
-    client_id, return_to = asked.get("client_id"), asked.get("returnTo")
-    target = await flows.authorize.logout_target(client_id, return_to) if return_to else None
-    named = (client_id or "")[:64] or None  # for the journal: nobody has checked it where there is no returnTo
-    await flows.sessions.end(flows.cookies.session(request), caller_of(request), client_id=named)
-    response = redirect(target) if target else screens.show("signed-out.html", {"home_url": "/"})
-    flows.cookies.clear_session(response)
-    return response

@@ -4,6 +4,7 @@ Which screen is next is never decided here (``resume`` asks the rules), and a GE
 """
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from keystead.errors import (
     SignupDisabled,
     StepUpRequired,
     TooManyAttempts,
+    TransactionExpired,
     UnknownCredential,
     UserBlocked,
     WeakPassword,
@@ -33,14 +35,16 @@ from keystead.flows.hosted_login import Place, Visit
 from keystead.flows.passkey_login import Options
 from keystead.flows.sessions import Opened
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.identifiers import KINDS
-from keystead.rules.login_steps import Step, next_to_prove
+from keystead.rules.languages import preferred_language
+from keystead.rules.login_steps import Step
+from keystead.rules.oauth import origin_of
 from keystead.rules.passkey_policy import SNOOZE
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
 from keystead.secrecy import Secret
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
+from keystead.web.authorization_answers import back_to_client, keep_opener
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
@@ -56,11 +60,12 @@ PATHS: Final[dict[Step, str]] = {
     "signup-password": "/u/signup/password",
     "verification-pending": "/u/verification-pending",
     "passkey-enrollment": "/u/passkey-enrollment",
+    "consent": "/u/consent",
     "done": "/u/login",
 }
 
 # What a person can do something about, on the page where it happened; anything else is an error page.
-_ON_PAGE: Final = (
+ON_PAGE: Final = (
     WrongCredentials,
     TooManyAttempts,
     Busy,
@@ -85,11 +90,13 @@ AT_PASSWORD: Final = (WeakPassword, PasswordLeaked)
 
 async def resume(request: Request) -> Response:
     """``GET /u/login?state=``: go to the screen that the login is waiting for, or back to the client with a code."""
-    flows = flows_of(request)
-    place = await flows.hosted_login.look(_visit(request))
+    visit, place = await here(request)
     if place.step != "done":
-        return go_to(place.step, place.transaction.id)
-    return redirect((await flows.authorize.finish(place.transaction)).url)
+        return go_to(place.step, visit.state)
+    try:
+        return back_to_client(await flows_of(request).authorize.finish(place.transaction))
+    except TransactionExpired as late:  # another tab was faster
+        raise await _expired(request, visit, late) from None
 
 
 async def login_identifier(request: Request) -> Response:
@@ -118,7 +125,7 @@ async def login_password(request: Request) -> Response:
         return go_to(place.step, visit.state)
     context = {
         "identifier_value": typed,
-        "change_url": _url("login-identifier", visit.state),
+        "change_url": url_of("login-identifier", visit.state),
         "reset_url": _reset_url(place),
         "passkey": _passkey(place),
     }
@@ -127,10 +134,10 @@ async def login_password(request: Request) -> Response:
     password = Secret((await form(request)).get("password", ""))
     flows = flows_of(request)
     try:
-        return _signed_in(request, visit, await flows.hosted_login.with_password(visit, place, typed, password))
+        return signed_in(request, visit, await flows.hosted_login.with_password(visit, place, typed, password))
     except UserBlocked as refusal:
-        return redirect((await flows.authorize.abandon(visit.state, refusal)).url)
-    except _ON_PAGE as error:
+        return back_to_client(await flows.authorize.abandon(visit.state, refusal))
+    except ON_PAGE as error:
         return page("login-password", place, context, error, "password")
 
 
@@ -141,90 +148,20 @@ async def login_passkey(request: Request) -> Response:
         return go_to(place.step, visit.state)
     flows, sent = flows_of(request), await form(request)
     try:
-        opened = await flows.hosted_login.with_passkey(visit, place, sent.get("auth_session", ""), _response(sent))
-        return _signed_in(request, visit, opened)
+        opened = await flows.hosted_login.with_passkey(
+            visit, place, sent.get("auth_session", ""), authenticator_answer(sent)
+        )
+        return signed_in(request, visit, opened)
     except UserBlocked as refusal:
-        return redirect((await flows.authorize.abandon(visit.state, refusal)).url)
-    except _ON_PAGE as error:
+        return back_to_client(await flows.authorize.abandon(visit.state, refusal))
+    except ON_PAGE as error:
         return page("login-identifier", place, _identifier_screen(place), error)
 
 
 async def login_passkey_options(request: Request) -> Response:
     """``POST /u/login/passkey/options``: a challenge for the page's script."""
     visit, place = await here(request)
-    return _options(await flows_of(request).hosted_login.login_options(visit, place))
-
-
-async def signup_identifier(request: Request) -> Response:
-    """By what shall we know you?"""
-    visit, place = await here(request)
-    if place.transaction.proof or not place.offer.signup:
-        return go_to("login-identifier" if not place.transaction.proof else place.step, visit.state)
-    if not submitted(request):
-        return page("signup-identifier", place, _fields_screen(place, place.transaction.identifiers))
-    sent = await form(request)
-    given: dict[str, str] = {kind: sent[kind] for kind in KINDS if sent.get(kind, "").strip()}
-    try:
-        await flows_of(request).hosted_login.identify_signup(visit, place, given)
-    except _ON_PAGE as error:
-        at = error.attribute if isinstance(error, InvalidIdentifier) else ""
-        return page("signup-identifier", place, _fields_screen(place, given), error, at)
-    return go_to("done", visit.state)
-
-
-async def signup_passkey(request: Request) -> Response:
-    """A passkey for the account to be; or on to a password."""
-    visit, place = await here(request)
-    if not _signing_up(place) or not place.offer.signup_passkey:
-        return go_to(place.step, visit.state)
-    context = {
-        "identifier_value": _first(place.transaction.identifiers),
-        "password_allowed": place.offer.signup_password,
-        "change_url": _url("signup-identifier", visit.state),
-    }
-    if not submitted(request):
-        return page("signup-passkey", place, context)
-    flows, sent = flows_of(request), await form(request)
-    if sent.get("action") == "skip":
-        await flows.hosted_login.decline_passkey(visit)
-        return go_to("done", visit.state)
-    try:
-        opened = await flows.hosted_login.signup_with_passkey(
-            visit, place, sent.get("auth_session", ""), _response(sent)
-        )
-        return _signed_in(request, visit, opened)
-    except _ON_PAGE as error:
-        return page("signup-passkey", place, context, error)
-
-
-async def signup_passkey_options(request: Request) -> Response:
-    """``POST /u/signup/passkey/options``: options for the page's script."""
-    visit, place = await here(request)
-    if not _signing_up(place):
-        raise CeremonyExpired(wording.LATE)
-    return _options(await flows_of(request).hosted_login.signup_options(visit, place))
-
-
-async def signup_password(request: Request) -> Response:
-    """A password for the account to be."""
-    visit, place = await here(request)
-    if not _signing_up(place) or not place.offer.signup_password:
-        return go_to(place.step, visit.state)
-    passkey_url = _url("signup-passkey", visit.state) if place.offer.signup_passkey else ""
-    context = {
-        "identifier_value": _first(place.transaction.identifiers),
-        "change_url": _url("signup-identifier", visit.state),
-        "passkey_url": passkey_url,
-        **password_rules(place.connection.policy()),
-    }
-    if not submitted(request):
-        return page("signup-password", place, context)
-    password = Secret((await form(request)).get("password", ""))
-    try:
-        opened = await flows_of(request).hosted_login.signup_with_password(visit, place, password)
-        return _signed_in(request, visit, opened)
-    except _ON_PAGE as error:
-        return page("signup-password", place, context, error, "password" if isinstance(error, AT_PASSWORD) else "")
+    return options_answer(await flows_of(request).hosted_login.login_options(visit, place))
 
 
 async def passkey_enrolment(request: Request) -> Response:
@@ -245,8 +182,8 @@ async def passkey_enrolment(request: Request) -> Response:
         await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent)
         return go_to("done", visit.state)
     try:
-        await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), _response(sent))
-    except _ON_PAGE as error:
+        await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), authenticator_answer(sent))
+    except ON_PAGE as error:
         return page("passkey-enrollment", place, context, error)
     return go_to("done", visit.state)
 
@@ -254,7 +191,21 @@ async def passkey_enrolment(request: Request) -> Response:
 async def passkey_enrolment_options(request: Request) -> Response:
     """``POST /u/passkey-enrollment/options``: options for the page's script."""
     _, place = await here(request)
-    return _options(await flows_of(request).hosted_login.enrolment_options(place))
+    return options_answer(await flows_of(request).hosted_login.enrolment_options(place))
+
+
+async def consent(request: Request) -> Response:
+    """May the client have what it asks for, and is it the one that you meant?"""
+    visit, place = await here(request)
+    if place.step != "consent":
+        return go_to(place.step, visit.state)
+    flows = flows_of(request)
+    if not submitted(request):
+        return page("consent", place, await _consent_screen(request, place))
+    if (await form(request)).get("action") != "accept":
+        return back_to_client(await flows.authorize.deny(place.transaction))
+    await flows.authorize.consent(place.transaction)
+    return go_to("done", visit.state)
 
 
 def password_rules(options: ConnectionOptions, *, replaces: bool = False) -> dict[str, Any]:
@@ -278,7 +229,21 @@ async def here(request: Request) -> tuple[Visit, Place]:
     if submitted(request):
         same_origin(request)
     visit = _visit(request)
-    return visit, await flows_of(request).hosted_login.look(visit)
+    try:
+        place = await flows_of(request).hosted_login.look(visit)
+    except TransactionExpired as late:
+        raise await _expired(request, visit, late) from None
+    asked = place.transaction.request
+    if asked.response_mode == "web_message":
+        keep_opener(request)
+    language = preferred_language(asked.ui_locales.replace(" ", ","), visit.caller.language)
+    return replace(visit, caller=visit.caller.model_copy(update={"language": language})), place
+
+
+async def _expired(request: Request, visit: Visit, late: TransactionExpired) -> TransactionExpired:
+    """Add to a refusal where the person can begin again, if anybody said so (UL-14)."""
+    again = await flows_of(request).authorize.start_again(visit.state)
+    return TransactionExpired(again=again or "", detail=late.detail)
 
 
 def page(
@@ -287,7 +252,7 @@ def page(
     """Render a page of a login; ``field`` is the input at fault, where a refusal is about one."""
     common = {
         "state": place.transaction.id,
-        "client_name": place.client_name,
+        "client_name": place.client.settings.name,
         "error": wording.said(error, place.connection.policy()) if error else None,
         "error_field": field,
     }
@@ -309,25 +274,20 @@ def _reset_url(place: Place) -> str:
 
 def go_to(step: Step, state: str) -> Response:
     """Go to the page of a step; ``done`` is the dispatcher, which finds out."""
-    return redirect(_url(step, state))
+    return redirect(url_of(step, state))
 
 
-def _url(step: Step, state: str) -> str:
+def url_of(step: Step, state: str) -> str:
+    """Return the path of a step's page."""
     return f"{PATHS[step]}?state={state}"
 
 
-def _signed_in(request: Request, visit: Visit, opened: Opened | None) -> Response:
+def signed_in(request: Request, visit: Visit, opened: Opened | None) -> Response:
+    """Go on, with the session that was opened, if one was: an account to be verified has none yet."""
     response = go_to("done", visit.state)
     if opened is not None:
-        flows_of(request).cookies.set_session(response, opened.cookie)
+        flows_of(request).cookies.set_session(response, opened)
     return response
-
-
-def _signing_up(place: Place) -> bool:
-    """Whether the account to be is known, and proved where it must be; also once sign-up was switched off meanwhile."""
-    transaction = place.transaction
-    begun = transaction.intent == "signup" and bool(transaction.identifiers) and not transaction.pending
-    return begun and not transaction.proof and next_to_prove(transaction, place.offer) is None
 
 
 def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
@@ -338,36 +298,33 @@ def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
         "identifier": {"label": wording.asked_for(place.connection.policy()), "type": kind, "value": value},
         "password_allowed": place.offer.password,
         "passkey": _passkey(place),
-        "signup_url": _url("signup-identifier", place.transaction.id) if place.offer.signup else "",
+        "signup_url": url_of("signup-identifier", place.transaction.id) if place.offer.signup else "",
     }
-
-
-def _fields_screen(place: Place, given: dict[str, str]) -> dict[str, Any]:
-    options, hint = place.connection.policy(), place.transaction.request.login_hint
-    fields = []
-    for kind, status in options.signup_attributes().items():
-        label, type_, autocomplete = wording.INPUTS[kind]
-        if status != "inactive":
-            value = given.get(kind, hint if kind == "email" and "@" in hint else "")
-            field = {"name": kind, "label": label, "type": type_, "autocomplete": autocomplete, "value": value}
-            fields.append(field | {"required": status == "required"})
-    return {"fields": fields, "login_url": _url("login-identifier", place.transaction.id)}
 
 
 def _passkey(place: Place) -> dict[str, bool]:
     return {"button": place.offer.button, "autofill": place.offer.autofill}
 
 
-def _first(identifiers: dict[str, str]) -> str:
-    return next(iter(identifiers.values()), "")
+async def _consent_screen(request: Request, place: Place) -> dict[str, Any]:
+    flows, asked = flows_of(request), place.transaction.request
+    api = await flows.issuer.audiences.api(asked.audience)
+    return {
+        "ask": place.transaction.ask,
+        "identifier_value": await flows.hosted_login.name_of(place),
+        "api_name": api.name if api else "",
+        "scopes": wording.scopes(asked.scope.split(), api.scopes if api else {}),
+        "target": origin_of(asked.redirect_uri),
+    }
 
 
-def _options(options: Options) -> Response:
+def options_answer(options: Options) -> Response:
+    """Hand the options of a ceremony to the page's script."""
     body = {"authn_params_public_key": options.public_key, "auth_session": options.auth_session}
     return Json(body, headers={"cache-control": "no-store"})
 
 
-def _response(sent: dict[str, str]) -> object:
+def authenticator_answer(sent: dict[str, str]) -> object:
     """Return the authenticator's answer out of a form; what is not JSON is refused like any other wrong answer."""
     try:
         return json.loads(sent.get("response", ""))

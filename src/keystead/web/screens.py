@@ -25,7 +25,6 @@ _POLICY: Final = (
     "img-src 'self' data:",
     "connect-src 'self'",
     "base-uri 'none'",
-    "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
 )
 _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?://[A-Za-z0-9.\-_\[\]:]+)?")
@@ -33,14 +32,27 @@ _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?://[A-Za-z0-9.\-_\[\]:]
 
 
 def show(
-    template: str, context: dict[str, Any] | None = None, *, status: int = 200, redirects_to: str = ""
+    template: str,
+    context: dict[str, Any] | None = None,
+    *,
+    status: int = 200,
+    redirects_to: str = "",
+    framed_by: str = "",
 ) -> Response:
-    """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects to ``form-action`` too."""
+    """Render a page. ``redirects_to`` is where its form may end: Chromium holds redirects to ``form-action`` too.
+
+    ``framed_by`` is the one origin whose pages may show it in a frame; for all others there is none.
+    """
     html = _TEMPLATES.get_template(template).render(**(context or {}))
-    target = origin_of(redirects_to) if redirects_to else ""
-    policy = "; ".join((*_POLICY, f"form-action 'self' {target if _SOURCE.fullmatch(target) else ''}".rstrip()))
+    target = _source(origin_of(redirects_to)) if redirects_to else ""
+    ancestor = _source(framed_by) or "'none'"
+    policy = "; ".join((*_POLICY, f"frame-ancestors {ancestor}", f"form-action 'self' {target}".rstrip()))
     headers = {"content-security-policy": policy, "cache-control": "no-store"}
     return HTMLResponse(html, status, headers)
+
+
+def _source(origin: str) -> str:
+    return origin if _SOURCE.fullmatch(origin) else ""
 
 
 def error(request: Request, title: str, text: str, status: int) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from keystead import errors as e
 from keystead.web import screens
 from keystead.web.answers import Json
+from keystead.web.redirects import redirect
 
 
 class Row(NamedTuple):
@@ -106,10 +107,16 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchConnection: Row(404, "inexistent_connection"),
     e.NoSuchUser: Row(404, "inexistent_user"),
     e.NoSuchClient: Row(404, "inexistent_client"),
+    e.NoSuchApi: Row(404, "inexistent_resource_server"),
+    e.NoSuchClientGrant: Row(404, "inexistent_client_grant"),
+    e.NoSuchCredential: Row(404, "inexistent_credential"),
     e.NoSuchPasskey: Row(404, "inexistent_authentication_method"),
     e.NoSuchProvider: Row(404, "inexistent_email_provider"),
     e.NoSuchTemplate: Row(404, "inexistent_email_template"),
     e.NoSuchJob: Row(404, "inexistent_job"),
+    e.NoSuchSession: Row(404, "inexistent_session"),
+    e.NoSuchRefreshToken: Row(404, "inexistent_refresh_token"),
+    e.NoSuchKey: Row(404, "inexistent_signing_key"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
@@ -162,10 +169,19 @@ PAGES: Final[Table] = {
 Dialect = Callable[[Request, e.DomainError], Response]
 
 
+def status_of(table: Table, kind: type[e.DomainError]) -> int:
+    """Return the status that a dialect gives a kind of error."""
+    return _row(table, kind).status
+
+
 def row_of(table: Table, error: e.DomainError) -> Row:
     """Return the row of the nearest class above an error; its text filled in."""
-    found = next(table[kind] for kind in type(error).__mro__ if kind in table)
+    found = _row(table, type(error))
     return found if found.text else found._replace(text=error.text)
+
+
+def _row(table: Table, kind: type[e.DomainError]) -> Row:
+    return next(table[each] for each in kind.__mro__ if each in table)
 
 
 def oauth(request: Request, error: e.DomainError) -> Response:
@@ -222,6 +238,8 @@ def pages(request: Request, error: e.DomainError) -> Response:
     row = row_of(PAGES, error)
     if request.url.path.endswith("/options"):  # asked by a script of ours, which shows the text
         return _json(row, error, {"error": error.code, "error_description": row.text})
+    if isinstance(error, e.TransactionExpired) and error.again:
+        return redirect(error.again)
     response = screens.error(request, row.code, row.text, row.status)
     response.headers.update(_headers(row, error))
     return response
@@ -242,8 +260,12 @@ DIALECTS: Final[tuple[tuple[str, Dialect], ...]] = (
 
 def answer(request: Request, error: e.DomainError) -> Response:
     """Return the response for an error, in the dialect of the path."""
-    dialect = next(dialect for prefix, dialect in DIALECTS if request.url.path.startswith(prefix))
-    return dialect(request, error)
+    return dialect_of(request.url.path)(request, error)
+
+
+def dialect_of(path: str) -> Dialect:
+    """Return the dialect of a path."""
+    return next(dialect for prefix, dialect in DIALECTS if path.startswith(prefix))
 
 
 def _json(row: Row, error: e.DomainError, body: dict[str, Any], media_type: str | None = None) -> Response:

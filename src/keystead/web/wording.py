@@ -3,6 +3,7 @@
 The wire's texts are for programs: they name members of a body. A page says what a person can do.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple, cast
 
 from keystead.errors import (
@@ -28,6 +29,21 @@ _SAID: Final[dict[type[DomainError], str]] = {
     UnknownCredential: "This passkey is not known here any more: it may have been removed from your account. "
     "Sign in another way.",
 }
+
+
+_SCOPES: Final = {
+    "profile": "See your name and your picture",
+    "email": "See your email address",
+    "phone": "See your phone number",
+    "address": "See your postal address",
+    "offline_access": "Do all this also while you are away",
+}
+_UNSAID: Final = ("openid",)
+
+
+def scopes(asked: list[str], of_api: Mapping[str, str]) -> list[str]:
+    """Return what a client asks for as a person would say it; a scope that nobody described, by its name."""
+    return [_SCOPES.get(each) or of_api.get(each) or each for each in asked if each not in _UNSAID]
 
 
 class Input(NamedTuple):

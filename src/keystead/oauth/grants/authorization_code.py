@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import codes, refresh_tokens
+from keystead.db import codes
 from keystead.db.codes import Replayed
 from keystead.db.session import Database
 from keystead.errors import DomainError, InvalidGrant
 from keystead.flows.accounts import Admitted, admit
+from keystead.flows.revocation import Revocation
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
 from keystead.rules.oauth import verifier_fits
+from keystead.rules.revocation import Event, Subject
 from keystead.rules.tokens import CodeRecord
 from keystead.secrecy import Secret, fingerprint
 
@@ -24,6 +26,7 @@ class CodeGrant:
 
     db: Database
     issuer: Issuer
+    revocation: Revocation
     clock: Clock
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
@@ -33,7 +36,7 @@ class CodeGrant:
             raise outcome
         found, admitted, refresh_token = outcome
         who = found.authority
-        wish = Wish(who.scope, who.audience, found.nonce, who.session_id, refresh_token)
+        wish = Wish(who.scope, who.audience, found.nonce, who.session_id, request.caller, refresh_token)
         return await self.issuer.for_person(admitted, asked.client, wish)
 
     def _use(
@@ -46,20 +49,20 @@ class CodeGrant:
         code = request.text("code")
         found = codes.use(session, code, self.clock())
         if isinstance(found, Replayed):
-            refresh_tokens.end_family(session, found.family)
+            self.revocation.apply(session, Event.CODE_REPLAYED, Subject(families=(found.family,)), self.clock())
             return InvalidGrant(detail="used before")
         if found is None:
             return InvalidGrant(detail="unknown or late")
         try:
             _check(found, request, asked)
             who = found.authority
-            admitted = admit(session, who.user_id, who.client_id, who.method, who.authenticated_at)
+            admitted = admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
         except DomainError as refusal:
             return refusal
         if "offline_access" not in who.scope:
             return found, admitted, None
         renewal = self.issuer.renewal(who, asked.client, family=fingerprint(code))
-        renewal.store(session)
+        renewal.store(session, request.caller)
         return found, admitted, renewal.token
 
 

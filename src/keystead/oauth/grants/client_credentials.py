@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from keystead.db import clients
-from keystead.db.session import Database
-from keystead.errors import AudienceNotAllowed, BadRequest, InvalidScope
+from keystead.errors import BadRequest
 from keystead.oauth.issue import Issuer, Tokens
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 
@@ -13,17 +11,11 @@ from keystead.oauth.token_endpoint import Asked, TokenRequest
 class ClientCredentialsGrant:
     """A client gets the scope that it was granted, or the part of it that it asks for; never more."""
 
-    db: Database
     issuer: Issuer
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
         """Return a token for the client itself. Raises ``BadRequest``, ``AudienceNotAllowed``, ``InvalidScope``."""
         if not asked.audience:
             raise BadRequest("Missing required parameter: audience", path="audience")
-        api = await self.issuer.api(asked.audience)
-        scope = await self.db.read(clients.granted, asked.client.client_id, api.id) if api else None
-        if api is None or scope is None:
-            raise AudienceNotAllowed(f'Client is not authorized to access "{asked.audience}".')
-        if not set(asked.scope) <= set(scope):
-            raise InvalidScope
-        return await self.issuer.for_client(asked.client, api, asked.scope or scope)
+        api, scope = await self.issuer.audiences.scope_of_client(asked.client, asked.scope, asked.audience)
+        return await self.issuer.for_client(asked.client, api, scope)

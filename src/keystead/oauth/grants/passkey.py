@@ -35,7 +35,7 @@ class PasskeyGrant:
         """Return the tokens of whoever answered the ceremony, or of the account that it created."""
         auth_session, response = request.text("auth_session"), _response(request.parameters.get("authn_response"))
         client_id = asked.client.client_id
-        scope = await self.issuer.scope_for(asked.scope, asked.audience, default_all=True)
+        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience, default_all=True)
         try:
             ceremony, connection = await self._claim(auth_session, request.optional("realm"), client_id)
         except DomainError as refusal:
@@ -43,7 +43,7 @@ class PasskeyGrant:
             await self.db.write(journal.add, self.journal.event("f", request.caller, **about))
             raise
         admitted = await self._admitted(connection, ceremony, response, request.caller)
-        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience))
+        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience, caller=request.caller))
 
     async def _claim(self, auth_session: str, realm: str | None, client_id: str) -> tuple[Ceremony, ConnectionRecord]:
         ceremony = await self.ceremonies.claim(auth_session, ("login", "signup"), client_id=client_id)

@@ -22,9 +22,9 @@ class PasswordGrant:
         """Return the tokens of whoever knows the password."""
         username, password = request.text("username"), request.secret("password")
         realm = request.text("realm") if self.realm_required else request.optional("realm")
-        scope = await self.issuer.scope_for(asked.scope, asked.audience, default_all=True)
+        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience, default_all=True)
         connection = await self.directory.by_realm(realm, asked.client.client_id)
         if connection.policy().hardened:
             raise GrantNotAllowed(request.grant_type, by="connection")
         admitted = await self.login(connection, asked.client.client_id, username, password, request.caller)
-        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience))
+        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience, caller=request.caller))

@@ -7,13 +7,16 @@ from sqlmodel import Session
 
 from keystead.db import journal, refresh_tokens
 from keystead.db.session import Database
-from keystead.errors import AccountGone, DomainError, InvalidGrant, InvalidScope, UserBlocked
+from keystead.errors import AccountGone, AudienceNotAllowed, DomainError, InvalidGrant, InvalidScope, UserBlocked
 from keystead.flows.accounts import Admitted, admit
 from keystead.flows.journal import Journal
+from keystead.flows.revocation import Revocation
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
 from keystead.rules.events import Event
+from keystead.rules.revocation import Event as Ending
+from keystead.rules.revocation import Subject
 from keystead.rules.tokens import RefreshRecord, refresh_expiry
 from keystead.secrecy import Secret
 
@@ -26,6 +29,7 @@ class RefreshGrant:
 
     db: Database
     issuer: Issuer
+    revocation: Revocation
     journal: Journal
     clock: Clock
 
@@ -37,11 +41,21 @@ class RefreshGrant:
         if isinstance(outcome, DomainError):
             raise outcome
         record, admitted, replacement = outcome
-        who, scope = record.authority, asked.scope or record.authority.scope
+        who = record.authority
+        scope = await self._allowed(asked, record)
         # Only a rotating token is replaced; the other goes on as it is, so nothing may make a second one.
         kept = scope if replacement else tuple(each for each in scope if each != "offline_access")
         wish = Wish(kept, who.audience, session_id=who.session_id, refresh_token=replacement)
         return replace(await self.issuer.for_person(admitted, asked.client, wish), scope=scope)
+
+    async def _allowed(self, asked: Asked, record: RefreshRecord) -> tuple[str, ...]:
+        """Return what is asked for, as far as the client may have it now: an API or a grant may give less since."""
+        who = record.authority
+        try:
+            may = await self.issuer.audiences.scope_for(asked.client, who.scope, who.audience, default_all=False)
+        except AudienceNotAllowed as gone:
+            raise InvalidGrant(gone.text) from None
+        return tuple(each for each in asked.scope or who.scope if each in may)
 
     def _use(
         self, session: Session, token: str, asked: Asked, reuse: Event
@@ -52,34 +66,40 @@ class RefreshGrant:
         if record is None or record.authority.client_id != asked.client.client_id:
             return InvalidGrant(_UNKNOWN)
         if _spent(record, settings.leeway, now):
-            refresh_tokens.end_family(session, record.family)
+            self._end(session, Ending.TOKEN_REUSED, record)
             journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
             return InvalidGrant(_UNKNOWN, detail="reused")
-        admitted = _admit(session, record, asked)
+        admitted = self._admit(session, record, asked)
         if isinstance(admitted, DomainError):
             return admitted
         if settings.rotation_type == "non-rotating":
-            refresh_tokens.touch(session, record.id, refresh_expiry(settings, record.created_at, now)[0])
+            refresh_tokens.touch(
+                session, record.id, refresh_expiry(settings, record.created_at, now)[0], now, reuse.caller
+            )
             return record, admitted, None
         # The next token has the whole scope, however little was asked for this time (RFC 6749 §6).
         refresh_tokens.rotate(session, record.id, now)
         renewal = self.issuer.renewal(record.authority, asked.client, family=record.family, began=record.created_at)
-        renewal.store(session)
+        same = {"ip": record.ip, "user_agent": record.user_agent, "about": record.about, "exchanged_at": now}
+        replace(renewal, record=renewal.record.model_copy(update=same)).store(session, reuse.caller)
         return record, admitted, renewal.token
 
+    def _admit(self, session: Session, record: RefreshRecord, asked: Asked) -> Admitted | DomainError:
+        """Admit the owner, or say why not; whoever is gone or blocked loses the family."""
+        who = record.authority
+        if not set(asked.scope) <= set(who.scope):
+            return InvalidScope()
+        try:
+            return admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+        except (UserBlocked, AccountGone) as refusal:
+            self._end(session, Ending.TOKEN_REVOKED, record)
+            return InvalidGrant(refusal.text)
+        except DomainError as refusal:
+            return refusal
 
-def _admit(session: Session, record: RefreshRecord, asked: Asked) -> Admitted | DomainError:
-    """Admit the owner, or say why not; whoever is gone or blocked loses the family."""
-    who = record.authority
-    if not set(asked.scope) <= set(who.scope):
-        return InvalidScope()
-    try:
-        return admit(session, who.user_id, who.client_id, who.method, who.authenticated_at)
-    except (UserBlocked, AccountGone) as refusal:
-        refresh_tokens.end_family(session, record.family)
-        return InvalidGrant(refusal.text)
-    except DomainError as refusal:
-        return refusal
+    def _end(self, session: Session, event: Ending, record: RefreshRecord) -> None:
+        whose = Subject(families=(record.family,))
+        self.revocation.apply(session, event, whose, self.clock())
 
 
 def _spent(record: RefreshRecord, leeway: int, now: datetime) -> bool:

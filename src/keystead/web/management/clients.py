@@ -53,11 +53,17 @@ async def update(request: Request) -> Response:
     """``PATCH /clients/{id}``; the secret is shown where this made one, which needs ``update:client_keys`` too."""
     bearer = await require(request, "update:clients")
     operation, body = operation_of(request, bearer), await json_object(request)
-    may_make_secrets = "update:client_keys" in bearer.scope
-    handed = await flows_of(request).clients.update(
-        request.path_params["id"], body, operation, may_make_secrets=may_make_secrets
-    )
+    handed = await flows_of(request).clients.update(request.path_params["id"], body, operation, bearer.scope)
     return _handed(request, handed, 200)
+
+
+async def rotate_secret(request: Request) -> Response:
+    """``POST /clients/{id}/rotate-secret``: Auth0's clients send no body, or an empty object."""
+    operation = operation_of(request, await require(request, "update:client_keys"))
+    body = await json_object(request) if await request.body() else {}
+    return _handed(
+        request, await flows_of(request).clients.rotate_secret(request.path_params["id"], body, operation), 200
+    )
 
 
 async def delete(request: Request) -> Response:

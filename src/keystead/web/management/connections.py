@@ -5,18 +5,47 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadRequest, InsufficientScope, InvalidQuery
+from keystead.errors import (
+    BadRequest,
+    InsufficientScope,
+    InvalidOptions,
+    InvalidQuery,
+    NameTaken,
+    NoSuchClient,
+    NoSuchConnection,
+    OperationNotSupported,
+)
 from keystead.flows.connections import Listed, Wanted
 from keystead.oauth.bearers import Bearer
 from keystead.rules.claims import iso
 from keystead.rules.complaints import type_of
-from keystead.rules.connection_edits import ClientSwitch, read_edit, read_new, read_switch
+from keystead.rules.connection_edits import (
+    ClientSwitch,
+    ConnectionEdit,
+    NewConnection,
+    read_edit,
+    read_new,
+    read_switch,
+)
 from keystead.web.answers import Json
-from keystead.web.body import json_object, json_value, query
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
-from keystead.web.management.lists import by_cursor, cursor_of, page_of, picked
+from keystead.web.management.lists import (
+    BY_CURSOR,
+    FROM,
+    PAGE,
+    PICKED,
+    TOTALS,
+    by_cursor,
+    cursor,
+    cursors_of,
+    paged,
+    pages_of,
+    picked,
+)
 from keystead.web.management.operations import operation_of
+from keystead.web.parameters import Number, Text, Texts
+from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, Shape, each, either
 
 READ_OPTIONS: Final = "read:connections_options"
 UPDATE_OPTIONS: Final = "update:connections_options"
@@ -24,67 +53,145 @@ UPDATE_OPTIONS: Final = "update:connections_options"
 MAX_OFFSET: Final = 1000
 MAX_SWITCHES: Final = 50
 
+CONNECTION: Final = Shape(
+    "Connection",
+    {
+        "id": TEXT,
+        "strategy": TEXT,
+        "name": TEXT,
+        "is_domain_connection": FLAG,
+        "authentication": Shape("Activity", {"active": FLAG}),
+        "connected_accounts": Shape("ConnectedAccountsShown", {"active": FLAG}, {"cross_app_access": FLAG}),
+        "enabled_clients": each(TEXT),
+        "realms": each(TEXT),
+    },
+    {"options": OBJECT, "display_name": TEXT, "show_as_button": FLAG, "metadata": OBJECT},
+)
+_LISTED: Final = CONNECTION.part()
+_NAME: Final = Text("name")
+_STRATEGY: Final = Texts("strategy")
+_PER_PAGE: Final = Number("per_page", 100, most=100, least=1)
+_TAKE_CLIENTS: Final = Number("take", 50, most=1000, least=1)
+
+INDEX: Final = Scoped(
+    "List connections",
+    scopes=("read:connections",),
+    query=(_NAME, _STRATEGY, PAGE, _PER_PAGE, TOTALS, *BY_CURSOR, *PICKED),
+    answers={200: either(pages_of("connections", _LISTED), cursors_of("connections", _LISTED))},
+)
+
 
 async def index(request: Request) -> Response:
     """``GET /connections``: by page, or by ``take`` and ``from`` (CN-10)."""
-    bearer, asked = await require(request, "read:connections"), query(request)
-    wanted = Wanted(asked.text("name"), tuple(asked.texts("strategy")))
+    asked = await INDEX.read(request)
+    bearer, wanted = asked.bearer, Wanted(asked[_NAME], asked[_STRATEGY])
     flow = flows_of(request).connections
     if by_cursor(asked):
-        cursor = cursor_of(asked)
-        found = await flow.after(wanted, cursor.last, cursor.size + 1)
+        part = cursor(asked)
+        found = await flow.after(wanted, part.last, part.size + 1)
         items = [picked(shown(each, bearer), asked) for each in found]
-        return cursor.answer("connections", items, [each.connection.id for each in found])
-    page = page_of(asked, size=100, least=1)
+        return part.answer("connections", items, [each.connection.id for each in found])
+    page = paged(asked, _PER_PAGE)
     if page.start + page.size > MAX_OFFSET:
         raise InvalidQuery(f"Only the first {MAX_OFFSET} can be paged through; use take and from", path="page")
     found, total = await flow.page(wanted, page.start, page.size)
     return page.answer("connections", [picked(shown(each, bearer), asked) for each in found], total)
 
 
+CREATE: Final = Scoped(
+    "Create a connection",
+    scopes=("create:connections",),
+    body=Body(NewConnection),
+    answers={201: CONNECTION},
+    refuses=(InvalidOptions, NameTaken),
+)
+
+
 async def create(request: Request) -> Response:
     """``POST /connections``."""
-    bearer = await require(request, "create:connections")
-    new, operation = read_new(await json_object(request)), operation_of(request, bearer)
-    return Json(shown(await flows_of(request).connections.create(new, operation), bearer), 201)
+    asked = await CREATE.read(request)
+    new, operation = read_new(asked.body), operation_of(request, asked.bearer)
+    return Json(shown(await flows_of(request).connections.create(new, operation), asked.bearer), 201)
+
+
+SHOW: Final = Scoped(
+    "Show a connection",
+    scopes=("read:connections",),
+    query=PICKED,
+    answers={200: _LISTED},
+    refuses=(NoSuchConnection,),
+)
 
 
 async def show(request: Request) -> Response:
     """``GET /connections/{id}``."""
-    bearer, asked = await require(request, "read:connections"), query(request)
+    asked = await SHOW.read(request)
     found = await flows_of(request).connections.show(request.path_params["id"])
-    return Json(picked(shown(found, bearer), asked))
+    return Json(picked(shown(found, asked.bearer), asked))
+
+
+UPDATE: Final = Scoped(
+    "Change a connection",
+    scopes=("update:connections",),
+    body=Body(ConnectionEdit),
+    answers={200: CONNECTION},
+    refuses=(NoSuchConnection, InvalidOptions, NameTaken),
+)
 
 
 async def update(request: Request) -> Response:
     """``PATCH /connections/{id}``: ``options`` are replaced whole, and need a scope of their own (CN-3)."""
-    bearer, body = await require(request, "update:connections"), await json_object(request)
-    if "options" in body and UPDATE_OPTIONS not in bearer.scope:
+    asked = await UPDATE.read(request)
+    if "options" in asked.body and UPDATE_OPTIONS not in asked.bearer.scope:
         raise InsufficientScope((UPDATE_OPTIONS,))
-    edit, operation = read_edit(body), operation_of(request, bearer)
+    edit, operation = read_edit(asked.body), operation_of(request, asked.bearer)
     found = await flows_of(request).connections.update(request.path_params["id"], edit, operation)
-    return Json(shown(found, bearer))
+    return Json(shown(found, asked.bearer))
+
+
+DELETE: Final = Scoped(
+    "Delete a connection",
+    scopes=("delete:connections",),
+    answers={202: Shape("Deleted", {"deleted_at": MOMENT}), 204: None},
+)
 
 
 async def delete(request: Request) -> Response:
     """``DELETE /connections/{id}``: 202 and when, or 204 where it is gone already (CN-4)."""
-    operation = operation_of(request, await require(request, "delete:connections"))
+    operation = operation_of(request, (await DELETE.read(request)).bearer)
     deleted_at = await flows_of(request).connections.delete(request.path_params["id"], operation)
     return Json({"deleted_at": iso(deleted_at)}, 202) if deleted_at else Response(status_code=204)
 
 
+CLIENTS: Final = Scoped(
+    "List the clients of a connection",
+    scopes=("read:connections",),
+    query=(FROM, _TAKE_CLIENTS),
+    answers={200: cursors_of("clients", Shape("EnabledClient", {"client_id": TEXT}))},
+    refuses=(NoSuchConnection,),
+)
+
+
 async def clients(request: Request) -> Response:
     """``GET /connections/{id}/clients``."""
-    await require(request, "read:connections")
-    cursor = cursor_of(query(request), most=1000)
-    found = await flows_of(request).connections.clients(request.path_params["id"], cursor.last, cursor.size + 1)
-    return cursor.answer("clients", [{"client_id": client_id} for client_id in found], found)
+    part = cursor(await CLIENTS.read(request), _TAKE_CLIENTS)
+    found = await flows_of(request).connections.clients(request.path_params["id"], part.last, part.size + 1)
+    return part.answer("clients", [{"client_id": client_id} for client_id in found], found)
+
+
+SWITCH_CLIENTS: Final = Scoped(
+    "Enable or disable clients of a connection",
+    scopes=("update:connections",),
+    body=Body({"type": "array", "items": ClientSwitch, "minItems": 1, "maxItems": MAX_SWITCHES}),
+    answers={204: None},
+    refuses=(NoSuchConnection, NoSuchClient, OperationNotSupported),
+)
 
 
 async def switch_clients(request: Request) -> Response:
     """``PATCH /connections/{id}/clients``: at most 50 of ``{"client_id", "status"}``."""
-    operation = operation_of(request, await require(request, "update:connections"))
-    switches = _switches(await json_value(request))
+    asked = await SWITCH_CLIENTS.read(request)
+    switches, operation = _switches(asked.body), operation_of(request, asked.bearer)
     await flows_of(request).connections.switch(request.path_params["id"], switches, operation)
     return Response(status_code=204)
 

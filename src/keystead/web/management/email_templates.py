@@ -6,51 +6,78 @@ from typing import Any, Final, get_args
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadRequest, NoSuchTemplate
+from keystead.errors import BadRequest, Conflict, NoSuchTemplate
 from keystead.rules.messages import TemplateName
-from keystead.rules.templates import read_whole, shown
+from keystead.rules.templates import REQUIRED, Template, read_whole, shown
 from keystead.web.answers import Json
-from keystead.web.body import json_object
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
 from keystead.web.management.operations import operation_of
 
 _NAMES: Final = get_args(TemplateName)
+_WHOLE: Final = Body(Template, needs=REQUIRED)
+
+CREATE: Final = Scoped(
+    "Store an email template",
+    scopes=("create:email_templates",),
+    body=_WHOLE,
+    answers={200: Template},
+    refuses=(Conflict,),
+)
 
 
 async def create(request: Request) -> Response:
     """``POST /email-templates``: 200, as Auth0 answers."""
-    operation = operation_of(request, await require(request, "create:email_templates"))
-    template = read_whole(await json_object(request))
+    asked = await CREATE.read(request)
+    template, operation = read_whole(asked.body), operation_of(request, asked.bearer)
     if template.template not in _NAMES:
         raise BadRequest(f"No enum match for: {template.template[:100]}", path="template")
     return Json(shown(await flows_of(request).templates.create(template, operation)))
 
 
+SHOW: Final = Scoped(
+    "Show an email template", scopes=("read:email_templates",), answers={200: Template}, refuses=(NoSuchTemplate,)
+)
+
+
 async def show(request: Request) -> Response:
     """``GET /email-templates/{name}``."""
-    await require(request, "read:email_templates")
+    await SHOW.read(request)
     return Json(shown(await flows_of(request).templates.show(_name(request))))
+
+
+REPLACE: Final = Scoped(
+    "Replace an email template",
+    scopes=("update:email_templates",),
+    body=_WHOLE,
+    answers={200: Template},
+    refuses=(NoSuchTemplate,),
+)
 
 
 async def replace(request: Request) -> Response:
     """``PUT /email-templates/{name}``."""
-    operation, body = (
-        operation_of(request, await require(request, "update:email_templates")),
-        await json_object(request),
-    )
-    _check_name(request, body)
-    return Json(shown(await flows_of(request).templates.replace(read_whole(body), operation)))
+    asked = await REPLACE.read(request)
+    _check_name(request, asked.body)
+    template, operation = read_whole(asked.body), operation_of(request, asked.bearer)
+    return Json(shown(await flows_of(request).templates.replace(template, operation)))
+
+
+UPDATE: Final = Scoped(
+    "Change an email template",
+    scopes=("update:email_templates",),
+    body=Body(Template, needs=()),
+    answers={200: Template},
+    refuses=(NoSuchTemplate,),
+)
 
 
 async def update(request: Request) -> Response:
     """``PATCH /email-templates/{name}``."""
-    operation, body = (
-        operation_of(request, await require(request, "update:email_templates")),
-        await json_object(request),
-    )
-    _check_name(request, body)
-    return Json(shown(await flows_of(request).templates.update(_name(request), body, operation)))
+    asked = await UPDATE.read(request)
+    _check_name(request, asked.body)
+    operation = operation_of(request, asked.bearer)
+    return Json(shown(await flows_of(request).templates.update(_name(request), asked.body, operation)))
 
 
 def _name(request: Request) -> str:

@@ -9,11 +9,31 @@ from starlette.responses import Response
 from keystead.errors import InvalidQuery
 from keystead.web.answers import Json
 from keystead.web.body import Query
+from keystead.web.endpoints import Asked
+from keystead.web.parameters import Flag, Number, Text
+from keystead.web.shapes import TEXT, WHOLE, Schema, Shape, each, either
 
 Item = dict[str, Any]
 
 MOST: Final = 100
 MAX_CURSOR: Final = 1000
+
+PAGE: Final = Number("page", 0, most=9_999_999)
+PER_PAGE: Final = Number("per_page", 50, most=MOST)
+SOME_PER_PAGE: Final = Number("per_page", 50, most=MOST, least=1)
+TOTALS: Final = Flag("include_totals", False)
+PAGED: Final = (PAGE, PER_PAGE, TOTALS)
+"""A list by number and size of its pages."""
+
+FROM: Final = Text("from", longest=MAX_CURSOR)
+TAKE: Final = Number("take", 50, most=MOST, least=1)
+BY_CURSOR: Final = (FROM, TAKE)
+"""A list by what came before."""
+
+FIELDS: Final = Text("fields")
+INCLUDE_FIELDS: Final = Flag("include_fields", True)
+PICKED: Final = (FIELDS, INCLUDE_FIELDS)
+"""Only some members of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,18 @@ def page_of(asked: Query, *, size: int = 50, least: int = 0) -> Page:
     return Page(number, asked.number("per_page", size, most=MOST, least=least), asked.flag("include_totals", False))
 
 
+def paged(asked: Asked, size: Number = PER_PAGE) -> Page:
+    """Return the page that is asked for."""
+    return Page(asked[PAGE], asked[size], asked[TOTALS])
+
+
+def pages_of(name: str, item: Shape, *, length: bool = False) -> Schema:
+    """Return what ``Page.answer`` looks like."""
+    counted = {"length": WHOLE} if length else {}
+    page = {"start": WHOLE, "limit": WHOLE, **counted, "total": WHOLE, name: each(item)}
+    return either(each(item), Shape(f"{item.name}Page", page))
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A part of a list by what comes before it."""
@@ -50,13 +82,14 @@ class Cursor:
     last: str
     size: int
 
-    def answer(self, name: str, items: Sequence[Item], ids: Sequence[str]) -> Response:
+    def answer(self, name: str, items: Sequence[Item], ids: Sequence[str], *, total: int | None = None) -> Response:
         """Return the items; ``next`` only where there are more, since SDKs read on as long as it is there.
 
         ``items``, and ``ids`` beside them, hold one more than was asked for, if there is one.
         """
-        more = {"next": ids[self.size - 1]} if len(ids) > self.size else {}
-        return Json({name: list(items[: self.size]), **more})
+        more: dict[str, Any] = {"next": ids[self.size - 1]} if len(ids) > self.size else {}
+        counted = {} if total is None else {"total": total}
+        return Json({name: list(items[: self.size]), **more, **counted})
 
 
 def cursor_of(asked: Query, *, most: int = MOST) -> Cursor:
@@ -67,13 +100,25 @@ def cursor_of(asked: Query, *, most: int = MOST) -> Cursor:
     return Cursor(last, asked.number("take", 50, most=most, least=1))
 
 
-def by_cursor(asked: Query) -> bool:
+def cursor(asked: Asked, size: Number = TAKE) -> Cursor:
+    """Return where to go on, and how far."""
+    return Cursor(asked[FROM] or "", asked[size])
+
+
+def cursors_of(name: str, item: Shape) -> Shape:
+    """Return what ``Cursor.answer`` looks like."""
+    return Shape(f"{item.name}Cursor", {name: each(item)}, {"next": TEXT})
+
+
+def by_cursor(asked: Query | Asked) -> bool:
     """Whether a list is read by ``from`` and ``take``; ``include_totals`` means nothing then."""
+    asked = asked.query if isinstance(asked, Asked) else asked
     return bool(asked.texts("take") or asked.texts("from"))
 
 
-def picked(item: Item, asked: Query) -> Item:
+def picked(item: Item, asked: Query | Asked) -> Item:
     """Return the members that ``fields`` names, or with ``include_fields=false`` the rest. Raises ``InvalidQuery``."""
+    asked = asked.query if isinstance(asked, Asked) else asked
     include = asked.flag("include_fields", True)
     names = {name.strip() for name in (asked.text("fields") or "").split(",")} - {""}
     if not names:

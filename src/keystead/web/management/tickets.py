@@ -1,50 +1,99 @@
 """``/api/v2/tickets`` and ``/api/v2/jobs`` (auth0-behaviour 2.7)."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.jobs import JobRecord
+from keystead.errors import NoSuchJob, NoSuchUser
 from keystead.rules.claims import iso
-from keystead.rules.tickets import read_password_ticket, read_verification_mail, read_verification_ticket
+from keystead.rules.tickets import (
+    PasswordTicket,
+    VerificationMail,
+    VerificationTicket,
+    read_password_ticket,
+    read_verification_mail,
+    read_verification_ticket,
+)
 from keystead.web.answers import Json
-from keystead.web.body import json_object
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
 from keystead.web.management.operations import operation_of
+from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, word
+
+_TICKET: Final = Shape("Ticket", {"ticket": TEXT})
+_JOB: Final = Shape(
+    "Job",
+    {"type": TEXT, "status": word("pending", "completed", "failed"), "created_at": MOMENT, "id": TEXT},
+    {"percentage_done": WHOLE, "status_details": TEXT},
+)
+_READ_JOBS: Final = ("create:users", "read:users", "update:users")
+
+EMAIL_VERIFICATION: Final = Scoped(
+    "Make a link that verifies an email address",
+    scopes=("create:user_tickets",),
+    body=Body(VerificationTicket),
+    answers={201: _TICKET},
+    refuses=(NoSuchUser,),
+)
 
 
 async def email_verification(request: Request) -> Response:
     """``POST /tickets/email-verification``: the link alone; nothing is sent (VF-3)."""
-    operation = operation_of(request, await require(request, "create:user_tickets"))
-    asked = read_verification_ticket(await json_object(request))
-    return Json({"ticket": await flows_of(request).tickets.verify_email(asked, operation)}, 201)
+    asked = await EMAIL_VERIFICATION.read(request)
+    wanted, operation = read_verification_ticket(asked.body), operation_of(request, asked.bearer)
+    return Json({"ticket": await flows_of(request).tickets.verify_email(wanted, operation)}, 201)
+
+
+PASSWORD_CHANGE: Final = Scoped(
+    "Make a link that changes a password",
+    scopes=("create:user_tickets",),
+    body=Body(PasswordTicket),
+    answers={201: _TICKET},
+    refuses=(NoSuchUser,),
+)
 
 
 async def password_change(request: Request) -> Response:
     """``POST /tickets/password-change``: the link alone; nothing is sent (RS-7)."""
-    operation = operation_of(request, await require(request, "create:user_tickets"))
-    asked = read_password_ticket(await json_object(request))
-    return Json({"ticket": await flows_of(request).tickets.change_password(asked, operation)}, 201)
+    asked = await PASSWORD_CHANGE.read(request)
+    wanted, operation = read_password_ticket(asked.body), operation_of(request, asked.bearer)
+    return Json({"ticket": await flows_of(request).tickets.change_password(wanted, operation)}, 201)
+
+
+VERIFICATION_EMAIL: Final = Scoped(
+    "Send an email that verifies its address",
+    scopes=("update:users",),
+    body=Body(VerificationMail),
+    answers={201: _JOB},
+)
 
 
 async def verification_email(request: Request) -> Response:
     """``POST /jobs/verification-email``."""
-    operation = operation_of(request, await require(request, "update:users"))
-    asked = read_verification_mail(await json_object(request))
-    return Json(shown(await flows_of(request).tickets.mail_verification(asked, operation)), 201)
+    asked = await VERIFICATION_EMAIL.read(request)
+    wanted, operation = read_verification_mail(asked.body), operation_of(request, asked.bearer)
+    return Json(shown(await flows_of(request).tickets.mail_verification(wanted, operation)), 201)
+
+
+JOB: Final = Scoped("Show a job", scopes=_READ_JOBS, answers={200: _JOB}, refuses=(NoSuchJob,))
 
 
 async def job(request: Request) -> Response:
     """``GET /jobs/{id}``."""
-    await require(request, "create:users", "read:users", "update:users")
+    await JOB.read(request)
     return Json(shown(await flows_of(request).tickets.job(request.path_params["id"])))
+
+
+JOB_ERRORS: Final = Scoped(
+    "Show what went wrong in a job", scopes=_READ_JOBS, answers={200: _JOB, 204: None}, refuses=(NoSuchJob,)
+)
 
 
 async def job_errors(request: Request) -> Response:
     """``GET /jobs/{id}/errors``: the job with what went wrong, or 204 where nothing did."""
-    await require(request, "create:users", "read:users", "update:users")
+    await JOB_ERRORS.read(request)
     found = await flows_of(request).tickets.job(request.path_params["id"])
     return Json(shown(found)) if found.status == "failed" else Response(status_code=204)
 

@@ -5,65 +5,137 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import InvalidQuery
+from keystead.errors import IdentifierTaken, InvalidQuery, NoSuchUser, TooManyAttempts
 from keystead.flows.users import Person
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
-from keystead.rules.user_edits import read_edit, read_new
+from keystead.rules.user_edits import NewUser, UserEdit, read_edit, read_new
 from keystead.web.answers import Json
-from keystead.web.body import Query, json_object, query
+from keystead.web.body import Query
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
-from keystead.web.management.lists import page_of, picked
+from keystead.web.management.lists import PAGED, PICKED, paged, pages_of, picked
 from keystead.web.management.operations import operation_of
+from keystead.web.parameters import Choice, Flag
+from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, WHOLE, Shape, each
 
-_SORTS: Final = {None: False, "created_at:1": False, "created_at:-1": True}
-_ENGINES: Final = {
-    "v1": "You are not allowed to use search_engine=v1.",
-    "v2": "You are not allowed to use search_engine=v2, use search_engine=v3 instead.",
-}
+_NEWEST_FIRST: Final = "created_at:-1"
+_SORT: Final = Choice(
+    "sort", ("created_at:1", _NEWEST_FIRST), says="Users can be sorted by created_at:1 or created_at:-1 only"
+)
+_ENGINE: Final = Choice(
+    "search_engine",
+    ("v3",),
+    about={
+        "v1": "You are not allowed to use search_engine=v1.",
+        "v2": "You are not allowed to use search_engine=v2, use search_engine=v3 instead.",
+    },
+)
+_PRIMARY_ORDER: Final = Flag("primary_order", True)
+
+USER: Final = Shape(
+    "User",
+    {
+        "user_id": TEXT,
+        "identities": each(
+            Shape("IdentityShown", {"connection": TEXT, "user_id": TEXT, "provider": TEXT, "isSocial": FLAG})
+        ),
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+    },
+    {
+        "email": TEXT,
+        "email_verified": FLAG,
+        "username": TEXT,
+        "phone_number": TEXT,
+        "phone_verified": FLAG,
+        "name": TEXT,
+        "nickname": TEXT,
+        "given_name": TEXT,
+        "family_name": TEXT,
+        "picture": TEXT,
+        "user_metadata": OBJECT,
+        "app_metadata": OBJECT,
+        "blocked": FLAG,
+        "last_login": MOMENT,
+        "last_ip": TEXT,
+        "logins_count": WHOLE,
+        "last_password_reset": MOMENT,
+    },
+)
+
+INDEX: Final = Scoped(
+    "List users",
+    scopes=("read:users",),
+    query=(*PAGED, *PICKED, _SORT, _ENGINE, _PRIMARY_ORDER),
+    answers={200: pages_of("users", USER.part(), length=True)},
+)
 
 
 async def index(request: Request) -> Response:
     """``GET /users``."""
-    await require(request, "read:users")
-    asked, flows = query(request), flows_of(request)
-    newest_first = _newest_first(asked)
-    page = page_of(asked)
-    found = await flows.users.page(page.start, page.size, newest_first=newest_first)
+    asked, flows = await INDEX.read(request), flows_of(request)
+    _check_search(asked.query)
+    page = paged(asked)
+    found = await flows.users.page(page.start, page.size, newest_first=asked[_SORT] == _NEWEST_FIRST)
     total = await flows.users.count() if page.totals else 0
     items = [picked(shown(each, flows.settings.public_url), asked) for each in found]
     return page.answer("users", items, total, length=True)
 
 
+CREATE: Final = Scoped(
+    "Create a user",
+    scopes=("create:users",),
+    body=Body(NewUser, secrets=("password",)),
+    answers={201: USER},
+    refuses=(IdentifierTaken, TooManyAttempts),
+)
+
+
 async def create(request: Request) -> Response:
     """``POST /users``."""
-    operation = operation_of(request, await require(request, "create:users"))
-    new, password = read_new(await json_object(request))
-    flows = flows_of(request)
+    asked, flows = await CREATE.read(request), flows_of(request)
+    new, password = read_new(asked.body)
+    operation = operation_of(request, asked.bearer)
     return Json(shown(await flows.users.create(new, password, operation), flows.settings.public_url), 201)
+
+
+SHOW: Final = Scoped(
+    "Show a user", scopes=("read:users",), query=PICKED, answers={200: USER.part()}, refuses=(NoSuchUser,)
+)
 
 
 async def show(request: Request) -> Response:
     """``GET /users/{id}``."""
-    await require(request, "read:users")
-    asked, flows = query(request), flows_of(request)
+    asked, flows = await SHOW.read(request), flows_of(request)
     found = await flows.users.show(request.path_params["id"])
     return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
+UPDATE: Final = Scoped(
+    "Change a user",
+    scopes=("update:users",),
+    body=Body(UserEdit, secrets=("password",)),
+    answers={200: USER},
+    refuses=(NoSuchUser, IdentifierTaken, TooManyAttempts),
+)
+
+
 async def update(request: Request) -> Response:
     """``PATCH /users/{id}``: a block and a new password end the account's sessions and refresh tokens at once."""
-    operation = operation_of(request, await require(request, "update:users"))
-    edit, password = read_edit(await json_object(request))
-    flows = flows_of(request)
+    asked, flows = await UPDATE.read(request), flows_of(request)
+    edit, password = read_edit(asked.body)
+    operation = operation_of(request, asked.bearer)
     found = await flows.users.update(request.path_params["id"], edit, password, operation)
     return Json(shown(found, flows.settings.public_url))
 
 
+DELETE: Final = Scoped("Delete a user", scopes=("delete:users",), answers={204: None})
+
+
 async def delete(request: Request) -> Response:
     """``DELETE /users/{id}``: 204, also where there is none (US-5)."""
-    operation = operation_of(request, await require(request, "delete:users"))
+    operation = operation_of(request, (await DELETE.read(request)).bearer)
     await flows_of(request).users.delete(request.path_params["id"], operation)
     return Response(status_code=204)
 
@@ -104,16 +176,8 @@ def shown(person: Person, public_url: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _newest_first(asked: Query) -> bool:
+def _check_search(asked: Query) -> None:
     """Refuse by name what a list cannot do yet, rather than answer something else. Raises ``InvalidQuery``."""
     for name in ("q", "connection"):
         if asked.text(name) is not None:
             raise InvalidQuery("Searching for users is not available yet; list them by page and per_page", path=name)
-    engine = asked.text("search_engine")
-    if engine not in (None, "v3"):
-        raise InvalidQuery(_ENGINES.get(str(engine), f"No enum match for: {str(engine)[:100]}"), path="search_engine")
-    asked.flag("primary_order", True)
-    sort = asked.text("sort")
-    if sort not in _SORTS:
-        raise InvalidQuery("Users can be sorted by created_at:1 or created_at:-1 only", path="sort")
-    return _SORTS[sort]

@@ -1,0 +1,83 @@
+"""What tokens are for: the APIs, and the scope that a client may have for one."""
+
+from dataclasses import dataclass
+
+from keystead.db import apis
+from keystead.db.apis import ApiRecord, Held
+from keystead.db.clients import ClientRecord
+from keystead.db.session import Database
+from keystead.errors import AudienceNotAllowed, InvalidScope
+from keystead.rules.apis import MANAGEMENT_PATH, SubjectType, stored_identifier
+from keystead.rules.oauth import absolute, granted
+
+
+@dataclass(frozen=True)
+class Audiences:
+    """Knows every audience. Nothing is remembered: what an administrator takes away is gone from the next token."""
+
+    db: Database
+    public_url: str
+
+    def identifier_of(self, api: ApiRecord) -> str:
+        """Return the identifier of an API as the wire shows it: ours in full."""
+        return absolute(api.identifier, self.public_url)
+
+    async def api(self, audience: str) -> ApiRecord | None:
+        """Return the API of an audience; ``None`` for no audience. Raises ``AudienceNotAllowed``."""
+        if not audience:
+            return None
+        found = await self.db.read(apis.by_identifier, stored_identifier(audience, self.public_url))
+        if found is None:
+            raise AudienceNotAllowed(f"Service not found: {audience}")
+        return found
+
+    async def scope_for(
+        self, client: ClientRecord, requested: tuple[str, ...], audience: str, *, default_all: bool
+    ) -> tuple[str, ...]:
+        """Return the scope that a person's token for an audience will carry (LG-3). Raises ``AudienceNotAllowed``.
+
+        Asked again with what was given before, it says what is left of that today.
+        """
+        if not audience:
+            return granted(requested, (), default_all=default_all)
+        held = await self._held(client, audience, "user")
+        scope = granted(requested, self._offered(held, audience), default_all=default_all)
+        return scope if held.api.allow_offline_access else tuple(each for each in scope if each != "offline_access")
+
+    async def scope_of_client(
+        self, client: ClientRecord, requested: tuple[str, ...], audience: str
+    ) -> tuple[ApiRecord, tuple[str, ...]]:
+        """Return the API and the scope of a client's token in its own name: what it asks for, or all that it holds.
+
+        Raises ``AudienceNotAllowed``, ``InvalidScope``.
+        """
+        held = await self._held(client, audience, "client")
+        if held.granted is None or held.api.client_policy == "deny_all":
+            raise _not_authorized(audience)
+        if not set(requested) <= set(held.granted):
+            raise InvalidScope
+        return held.api, requested or held.granted
+
+    async def _held(self, client: ClientRecord, audience: str, subject_type: SubjectType) -> Held:
+        identifier = stored_identifier(audience, self.public_url)
+        found = await self.db.read(apis.held, identifier, client.client_id, subject_type)
+        if found is None:
+            raise AudienceNotAllowed(f"Service not found: {audience}")
+        return found
+
+    def _offered(self, held: Held, audience: str) -> tuple[str, ...]:
+        """Return the scopes of an API that a client may ask for on people's behalf.
+
+        The Management API is for clients and administrators: a person's login opens none of its scopes.
+        """
+        if held.api.identifier == MANAGEMENT_PATH:
+            return ()
+        if held.api.user_policy == "allow_all":
+            return tuple(held.api.scopes)
+        if held.api.user_policy == "deny_all" or held.granted is None:
+            raise _not_authorized(audience)
+        return held.granted
+
+
+def _not_authorized(audience: str) -> AudienceNotAllowed:
+    return AudienceNotAllowed(f'Client is not authorized to access "{audience}".')

@@ -1,0 +1,33 @@
+"""``/oauth/revoke``: a client gives back a refresh token (RFC 7009)."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from keystead.db import refresh_tokens
+from keystead.db.session import Database
+from keystead.flows.revocation import Revocation
+from keystead.oauth.client_auth import ClientAuth, ClientCredentials
+from keystead.ports import Clock
+from keystead.rules.revocation import Event, Subject
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """Ends the family of a token. What is unknown, ended or another client's is answered as if it had been good."""
+
+    db: Database
+    client_auth: ClientAuth
+    revocation: Revocation
+    clock: Clock
+
+    async def __call__(self, credentials: ClientCredentials, token: str, address: str) -> None:
+        """End everything that came of the login that gave the token. Raises ``BadClient``."""
+        client = await self.client_auth(credentials, address)
+        await self.db.write(self._end, token, client.client_id)
+
+    def _end(self, session: Session, token: str, client_id: str) -> None:
+        record = refresh_tokens.find(session, token, self.clock())
+        if record is not None and record.authority.client_id == client_id:
+            whose = Subject(families=(record.family,))
+            self.revocation.apply(session, Event.TOKEN_REVOKED, whose, self.clock())

@@ -1,0 +1,38 @@
+"""A model as JSON Schema 2020-12, so that what validates a body can also be read about."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+Model = type[BaseModel]
+
+REFERENCE: Final = "#/components/schemas/{model}"
+"""How one schema names another where both are components of a description (OpenAPI 3.1 §4.8.7)."""
+
+_FOR_US: Final = ("title", "description")
+"""What pydantic takes from names and docstrings: they speak to who reads the code."""
+
+
+def schemas_of(model: Model) -> dict[str, Any]:
+    """Return the schemas of a model and of all that it holds, by name, with members as the wire calls them."""
+    found = _bare(model.model_json_schema(by_alias=True, ref_template=REFERENCE))
+    inner: dict[str, Any] = found.pop("$defs", {})
+    return inner if model.__name__ in inner else {**inner, model.__name__: found}
+
+
+def is_model(value: object) -> bool:
+    """Whether a value is a model, not one of its instances."""
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _bare(found: Any, *, names: bool = False) -> Any:
+    """Return a schema without what is for us; ``names`` where the keys are members of a body, whatever they are called."""
+    if isinstance(found, list):
+        return [_bare(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        key: _bare(value, names=not names and key in ("properties", "$defs"))
+        for key, value in found.items()
+        if names or key not in _FOR_US
+    }

@@ -1,0 +1,97 @@
+"""Which pages of other sites may call us from a browser: those of the clients (PK-13), on the routes made for them.
+
+No answer ever allows credentials: none of these routes looks at a cookie.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from keystead.ports import Clock
+from keystead.rules.oauth import origin_listed
+
+OPEN: Final = ("/.well-known/",)
+"""For everybody's pages: what is there is the same for all."""
+
+FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/", "/dbconnections/", "/me/")
+
+_METHODS: Final = "GET, POST, PATCH, DELETE"
+_REQUEST_HEADERS: Final = "authorization, content-type, auth0-client, dpop, accept-language"
+_EXPOSED: Final = "location, www-authenticate, retry-after, x-request-id"
+_PREFLIGHT_SECONDS: Final = "600"
+_REREAD: Final = timedelta(seconds=10)
+"""How long a change to a client's origins may take to be seen by every process."""
+
+
+@dataclass
+class Origins:
+    """The origins of all clients, read again every few seconds: a preflight does not say which client it is for."""
+
+    read: Callable[[], Awaitable[frozenset[str]]]
+    clock: Clock
+    _known: frozenset[str] = frozenset()
+    _read_at: datetime | None = field(default=None, repr=False)
+
+    async def __call__(self) -> frozenset[str]:
+        """Return them."""
+        now = self.clock()
+        if self._read_at is None or not timedelta() <= now - self._read_at < _REREAD:
+            self._known, self._read_at = await self.read(), now
+        return self._known
+
+
+@dataclass
+class Cors:
+    """Answers preflights and marks answers, for origins that are listed; for others there is nothing to see."""
+
+    app: ASGIApp
+    origins: Origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer a preflight."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith((*OPEN, *FOR_CLIENTS)):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin", "")
+        allowed = await self._allowed(path, origin)
+        if scope["method"] == "OPTIONS" and origin and "access-control-request-method" in headers:
+            await _preflight(allowed)(scope, receive, send)
+            return
+        await self.app(scope, receive, _marking(send, allowed))
+
+    async def _allowed(self, path: str, origin: str) -> str:
+        if path.startswith(OPEN):
+            return "*"
+        return origin if origin and origin_listed(origin, await self.origins()) else ""
+
+
+def _preflight(allowed: str) -> Response:
+    headers = {"vary": "origin"}
+    if allowed:
+        headers |= {
+            "access-control-allow-origin": allowed,
+            "access-control-allow-methods": _METHODS,
+            "access-control-allow-headers": _REQUEST_HEADERS,
+            "access-control-max-age": _PREFLIGHT_SECONDS,
+        }
+    return Response(status_code=204, headers=headers)
+
+
+def _marking(send: Send, allowed: str) -> Send:
+    async def mark(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.add_vary_header("origin")
+            if allowed:
+                headers["access-control-allow-origin"] = allowed
+                headers["access-control-expose-headers"] = _EXPOSED
+        await send(message)
+
+    return mark

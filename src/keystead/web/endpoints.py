@@ -1,0 +1,147 @@
+"""What a route takes and answers, said once: requests are read by it, and ``/openapi.json`` is made of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Final, Literal, TypeVar
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from keystead.errors import (
+    BadRequest,
+    BodyTooLarge,
+    DomainError,
+    InsufficientScope,
+    InternalError,
+    InvalidToken,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from keystead.oauth.bearers import Bearer
+from keystead.web.body import Query, json_object, json_value, query
+from keystead.web.guard import require, require_person
+from keystead.web.parameters import Parameter
+from keystead.web.shapes import JSON
+
+T = TypeVar("T")
+Proof = Literal["", "client", "access_token", "management", "my_account"]
+"""How a caller shows who they are: not at all, as a client, or with an access token for one of our APIs."""
+
+_GUARDS: Final[Mapping[Proof, Callable[..., Awaitable[Bearer]]]] = {
+    "management": require,
+    "my_account": require_person,
+}
+_ALWAYS: Final = (BadRequest, Unavailable, InternalError)
+"""What any request may meet: a ``Host`` that is none, a database that is away, a defect of ours."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is sent: a model that validates it, or a shape."""
+
+    shape: object
+    _: KW_ONLY
+    media: tuple[str, ...] = (JSON,)
+    required: bool = True
+    secrets: tuple[str, ...] = ()
+    """Members beside those of the model: they travel wrapped, and no answer shows them."""
+    needs: tuple[str, ...] | None = None
+    """The members that must be there, where the model says otherwise: none of them in a PATCH."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list rather than an object."""
+        return isinstance(self.shape, Mapping) and self.shape.get("type") == "array"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one route."""
+
+    summary: str
+    """Unique, and the ``operationId`` too."""
+    _: KW_ONLY
+    answers: Mapping[int, object]
+    """What is answered where all went well: a shape by status, ``None`` where the body is empty."""
+    query: tuple[Parameter[Any], ...] = ()
+    body: Body | None = None
+    refuses: tuple[type[DomainError], ...] = ()
+    """What it refuses of its own; each dialect knows the statuses."""
+    proofs: tuple[Proof, ...] = ("",)
+    """Any of these will do."""
+
+    def refusals(self) -> tuple[type[DomainError], ...]:
+        """Return all that may go wrong, what goes without saying included."""
+        with_body = (BodyTooLarge, UnsupportedMediaType) if self.body else ()
+        return (*_ALWAYS, *with_body, *self.refuses)
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """Return what a caller must show: any of these, as OpenAPI writes it."""
+        return [{proof: []} if proof else {} for proof in self.proofs]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as its endpoint read it: by whom, with which parameters and with what body."""
+
+    bearer: Bearer
+    query: Query
+    body: Any
+    _values: Mapping[str, Any]
+
+    def __getitem__(self, parameter: Parameter[T]) -> T:
+        """Return a parameter that the endpoint declares."""
+        found: T = self._values[parameter.name]
+        return found
+
+    def names(self, *parameters: Parameter[Any]) -> bool:
+        """Whether the query says anything about one of these."""
+        return any(self.query.texts(each.name) for each in parameters)
+
+
+@dataclass(frozen=True)
+class Scoped(Endpoint):
+    """An endpoint for whoever holds a token with a scope."""
+
+    _: KW_ONLY
+    scopes: tuple[str, ...]
+    """Any of these will do."""
+    besides: tuple[str, ...] = ()
+    """And all of these are needed too."""
+    proof: Proof = "management"
+
+    async def read(self, request: Request) -> Asked:
+        """Return what is asked. Raises ``InvalidToken``, ``InsufficientScope``, ``InvalidQuery``, ``BadRequest``.
+
+        In this order: whoever may not ask does not learn what is wrong with the question.
+        """
+        guard = _GUARDS[self.proof]
+        bearer = await guard(request, *self.scopes)
+        for scope in self.besides:
+            bearer = await guard(request, scope)
+        asked = query(request)
+        values = {each.name: each.read(asked) for each in self.query}
+        return Asked(bearer, asked, await self._body(request), values)
+
+    def refusals(self) -> tuple[type[DomainError], ...]:
+        """Return all that may go wrong, a token that will not do included."""
+        return (*super().refusals(), InvalidToken, InsufficientScope)
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """Return the scopes: any one of some, with all of the others."""
+        return [{self.proof: [scope, *self.besides]} for scope in self.scopes]
+
+    async def _body(self, request: Request) -> Any:
+        if self.body is None:
+            return None
+        if not self.body.required and not await request.body():
+            return {}
+        return await (json_value(request) if self.body.is_list else json_object(request))
+
+
+class Described(Route):
+    """A route with an endpoint for each of its methods: ``Described("/users", users.index, GET=users.INDEX)``."""
+
+    def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
+        self.endpoints = endpoints
+        super().__init__(path, handler, methods=list(endpoints))

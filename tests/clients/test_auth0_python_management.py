@@ -1,0 +1,252 @@
+"""auth0-python, ManagementClient: its models read every answer strictly, and its pagers read on until a page is empty."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from browser.site import Json, Site
+from clients.elsewhere import Elsewhere, RaisedThere, There
+from clients.guest import Guest
+from clients.robot import Key
+from world import PASSWORD
+
+pytestmark = pytest.mark.timeout(300)  # the clients' environment is made by whoever comes first
+
+CALLBACK = "https://shop.example.com/callback"
+
+
+@pytest.fixture
+def auth0(elsewhere: Elsewhere, domain: str, site: Site) -> There:
+    """The SDK's client, which gets its token itself."""
+    return elsewhere.make("auth0.management.ManagementClient", domain=domain, **site.first["clients"]["management"])
+
+
+@pytest.fixture
+def connection(site: Site) -> Json:
+    """The default connection: its id and its name."""
+    found: Json = site.first["connection"]
+    return found
+
+
+@pytest.fixture
+def ann(auth0: There, connection: Json) -> Any:
+    """Ann's account, as the SDK made it."""
+    name = connection["name"]
+    return auth0.users.create(connection=name, email="ann@example.com", password=PASSWORD, given_name="Ann")
+
+
+@pytest.fixture
+def shop(auth0: There) -> Any:
+    """An application with a secret, as the SDK made it."""
+    return auth0.clients.create(
+        name="The Shop", app_type="regular_web", callbacks=[CALLBACK], description="Everything must go"
+    )
+
+
+@pytest.fixture
+def logged_in(site: Site, shop: Any, ann: Any, guest: Guest) -> Any:
+    """The tokens of a login of Ann's at the shop."""
+    asked = {"response_type": "code", "redirect_uri": CALLBACK, "scope": "openid offline_access"}
+    landed = guest.logs_in(f"{site.url}/authorize?{urlencode(asked | {'client_id': shop['client_id']})}")
+    proof = {
+        "grant_type": "authorization_code",
+        "client_id": shop["client_id"],
+        "client_secret": shop["client_secret"],
+        "code": landed.answer["code"],
+        "redirect_uri": CALLBACK,
+    }
+    return site.http.post("/oauth/token", data=proof).json()
+
+
+def is_gone(call: There, *arguments: str) -> None:
+    """See that something is not there any more."""
+    with pytest.raises(RaisedThere) as refused:
+        call(*arguments)
+    assert (refused.value.kind, refused.value.status) == ("NotFoundError", 404)
+
+
+def test_users(auth0: There, ann: Any, connection: Json) -> None:
+    assert ann["identities"][0]["connection"] == connection["name"]
+    others = [f"{each}@example.com" for each in ("bob", "carl")]
+    for email in others:
+        auth0.users.create(connection=connection["name"], email=email, password=PASSWORD)
+    everybody = auth0.users.list(per_page=1, sort="created_at:1")
+    assert [each["email"] for each in everybody] == ["ann@example.com", *others]
+    changed = auth0.users.update(ann["user_id"], user_metadata={"colour": "blue"}, name="Ann Smith", blocked=True)
+    assert (changed["user_metadata"], changed["blocked"]) == ({"colour": "blue"}, True)
+    assert auth0.users.get(ann["user_id"])["name"] == "Ann Smith"
+    auth0.users.delete(ann["user_id"])
+    is_gone(auth0.users.get, ann["user_id"])
+
+
+def test_a_user_twice(auth0: There, ann: Any, connection: Json) -> None:
+    """The SDK repeats a 409 twice before it raises."""
+    with pytest.raises(RaisedThere) as refused:
+        auth0.users.create(connection=connection["name"], email="ann@example.com", password=PASSWORD)
+    assert (refused.value.kind, refused.value.status) == ("ConflictError", 409)
+
+
+def test_authentication_methods(auth0: There, site: Site) -> None:
+    site.has_passkey("ann@example.com")
+    user_id = site.account("ann@example.com")["user_id"]
+    (passkey,) = [each for each in auth0.users.authentication_methods.list(user_id) if each["type"] == "passkey"]
+    assert auth0.users.authentication_methods.get(user_id, passkey["id"])["key_id"] == passkey["key_id"]
+    auth0.users.authentication_methods.delete(user_id, passkey["id"])
+    is_gone(auth0.users.authentication_methods.get, user_id, passkey["id"])
+
+
+def test_connections(auth0: There, shop: Any) -> None:
+    made = auth0.connections.create(name="staff", strategy="auth0", options={"disable_signup": True})
+    assert auth0.connections.get(made["id"])["options"]["disable_signup"] is True
+    assert {each["name"] for each in auth0.connections.list(strategy=["auth0"], take=1)} > {"staff"}
+    options = auth0.connections.get(made["id"])["options"] | {"disable_signup": False}
+    assert auth0.connections.update(made["id"], options=options)["options"]["disable_signup"] is False
+    auth0.connections.clients.update(made["id"], request=[{"client_id": shop["client_id"], "status": True}])
+    assert [each["client_id"] for each in auth0.connections.clients.get(made["id"])] == [shop["client_id"]]
+    auth0.connections.delete(made["id"])
+    is_gone(auth0.connections.get, made["id"])
+
+
+def test_clients(auth0: There, shop: Any) -> None:
+    client_id = shop["client_id"]
+    assert client_id in [each["client_id"] for each in auth0.clients.list(per_page=1)]
+    changed = auth0.clients.update(
+        client_id,
+        refresh_token={"rotation_type": "rotating", "expiration_type": "expiring", "leeway": 5},
+        web_origins=["https://shop.example.com"],
+        oidc_logout={"backchannel_logout_urls": ["https://shop.example.com/logout"]},
+    )
+    assert changed["refresh_token"]["rotation_type"] == "rotating"
+    assert changed["oidc_logout"]["backchannel_logout_urls"] == ["https://shop.example.com/logout"]
+    fresh = auth0.clients.rotate_secret(client_id)["client_secret"]
+    assert fresh not in ("", shop["client_secret"])
+    assert auth0.clients.get(client_id)["description"] == "Everything must go"
+    auth0.clients.delete(client_id)
+    is_gone(auth0.clients.get, client_id)
+
+
+def test_keys_of_a_client(auth0: There, shop: Any) -> None:
+    credentials, client_id = auth0.clients.credentials, shop["client_id"]
+    made = credentials.create(client_id, credential_type="public_key", name="A key", pem=Key().public, alg="RS256")
+    assert [each["id"] for each in credentials.list(client_id)] == [made["id"]]
+    credentials.update(client_id, made["id"], expires_at="2030-01-01T00:00:00Z")
+    assert credentials.get(client_id, made["id"])["expires_at"].startswith("2030-01-01T00:00:00")
+    credentials.delete(client_id, made["id"])
+    is_gone(credentials.get, client_id, made["id"])
+
+
+def test_apis_and_grants(auth0: There, shop: Any) -> None:
+    scopes = [{"value": "read:orders", "description": "See orders"}, {"value": "place:orders"}]
+    api = auth0.resource_servers.create(identifier="https://orders.example.com", name="Orders", scopes=scopes)
+    assert api["identifier"] in [each["identifier"] for each in auth0.resource_servers.list(per_page=1)]
+    changed = auth0.resource_servers.update(api["id"], token_lifetime=600, allow_offline_access=True)
+    assert (changed["token_lifetime"], changed["allow_offline_access"]) == (600, True)
+    assert auth0.resource_servers.get(api["identifier"])["id"] == api["id"]
+
+    asked = {"client_id": shop["client_id"], "audience": api["identifier"], "scope": ["read:orders"]}
+    grant = auth0.client_grants.create(**asked)
+    assert [each["id"] for each in auth0.client_grants.list(client_id=shop["client_id"], take=1)] == [grant["id"]]
+    assert auth0.client_grants.update(grant["id"], scope=["place:orders"])["scope"] == ["place:orders"]
+    assert auth0.client_grants.get(grant["id"])["audience"] == api["identifier"]
+    auth0.client_grants.delete(grant["id"])
+    auth0.resource_servers.delete(api["id"])
+    is_gone(auth0.client_grants.get, grant["id"])
+    is_gone(auth0.resource_servers.get, api["id"])
+
+
+def test_sessions(auth0: There, ann: Any, shop: Any, logged_in: Any) -> None:
+    (session,) = auth0.users.sessions.list(ann["user_id"], take=1)
+    assert session["user_id"] == ann["user_id"]
+    assert [each["client_id"] for each in session["clients"]] == [shop["client_id"]]
+    found = auth0.sessions.get(session["id"])
+    assert found["authentication"]["methods"][0]["name"] == "pwd"
+    assert auth0.sessions.update(session["id"], session_metadata={"desk": "4"})["session_metadata"] == {"desk": "4"}
+    auth0.sessions.revoke(session["id"])
+    assert auth0.users.sessions.list(ann["user_id"]) == []
+
+
+def test_refresh_tokens(auth0: There, ann: Any, shop: Any, logged_in: Any) -> None:
+    (token,) = auth0.users.refresh_token.list(ann["user_id"], take=1)
+    assert (token["user_id"], token["client_id"]) == (ann["user_id"], shop["client_id"])
+    assert [each["id"] for each in auth0.refresh_tokens.list(user_id=ann["user_id"], take=1)] == [token["id"]]
+    assert auth0.refresh_tokens.get(token["id"])["rotating"] is False
+    auth0.refresh_tokens.delete(token["id"])
+    is_gone(auth0.refresh_tokens.get, token["id"])
+
+
+def test_ending_all_that_somebody_has(auth0: There, ann: Any, logged_in: Any) -> None:
+    auth0.users.revoke_access(ann["user_id"])
+    assert auth0.users.sessions.list(ann["user_id"]) == []
+    assert auth0.users.refresh_token.list(ann["user_id"]) == []
+
+
+def test_grants_of_people(auth0: There, ann: Any, logged_in: Any) -> None:
+    """There are none: the shop is first-party, so nobody was asked."""
+    assert auth0.user_grants.list(user_id=ann["user_id"], per_page=1) == []
+    auth0.user_grants.delete_by_user_id(user_id=ann["user_id"])
+
+
+def test_signing_keys(auth0: There) -> None:
+    before = auth0.keys.signing.list()
+    (current,) = [each for each in before if each.get("current")]
+    assert auth0.keys.signing.get(current["kid"])["cert"].startswith("-----BEGIN CERTIFICATE-----")
+    fresh = auth0.keys.signing.rotate()
+    assert fresh["kid"] in [each["kid"] for each in before if each.get("next")]
+    assert auth0.keys.signing.revoke(current["kid"])["kid"] == current["kid"]
+    with pytest.raises(RaisedThere) as refused:
+        auth0.users.list()
+    assert refused.value.status == 401, "its own token was signed with that key"
+
+
+def test_tickets_and_jobs(auth0: There, ann: Any, site: Site) -> None:
+    ticket = auth0.tickets.change_password(user_id=ann["user_id"], ttl_sec=600)["ticket"]
+    assert ticket.startswith(f"{site.url}/u/reset-password?")
+    assert auth0.tickets.verify_email(user_id=ann["user_id"])["ticket"].startswith(f"{site.url}/u/email-verification?")
+    job = auth0.jobs.verification_email.create(user_id=ann["user_id"])
+    assert auth0.jobs.get(job["id"])["type"] == "verification_email"
+
+
+def test_blocks(auth0: There, ann: Any, site: Site) -> None:
+    body = {
+        "grant_type": "password",
+        "client_id": site.first["clients"]["default"]["client_id"],
+        "username": "ann@example.com",
+        "password": "wrong",
+    }
+    while site.http.post("/oauth/token", data=body).status_code != 429:
+        pass
+    (blocked,) = auth0.user_blocks.list(ann["user_id"])["blocked_for"]
+    assert blocked["identifier"] == "ann@example.com"
+    assert len(auth0.user_blocks.list_by_identifier(identifier="ann@example.com")["blocked_for"]) == 1
+    auth0.user_blocks.delete(ann["user_id"])
+    assert auth0.user_blocks.list(ann["user_id"])["blocked_for"] == []
+
+
+def test_settings(auth0: There) -> None:
+    changed = auth0.tenants.settings.update(session_lifetime=24, idle_session_lifetime=2)
+    assert (changed["session_lifetime"], changed["idle_session_lifetime"]) == (24, 2)
+    assert auth0.tenants.settings.get()["session_lifetime"] == 24
+    detection = auth0.attack_protection.breached_password_detection
+    assert detection.update(enabled=True)["enabled"] is True
+    assert detection.get()["enabled"] is True
+
+
+def test_messages(auth0: There) -> None:
+    mail = {"name": "smtp", "credentials": {"smtp_host": "mail.example.com", "smtp_port": 587}}
+    assert auth0.emails.provider.create(**mail, default_from_address="keystead@example.com")["name"] == "smtp"
+    assert auth0.emails.provider.get()["default_from_address"] == "keystead@example.com"
+    auth0.emails.provider.delete()
+    letter = {"template": "verify_email", "body": "<p>{{ url }}</p>", "from": "k@example.com", "subject": "Hello"}
+    auth0.email_templates.create(
+        **{"from_" if name == "from" else name: value for name, value in letter.items()}, syntax="liquid", enabled=True
+    )
+    assert auth0.email_templates.get("verify_email")["subject"] == "Hello"
+    assert auth0.email_templates.update("verify_email", subject="Hi")["subject"] == "Hi"
+
+
+def test_an_error_names_what_is_wrong(auth0: There) -> None:
+    with pytest.raises(RaisedThere) as refused:
+        auth0.clients.create(name="<b>")
+    assert (refused.value.kind, refused.value.status) == ("BadRequestError", 400)
+    assert refused.value.about["body"]["errorCode"] == "invalid_body"

@@ -1,0 +1,108 @@
+"""How many statements the hot paths cost: bounded, few, and the same for the first person and the millionth.
+
+Each number is what the path needs, and the comment says for what. One more is a change that should be seen.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from authenticator import Authenticator
+from visitor import Visitor, authorize_url, exchange
+from world import World
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect what is sent to the database; the frame of a transaction is not a statement."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+async def warm(world: World) -> World:
+    """A Keystead that has read its signing keys and settings once, as every process has."""
+    await world.person()
+    await world.tokens()
+    return world
+
+
+async def test_a_login_with_a_password(warm: World) -> None:
+    with counted() as seen:
+        assert (await warm.login()).status_code == 200
+    # the client; the default connection's name, the connection, its realms, whether the client may use it; the bucket
+    # charged; the account with its hash; its standing, the count of logins, the journal; the bucket forgiven.
+    assert len(seen) == 11, "\n".join(seen)
+
+
+async def test_a_login_with_a_passkey(world: World) -> None:
+    device = Authenticator()
+    await world.register(device)
+    with counted() as seen:
+        assert (await world.passkey_login(device)).status_code == 200
+    # The challenge: client; default's name, connection, realms, whether the client may use it; ceremony, journal. 7
+    # The answer: client; ceremony claimed; connection and realms twice, whether the client may use it; the passkey,
+    # again under lock; its owner's standing, the count of logins, the journal, the counter. 13
+    assert len(seen) == 20, "\n".join(seen)
+
+
+async def test_a_code_for_a_session_and_its_exchange(warm: World) -> None:
+    visitor = Visitor.of(warm)
+    await visitor.log_in(await visitor.authorize())
+    with counted() as seen:
+        answer = await visitor.client.get(authorize_url(warm))
+    # the session; the client; the account's standing; the code stored, and the session marked as used by the client.
+    assert len(seen) == 5, "\n".join(seen)
+    code = dict(part.split("=") for part in answer.headers["location"].partition("?")[2].split("&"))["code"]
+    with counted() as seen:
+        assert (await exchange(warm, code)).status_code == 200
+    # the client; the code claimed; the account's standing.
+    assert len(seen) == 3, "\n".join(seen)
+
+
+@pytest.mark.parametrize("rotation", ["rotating", "non-rotating"])
+async def test_a_refresh(warm: World, rotation: str) -> None:
+    await warm.patch_client(warm.client_id, refresh_token={"rotation_type": rotation})
+    token = (await warm.tokens(scope="openid offline_access"))["refresh_token"]
+    with counted() as seen:
+        assert (await warm.token("refresh_token", refresh_token=token)).status_code == 200
+    # the client; the token, locked; the account's standing; and the token touched, or replaced: marked, the others of
+    # person and client counted, the next one stored.
+    assert len(seen) == (6 if rotation == "rotating" else 4), "\n".join(seen)
+
+
+async def test_userinfo(warm: World) -> None:
+    token = (await warm.tokens())["access_token"]
+    with counted() as seen:
+        assert (await warm.userinfo(token)).status_code == 200
+    # the account, with whether the token's session was ended.
+    assert len(seen) == 1, "\n".join(seen)
+
+
+async def test_the_number_does_not_grow_with_what_there_is(warm: World) -> None:
+    """Thirty sessions and refresh tokens of one person change nothing."""
+
+    async def cost() -> int:
+        token = (await warm.tokens(scope="openid offline_access"))["refresh_token"]
+        with counted() as seen:
+            await warm.token("refresh_token", refresh_token=token)
+        return len(seen)
+
+    before = await cost()
+    for _ in range(30):
+        await warm.tokens(scope="openid offline_access")
+        visitor = Visitor.of(warm)
+        await visitor.log_in(await visitor.authorize())
+    assert await cost() == before
