@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "adapters": {"ports", "rules", "errors"},
     "flows": {"db", "ports", "rules", "errors"},
     "oauth": {"flows", "db", "ports", "rules", "errors"},
-    "web": {"oauth", "flows", "ports", "rules", "errors", "settings", "db"},
+    "web": {"oauth", "flows", "ports", "rules", "errors", "settings", "db", "__init__"},
     "cli": {"oauth", "flows", "ports", "rules", "errors", "settings", "start", "app", "__init__"},
     "worker": {"flows", "db", "ports", "errors"},
 }

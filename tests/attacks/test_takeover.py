@@ -100,12 +100,13 @@ async def test_invented_clients_leave_no_rows(world: World) -> None:
     assert await world.count(tables.Attempt) == 0
 
 
-async def test_third_party_clients_get_nobodys_tokens(world: World) -> None:
+async def test_third_party_clients_get_nobodys_tokens_unasked(world: World) -> None:
     await world.signup()
     await world.patch_client(world.client_id, is_first_party=False)
     assert (await world.login()).json()["error"] == "unauthorized_client"
-    landed = await Visitor.of(world).authorize()
-    assert landed.answer["error"] == "unauthorized_client"
+    visitor = Visitor.of(world)
+    assert (await visitor.log_in(await visitor.authorize())).path == "/u/consent"
+    assert (await visitor.authorize(prompt="none")).answer["error"] == "consent_required"
 
 
 async def test_a_named_connection_is_not_entered_with_another_ones_session(world: World) -> None:

@@ -114,6 +114,20 @@ async def test_prompt_consent_asks_again_also_a_client_of_ours(world: World) -> 
     assert "code" in (await visitor.authorize(prompt="none")).answer
 
 
+async def test_an_api_may_want_consent_for_our_own_clients_too(world: World) -> None:
+    await world.person()
+    asks = {"skip_consent_for_verifiable_first_party_clients": False, "scopes": [{"value": "read:photos"}]}
+    made = await world.manage("POST", "/resource-servers", {"identifier": "https://photos.example/"} | asks)
+    assert made.status_code == 201, made.text
+    visitor = Visitor.of(world)
+    ask = {"audience": "https://photos.example/", "scope": "openid read:photos"}
+    at = await visitor.log_in(await visitor.authorize(ask))
+    assert "read:photos" in at.text
+    assert "code" in (await say(visitor, at, "accept")).answer
+    assert "code" in (await visitor.authorize(ask, prompt="none")).answer
+    assert "code" in (await visitor.authorize(prompt="none")).answer
+
+
 async def test_a_stranger_s_client_gets_no_password_grant(world: World) -> None:
     await world.person()
     client_id = await third_party(world, grant_types=["password", "authorization_code"])

@@ -1,10 +1,14 @@
 """Administrators see sessions, refresh tokens and consents, and end them (TK-5, TK-6)."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from keystead.db import sessions, tables
+from keystead.db.sessions import SessionRecord
+from keystead.rules.events import Caller
 from visitor import Visitor, exchange
 from world import PASSWORD, World
 
@@ -340,9 +344,17 @@ async def test_each_needs_its_scope(shared_world: World, method: str, path: str,
 
 
 async def test_administrators_are_out_of_reach(world: World) -> None:
-    await world.client.get(world.first["administrator_setup_url"])
-    form = {"email": "root@example.com", "password": PASSWORD}
-    headers = {"origin": world.settings.public_url, "sec-fetch-site": "same-origin"}
-    await world.client.post(world.first["administrator_setup_url"], data=form, headers=headers)
-    rows = await world.db.read(lambda session: [])
-    assert rows == []
+    setup = Visitor.of(world)
+    page = await setup.open(world.first["administrator_setup_url"])
+    await setup.send(page.form(), email="root@example.com", password=PASSWORD, password_repeated=PASSWORD)
+    (root,) = await world.rows(tables.Administrator)
+    later = world.clock() + timedelta(hours=1)
+    record = SessionRecord("of-root", root["user_id"], [], world.clock(), world.clock(), later, later)
+    await world.db.write(sessions.put, record, "secret", Caller())
+    path = f"/users/{quote(root['user_id'])}"
+    assert (await world.manage("GET", f"{path}/sessions")).status_code == 404
+    assert (await world.manage("DELETE", f"{path}/sessions")).status_code == 404
+    assert (await world.manage("POST", f"{path}/revoke-access", {})).status_code == 404
+    assert (await world.manage("GET", "/sessions/of-root")).status_code == 404
+    assert (await world.manage("DELETE", "/sessions/of-root")).status_code == 202
+    assert await world.open_sessions() == 1

@@ -36,6 +36,7 @@ async def test_what_a_login_answers(world: World) -> None:
         "exp": now + 36_000,
         "aud": world.client_id,
         "amr": ["pwd"],
+        "acr": "pwd",
     }
     access = claims_of(found["access_token"])
     assert access.pop("jti")
@@ -47,8 +48,10 @@ async def test_what_a_login_answers(world: World) -> None:
         "exp": now + 86_400,
         "aud": "http://localhost:8000/userinfo",
         "azp": world.client_id,
+        "client_id": world.client_id,
         "scope": "openid profile email offline_access",
         "amr": ["pwd"],
+        "acr": "pwd",
     }
     assert await world.journal(user_id) == ["ss", "svr", "s"]
 

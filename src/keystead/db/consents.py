@@ -87,6 +87,12 @@ def remove(session: Session, consent_id: str) -> bool:
     return session.connection().execute(delete(Consent).where(col(Consent.id) == consent_id)).rowcount == 1
 
 
+def remove_of(session: Session, user_id: str, client_id: str) -> int:
+    """Delete what a person allowed one client; return how many consents it was."""
+    theirs = (col(Consent.user_id) == user_id, col(Consent.client_id) == client_id)
+    return session.connection().execute(delete(Consent).where(*theirs)).rowcount
+
+
 _FIELDS: Final = tuple(ConsentRecord.__dataclass_fields__)
 _ALL: Final = select(*_COLUMNS).order_by(col(Consent.created_at).desc(), col(Consent.id))
 

@@ -307,7 +307,7 @@ class _Known:
 
 def _known(session: Session, user_id: str, place: Place) -> _Known:
     request, allowed = place.transaction.request, frozenset[str]()
-    if not place.client.settings.is_first_party:
+    if authorization.needs_consent(request, place.client.settings):
         allowed = consents.granted(session, user_id, request.client_id, request.audience)
     return _Known(passkeys.count(session, user_id), accounts.snoozed_until(session, user_id), allowed)
 

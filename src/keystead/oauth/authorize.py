@@ -122,7 +122,9 @@ class Authorize:
             scope = await self.issuer.audiences.scope_for(client, wanted, request.audience, default_all=False)
         except AudienceNotAllowed as error:
             raise ErrorForClient("access_denied", error.text) from None
-        return request.model_copy(update={"scope": " ".join(scope)})
+        api = await self.issuer.audiences.api(request.audience)
+        asks = api is not None and not api.skips_consent
+        return request.model_copy(update={"scope": " ".join(scope), "asks_consent": asks})
 
     async def sign_in_for(self, path: str, browser: Secret[str]) -> Continue:
         """Begin a login that leads to a page of ours. Raises ``ConnectionNotAllowed``."""
@@ -329,8 +331,8 @@ def _admitted(session: Session, request: AuthorizationRequest, proof: Proof) -> 
 
 
 def _allowed(session: Session, client: ClientRecord, request: AuthorizationRequest, proof: Proof) -> frozenset[str]:
-    """Return the scopes that need no (more) consent: a first-party client needs none for any."""
-    if client.settings.is_first_party:
+    """Return the scopes that need no (more) consent: most first-party clients need none for any."""
+    if not authorization.needs_consent(request, client.settings):
         return frozenset(request.scope.split())
     return consents.granted(session, proof.user_id, client.client_id, request.audience)
 

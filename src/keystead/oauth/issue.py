@@ -95,6 +95,7 @@ class Issuer:
         about_access = {
             "aud": self._audiences(wish),
             "azp": client.client_id,
+            "client_id": client.client_id,
             "scope": " ".join(wish.scope),
             "jti": self.entropy.token(16),
         }
@@ -147,6 +148,7 @@ class Issuer:
             "sub": f"{client.client_id}@clients",
             "aud": self.audiences.identifier_of(api),
             "azp": client.client_id,
+            "client_id": client.client_id,
             "scope": " ".join(scope),
             "gty": "client-credentials",
             "jti": self.entropy.token(16),

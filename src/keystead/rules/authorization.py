@@ -51,6 +51,8 @@ class AuthorizationRequest(BaseModel):
     ui_locales: str = ""
     acr_values: str = ""
     id_token_hint: str = ""
+    asks_consent: bool = False
+    """Whether the API wants people's consent for first-party clients too."""
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -155,14 +157,19 @@ def fresh_enough(request: AuthorizationRequest, method: str, authenticated_at: d
     return not wanted or method in wanted or method == ACR_VALUES[0]
 
 
+def needs_consent(request: AuthorizationRequest, settings: ClientSettings) -> bool:
+    """Whether people must have allowed a client its scopes: one of a third party, or where the API says so."""
+    return request.asks_consent or not settings.is_first_party
+
+
 def to_ask(request: AuthorizationRequest, settings: ClientSettings, allowed: frozenset[str], public_url: str) -> Ask:
     """Return what a person is asked before the client gets a code; ``allowed`` is what they consented to before.
 
     Third-party clients need consent to every scope (ASVS 10.7.1). A redirect to another program on the person's own
     device can be anybody's (RFC 8252 §8.6), so it is confirmed (UL-17), unless we are on that device ourselves.
     """
-    third_party = not settings.is_first_party and not set(request.scope.split()) <= allowed
-    if third_party or "consent" in request.prompts:
+    lacking = needs_consent(request, settings) and not set(request.scope.split()) <= allowed
+    if lacking or "consent" in request.prompts:
         return "consent"
     if settings.skip_non_verifiable_callback_uri_confirmation_prompt or not _unverifiable(request, public_url):
         return "none"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from keystead.rules.complaints import parse, type_of
 from keystead.rules.templates import mailbox
@@ -18,6 +18,7 @@ DEFAULT_PORT: Final = 587
 SECURE_PORT: Final = 465
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 _LOOPBACK: Final = ("localhost", "::1")
+_LONGEST_SECRET: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def _sender(text: str) -> str:
 def _secret(value: object) -> Secret[str]:
     if not isinstance(value, str):
         raise ValueError(f"Expected type string but found type {type_of(value)}")
-    if not 1 <= len(value) <= 1000:
-        raise ValueError("Must have 1 to 1000 characters")
+    if not 1 <= len(value) <= _LONGEST_SECRET:
+        raise ValueError(f"Must have 1 to {_LONGEST_SECRET} characters")
     return Secret(value)
 
 
@@ -59,6 +60,7 @@ def _none_yet(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
+_SECRET: Final = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_SECRET, "writeOnly": True})
 
 
 class Credentials(BaseModel):
@@ -69,7 +71,7 @@ class Credentials(BaseModel):
     smtp_host: Annotated[str, AfterValidator(_host)]
     smtp_port: Annotated[int, Field(ge=1, le=65_535)] = DEFAULT_PORT
     smtp_user: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    smtp_pass: Annotated[Secret[str], BeforeValidator(_secret)] | None = None
+    smtp_pass: Annotated[Secret[str], BeforeValidator(_secret), _SECRET] | None = None
 
 
 class Provider(BaseModel):

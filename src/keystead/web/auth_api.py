@@ -105,7 +105,7 @@ def _signed_up(profile: Profile, body: dict[str, Any]) -> dict[str, Any]:
     return found | about
 
 
-_OPTIONS: Final = Shape("PasskeyOptionsShown", {"authn_params_public_key": OBJECT, "auth_session": TEXT})
+PASSKEY_OPTIONS: Final = Shape("PasskeyCeremony", {"authn_params_public_key": OBJECT, "auth_session": TEXT})
 _REFUSED: Final = (BadClient, GrantNotAllowed, ConnectionNotAllowed, InvalidSignup, SignupDisabled, TooManyAttempts)
 
 PASSKEY_REGISTER: Final = Endpoint(
@@ -118,7 +118,7 @@ PASSKEY_REGISTER: Final = Endpoint(
             {**CLIENT_MEMBERS, "realm": TEXT, "user_metadata": OBJECT},
         )
     ),
-    answers={200: _OPTIONS},
+    answers={200: PASSKEY_OPTIONS},
     refuses=_REFUSED,
 )
 
@@ -142,7 +142,7 @@ PASSKEY_CHALLENGE: Final = Endpoint(
     "Begin to sign in with a passkey",
     proofs=("", "client"),
     body=Body(Shape("PasskeyLogin", {}, {**CLIENT_MEMBERS, "realm": TEXT}), media=(JSON, FORM)),
-    answers={200: _OPTIONS},
+    answers={200: PASSKEY_OPTIONS},
     refuses=_REFUSED,
 )
 

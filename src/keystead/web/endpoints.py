@@ -43,8 +43,8 @@ class Body:
     _: KW_ONLY
     media: tuple[str, ...] = (JSON,)
     required: bool = True
-    secrets: tuple[str, ...] = ()
-    """Members beside those of the model: they travel wrapped, and no answer shows them."""
+    wrapped: tuple[str, ...] = ()
+    """Secrets beside the members of the model, which travel wrapped; no answer shows them."""
     needs: tuple[str, ...] | None = None
     """The members that must be there, where the model says otherwise: none of them in a PATCH."""
 

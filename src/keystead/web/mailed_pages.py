@@ -81,7 +81,7 @@ async def reset_password(request: Request) -> Response:
 
 async def _signed_in_as(request: Request) -> str | None:
     flows = flows_of(request)
-    session = await flows.sessions.read(flows.cookies.session(request))
+    session = await flows.sessions.read(flows.cookies.session(request), caller_of(request))
     return session.user_id if session else None
 
 

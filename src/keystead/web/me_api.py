@@ -30,6 +30,7 @@ from keystead.rules.claims import iso
 from keystead.rules.clients import app_origins
 from keystead.secrecy import Secret
 from keystead.web.answers import Json
+from keystead.web.auth_api import PASSKEY_OPTIONS
 from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of
@@ -113,7 +114,7 @@ BEGIN: Final = Scoped(
     body=Body(Shape("NewMethod", {"type": word("passkey", "password")}, {"use_exclude_credentials": FLAG}, OBJECT)),
     answers={
         202: either(
-            Shape("PasskeyOptionsShown", {"authn_params_public_key": OBJECT, "auth_session": TEXT}),
+            PASSKEY_OPTIONS,
             Shape("PasswordPolicyShown", {"id": TEXT, "auth_session": TEXT, "policy": OBJECT}),
         )
     },

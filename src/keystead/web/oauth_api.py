@@ -75,7 +75,7 @@ async def authorize(request: Request) -> Response:
     if submitted(request):
         return redirect(f"/authorize?{urlencode(await form(request))}")
     flows, asked = flows_of(request), query_once(request)
-    session = await flows.sessions.read(flows.cookies.session(request))
+    session = await flows.sessions.read(flows.cookies.session(request), caller_of(request))
     browser = flows.cookies.browser(request) or flows.cookies.new_browser()
     outcome = await flows.authorize.begin(asked, session, browser)
     if not isinstance(outcome, Continue):

@@ -124,11 +124,11 @@ def _query_parameter(parameter: Parameter[Any]) -> Document:
 
 def _body(body: Body, components: _Components) -> Document:
     schema = components.schema(body.shape)
-    if body.secrets or body.needs is not None:
+    if body.wrapped or body.needs is not None:
         schema = components.schemas[schema["$ref"].rpartition("/")[2]]
-        secrets = {name: {"type": "string", "minLength": 1, "writeOnly": True} for name in body.secrets}
+        hidden = {name: {"type": "string", "minLength": 1, "writeOnly": True} for name in body.wrapped}
         needs = schema.get("required", ()) if body.needs is None else body.needs
-        schema = schema | {"properties": schema["properties"] | secrets, "required": list(needs)}
+        schema = schema | {"properties": schema["properties"] | hidden, "required": list(needs)}
     return {"required": body.required, "content": {media: {"schema": schema} for media in body.media}}
 
 

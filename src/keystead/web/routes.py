@@ -21,6 +21,9 @@ from keystead.web import (
     mailed_pages,
     me_api,
     oauth_api,
+    oauth_endpoints,
+    openapi,
+    page_endpoints,
     pages,
     signup_pages,
 )
@@ -53,58 +56,147 @@ def routes(static: Path) -> list[BaseRoute]:
         return front.favicon(static)
 
     return [
-        Route("/oauth/token", oauth_api.token, methods=["POST"]),
-        Route("/oauth/revoke", oauth_api.revoke, methods=["POST"]),
-        Route("/oauth/par", oauth_api.push, methods=["POST"]),
-        Route("/userinfo", oauth_api.userinfo, methods=["GET", "POST"]),
-        Route("/.well-known/jwks.json", oauth_api.jwks),
-        Route("/.well-known/keystead-jwks.json", oauth_api.every_jwk),
+        Described("/oauth/token", oauth_api.token, POST=oauth_endpoints.TOKEN),
+        Described("/oauth/revoke", oauth_api.revoke, POST=oauth_endpoints.REVOKE),
+        Described("/oauth/par", oauth_api.push, POST=oauth_endpoints.PUSH),
+        Described("/userinfo", oauth_api.userinfo, GET=oauth_endpoints.USERINFO, POST=oauth_endpoints.USERINFO_FORM),
+        Described("/.well-known/jwks.json", oauth_api.jwks, GET=oauth_endpoints.JWKS),
+        Described("/.well-known/keystead-jwks.json", oauth_api.every_jwk, GET=oauth_endpoints.EVERY_JWK),
         Described("/passkey/challenge", auth_api.passkey_challenge, POST=auth_api.PASSKEY_CHALLENGE),
         Described("/passkey/register", auth_api.passkey_register, POST=auth_api.PASSKEY_REGISTER),
         Described("/dbconnections/signup", auth_api.signup, POST=auth_api.SIGNUP),
         Described("/dbconnections/change_password", auth_api.change_password, POST=auth_api.CHANGE_PASSWORD),
-        Route("/authorize", oauth_api.authorize, methods=["GET", "POST"]),
-        Route("/.well-known/change-password", challenge_pages.well_known_change_password),
-        Route("/.well-known/openid-configuration", oauth_api.openid_configuration),
-        Route("/.well-known/oauth-authorization-server", oauth_api.openid_configuration),
-        Route("/v2/logout", logout.logout),
-        Route("/oidc/logout", logout.oidc_logout, methods=["GET", "POST"]),
+        Described(
+            "/authorize", oauth_api.authorize, GET=oauth_endpoints.AUTHORIZE, POST=oauth_endpoints.AUTHORIZE_FORM
+        ),
+        Described(
+            "/.well-known/change-password",
+            challenge_pages.well_known_change_password,
+            GET=page_endpoints.WELL_KNOWN_CHANGE_PASSWORD,
+        ),
+        Described(
+            "/.well-known/openid-configuration", oauth_api.openid_configuration, GET=oauth_endpoints.CONFIGURATION
+        ),
+        Described(
+            "/.well-known/oauth-authorization-server",
+            oauth_api.openid_configuration,
+            GET=oauth_endpoints.OAUTH_CONFIGURATION,
+        ),
+        Described("/v2/logout", logout.logout, GET=oauth_endpoints.LOGOUT),
+        Described(
+            "/oidc/logout", logout.oidc_logout, GET=oauth_endpoints.OIDC_LOGOUT, POST=oauth_endpoints.OIDC_LOGOUT_FORM
+        ),
         _mount("/u", HOSTED),
         _mount("/me/v1", MY_ACCOUNT),
         _mount("/api/v2", MANAGEMENT),
         Mount("/static", StaticFiles(directory=static)),
-        Route("/avatars/{initials}.svg", front.avatar),
-        Route("/favicon.ico", favicon),
-        Route("/healthz", front.health),
-        Route("/dev/outbox", dev.outbox),
-        Route("/", front.home),
+        Described("/avatars/{initials}.svg", front.avatar, GET=page_endpoints.AVATAR),
+        Described("/favicon.ico", favicon, GET=page_endpoints.FAVICON),
+        Described("/healthz", front.health, GET=page_endpoints.HEALTH),
+        Described("/dev/outbox", dev.outbox, GET=page_endpoints.OUTBOX),
+        Described("/openapi.json", openapi.Description().show, GET=openapi.DESCRIPTION),
+        Described("/", front.home, GET=page_endpoints.HOME),
     ]
 
 
 HOSTED = [
-    Route("/login", pages.resume),
-    Route("/login/identifier", pages.login_identifier, methods=["GET", "POST"]),
-    Route("/login/password", pages.login_password, methods=["GET", "POST"]),
-    Route("/login/passkey", pages.login_passkey, methods=["POST"]),
-    Route("/login/passkey/options", pages.login_passkey_options, methods=["POST"]),
-    Route("/signup/identifier", signup_pages.signup_identifier, methods=["GET", "POST"]),
-    Route("/signup/passkey", signup_pages.signup_passkey, methods=["GET", "POST"]),
-    Route("/signup/passkey/options", signup_pages.signup_passkey_options, methods=["POST"]),
-    Route("/signup/password", signup_pages.signup_password, methods=["GET", "POST"]),
-    Route("/passkey-enrollment", pages.passkey_enrolment, methods=["GET", "POST"]),
-    Route("/passkey-enrollment/options", pages.passkey_enrolment_options, methods=["POST"]),
-    Route("/consent", pages.consent, methods=["GET", "POST"]),
-    Route("/email-identifier-challenge", challenge_pages.identifier_challenge, methods=["GET", "POST"]),
-    Route("/phone-identifier-challenge", challenge_pages.identifier_challenge, methods=["GET", "POST"]),
-    Route("/verification-pending", challenge_pages.verification_pending, methods=["GET", "POST"]),
-    Route("/change-password", challenge_pages.change_password, methods=["GET", "POST"]),
-    Route("/reset-password/code", challenge_pages.reset_code, methods=["GET", "POST"]),
-    Route("/email-verification", mailed_pages.email_verification, methods=["GET", "POST"]),
-    Route("/reset-password/request", challenge_pages.reset_request, methods=["GET", "POST"]),
-    Route("/reset-password", mailed_pages.reset_password, methods=["GET", "POST"]),
-    Route("/setup", front.setup, methods=["GET", "POST"]),
-    Route("/logout", logout.confirm, methods=["POST"]),
-    Route("/account", account_pages.account, methods=["GET", "POST"]),
+    Described("/login", pages.resume, GET=page_endpoints.RESUME),
+    Described(
+        "/login/identifier",
+        pages.login_identifier,
+        GET=page_endpoints.LOGIN_IDENTIFIER,
+        POST=page_endpoints.LOGIN_IDENTIFIER_FORM,
+    ),
+    Described(
+        "/login/password",
+        pages.login_password,
+        GET=page_endpoints.LOGIN_PASSWORD,
+        POST=page_endpoints.LOGIN_PASSWORD_FORM,
+    ),
+    Described("/login/passkey", pages.login_passkey, POST=page_endpoints.LOGIN_PASSKEY),
+    Described("/login/passkey/options", pages.login_passkey_options, POST=page_endpoints.LOGIN_PASSKEY_OPTIONS),
+    Described(
+        "/signup/identifier",
+        signup_pages.signup_identifier,
+        GET=page_endpoints.SIGNUP_IDENTIFIER,
+        POST=page_endpoints.SIGNUP_IDENTIFIER_FORM,
+    ),
+    Described(
+        "/signup/passkey",
+        signup_pages.signup_passkey,
+        GET=page_endpoints.SIGNUP_PASSKEY,
+        POST=page_endpoints.SIGNUP_PASSKEY_FORM,
+    ),
+    Described(
+        "/signup/passkey/options", signup_pages.signup_passkey_options, POST=page_endpoints.SIGNUP_PASSKEY_OPTIONS
+    ),
+    Described(
+        "/signup/password",
+        signup_pages.signup_password,
+        GET=page_endpoints.SIGNUP_PASSWORD,
+        POST=page_endpoints.SIGNUP_PASSWORD_FORM,
+    ),
+    Described(
+        "/passkey-enrollment",
+        pages.passkey_enrolment,
+        GET=page_endpoints.PASSKEY_ENROLMENT,
+        POST=page_endpoints.PASSKEY_ENROLMENT_FORM,
+    ),
+    Described(
+        "/passkey-enrollment/options", pages.passkey_enrolment_options, POST=page_endpoints.PASSKEY_ENROLMENT_OPTIONS
+    ),
+    Described("/consent", pages.consent, GET=page_endpoints.CONSENT, POST=page_endpoints.CONSENT_FORM),
+    Described(
+        "/email-identifier-challenge",
+        challenge_pages.identifier_challenge,
+        GET=page_endpoints.EMAIL_CHALLENGE,
+        POST=page_endpoints.EMAIL_CHALLENGE_FORM,
+    ),
+    Described(
+        "/phone-identifier-challenge",
+        challenge_pages.identifier_challenge,
+        GET=page_endpoints.PHONE_CHALLENGE,
+        POST=page_endpoints.PHONE_CHALLENGE_FORM,
+    ),
+    Described(
+        "/verification-pending",
+        challenge_pages.verification_pending,
+        GET=page_endpoints.VERIFICATION_PENDING,
+        POST=page_endpoints.VERIFICATION_PENDING_FORM,
+    ),
+    Described(
+        "/change-password",
+        challenge_pages.change_password,
+        GET=page_endpoints.CHANGE_PASSWORD,
+        POST=page_endpoints.CHANGE_PASSWORD_FORM,
+    ),
+    Described(
+        "/reset-password/code",
+        challenge_pages.reset_code,
+        GET=page_endpoints.RESET_CODE,
+        POST=page_endpoints.RESET_CODE_FORM,
+    ),
+    Described(
+        "/email-verification",
+        mailed_pages.email_verification,
+        GET=page_endpoints.EMAIL_VERIFICATION,
+        POST=page_endpoints.EMAIL_VERIFICATION_FORM,
+    ),
+    Described(
+        "/reset-password/request",
+        challenge_pages.reset_request,
+        GET=page_endpoints.RESET_REQUEST,
+        POST=page_endpoints.RESET_REQUEST_FORM,
+    ),
+    Described(
+        "/reset-password",
+        mailed_pages.reset_password,
+        GET=page_endpoints.RESET_PASSWORD,
+        POST=page_endpoints.RESET_PASSWORD_FORM,
+    ),
+    Described("/setup", front.setup, GET=page_endpoints.SETUP, POST=page_endpoints.SETUP_FORM),
+    Described("/logout", logout.confirm, POST=oauth_endpoints.LOGOUT_CONFIRMED),
+    Described("/account", account_pages.account, GET=page_endpoints.ACCOUNT, POST=page_endpoints.ACCOUNT_FORM),
 ]
 
 MY_ACCOUNT = [
@@ -144,8 +236,16 @@ MANAGEMENT: list[BaseRoute] = [
     Route("/resource-servers/{id:path}", resource_servers.show),
     Route("/resource-servers/{id:path}", resource_servers.update, methods=["PATCH"]),
     Route("/resource-servers/{id:path}", resource_servers.delete, methods=["DELETE"]),
-    Described("/attack-protection/breached-password-detection", attack_protection.show_breaches, GET=attack_protection.SHOW_BREACHES),
-    Described("/attack-protection/breached-password-detection", attack_protection.update_breaches, PATCH=attack_protection.UPDATE_BREACHES),
+    Described(
+        "/attack-protection/breached-password-detection",
+        attack_protection.show_breaches,
+        GET=attack_protection.SHOW_BREACHES,
+    ),
+    Described(
+        "/attack-protection/breached-password-detection",
+        attack_protection.update_breaches,
+        PATCH=attack_protection.UPDATE_BREACHES,
+    ),
     Described("/email-templates", email_templates.create, POST=email_templates.CREATE),
     Described("/email-templates/{name}", email_templates.show, GET=email_templates.SHOW),
     Described("/email-templates/{name}", email_templates.replace, PUT=email_templates.REPLACE),
@@ -194,9 +294,19 @@ MANAGEMENT: list[BaseRoute] = [
     Route("/users/{id}/refresh-tokens", refresh_tokens.delete_of_user, methods=["DELETE"]),
     Route("/users/{id}/revoke-access", sessions.revoke_access, methods=["POST"]),
     Described("/users/{id}/authentication-methods", authentication_methods.index, GET=authentication_methods.INDEX),
-    Described("/users/{id}/authentication-methods", authentication_methods.delete_all, DELETE=authentication_methods.DELETE_ALL),
-    Described("/users/{id}/authentication-methods/{method_id}", authentication_methods.show, GET=authentication_methods.SHOW),
-    Described("/users/{id}/authentication-methods/{method_id}", authentication_methods.delete, DELETE=authentication_methods.DELETE),
+    Described(
+        "/users/{id}/authentication-methods",
+        authentication_methods.delete_all,
+        DELETE=authentication_methods.DELETE_ALL,
+    ),
+    Described(
+        "/users/{id}/authentication-methods/{method_id}", authentication_methods.show, GET=authentication_methods.SHOW
+    ),
+    Described(
+        "/users/{id}/authentication-methods/{method_id}",
+        authentication_methods.delete,
+        DELETE=authentication_methods.DELETE,
+    ),
 ]
 
 

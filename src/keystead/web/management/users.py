@@ -86,7 +86,7 @@ async def index(request: Request) -> Response:
 CREATE: Final = Scoped(
     "Create a user",
     scopes=("create:users",),
-    body=Body(NewUser, secrets=("password",)),
+    body=Body(NewUser, wrapped=("password",)),
     answers={201: USER},
     refuses=(IdentifierTaken, TooManyAttempts),
 )
@@ -115,7 +115,7 @@ async def show(request: Request) -> Response:
 UPDATE: Final = Scoped(
     "Change a user",
     scopes=("update:users",),
-    body=Body(UserEdit, secrets=("password",)),
+    body=Body(UserEdit, wrapped=("password",)),
     answers={200: USER},
     refuses=(NoSuchUser, IdentifierTaken, TooManyAttempts),
 )

@@ -146,6 +146,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("current_since", MOMENT, nullable=True))
         batch_op.add_column(sa.Column("current_until", MOMENT, nullable=True))
 
+    op.execute(sa.text("UPDATE api SET user_policy = 'deny_all' WHERE identifier = '/api/v2/'"))
+    op.execute(sa.text("UPDATE api SET client_policy = 'deny_all' WHERE identifier = '/me/'"))
     op.execute(sa.text("UPDATE signing_key SET current_since = created_at"))
     op.execute(sa.text("UPDATE login_session SET last_ip = ip, last_user_agent = user_agent"))
     for table in ("refresh_token", "authorization_code"):

@@ -1,0 +1,114 @@
+"""What the pages for people take: what they are opened with, and the fields of their forms."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from keystead.errors import (
+    CeremonyExpired,
+    Conflict,
+    ForeignOrigin,
+    InvalidTicket,
+    Missing,
+    Rejected,
+    TooManyAttempts,
+    TransactionExpired,
+)
+from keystead.rules.identifiers import KINDS
+from keystead.web.auth_api import PASSKEY_OPTIONS
+from keystead.web.endpoints import Body, Endpoint
+from keystead.web.parameters import Text
+from keystead.web.shapes import FORM, PAGE, TEXT, Content, Schema, Shape, word
+
+_STATE: Final = (Text("state"),)
+"""The login that is under way; without one, a page says so."""
+_TICKET: Final = (Text("ticket"),)
+"""What a link in a message carries."""
+
+_ON_THE_WAY: Final = (Rejected, TransactionExpired)
+_SENT: Final = (*_ON_THE_WAY, ForeignOrigin, TooManyAttempts, Conflict)
+_SHOWN: Final = {200: PAGE, 303: None}
+
+_PASSKEY: Final = {"auth_session": TEXT, "response": TEXT}
+_PASSWORD: Final = {"password": TEXT}
+_CODE: Final = {"code": TEXT}
+_USERNAME: Final = {"username": TEXT}
+
+
+def _page(summary: str, query: tuple[Text, ...] = _STATE) -> Endpoint:
+    return Endpoint(summary, query=query, answers=_SHOWN, refuses=(*_ON_THE_WAY, InvalidTicket))
+
+
+def _form(shown: Endpoint, name: str, fields: Mapping[str, object]) -> Endpoint:
+    """Return the form of a page, which is sent to where the page was."""
+    return replace(
+        shown,
+        summary=f"{shown.summary}: the form",
+        body=Body(Shape(name, {}, fields), media=(FORM,)),
+        refuses=(*shown.refuses, *_SENT),
+    )
+
+
+def _by_script(summary: str) -> Endpoint:
+    return Endpoint(summary, query=_STATE, answers={200: PASSKEY_OPTIONS}, refuses=(*_SENT, CeremonyExpired))
+
+
+RESUME: Final = Endpoint("Go on with a login", query=_STATE, answers=_SHOWN, refuses=_ON_THE_WAY)
+
+LOGIN_IDENTIFIER: Final = _page("Ask who signs in")
+LOGIN_IDENTIFIER_FORM: Final = _form(LOGIN_IDENTIFIER, "IdentifierForm", _USERNAME)
+LOGIN_PASSWORD: Final = _page("Ask for a password")
+LOGIN_PASSWORD_FORM: Final = _form(LOGIN_PASSWORD, "PasswordForm", _PASSWORD)
+LOGIN_PASSKEY: Final = _form(_page("Sign in with a passkey"), "PasskeyForm", _PASSKEY)
+LOGIN_PASSKEY_OPTIONS: Final = _by_script("Begin to sign in with a passkey on a page")
+
+SIGNUP_IDENTIFIER: Final = _page("Ask who signs up")
+SIGNUP_IDENTIFIER_FORM: Final = _form(SIGNUP_IDENTIFIER, "IdentifiersForm", dict.fromkeys(KINDS, TEXT))
+SIGNUP_PASSKEY: Final = _page("Ask for a first passkey")
+SIGNUP_PASSKEY_FORM: Final = _form(SIGNUP_PASSKEY, "FirstPasskeyForm", {**_PASSKEY, "action": word("skip")})
+SIGNUP_PASSKEY_OPTIONS: Final = _by_script("Begin to make a first passkey")
+SIGNUP_PASSWORD: Final = _page("Ask for a first password")
+SIGNUP_PASSWORD_FORM: Final = _form(SIGNUP_PASSWORD, "FirstPasswordForm", _PASSWORD)
+
+PASSKEY_ENROLMENT: Final = _page("Ask for one more passkey")
+PASSKEY_ENROLMENT_FORM: Final = _form(
+    PASSKEY_ENROLMENT, "EnrolmentForm", {**_PASSKEY, "action": word("skip"), "dont_ask": TEXT}
+)
+PASSKEY_ENROLMENT_OPTIONS: Final = _by_script("Begin to make one more passkey")
+CONSENT: Final = _page("Ask for consent")
+CONSENT_FORM: Final = _form(CONSENT, "ConsentForm", {"action": word("accept", "deny")})
+
+EMAIL_CHALLENGE: Final = _page("Ask for the code of an email")
+EMAIL_CHALLENGE_FORM: Final = _form(EMAIL_CHALLENGE, "EmailCodeForm", {**_CODE, "action": word("resend")})
+PHONE_CHALLENGE: Final = _page("Ask for the code of a text message")
+PHONE_CHALLENGE_FORM: Final = _form(PHONE_CHALLENGE, "PhoneCodeForm", {**_CODE, "action": word("resend")})
+VERIFICATION_PENDING: Final = _page("Wait for a link to be followed")
+VERIFICATION_PENDING_FORM: Final = _form(VERIFICATION_PENDING, "GoOnForm", {})
+RESET_REQUEST: Final = _page("Ask where to send a way in")
+RESET_REQUEST_FORM: Final = _form(RESET_REQUEST, "ResetForm", _USERNAME)
+RESET_CODE: Final = _page("Ask for the code of a reset")
+RESET_CODE_FORM: Final = _form(RESET_CODE, "ResetCodeForm", _CODE)
+
+CHANGE_PASSWORD: Final = _page("Ask whose password is to be changed", ())
+CHANGE_PASSWORD_FORM: Final = _form(CHANGE_PASSWORD, "ChangePasswordForm", _USERNAME)
+EMAIL_VERIFICATION: Final = _page("Ask to confirm an address", _TICKET)
+EMAIL_VERIFICATION_FORM: Final = _form(
+    EMAIL_VERIFICATION, "VerificationForm", {**_PASSWORD, **_USERNAME, "action": word("confirm", "take-over")}
+)
+RESET_PASSWORD: Final = _page("Ask for a new password", _TICKET)
+RESET_PASSWORD_FORM: Final = _form(RESET_PASSWORD, "NewPasswordForm", {**_PASSWORD, **_USERNAME})
+SETUP: Final = _page("Ask for the first owner", _TICKET)
+SETUP_FORM: Final = _form(SETUP, "OwnerForm", {"email": TEXT, **_PASSWORD})
+ACCOUNT: Final = _page("Show my sessions and applications", ())
+ACCOUNT_FORM: Final = _form(
+    ACCOUNT, "AccountForm", {"session": TEXT, "client": TEXT, "action": word("end-others", "sign-out")}
+)
+
+WELL_KNOWN_CHANGE_PASSWORD: Final = Endpoint("Find where passwords are changed", answers={303: None})
+_SVG: Final = Content("image/svg+xml")
+_STATUS: Final[Mapping[str, Schema]] = {"status": word("ok")}
+HOME: Final = Endpoint("Show the landing page", answers={200: PAGE})
+AVATAR: Final = Endpoint("Show initials as a picture", answers={200: _SVG}, refuses=(Missing,))
+FAVICON: Final = Endpoint("Show the icon", answers={200: _SVG})
+HEALTH: Final = Endpoint("Show that the server answers", answers={200: Shape("Health", _STATUS)})
+OUTBOX: Final = Endpoint("Show messages that were put aside", answers={200: PAGE}, refuses=(Missing,))
