@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from playwright.sync_api import Browser, sync_playwright
@@ -49,6 +50,7 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _account(ann)
     yield from _messages(ann)
     yield from _own_sessions(ann)
+    yield from _consent(ann)
     yield from _codes(ann)
     yield from _other_policies(ann)
 
@@ -180,6 +182,22 @@ def _has_applications(ann: Person) -> None:
         ann.site.manage("PATCH", f"/connections/{ann.site.connection_id}/clients", allowed)
         body = {"grant_type": "password", "client_id": client_id, "username": ann.email, "password": ann.password}
         ann.site.http.post("/oauth/token", json=body | {"scope": scope}).raise_for_status()
+
+
+def _consent(ann: Person) -> Iterator[str]:
+    callback = "https://photos.example/callback"
+    settings = {"name": "Photo Album", "app_type": "regular_web", "callbacks": [callback], "is_first_party": False}
+    client_id = ann.site.manage("POST", "/clients", settings)["client_id"]
+    allowed = [{"client_id": client_id, "status": True}]
+    ann.site.manage("PATCH", f"/connections/{ann.site.connection_id}/clients", allowed)
+    scope = "openid profile email offline_access"
+    asked = {"client_id": client_id, "redirect_uri": callback, "response_type": "code", "scope": scope}
+    ann.opens(f"/authorize?{urlencode(asked)}")
+    ann.gives_password()
+    ann.presses("Not now")
+    ann.is_at("Allow access?")
+    yield "consent"
+    ann.opens("/v2/logout")
 
 
 def _codes(ann: Person) -> Iterator[str]:

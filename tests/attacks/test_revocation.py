@@ -4,6 +4,7 @@ Ann has two browsers, each with a session and everything that comes of one. What
 whom nothing is said, must keep what he has.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from account import SCOPE, MyAccount
 from authenticator import Authenticator
 from conftest import Stencil
 from keystead.rules.revocation import FATE, SWITCHES, Artefact, Event, Fate, Outcome, Scope
-from visitor import CALLBACK, MOVED, Form, Landed, Visitor, exchange
+from visitor import CALLBACK, MOVED, VERIFIER, Form, Landed, Visitor, exchange
 from world import PASSWORD, PUBLIC_URL, World, open_world
 
 NEW = "another horse battery"
@@ -313,7 +314,7 @@ OF_EVERYBODY = (Scope.MEMBERS, Scope.CLIENT, Scope.KEY)
 def survives(event: Event, artefact: Artefact, whose: str, *, on: bool = True) -> bool:
     """Return what the table says of a cell: ``whose`` is Ann's ``here`` or ``there``, or ``Ben``'s."""
     fate = FATE[event][artefact]
-    if fate.outcome is Outcome.LIVES or not on and _optional(event, artefact, fate):
+    if fate.outcome is Outcome.LIVES or (not on and _optional(event, artefact, fate)):
         return True
     if fate.outcome is Outcome.CASCADES:
         return whose == "Ben" and event is Event.DELETED
@@ -426,3 +427,64 @@ async def test_v7_4_2_another_process_refuses_at_the_next_request(installation: 
         await CAUSES[event](found)
         for artefact in (Artefact.ACCESS_TOKEN, Artefact.SESSION, Artefact.CODE, Artefact.REFRESH_TOKEN):
             assert not await USES[artefact](there, found.here), artefact
+
+
+# --- at the same time ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", [Event.LOGGED_OUT, Event.SIGNED_OUT_EVERYWHERE, Event.PASSWORD_RESET, Event.BLOCKED])
+async def test_what_is_renewed_at_that_moment_ends_too(world: World, event: Event) -> None:
+    """A refresh or an exchange that wins the race by a hair gives nothing that lasts."""
+    settings = {"rotation_type": "rotating", "expiration_type": "expiring", "leeway": 60}
+    await world.patch_client(world.client_id, refresh_token=settings)
+    found = await ann(world)
+    await world.management_token()
+    body = {"grant_type": "refresh_token", "client_id": world.client_id, "refresh_token": found.here.refresh_token}
+    exchanged = {
+        "grant_type": "authorization_code",
+        "client_id": world.client_id,
+        "code": found.here.code,
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+    }
+    tries = [world.client.post("/oauth/token", json=each) for each in (body, exchanged, body, body)]
+    before, after = tries[:2], tries[2:]
+    answers = await asyncio.gather(*before, CAUSES[event](found), *after)
+    for answer in answers:
+        if answer is None or answer.status_code != 200:
+            continue
+        given = answer.json()
+        again = await world.token("refresh_token", refresh_token=given["refresh_token"])
+        assert again.status_code in (401, 403), event
+        assert (await world.userinfo(given["access_token"])).status_code == 401, event
+
+
+async def test_whoever_changed_the_password_goes_on(world: World) -> None:
+    """In the session that they did it in: with its tokens, to another passkey, to another password."""
+    found = await ann(world)
+    world.clock.advance(seconds=1)
+    await password_changed(found)
+    world.clock.advance(seconds=1)
+    mine = MyAccount(world, found.here.access_token)
+    begun = await mine.begin()
+    response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    assert (await mine.verify(begun, response)).status_code == 201
+    theirs = MyAccount(world, found.there.access_token)
+    assert (await theirs.start()).status_code == 401
+    begun = (await mine.call("POST", "", json={"type": "password"})).json()
+    body = {"auth_session": begun["auth_session"], "new_password": "yet another horse"}
+    assert (await mine.call("POST", "/password%7Cnew/verify", json=body)).status_code == 201
+
+
+async def test_an_app_without_a_session_is_among_the_others(world: World) -> None:
+    """Direct grants open none: an old token of one must not add a passkey once the password is another."""
+    await world.signup()
+    thief, owner = await world.tokens(**ASKED), await MyAccount.of(world)
+    begun = await MyAccount(world, thief["access_token"]).begin()
+    world.clock.advance(seconds=1)
+    change = (await owner.call("POST", "", json={"type": "password"})).json()
+    body = {"auth_session": change["auth_session"], "new_password": NEW}
+    assert (await owner.call("POST", "/password%7Cnew/verify", json=body)).status_code == 201
+    response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    assert (await MyAccount(world, thief["access_token"]).verify(begun, response)).status_code == 401
+    assert (await world.token("refresh_token", refresh_token=thief["refresh_token"])).status_code == 403

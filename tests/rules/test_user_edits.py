@@ -362,7 +362,11 @@ def test_who_is_asked_to_verify_what(said: Any, profile: Profile, asked: tuple[s
         ({"email": None}, False, [Event.EMAIL_CHANGED]),
         ({"phone_number": "+14155552671", "username": "ben"}, False, [Event.IDENTIFIER_CHANGED]),
         ({"name": "x"}, True, [Event.PASSWORD_RESET]),
-        ({"phone_number": None, "blocked": True}, True, [Event.PASSWORD_RESET, Event.BLOCKED, Event.IDENTIFIER_CHANGED]),
+        (
+            {"phone_number": None, "blocked": True},
+            True,
+            [Event.PASSWORD_RESET, Event.BLOCKED, Event.IDENTIFIER_CHANGED],
+        ),
     ],
 )
 def test_what_a_change_means_for_what_was_handed_out(

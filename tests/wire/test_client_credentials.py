@@ -29,6 +29,7 @@ async def test_what_it_answers(world: World) -> None:
         "sub": f"{pair(world)[0]}@clients",
         "aud": audience,
         "azp": pair(world)[0],
+        "client_id": pair(world)[0],
         "iat": now,
         "exp": now + 86_400,
         "scope": found["scope"],

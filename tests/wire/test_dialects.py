@@ -52,6 +52,9 @@ def example(kind: type[DomainError]) -> DomainError:
         "grant": "password",
         "by": "client",
         "path": "some.path",
+        "again": "",
+        "client_id": "a client",
+        "audience": "https://api.example/",
         "text": None if kind is not errors.InvalidOptions else "A text.",
         "name": "PasswordStrengthError",
         "permanent": True,
@@ -224,7 +227,9 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
         "/passkey/challenge": {"POST"},
         "/passkey/register": {"POST"},
         "/dbconnections/signup": {"POST"},
-        "/authorize": {"GET", "HEAD"},
+        "/oauth/revoke": {"POST"},
+        "/oauth/par": {"POST"},
+        "/authorize": {"GET", "HEAD", "POST"},
         "/v2/logout": {"GET", "HEAD"},
         "/oidc/logout": {"GET", "HEAD", "POST"},
         "/": {"GET", "HEAD"},
@@ -235,7 +240,10 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
             assert isinstance(route, Route)
             path = prefix + route.path.replace("{id}", "x").replace("{method_id}", "y")
             methods.setdefault(path, set()).update(route.methods or ())
-    methods["/api/v2/jobs/verification-email"] |= {"GET", "HEAD"}  # of a job by that id
+    # Words that are ids as well: of a job, a key, a token.
+    methods["/api/v2/jobs/verification-email"] |= {"GET", "HEAD"}
+    methods["/api/v2/keys/signing/rotate"] |= {"GET", "HEAD"}
+    methods["/api/v2/refresh-tokens/revoke"] |= {"GET", "HEAD", "PATCH", "DELETE"}
     yield from methods.items()
 
 
@@ -254,7 +262,7 @@ async def test_another_method(shared_world: World, path: str, methods: set[str])
 
 async def test_a_slash_more_is_another_path_and_never_a_redirect(shared_world: World) -> None:
     for path, _ in _routes():
-        if path != "/":
+        if path != "/" and "/resource-servers" not in path:  # whose ids may begin and end with one
             for method in ("GET", "POST"):
                 answered = await shared_world.client.request(method, path + "/")
                 assert answered.status_code in (404, 405), path

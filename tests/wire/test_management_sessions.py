@@ -74,11 +74,15 @@ async def test_sessions_are_listed_in_parts(world: World) -> None:
     user_id = await world.person()
     for _ in range(3):
         await signed_in(world)
-    answer = await world.manage("GET", f"/users/{quote(user_id)}/sessions", params={"take": 2, "include_totals": "true"})
+    answer = await world.manage(
+        "GET", f"/users/{quote(user_id)}/sessions", params={"take": 2, "include_totals": "true"}
+    )
     first = answer.json()
     assert (len(first["sessions"]), first["total"]) == (2, 3)
     rest = await sessions_of(world, user_id, **{"from": first["next"], "take": 2})
-    assert {each["id"] for each in [*first["sessions"], *rest]} == {each["id"] for each in await sessions_of(world, user_id)}
+    assert {each["id"] for each in [*first["sessions"], *rest]} == {
+        each["id"] for each in await sessions_of(world, user_id)
+    }
     assert len(rest) == 1
     assert (await world.manage("GET", f"/users/{quote(user_id)}/sessions?take=101")).status_code == 400
     assert (await world.manage("GET", "/users/auth0%7Cnobody/sessions")).status_code == 404
@@ -188,7 +192,9 @@ async def test_refresh_tokens_are_shown(world: World) -> None:
 
 async def test_a_rotated_token_is_none_and_its_notes_go_on(world: World) -> None:
     user_id = await world.person()
-    await world.patch_client(world.client_id, refresh_token={"rotation_type": "rotating", "expiration_type": "expiring"})
+    await world.patch_client(
+        world.client_id, refresh_token={"rotation_type": "rotating", "expiration_type": "expiring"}
+    )
     _, tokens = await signed_in(world)
     (before,) = await tokens_of(world, user_id)
     await world.manage("PATCH", f"/refresh-tokens/{before['id']}", {"refresh_token_metadata": {"of": "Ann's phone"}})
@@ -249,7 +255,9 @@ async def test_refresh_tokens_are_revoked_in_bulk(world: World, body: dict[str, 
     assert (await world.token("refresh_token", refresh_token=tokens["refresh_token"])).status_code == 403
 
 
-@pytest.mark.parametrize("body", [{}, {"audience": "x"}, {"ids": []}, {"ids": ["a"], "user_id": "b"}, {"ids": "a"}, {"x": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, {"audience": "x"}, {"ids": []}, {"ids": ["a"], "user_id": "b"}, {"ids": "a"}, {"x": 1}]
+)
 async def test_bulk_revocations_of_nobody_in_particular(world: World, body: dict[str, Any]) -> None:
     assert (await world.manage("POST", "/refresh-tokens/revoke", body)).status_code == 400
 
@@ -302,7 +310,9 @@ async def test_access_is_revoked_of_one_session(world: World) -> None:
     assert (await world.token("refresh_token", refresh_token=tokens["refresh_token"])).status_code == 403
 
 
-@pytest.mark.parametrize("body", [{"session_id": 5}, {"session_id": "x" * 51}, {"preserve_refresh_tokens": "yes"}, {"x": 1}])
+@pytest.mark.parametrize(
+    "body", [{"session_id": 5}, {"session_id": "x" * 51}, {"preserve_refresh_tokens": "yes"}, {"x": 1}]
+)
 async def test_revocations_of_access_that_are_refused(world: World, body: dict[str, Any]) -> None:
     user_id = await world.person()
     assert (await world.manage("POST", f"/users/{quote(user_id)}/revoke-access", body)).status_code == 400
@@ -339,7 +349,9 @@ SCOPES = [
 async def test_each_needs_its_scope(shared_world: World, method: str, path: str, scope: str) -> None:
     """All others are held, and the one that it needs is not."""
     every = {needed for _, _, needed in SCOPES} - {scope}
-    answer = await shared_world.manage(method, path, {} if method in ("POST", "PATCH") else None, scope=" ".join(sorted(every)))
+    answer = await shared_world.manage(
+        method, path, {} if method in ("POST", "PATCH") else None, scope=" ".join(sorted(every))
+    )
     assert (answer.status_code, answer.json()["errorCode"]) == (403, "insufficient_scope")
 
 

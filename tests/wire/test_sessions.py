@@ -102,7 +102,10 @@ async def test_settings_that_are_refused(shared_world: World, body: dict[str, An
 
 
 async def test_our_own_options(world: World) -> None:
-    path, defaults = "/keystead/sessions", {"end_others_when_credentials_change": True, "end_refresh_tokens_at_logout": True}
+    path, defaults = (
+        "/keystead/sessions",
+        {"end_others_when_credentials_change": True, "end_refresh_tokens_at_logout": True},
+    )
     assert (await world.manage("GET", path)).json() == defaults
     answer = await world.manage("PATCH", path, {"end_refresh_tokens_at_logout": False})
     assert answer.json() == defaults | {"end_refresh_tokens_at_logout": False}

@@ -17,6 +17,9 @@ from keystead.secrecy import fingerprint
 _AT_ONCE: Final = 1_000
 """How many sessions that are over are looked through in one transaction."""
 
+_PROOFS: Final = 25
+"""How many proofs a session lists: the latest."""
+
 KEPT: Final = timedelta(days=30)
 """How long the row of an ended session stays: the longest life of an access token."""
 
@@ -99,7 +102,7 @@ def renew(session: Session, record: SessionRecord, secret: str, caller: Caller) 
     if before is None:
         return False
     values: dict[str, Any] = {name: getattr(record, name) for name in SessionRecord.__dataclass_fields__}
-    values |= {"secret_hash": fingerprint(secret), "methods": [*before, *record.methods]}
+    values |= {"secret_hash": fingerprint(secret), "methods": [*before, *record.methods][-_PROOFS:]}
     session.connection().execute(update(LoginSession).where(*mine).values(values | _last_seen(caller)))
     return True
 
@@ -169,7 +172,7 @@ def describe(session: Session, session_id: str, about: Mapping[str, Any] | None)
 
 
 def sweep_of(session: Session, client_ids: Sequence[str], now: datetime) -> list[EndedSession]:
-    """Delete the sessions that are over and gave one of these clients a code; of any number of workers, one gets each."""
+    """Delete the sessions that are over and gave one of these clients a code; of many workers one gets each."""
     theirs = select(col(SessionClient.session_id)).where(col(SessionClient.client_id).in_(client_ids))
     idle, late = col(LoginSession.idle_expires_at) <= now, col(LoginSession.expires_at) <= now
     over = (col(LoginSession.ended_at).is_(None), or_(idle, late), col(LoginSession.id).in_(theirs))

@@ -17,8 +17,8 @@ from keystead.flows.passkey_enrolment import Proved, still_in
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
-from keystead.rules.connection_options import PasswordOptions
 from keystead.rules import revocation
+from keystead.rules.connection_options import PasswordOptions
 from keystead.rules.events import Caller
 from keystead.rules.password_policy import history_size, policy_of
 from keystead.rules.profiles import Profile

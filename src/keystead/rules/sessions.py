@@ -11,8 +11,8 @@ from keystead.rules.complaints import type_of
 CookieMode = Literal["persistent", "non-persistent"]
 
 _TOUCH: Final = timedelta(hours=1)
-_MOST_KEYS: Final = 25
-_LONGEST: Final = 255
+MOST_NOTES: Final = 25
+LONGEST_NOTE: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,17 @@ def read_notes(body: Mapping[str, Any], name: str) -> dict[str, Any] | None:
         return None
     if not isinstance(notes, dict):
         raise BadRequest(f"Expected type object but found type {type_of(notes)}", path=name)
-    if len(notes) > _MOST_KEYS:
-        raise BadRequest(f"Too many properties defined ({len(notes)}), maximum {_MOST_KEYS}", path=name)
+    if len(notes) > MOST_NOTES:
+        raise BadRequest(f"Too many properties defined ({len(notes)}), maximum {MOST_NOTES}", path=name)
     for key, value in notes.items():
         _check_note(name, key, value)
     return notes
 
 
 def _check_note(name: str, key: str, value: object) -> None:
-    if len(key) > _LONGEST:
-        raise BadRequest(f"String is too long ({len(key)} chars), maximum {_LONGEST}", path=name)
+    if len(key) > LONGEST_NOTE:
+        raise BadRequest(f"String is too long ({len(key)} chars), maximum {LONGEST_NOTE}", path=name)
     if not isinstance(value, str):
         raise BadRequest(f"Expected type string but found type {type_of(value)}", path=f"{name}.{key[:100]}")
-    if len(value) > _LONGEST:
-        raise BadRequest(f"String is too long ({len(value)} chars), maximum {_LONGEST}", path=f"{name}.{key[:100]}")
+    if len(value) > LONGEST_NOTE:
+        raise BadRequest(f"String is too long ({len(value)} chars), maximum {LONGEST_NOTE}", path=f"{name}.{key[:100]}")

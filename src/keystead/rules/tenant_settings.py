@@ -15,7 +15,9 @@ _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid")
 _YEAR: Final = 8_760
 """Hours: the longest that a session can last."""
 
-_IN_MINUTES: Final = (
+MOST_MINUTES: Final = _YEAR * 60
+
+IN_MINUTES: Final = (
     "session_lifetime",
     "idle_session_lifetime",
     "ephemeral_session_lifetime",
@@ -49,7 +51,7 @@ def _email(text: str) -> str:
 
 
 Hours = Annotated[float, Field(ge=1 / 60, le=_YEAR)]
-Minutes = Annotated[int, Field(ge=1, le=_YEAR * 60)]
+Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES)]
 Text = Annotated[str, StringConstraints(max_length=300)]
 WebAddress = Annotated[str, Field(max_length=2048), AfterValidator(_web_address)]
 SecureAddress = Annotated[str, Field(max_length=2048), AfterValidator(_secure_address)]
@@ -152,7 +154,7 @@ class _InMinutes(BaseModel):
 
 def _in_hours(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body whose lifetimes are all in hours. Raises ``BadRequest`` where one is said in both ways."""
-    said = {f"{name}_in_minutes": name for name in _IN_MINUTES if f"{name}_in_minutes" in body}
+    said = {f"{name}_in_minutes": name for name in IN_MINUTES if f"{name}_in_minutes" in body}
     minutes = parse(_InMinutes, {name: body[name] for name in said})
     both = next((name for name in said.values() if name in body), None)
     if both:

@@ -31,8 +31,8 @@ _GUARDS: Final[Mapping[Proof, Callable[..., Awaitable[Bearer]]]] = {
     "management": require,
     "my_account": require_person,
 }
-_ALWAYS: Final = (BadRequest, Unavailable, InternalError)
-"""What any request may meet: a ``Host`` that is none, a database that is away, a defect of ours."""
+_ALWAYS: Final = (BadRequest, BodyTooLarge, Unavailable, InternalError)
+"""What any request may meet: a ``Host`` that is none, a body that nobody reads, no database, a defect of ours."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Endpoint:
 
     def refusals(self) -> tuple[type[DomainError], ...]:
         """Return all that may go wrong, what goes without saying included."""
-        with_body = (BodyTooLarge, UnsupportedMediaType) if self.body else ()
+        with_body = (UnsupportedMediaType,) if self.body else ()
         return (*_ALWAYS, *with_body, *self.refuses)
 
     def security(self) -> list[dict[str, list[str]]]:

@@ -11,18 +11,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from keystead import __version__
+from keystead.errors import NoSuchRoute
 from keystead.rules.json_schemas import REFERENCE, is_model, schemas_of
 from keystead.web import wire
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Described, Endpoint
 from keystead.web.flows import flows_of
 from keystead.web.parameters import Parameter
-from keystead.web.shapes import JSON, OBJECT, TEXT, Content, Shape
+from keystead.web.shapes import JSON, OBJECT, TEXT, Content, Schema, Shape
 from keystead.web.surfaces import OAUTH_ERROR, SURFACES, Surface
 
 DESCRIPTION: Final = Endpoint("Describe every route", answers={200: OBJECT})
 
-_FILE: Final = Endpoint("Fetch a style sheet, a script or a picture", answers={200: Content("*/*")})
+_FILE: Final = Endpoint("Fetch a style sheet, a script or a picture", answers={200: Content("*/*")}, refuses=(NoSuchRoute,))
 _SECURITY: Final = {
     "client": {"type": "http", "scheme": "basic", "description": "A client's id and secret; or both in the body."},
     "access_token": {"type": "http", "scheme": "bearer", "description": "An access token with the scope `openid`."},
@@ -84,12 +85,19 @@ class _Components:
     def schema(self, found: Any) -> Any:
         """Return a schema in which models and named shapes are references."""
         if isinstance(found, Shape):
-            return self._named(found.name, {found.name: found.schema()})
+            return self._named(found.name, {found.name: self._whole(found)})
         if is_model(found):
             return self._named(found.__name__, schemas_of(found))
         if isinstance(found, Mapping):
             return {name: self.schema(value) for name, value in found.items()}
         return [self.schema(value) for value in found] if isinstance(found, list | tuple) else found
+
+    def _whole(self, shape: Shape) -> Schema:
+        if shape.like is None:
+            return shape.schema()
+        model = self.schemas[self.schema(shape.like)["$ref"].rpartition("/")[2]]
+        own = shape.schema()
+        return {**own, "properties": {**model["properties"], **own["properties"]}}
 
     def _named(self, name: str, found: Mapping[str, Any]) -> Document:
         for each, schema in found.items():

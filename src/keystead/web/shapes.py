@@ -49,10 +49,12 @@ class Shape:
     maybe: Mapping[str, object] = field(default_factory=dict)
     others: object = None
     """What members that are not named look like; ``None`` where there are none, or none to rely on."""
+    like: object = None
+    """A model whose members it may have too."""
 
     def part(self) -> "Shape":
         """Return the same object where only some of its members were asked for."""
-        return Shape(f"{self.name}Part", {}, {**self.always, **self.maybe}, self.others)
+        return Shape(f"{self.name}Part", {}, {**self.always, **self.maybe}, self.others, self.like)
 
     def schema(self) -> Schema:
         """Return it as a schema."""

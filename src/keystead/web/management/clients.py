@@ -6,69 +6,130 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.clients import ClientFilter, ClientRecord
-from keystead.errors import InvalidQuery
+from keystead.errors import (
+    CredentialTaken,
+    InvalidQuery,
+    NoSuchClient,
+    NoSuchCredential,
+    OperationNotSupported,
+)
 from keystead.flows.clients import Handed
+from keystead.rules.clients import ClientSettings, SecretRotation
 from keystead.rules.oauth import absolute
 from keystead.web.answers import Json
-from keystead.web.body import Query, json_object, query
+from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
-from keystead.web.management.lists import by_cursor, page_of, picked
+from keystead.web.management.lists import PAGED, PICKED, by_cursor, paged, pages_of, picked
 from keystead.web.management.operations import operation_of
+from keystead.web.parameters import Flag, Text
+from keystead.web.shapes import FLAG, TEXT, Shape
 
 _URLS: Final = ("callbacks", "allowed_logout_urls")
 _LEFT_OUT_WHEN_EMPTY: Final = ("description", "client_metadata")
 
+_APP_TYPE: Final = Text("app_type")
+_FIRST_PARTY: Final = Flag("is_first_party", None)
+_GLOBAL: Final = Flag("is_global", False)
+
+CLIENT: Final = Shape(
+    "Client", {"client_id": TEXT, "global": FLAG}, {"client_secret": TEXT}, like=ClientSettings
+)
+
+INDEX: Final = Scoped(
+    "List clients",
+    scopes=("read:clients",),
+    query=(*PAGED, *PICKED, _APP_TYPE, _FIRST_PARTY, _GLOBAL),
+    answers={200: pages_of("clients", CLIENT.part())},
+)
+
 
 async def index(request: Request) -> Response:
     """``GET /clients``."""
-    await require(request, "read:clients")
-    asked = query(request)
+    asked = await INDEX.read(request)
     if by_cursor(asked):
         raise InvalidQuery("Clients are listed by page and per_page", path="take")
-    page = page_of(asked)
+    page = paged(asked)
     url = flows_of(request).settings.public_url
-    if asked.flag("is_global", False):
+    if asked[_GLOBAL]:
         return page.answer("clients", [], 0)  # Auth0's "all applications", of which there is none here
     found, total = await flows_of(request).clients.page(_filter(asked), page.start, page.size)
     return page.answer("clients", [picked(shown(each, url), asked) for each in found], total)
 
 
+CREATE: Final = Scoped(
+    "Create a client",
+    scopes=("create:clients",),
+    body=Body(ClientSettings),
+    answers={201: CLIENT},
+    refuses=(CredentialTaken,),
+)
+
+
 async def create(request: Request) -> Response:
     """``POST /clients``: the answer is the one place where the secret is ever shown."""
-    operation = operation_of(request, await require(request, "create:clients"))
-    handed = await flows_of(request).clients.create(await json_object(request), operation)
+    asked = await CREATE.read(request)
+    handed = await flows_of(request).clients.create(asked.body, operation_of(request, asked.bearer))
     return _handed(request, handed, 201)
+
+
+SHOW: Final = Scoped(
+    "Show a client",
+    scopes=("read:clients",),
+    query=PICKED,
+    answers={200: CLIENT.part()},
+    refuses=(NoSuchClient,),
+)
 
 
 async def show(request: Request) -> Response:
     """``GET /clients/{id}``."""
-    await require(request, "read:clients")
-    asked, flows = query(request), flows_of(request)
+    asked, flows = await SHOW.read(request), flows_of(request)
     found = await flows.clients.known(request.path_params["id"])
     return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
+UPDATE: Final = Scoped(
+    "Change a client",
+    scopes=("update:clients",),
+    body=Body(ClientSettings, needs=()),
+    answers={200: CLIENT},
+    refuses=(NoSuchClient, NoSuchCredential),
+)
+
+
 async def update(request: Request) -> Response:
     """``PATCH /clients/{id}``; the secret is shown where this made one, which needs ``update:client_keys`` too."""
-    bearer = await require(request, "update:clients")
-    operation, body = operation_of(request, bearer), await json_object(request)
-    handed = await flows_of(request).clients.update(request.path_params["id"], body, operation, bearer.scope)
+    asked = await UPDATE.read(request)
+    operation, held = operation_of(request, asked.bearer), asked.bearer.scope
+    handed = await flows_of(request).clients.update(request.path_params["id"], asked.body, operation, held)
     return _handed(request, handed, 200)
+
+
+ROTATE_SECRET: Final = Scoped(
+    "Rotate the secret of a client",
+    scopes=("update:client_keys",),
+    body=Body(SecretRotation, required=False),
+    answers={200: CLIENT},
+    refuses=(NoSuchClient, OperationNotSupported),
+)
 
 
 async def rotate_secret(request: Request) -> Response:
     """``POST /clients/{id}/rotate-secret``: Auth0's clients send no body, or an empty object."""
-    operation = operation_of(request, await require(request, "update:client_keys"))
-    body = await json_object(request) if await request.body() else {}
-    return _handed(
-        request, await flows_of(request).clients.rotate_secret(request.path_params["id"], body, operation), 200
-    )
+    asked = await ROTATE_SECRET.read(request)
+    operation = operation_of(request, asked.bearer)
+    handed = await flows_of(request).clients.rotate_secret(request.path_params["id"], asked.body, operation)
+    return _handed(request, handed, 200)
+
+
+DELETE: Final = Scoped(
+    "Delete a client", scopes=("delete:clients",), answers={204: None}, refuses=(OperationNotSupported,)
+)
 
 
 async def delete(request: Request) -> Response:
     """``DELETE /clients/{id}``: 204, also where there is none."""
-    operation = operation_of(request, await require(request, "delete:clients"))
+    operation = operation_of(request, (await DELETE.read(request)).bearer)
     await flows_of(request).clients.delete(request.path_params["id"], operation)
     return Response(status_code=204)
 
@@ -89,7 +150,6 @@ def _handed(request: Request, handed: Handed, status: int) -> Response:
     return Json(found, status, {"cache-control": "no-store"})
 
 
-def _filter(asked: Query) -> ClientFilter:
-    app_types = tuple(name for name in (asked.text("app_type") or "").split(",") if name)
-    first_party = asked.flag("is_first_party", False) if asked.text("is_first_party") is not None else None
-    return ClientFilter(first_party, app_types)
+def _filter(asked: Asked) -> ClientFilter:
+    app_types = tuple(name for name in (asked[_APP_TYPE] or "").split(",") if name)
+    return ClientFilter(asked[_FIRST_PARTY], app_types)

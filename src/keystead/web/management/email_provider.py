@@ -68,7 +68,9 @@ async def update(request: Request) -> Response:
     return Json(shown(await flows_of(request).mail_provider.update(asked.body, operation)))
 
 
-DELETE: Final = Scoped("Delete the email provider", scopes=("delete:email_provider",), answers={204: None})
+DELETE: Final = Scoped(
+    "Delete the email provider", scopes=("delete:email_provider",), answers={204: None}, refuses=(NoSuchProvider,)
+)
 
 
 async def delete(request: Request) -> Response:

@@ -107,7 +107,7 @@ def cursor(asked: Asked, size: Number = TAKE) -> Cursor:
 
 def cursors_of(name: str, item: Shape) -> Shape:
     """Return what ``Cursor.answer`` looks like."""
-    return Shape(f"{item.name}Cursor", {name: each(item)}, {"next": TEXT})
+    return Shape(f"{item.name}Cursor", {name: each(item)}, {"next": TEXT, "total": WHOLE})
 
 
 def by_cursor(asked: Query | Asked) -> bool:

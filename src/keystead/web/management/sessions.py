@@ -7,75 +7,156 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.sessions import SessionDetails
-from keystead.errors import BadRequest, InvalidPath, NoSuchSession
+from keystead.errors import BadRequest, InvalidPath, NoSuchSession, NoSuchUser
 from keystead.rules.claims import iso
 from keystead.rules.complaints import type_of
 from keystead.rules.revocation import Event
 from keystead.rules.sessions import read_notes
 from keystead.web.answers import Json
-from keystead.web.body import json_object, query
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
-from keystead.web.management.lists import cursor_of
-from keystead.web.management.operations import operation_of
+from keystead.web.management.lists import BY_CURSOR, TOTALS, cursor, cursors_of
+from keystead.web.management.operations import ACCEPTED, NOTES, operation_of
+from keystead.web.shapes import FLAG, MOMENT, NOTHING, OBJECT, TEXT, Shape, each, either, text, word
 
 _METHODS: Final = {"phr": "passkey"}
 """What Auth0 calls a way to prove oneself, where our tokens have another word."""
 
 _LONGEST_ID: Final = 50
+_READ: Final = ("read:sessions",)
+_DELETE: Final = ("delete:sessions",)
+_TOKENS_TOO: Final = ("delete:refresh_tokens",)
+"""Ending a session with its refresh tokens takes both rights."""
+_TEXT: Final = either(TEXT, NOTHING)
+
+SESSION: Final = Shape(
+    "Session",
+    {
+        "id": TEXT,
+        "user_id": TEXT,
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+        "authenticated_at": MOMENT,
+        "idle_expires_at": MOMENT,
+        "expires_at": MOMENT,
+        "last_interacted_at": MOMENT,
+        "device": Shape(
+            "Device",
+            {"initial_ip": _TEXT, "initial_user_agent": _TEXT, "last_ip": _TEXT, "last_user_agent": _TEXT},
+        ),
+        "clients": each(Shape("SessionClient", {"client_id": TEXT})),
+        "authentication": Shape("SessionMethods", {"methods": each(OBJECT)}),
+        "cookie": Shape("SessionCookieShown", {"mode": word("persistent", "non-persistent")}),
+    },
+    {"session_metadata": OBJECT},
+)
+
+SHOW: Final = Scoped("Show a session", scopes=_READ, answers={200: SESSION}, refuses=(NoSuchSession,))
 
 
 async def show(request: Request) -> Response:
     """``GET /sessions/{id}``."""
-    await require(request, "read:sessions")
+    await SHOW.read(request)
     return Json(shown(await flows_of(request).access.session(request.path_params["id"])))
+
+
+UPDATE: Final = Scoped(
+    "Note something about a session",
+    scopes=("update:sessions",),
+    body=Body(Shape("SessionNotes", {"session_metadata": either(NOTES, NOTHING)}, others=False)),
+    answers={200: SESSION},
+    refuses=(NoSuchSession,),
+)
 
 
 async def update(request: Request) -> Response:
     """``PATCH /sessions/{id}``: the notes about a session, replaced as a whole."""
-    operation = operation_of(request, await require(request, "update:sessions"))
-    notes = read_notes(await json_object(request), "session_metadata")
+    asked = await UPDATE.read(request)
+    notes, operation = read_notes(asked.body, "session_metadata"), operation_of(request, asked.bearer)
     return Json(shown(await flows_of(request).access.describe_session(request.path_params["id"], notes, operation)))
+
+
+DELETE: Final = Scoped("End a session", scopes=_DELETE, answers={202: ACCEPTED})
 
 
 async def delete(request: Request) -> Response:
     """``DELETE /sessions/{id}``: 202, also where there is none. Its refresh tokens live on."""
-    operation = operation_of(request, await require(request, "delete:sessions"))
+    operation = operation_of(request, (await DELETE.read(request)).bearer)
     with suppress(NoSuchSession):
         await flows_of(request).access.end_session(request.path_params["id"], Event.SESSION_DELETED, operation)
     return Json({}, 202)
 
 
+REVOKE: Final = Scoped(
+    "End a session with its refresh tokens",
+    scopes=_DELETE,
+    besides=_TOKENS_TOO,
+    answers={202: ACCEPTED},
+    refuses=(NoSuchSession,),
+)
+
+
 async def revoke(request: Request) -> Response:
     """``POST /sessions/{id}/revoke``: the session, with its refresh tokens."""
-    operation = operation_of(request, await _require_both(request))
+    operation = operation_of(request, (await REVOKE.read(request)).bearer)
     if len(request.path_params["id"]) > _LONGEST_ID:
         raise InvalidPath(f"String is too long, maximum {_LONGEST_ID}", path="id")
     await flows_of(request).access.end_session(request.path_params["id"], Event.SESSION_REVOKED, operation)
     return Json({}, 202)
 
 
+OF_USER: Final = Scoped(
+    "List the sessions of a user",
+    scopes=_READ,
+    query=(*BY_CURSOR, TOTALS),
+    answers={200: cursors_of("sessions", SESSION)},
+    refuses=(NoSuchUser,),
+)
+
+
 async def of_user(request: Request) -> Response:
     """``GET /users/{id}/sessions``."""
-    await require(request, "read:sessions")
-    asked = query(request)
-    cursor, totals = cursor_of(asked), asked.flag("include_totals", False)
-    found, total = await flows_of(request).access.sessions_of(request.path_params["id"], cursor.last, cursor.size + 1)
-    items = [shown(each) for each in found]
-    return cursor.answer("sessions", items, [each.id for each in found], total=total if totals else None)
+    asked = await OF_USER.read(request)
+    part = cursor(asked)
+    found, total = await flows_of(request).access.sessions_of(request.path_params["id"], part.last, part.size + 1)
+    items, ids = [shown(session) for session in found], [session.id for session in found]
+    return part.answer("sessions", items, ids, total=total if asked[TOTALS] else None)
+
+
+DELETE_OF_USER: Final = Scoped(
+    "End the sessions of a user", scopes=_DELETE, answers={202: ACCEPTED}, refuses=(NoSuchUser,)
+)
 
 
 async def delete_of_user(request: Request) -> Response:
     """``DELETE /users/{id}/sessions``: 202. Refresh tokens live on."""
-    operation = operation_of(request, await require(request, "delete:sessions"))
+    operation = operation_of(request, (await DELETE_OF_USER.read(request)).bearer)
     await flows_of(request).access.end_sessions_of(request.path_params["id"], operation)
     return Json({}, 202)
 
 
+REVOKE_ACCESS: Final = Scoped(
+    "End the access of a user",
+    scopes=_DELETE,
+    besides=_TOKENS_TOO,
+    body=Body(
+        Shape(
+            "AccessRevocation",
+            {},
+            {"session_id": text(most=_LONGEST_ID), "preserve_refresh_tokens": FLAG},
+            others=False,
+        ),
+        required=False,
+    ),
+    answers={202: ACCEPTED},
+    refuses=(NoSuchUser, NoSuchSession),
+)
+
+
 async def revoke_access(request: Request) -> Response:
     """``POST /users/{id}/revoke-access``: 202."""
-    operation = operation_of(request, await _require_both(request))
-    body = await json_object(request) if await request.body() else {}
+    asked = await REVOKE_ACCESS.read(request)
+    body, operation = asked.body, operation_of(request, asked.bearer)
     unknown = [name for name in body if name not in ("session_id", "preserve_refresh_tokens")]
     if unknown:
         raise BadRequest(f"Additional properties not allowed: {unknown[0][:100]}", path="")
@@ -88,12 +169,6 @@ async def revoke_access(request: Request) -> Response:
     user_id = request.path_params["id"]
     await flows_of(request).access.revoke_access(user_id, session_id, operation, keep_tokens=keep)
     return Json({}, 202)
-
-
-async def _require_both(request: Request) -> Any:
-    """Ending a session with its refresh tokens takes both rights. Raises ``InsufficientScope``."""
-    await require(request, "delete:sessions")
-    return await require(request, "delete:refresh_tokens")
 
 
 def shown(found: SessionDetails) -> dict[str, Any]:

@@ -1,53 +1,82 @@
 """``/api/v2/keys/signing``: the keys that sign tokens, as Auth0 shows them."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import InvalidQuery
+from keystead.errors import Conflict, NoSuchKey
 from keystead.oauth import certificates
 from keystead.oauth.key_pairs import ALGORITHMS, DEFAULT
 from keystead.rules.claims import iso
 from keystead.rules.signing_keys import KeyRecord
 from keystead.web.answers import Json
-from keystead.web.body import query
+from keystead.web.endpoints import Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
 from keystead.web.management.operations import operation_of
+from keystead.web.parameters import Choice
+from keystead.web.shapes import FLAG, MOMENT, TEXT, Shape, each
+
+_ALGORITHM: Final = Choice("algorithm", tuple(ALGORITHMS), says=f"Expected one of {', '.join(ALGORITHMS)}")
+
+_NAMED_KEY: Final = Shape("NamedKey", {"cert": TEXT, "kid": TEXT})
+KEY: Final = Shape(
+    "SigningKey",
+    dict.fromkeys(("kid", "cert", "pkcs7", "fingerprint", "thumbprint"), TEXT)
+    | dict.fromkeys(("current", "next", "previous", "revoked"), FLAG),
+    dict.fromkeys(("current_since", "current_until", "revoked_at"), MOMENT),
+)
+
+INDEX: Final = Scoped(
+    "List signing keys", scopes=("read:signing_keys",), query=(_ALGORITHM,), answers={200: each(KEY)}
+)
 
 
 async def index(request: Request) -> Response:
     """``GET /keys/signing``: those of one algorithm; RS256 unless ``algorithm`` names another."""
-    await require(request, "read:signing_keys")
-    found = await flows_of(request).signing_keys.of(_algorithm(request))
+    asked = await INDEX.read(request)
+    found = await flows_of(request).signing_keys.of(asked[_ALGORITHM] or DEFAULT)
     return Json([_shown(key) for key in found])
+
+
+SHOW: Final = Scoped("Show a signing key", scopes=("read:signing_keys",), answers={200: KEY}, refuses=(NoSuchKey,))
 
 
 async def show(request: Request) -> Response:
     """``GET /keys/signing/{kid}``."""
-    await require(request, "read:signing_keys")
+    await SHOW.read(request)
     return Json(_shown(await flows_of(request).signing_keys.show(request.path_params["kid"])))
+
+
+ROTATE: Final = Scoped(
+    "Rotate the signing keys",
+    scopes=("create:signing_keys",),
+    besides=("update:signing_keys",),
+    query=(_ALGORITHM,),
+    answers={201: _NAMED_KEY},
+    refuses=(Conflict,),
+)
 
 
 async def rotate(request: Request) -> Response:
     """``POST /keys/signing/rotate``: 201 with the key that signs now. Needs both scopes: it makes one and ends one."""
-    await require(request, "create:signing_keys")
-    operation = operation_of(request, await require(request, "update:signing_keys"))
-    return Json(_named(await flows_of(request).signing_keys.rotate(operation, _algorithm(request))), 201)
+    asked = await ROTATE.read(request)
+    operation = operation_of(request, asked.bearer)
+    return Json(_named(await flows_of(request).signing_keys.rotate(operation, asked[_ALGORITHM] or DEFAULT)), 201)
+
+
+REVOKE: Final = Scoped(
+    "Revoke a signing key",
+    scopes=("update:signing_keys",),
+    answers={200: _NAMED_KEY},
+    refuses=(NoSuchKey, Conflict),
+)
 
 
 async def revoke(request: Request) -> Response:
     """``PUT /keys/signing/{kid}/revoke``: the key that verifies nothing from now on."""
-    operation = operation_of(request, await require(request, "update:signing_keys"))
+    operation = operation_of(request, (await REVOKE.read(request)).bearer)
     return Json(_named(await flows_of(request).signing_keys.revoke(request.path_params["kid"], operation)))
-
-
-def _algorithm(request: Request) -> str:
-    found = query(request).text("algorithm")
-    if found is not None and found not in ALGORITHMS:
-        raise InvalidQuery(f"Expected one of {', '.join(ALGORITHMS)}", path="algorithm")
-    return found or DEFAULT
 
 
 def _named(key: KeyRecord) -> dict[str, Any]:

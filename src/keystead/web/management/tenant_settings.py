@@ -5,40 +5,77 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.rules.tenant_settings import TenantMembers
+from keystead.rules.revocation import SessionOptions
+from keystead.rules.tenant_settings import IN_MINUTES, MOST_MINUTES, TenantMembers
 from keystead.web.answers import Json
-from keystead.web.body import json_object, query
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.guard import require
-from keystead.web.management.lists import picked
+from keystead.web.management.lists import PICKED, picked
 from keystead.web.management.operations import operation_of
+from keystead.web.shapes import Shape
 
 _SAID_ALWAYS: Final = frozenset(("default_directory", "allowed_logout_urls", "enabled_locales"))
 
 
+SHOW: Final = Scoped(
+    "Show the tenant settings", scopes=("read:tenant_settings",), query=PICKED, answers={200: TenantMembers}
+)
+
+
 async def show(request: Request) -> Response:
     """``GET /tenants/settings``."""
-    await require(request, "read:tenant_settings")
-    return Json(picked(_shown(await flows_of(request).tenant_settings.members()), query(request)))
+    asked = await SHOW.read(request)
+    return Json(picked(_shown(await flows_of(request).tenant_settings.members()), asked))
+
+
+_MINUTES: Final = {"type": "integer", "minimum": 1, "maximum": MOST_MINUTES}
+UPDATE: Final = Scoped(
+    "Change the tenant settings",
+    scopes=("update:tenant_settings",),
+    body=Body(
+        Shape(
+            "TenantEdit",
+            {},
+            dict.fromkeys((f"{name}_in_minutes" for name in IN_MINUTES), _MINUTES),
+            others=False,
+            like=TenantMembers,
+        )
+    ),
+    answers={200: TenantMembers},
+)
 
 
 async def update(request: Request) -> Response:
     """``PATCH /tenants/settings``: what the body does not name stays as it is."""
-    operation = operation_of(request, await require(request, "update:tenant_settings"))
-    return Json(_shown(await flows_of(request).tenant_settings.update(await json_object(request), operation)))
+    asked = await UPDATE.read(request)
+    operation = operation_of(request, asked.bearer)
+    return Json(_shown(await flows_of(request).tenant_settings.update(asked.body, operation)))
+
+
+SHOW_SESSIONS: Final = Scoped(
+    "Show what ends sessions", scopes=("read:tenant_settings",), answers={200: SessionOptions}
+)
 
 
 async def show_sessions(request: Request) -> Response:
     """``GET /keystead/sessions``."""
-    await require(request, "read:tenant_settings")
+    await SHOW_SESSIONS.read(request)
     return Json((await flows_of(request).tenant_settings.session_options()).model_dump())
+
+
+UPDATE_SESSIONS: Final = Scoped(
+    "Change what ends sessions",
+    scopes=("update:tenant_settings",),
+    body=Body(SessionOptions, needs=()),
+    answers={200: SessionOptions},
+)
 
 
 async def update_sessions(request: Request) -> Response:
     """``PATCH /keystead/sessions``."""
-    operation = operation_of(request, await require(request, "update:tenant_settings"))
-    body = await json_object(request)
-    return Json((await flows_of(request).tenant_settings.update_session_options(body, operation)).model_dump())
+    asked = await UPDATE_SESSIONS.read(request)
+    operation = operation_of(request, asked.bearer)
+    return Json((await flows_of(request).tenant_settings.update_session_options(asked.body, operation)).model_dump())
 
 
 def _shown(members: TenantMembers) -> dict[str, Any]:
