@@ -34,7 +34,8 @@ class App:
     def configuration(self, **more: Any) -> Json:
         """Return what the SDK is configured with."""
         asked = {"redirect_uri": f"{self.origin}/", "scope": "openid profile email"}
-        return {"domain": self.site.url, "clientId": self.client_id, "authorizationParams": asked} | more
+        domain = self.site.url.removeprefix("https://")
+        return {"domain": domain, "clientId": self.client_id, "authorizationParams": asked} | more
 
 
 @dataclass

@@ -26,7 +26,8 @@ EXAMPLES = 20
 DOCUMENT = description(PUBLIC_URL)
 PROMISES = Promises(DOCUMENT)
 OPERATIONS = {
-    operation.label: operation for operation in (each.ok() for each in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations())
+    operation.label: operation
+    for operation in (each.ok() for each in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations())
 }
 
 pytestmark = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

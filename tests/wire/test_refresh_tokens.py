@@ -228,7 +228,9 @@ async def stored(world: World, count: int, *, family: str = "", replaced: bool =
         for number in range(count):
             fresh = {"id": f"rt_{family}{number}", "family": family or str(number), "created_at": world.clock()}
             record = last.model_copy(update=fresh)
-            refresh_tokens.put(session, f"{family}{number}", record, row["idle_expires_at"], row["expires_at"], Caller())
+            refresh_tokens.put(
+                session, f"{family}{number}", record, row["idle_expires_at"], row["expires_at"], Caller()
+            )
             if replaced:
                 refresh_tokens.rotate(session, record.id, world.clock())
 

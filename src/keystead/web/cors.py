@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from keystead.ports import Clock
 from keystead.rules.oauth import origin_listed
 
-OPEN: Final = ("/.well-known/",)
+OPEN: Final = ("/.well-known/", "/openapi.json")
 """For everybody's pages: what is there is the same for all."""
 
 FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/", "/dbconnections/", "/me/")

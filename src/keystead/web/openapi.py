@@ -23,7 +23,9 @@ from keystead.web.surfaces import OAUTH_ERROR, SURFACES, Surface
 
 DESCRIPTION: Final = Endpoint("Describe every route", answers={200: OBJECT})
 
-_FILE: Final = Endpoint("Fetch a style sheet, a script or a picture", answers={200: Content("*/*")}, refuses=(NoSuchRoute,))
+_FILE: Final = Endpoint(
+    "Fetch a style sheet, a script or a picture", answers={200: Content("*/*")}, refuses=(NoSuchRoute,)
+)
 _SECURITY: Final = {
     "client": {"type": "http", "scheme": "basic", "description": "A client's id and secret; or both in the body."},
     "access_token": {"type": "http", "scheme": "bearer", "description": "An access token with the scope `openid`."},
@@ -50,7 +52,7 @@ class Description:
 
 def describe(routes: Sequence[BaseRoute], public_url: str) -> Document:
     """Return the description of routes: OpenAPI 3.1, whose schemas are JSON Schema 2020-12."""
-    components = _Components({})
+    components = _Components()
     paths: dict[str, Document] = {}
     for path, method, endpoint in endpoints_of(routes):
         paths.setdefault(path, {})[method.lower()] = _operation(path, endpoint, components)
@@ -80,17 +82,24 @@ def endpoints_of(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tupl
 class _Components:
     """The schemas that have a name, and references to them."""
 
-    schemas: dict[str, Document]
+    schemas: dict[str, Document] = field(default_factory=dict)
+    _references: dict[Any, Document] = field(default_factory=dict)
+    """Of each model and shape that was met before."""
 
     def schema(self, found: Any) -> Any:
         """Return a schema in which models and named shapes are references."""
-        if isinstance(found, Shape):
-            return self._named(found.name, {found.name: self._whole(found)})
-        if is_model(found):
-            return self._named(found.__name__, schemas_of(found))
+        if isinstance(found, Shape) or is_model(found):
+            if found not in self._references:
+                self._references[found] = self._reference(found)
+            return self._references[found]
         if isinstance(found, Mapping):
             return {name: self.schema(value) for name, value in found.items()}
         return [self.schema(value) for value in found] if isinstance(found, list | tuple) else found
+
+    def _reference(self, found: Any) -> Document:
+        if isinstance(found, Shape):
+            return self._named(found.name, {found.name: self._whole(found)})
+        return self._named(found.__name__, schemas_of(found))
 
     def _whole(self, shape: Shape) -> Schema:
         if shape.like is None:

@@ -31,9 +31,7 @@ _APP_TYPE: Final = Text("app_type")
 _FIRST_PARTY: Final = Flag("is_first_party", None)
 _GLOBAL: Final = Flag("is_global", False)
 
-CLIENT: Final = Shape(
-    "Client", {"client_id": TEXT, "global": FLAG}, {"client_secret": TEXT}, like=ClientSettings
-)
+CLIENT: Final = Shape("Client", {"client_id": TEXT, "global": FLAG}, {"client_secret": TEXT}, like=ClientSettings)
 
 INDEX: Final = Scoped(
     "List clients",

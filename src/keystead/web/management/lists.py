@@ -6,9 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from keystead.errors import InvalidQuery
 from keystead.web.answers import Json
-from keystead.web.body import Query
 from keystead.web.endpoints import Asked
 from keystead.web.parameters import Flag, Number, Text
 from keystead.web.shapes import TEXT, WHOLE, Schema, Shape, each, either
@@ -57,12 +55,6 @@ class Page:
         return Json({"start": self.start, "limit": self.size, **counted, "total": total, name: list(items)})
 
 
-def page_of(asked: Query, *, size: int = 50, least: int = 0) -> Page:
-    """Read ``page``, ``per_page`` and ``include_totals``. Raises ``InvalidQuery``."""
-    number = asked.number("page", 0, most=9_999_999)
-    return Page(number, asked.number("per_page", size, most=MOST, least=least), asked.flag("include_totals", False))
-
-
 def paged(asked: Asked, size: Number = PER_PAGE) -> Page:
     """Return the page that is asked for."""
     return Page(asked[PAGE], asked[size], asked[TOTALS])
@@ -92,14 +84,6 @@ class Cursor:
         return Json({name: list(items[: self.size]), **more, **counted})
 
 
-def cursor_of(asked: Query, *, most: int = MOST) -> Cursor:
-    """Read ``from`` and ``take``. Raises ``InvalidQuery``."""
-    last = asked.text("from") or ""
-    if len(last) > MAX_CURSOR:
-        raise InvalidQuery(f"String is too long ({len(last)} chars), maximum {MAX_CURSOR}", path="from")
-    return Cursor(last, asked.number("take", 50, most=most, least=1))
-
-
 def cursor(asked: Asked, size: Number = TAKE) -> Cursor:
     """Return where to go on, and how far."""
     return Cursor(asked[FROM] or "", asked[size])
@@ -110,17 +94,14 @@ def cursors_of(name: str, item: Shape) -> Shape:
     return Shape(f"{item.name}Cursor", {name: each(item)}, {"next": TEXT, "total": WHOLE})
 
 
-def by_cursor(asked: Query | Asked) -> bool:
+def by_cursor(asked: Asked) -> bool:
     """Whether a list is read by ``from`` and ``take``; ``include_totals`` means nothing then."""
-    asked = asked.query if isinstance(asked, Asked) else asked
-    return bool(asked.texts("take") or asked.texts("from"))
+    return asked.names(*BY_CURSOR)
 
 
-def picked(item: Item, asked: Query | Asked) -> Item:
-    """Return the members that ``fields`` names, or with ``include_fields=false`` the rest. Raises ``InvalidQuery``."""
-    asked = asked.query if isinstance(asked, Asked) else asked
-    include = asked.flag("include_fields", True)
-    names = {name.strip() for name in (asked.text("fields") or "").split(",")} - {""}
+def picked(item: Item, asked: Asked) -> Item:
+    """Return the members that ``fields`` names, or with ``include_fields=false`` the rest."""
+    names = {name.strip() for name in (asked[FIELDS] or "").split(",")} - {""}
     if not names:
         return item
-    return {name: value for name, value in item.items() if (name in names) == include}
+    return {name: value for name, value in item.items() if (name in names) == asked[INCLUDE_FIELDS]}

@@ -64,9 +64,7 @@ async def index(request: Request) -> Response:
     return part.answer("refresh_tokens", items, [token.details.id for token in found])
 
 
-SHOW: Final = Scoped(
-    "Show a refresh token", scopes=_READ, answers={200: TOKEN}, refuses=(NoSuchRefreshToken,)
-)
+SHOW: Final = Scoped("Show a refresh token", scopes=_READ, answers={200: TOKEN}, refuses=(NoSuchRefreshToken,))
 
 
 async def show(request: Request) -> Response:
@@ -103,9 +101,7 @@ async def delete(request: Request) -> Response:
     return Json({}, 202)
 
 
-REVOKE: Final = Scoped(
-    "End some refresh tokens", scopes=_DELETE, body=Body(TokenSelection), answers={202: ACCEPTED}
-)
+REVOKE: Final = Scoped("End some refresh tokens", scopes=_DELETE, body=Body(TokenSelection), answers={202: ACCEPTED})
 
 
 async def revoke(request: Request) -> Response:

@@ -27,9 +27,7 @@ KEY: Final = Shape(
     dict.fromkeys(("current_since", "current_until", "revoked_at"), MOMENT),
 )
 
-INDEX: Final = Scoped(
-    "List signing keys", scopes=("read:signing_keys",), query=(_ALGORITHM,), answers={200: each(KEY)}
-)
+INDEX: Final = Scoped("List signing keys", scopes=("read:signing_keys",), query=(_ALGORITHM,), answers={200: each(KEY)})
 
 
 async def index(request: Request) -> Response:

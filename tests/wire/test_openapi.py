@@ -1,0 +1,138 @@
+"""``/openapi.json``: a true description of every route (ASVS V8.1.1), of which the scopes are those that hold (V8.2.1)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import openapi_spec_validator
+import pytest
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from account import SCOPE, MyAccount
+from keystead.flows.first_run import MANAGEMENT_SCOPES
+from keystead.web.endpoints import Described, Endpoint, Scoped
+from keystead.web.openapi import endpoints_of
+from keystead.web.routes import routes
+from promises import description
+from world import PUBLIC_URL, World
+
+ROUTES = routes(Path(__file__).parents[2] / "static")
+DOCUMENT = description(PUBLIC_URL)
+ENDPOINTS = {f"{method} {path}": endpoint for path, method, endpoint in endpoints_of(ROUTES)}
+SCOPED = {label: endpoint for label, endpoint in ENDPOINTS.items() if isinstance(endpoint, Scoped)}
+MANAGEMENT = {label: endpoint for label, endpoint in SCOPED.items() if endpoint.proof == "management"}
+MINE = {label: endpoint for label, endpoint in SCOPED.items() if endpoint.proof == "my_account"}
+
+
+def asked(label: str) -> tuple[str, str]:
+    """Return the method and a path that a label stands for, about nobody."""
+    method, path = label.split(" ")
+    return method, path.replace("{", "no-").replace("}", "")
+
+
+def leaves(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """Give every route that is not a mount of others."""
+    for route in found:
+        inner = isinstance(route, Mount) and not isinstance(route.app, StaticFiles)
+        yield from leaves(route.routes or ()) if inner else (route,)
+
+
+async def test_anybody_may_read_it(world: World) -> None:
+    answer = await world.client.get("/openapi.json", headers={"origin": "https://docs.example.org"})
+    assert answer.status_code == 200
+    assert answer.json() == DOCUMENT
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.json()["servers"] == [{"url": PUBLIC_URL}]
+
+
+def test_it_is_valid() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    openapi_spec_validator.validate(DOCUMENT, cls=openapi_spec_validator.OpenAPIV31SpecValidator)
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(set(names)) == len(names) == len(ENDPOINTS)
+
+
+def test_v8_1_1_every_route_is_described_and_nothing_else() -> None:
+    """By construction a method of a described route has an endpoint; so no route may be another kind."""
+    assert [route for route in leaves(ROUTES) if not isinstance(route, Described | Mount)] == []
+    there = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert there == set(ENDPOINTS)
+    for route in leaves(ROUTES):
+        if isinstance(route, Described):
+            assert set(route.endpoints) == (route.methods or set()) - {"HEAD"}
+
+
+def test_requests_are_read_by_the_endpoint_that_describes_them() -> None:
+    for route in leaves(ROUTES):
+        for endpoint in route.endpoints.values() if isinstance(route, Described) else ():
+            if isinstance(endpoint, Scoped):
+                code, space = route.endpoint.__code__, route.endpoint.__globals__
+                read = [space[name] for name in code.co_names if isinstance(space.get(name), Endpoint)]
+                assert read == [endpoint], route.path
+
+
+def test_v8_2_1_every_route_of_the_apis_wants_a_scope_that_somebody_can_have() -> None:
+    for label, endpoint in ENDPOINTS.items():
+        _, path = label.split(" ")
+        if path.startswith(("/api/v2/", "/me/v1/")):
+            assert isinstance(endpoint, Scoped), label
+            held = MANAGEMENT_SCOPES if label in MANAGEMENT else SCOPE.split()
+            assert {*endpoint.scopes, *endpoint.besides} <= set(held), label
+            assert endpoint.scopes, label
+
+
+async def test_v8_2_1_no_route_opens_without_a_token(world: World) -> None:
+    for label, endpoint in SCOPED.items():
+        method, path = asked(label)
+        for headers in ({}, {"authorization": "Bearer x"}):
+            answer = await world.client.request(method, path, headers=headers)
+            assert answer.status_code == 401, label
+            assert answer.headers["www-authenticate"].startswith("Bearer"), (label, endpoint)
+
+
+async def test_v8_2_1_a_token_for_one_api_opens_no_other(world: World) -> None:
+    await world.person()
+    mine, manages = (await MyAccount.of(world)).token, await world.management_token()
+    for label in SCOPED:
+        method, path = asked(label)
+        other = mine if label in MANAGEMENT else manages
+        answer = await world.client.request(method, path, headers={"authorization": f"Bearer {other}"})
+        assert answer.status_code == 401, label
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_v8_1_1_each_scope_opens_what_the_description_says_and_nothing_else(world: World) -> None:
+    """Every route with every single scope; where two are needed, none alone will do."""
+    for scope in MANAGEMENT_SCOPES:
+        headers = {"authorization": f"Bearer {await world.management_token(scope)}"}
+        for label, endpoint in MANAGEMENT.items():
+            method, path = asked(label)
+            answer = await world.client.request(method, path, headers=headers)
+            if scope in endpoint.scopes and not endpoint.besides:
+                assert answer.status_code not in (401, 403), (label, scope, answer.text)
+                continue
+            needed = endpoint.besides if scope in endpoint.scopes else endpoint.scopes
+            expected = f"Insufficient scope, expected any of: {','.join(needed)}"
+            assert (answer.status_code, answer.json()["message"]) == (403, expected), (label, scope)
+            assert answer.json()["errorCode"] == "insufficient_scope"
+            assert {
+                scope
+                for each in DOCUMENT["paths"][label.split(" ")[1]][method.lower()]["security"]
+                for scope in each["management"]
+            } == {*endpoint.scopes, *endpoint.besides}
+
+
+async def test_v8_2_1_scopes_of_people_hold_too(world: World) -> None:
+    await world.person()
+    audience = f"{PUBLIC_URL}/me/"
+    for scope in SCOPE.split():
+        token = (await world.tokens(audience=audience, scope=scope))["access_token"]
+        for label, endpoint in MINE.items():
+            method, path = asked(label)
+            answer = await world.client.request(method, path, headers={"authorization": f"Bearer {token}"})
+            refused = answer.status_code == 403 and answer.json()["type"] == "urn:keystead:error:insufficient-scope"
+            assert refused == (scope not in endpoint.scopes), (label, scope, answer.text)
