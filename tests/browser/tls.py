@@ -11,9 +11,7 @@ import trustme
 
 
 @contextmanager
-def in_front_of(
-    port: int, *, bound: socket, name: str = "localhost", ca: trustme.CA | None = None
-) -> Iterator[None]:
+def in_front_of(port: int, *, bound: socket, name: str = "localhost", ca: trustme.CA | None = None) -> Iterator[None]:
     """Pass what arrives on a socket with TLS for a name on to a local port without, in a thread of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     (ca or trustme.CA()).issue_cert(name).configure_cert(context)

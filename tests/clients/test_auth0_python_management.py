@@ -1,4 +1,4 @@
-"""auth0-python, ManagementClient: its models read every answer strictly, and its pagers read on until a page is empty."""
+"""auth0-python, ManagementClient: its models read answers strictly, and its pagers read on until a page is empty."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -188,11 +188,12 @@ def test_grants_of_people(auth0: There, ann: Any, logged_in: Any) -> None:
 
 
 def test_signing_keys(auth0: There) -> None:
-    before = auth0.keys.signing.list()
-    (current,) = [each for each in before if each.get("current")]
+    (current,) = [each for each in auth0.keys.signing.list() if each["current"]]
     assert auth0.keys.signing.get(current["kid"])["cert"].startswith("-----BEGIN CERTIFICATE-----")
     fresh = auth0.keys.signing.rotate()
-    assert fresh["kid"] in [each["kid"] for each in before if each.get("next")]
+    now = {each["kid"]: each for each in auth0.keys.signing.list()}
+    assert now[fresh["kid"]]["current"]
+    assert now[current["kid"]]["previous"]
     assert auth0.keys.signing.revoke(current["kid"])["kid"] == current["kid"]
     with pytest.raises(RaisedThere) as refused:
         auth0.users.list()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from browser import ON_SQLITE
 from browser.conftest import SomebodyAt
 from browser.people import Person
 from browser.site import Site, listening, port_of, serving
@@ -15,7 +16,7 @@ from clients.spa import App, Customer, open_app
 from conftest import Stencil
 from world import claims_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # the client is fetched by whoever comes first
+pytestmark = [ON_SQLITE, pytest.mark.browser, pytest.mark.timeout(300)]  # the client is fetched by whoever comes first
 
 HOST = "login.example.localhost"
 RENEWING = {"useRefreshTokens": True}
@@ -79,7 +80,7 @@ def test_with_a_password(customer: Customer, somebody: SomebodyAt, app: App) -> 
 
 
 def test_renewal_in_a_frame(customer: Customer) -> None:
-    """``prompt=none`` and ``response_mode=web_message``: the frame is on the same site, so it has the session cookie."""
+    """``prompt=none`` and ``response_mode=web_message``: a frame on the same site has the session cookie."""
     customer.opens()
     logs_in(customer)
     first = customer.gets_token()

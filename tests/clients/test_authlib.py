@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from browser import ON_SQLITE
 from browser.site import Json, Site, listening, port_of
 from clients.elsewhere import Elsewhere, RaisedThere, There
 from clients.guest import Guest
 from clients.robot import signing_robot
 from world import claims_of
 
-pytestmark = pytest.mark.timeout(300)  # the clients' environment is made by whoever comes first
+pytestmark = [ON_SQLITE, pytest.mark.timeout(300)]  # the clients' environment is made by whoever comes first
 
 PROGRAM = Path(__file__).with_name("programs") / "authlib_app.py"
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -27,7 +28,9 @@ def running(python: Path, site: Site, environment: Mapping[str, str]) -> Iterato
     """Register the application and start it; a socket that listens already makes the first request wait for it."""
     with listening() as bound:
         url = f"http://127.0.0.1:{port_of(bound)}"
-        app = site.manage("POST", "/clients", {"name": "App", "app_type": "regular_web", "callbacks": [f"{url}/callback"]})
+        app = site.manage(
+            "POST", "/clients", {"name": "App", "app_type": "regular_web", "callbacks": [f"{url}/callback"]}
+        )
         told = {
             "socket": bound.fileno(),
             "discovery": f"{site.url}/.well-known/openid-configuration",
@@ -75,11 +78,18 @@ def test_a_machine_with_a_secret(elsewhere: Elsewhere, site: Site, method: str) 
 
 
 def test_a_machine_with_a_key(elsewhere: Elsewhere, site: Site) -> None:
-    """``private_key_jwt``: Authlib's assertion is for the token endpoint."""
+    """``private_key_jwt``: Authlib's assertion is for the token endpoint, and good for an hour unless it is told."""
     robot = signing_robot(site)
-    proof = elsewhere.make("authlib.oauth2.rfc7523.PrivateKeyJWT", f"{site.url}/oauth/token")
     about = {"client_id": robot.client_id, "client_secret": robot.key.private}
-    client = endpoint(elsewhere, site, token_endpoint_auth_method="private_key_jwt", **about)
-    client.register_client_auth_method(proof.as_argument())
-    token = client.fetch_token(grant_type="client_credentials", audience=f"{site.url}/api/v2/")
+    asked = {"grant_type": "client_credentials", "audience": f"{site.url}/api/v2/"}
+
+    def client(**claims: float) -> There:
+        made = endpoint(elsewhere, site, token_endpoint_auth_method="private_key_jwt", **about)
+        proof = elsewhere.make("authlib.oauth2.rfc7523.PrivateKeyJWT", f"{site.url}/oauth/token", claims=claims)
+        made.register_client_auth_method(proof.as_argument())
+        return made
+
+    token = client(exp=site.clock().timestamp() + 60).fetch_token(**asked)
     assert claims_of(token["access_token"])["azp"] == robot.client_id
+    with pytest.raises(RaisedThere, match="access_denied"):
+        client().fetch_token(**asked)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from browser import ON_SQLITE
 from browser.site import Site
 from clients.guest import Guest
 
-pytestmark = pytest.mark.timeout(300)  # the client is fetched by whoever comes first
+pytestmark = [ON_SQLITE, pytest.mark.timeout(300)]  # the client is fetched by whoever comes first
 
 PROGRAM = Path(__file__).with_name("programs") / "openid_client.mjs"
 CALLBACK, BYE = "https://shop.example.com/callback", "https://shop.example.com/bye"

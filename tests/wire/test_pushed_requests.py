@@ -101,11 +101,12 @@ REFUSED = [
     ({"scope": 'openid "x"'}, "invalid_scope"),
     ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "invalid_request"),
     ({"request": "e30.e30."}, "invalid_request"),
+    ({"state": "x" * 8193}, "invalid_request"),
     ({"audience": "https://nowhere.example"}, "invalid_request"),
 ]
 
 
-@pytest.mark.parametrize(("change", "error"), REFUSED, ids=[str(change) for change, _ in REFUSED])
+@pytest.mark.parametrize(("change", "error"), REFUSED, ids=[str(change)[:60] for change, _ in REFUSED])
 async def test_what_would_be_refused_later_is_refused_now(
     shared_world: World, change: dict[str, str], error: str
 ) -> None:

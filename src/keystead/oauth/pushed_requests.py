@@ -19,6 +19,9 @@ from keystead.rules.authorization import REQUEST_URI
 LIFETIME: Final = 90
 """Seconds that a pushed request waits for its browser (TK-8), unless the client has a ``par_request_expiry``."""
 
+_LONGEST: Final = 8192
+"""Characters of all parameters together: as much as a URL may bring. A public client is anybody, and it is stored."""
+
 _CREDENTIALS: Final = ("client_secret", "client_assertion", "client_assertion_type")
 
 
@@ -68,4 +71,7 @@ def _asked(parameters: Mapping[str, object]) -> dict[str, str]:
     for name, value in found.items():
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise BadRequest(f"Parameter {name} must be a string", path=name)
-    return {name: str(value) for name, value in found.items()}
+    asked = {name: str(value) for name, value in found.items()}
+    if sum(map(len, (*asked, *asked.values()))) > _LONGEST:
+        raise BadRequest("The request is too long.")
+    return asked

@@ -165,7 +165,9 @@ def _answer(status: int, found: object, components: _Components) -> Document:
 
 
 def _refusals(path: str, endpoint: Endpoint, surface: Surface, components: _Components) -> Document:
-    statuses = sorted({wire.status_of(surface.table, kind) for kind in endpoint.refusals()})
+    # Whatever is in the place of a name may be no name at all, such as one with a slash.
+    elsewhere = (NoSuchRoute,) if _IN_PATH.search(path) else ()
+    statuses = sorted({wire.status_of(surface.table, kind) for kind in (*endpoint.refusals(), *elsewhere)})
     # Scripts of ours ask for these; they show the text.
     by_script = surface is SURFACES[wire.pages] and path.endswith("/options")
     error = Content(JSON, OAUTH_ERROR) if by_script else Content(surface.media, surface.error)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.consents import ConsentFilter, ConsentRecord
+from keystead.errors import NoSuchUser
 from keystead.web.endpoints import Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.lists import PAGED, paged, pages_of
@@ -41,7 +42,11 @@ async def index(request: Request) -> Response:
 
 
 DELETE_OF_USER: Final = Scoped(
-    "Take back all that a user allowed", scopes=("delete:grants",), query=(_WHOSE,), answers={204: None}
+    "Take back all that a user allowed",
+    scopes=("delete:grants",),
+    query=(_WHOSE,),
+    answers={204: None},
+    refuses=(NoSuchUser,),
 )
 
 

@@ -52,6 +52,7 @@ INDEX: Final = Scoped(
     scopes=_READ,
     query=(_USER_ID, _CLIENT_ID, *BY_CURSOR, *PICKED),
     answers={200: cursors_of("refresh_tokens", TOKEN.part())},
+    refuses=(NoSuchUser,),
 )
 
 
