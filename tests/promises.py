@@ -55,6 +55,11 @@ class Promises:
         if method != "head":
             yield from (f"{where}: {each}" for each in self._body(path, method, answer, response))
 
+    async def keep(self, response: httpx.Response) -> None:
+        """Fail where an answer is not as described."""
+        await response.aread()
+        assert list(self.broken(response)) == []
+
     def _body(self, path: str, method: str, answer: Document, response: httpx.Response) -> Iterator[str]:
         media = response.headers.get("content-type", "").partition(";")[0]
         if "content" not in answer:

@@ -27,11 +27,15 @@ from keystead.ports import Verdict
 from keystead.rules.messages import Letter
 from keystead.settings import Settings, load, with_keys
 from keystead.users.hashing import BcryptHasher
+from promises import Promises, description
 
 PUBLIC_URL = "http://localhost:8000"
 PASSWORD = "correct horse battery"
 PASSKEY_GRANT = "urn:okta:params:oauth:grant-type:webauthn"
 REALM_GRANT = "http://auth0.com/oauth/grant-type/password-realm"
+
+PROMISES = Promises(description(PUBLIC_URL))
+"""Whatever a test asks for, the answer is one that ``/openapi.json`` describes."""
 
 
 def test_settings(data_dir: Path, **overrides: object) -> Settings:
@@ -336,7 +340,10 @@ async def open_world(
     hasher = CountingHasher(bcrypt)
     app = create_app(settings, clock=clock, entropy=entropy, hasher=hasher, db=db)
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
-    async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, **client) as http:
+    hooks = {"response": [PROMISES.keep]}
+    async with httpx.AsyncClient(
+        transport=transport, base_url=settings.public_url, event_hooks=hooks, **client
+    ) as http:
         yield World(settings, first, db, clock, hasher, http, app)
     bcrypt.close()
     db.close()

@@ -9,8 +9,6 @@ import pytest
 import trustme
 
 from browser.conftest import (  # noqa: F401 - fixtures, for this package too
-    SomebodyAt,
-    ann,
     chromium,
     kept,
     playwright,

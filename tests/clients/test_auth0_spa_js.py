@@ -164,11 +164,12 @@ def test_a_token_given_back(customer: Customer) -> None:
 
 
 def test_somebody_who_is_blocked(customer: Customer, site: Site) -> None:
-    """What the block ended is not taken any more, and the frame finds no session."""
+    """It reads "user is blocked" in the answer, and forgets that anybody was logged in."""
     customer.opens(**RENEWING, useRefreshTokensFallback=True)
     logs_in(customer)
     site.manage("PATCH", f"/users/{site.account('ann@example.com')['user_id']}", {"blocked": True})
-    assert customer.gets_token(cacheMode="off")["error"] == "login_required"
+    assert customer.gets_token(cacheMode="off")["error"] == "invalid_grant"
+    assert customer.person.page.evaluate("client.isAuthenticated()") is False
 
 
 def test_passkeys_in_a_screen_of_its_own(somebody: SomebodyAt, site: Site, npm: Path, ca: trustme.CA) -> None:

@@ -20,8 +20,8 @@ from keystead.secrecy import Secret, fingerprint
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-LONGEST: Final = 300
-"""Seconds that an assertion may be good for: each is remembered for as long, so that it works once."""
+LONGEST: Final = 3600
+"""Seconds that an assertion may be good for, as long as Authlib's are: each is remembered until then, and works once."""
 
 LEEWAY: Final = 60
 """Seconds that a client's clock may be off."""

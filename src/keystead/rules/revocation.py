@@ -105,7 +105,7 @@ _TABLE: Final = """
                        session   refresh   access    code      ceremony  ticket    digits    login     device
 password changed       others?   others?   others?   others?   account   account   account   others/l  -/d
 password reset         account   account   account   account   account   account   account   account/l -/d
-blocked                account   account   account   account/g account   account   account   account/l -/d
+blocked                account   account/g account   account/g account   account   account   account/l -/d
 deleted                account   gone      account/g gone      account   account   account   account/l -/d
 emptied                account   account   account   account   account   account   account   account/l -/d
 e-mail changed         account   -/o       account/s account   account   account   account   account   -/d

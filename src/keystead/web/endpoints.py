@@ -24,10 +24,13 @@ from keystead.web.parameters import Parameter
 from keystead.web.shapes import JSON
 
 T = TypeVar("T")
-Proof = Literal["", "client", "access_token", "management", "my_account"]
-"""How a caller shows who they are: not at all, as a client, or with an access token for one of our APIs."""
+Proof = Literal["", "client", "access_token"]
+"""How a caller shows who they are: not at all, as a client, or with a token of a person."""
 
-_GUARDS: Final[Mapping[Proof, Callable[..., Awaitable[Bearer]]]] = {
+Api = Literal["management", "my_account"]
+"""Which of our own APIs a token must be for."""
+
+_GUARDS: Final[Mapping[Api, Callable[..., Awaitable[Bearer]]]] = {
     "management": require,
     "my_account": require_person,
 }
@@ -101,24 +104,23 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scoped(Endpoint):
-    """An endpoint for whoever holds a token with a scope."""
+    """An endpoint of one of our own APIs, for whoever holds a token with a scope."""
 
     _: KW_ONLY
     scopes: tuple[str, ...]
     """Any of these will do."""
     besides: tuple[str, ...] = ()
     """And all of these are needed too."""
-    proof: Proof = "management"
+    api: Api = "management"
 
     async def read(self, request: Request) -> Asked:
         """Return what is asked. Raises ``InvalidToken``, ``InsufficientScope``, ``InvalidQuery``, ``BadRequest``.
 
         In this order: whoever may not ask does not learn what is wrong with the question.
         """
-        guard = _GUARDS[self.proof]
-        bearer = await guard(request, *self.scopes)
-        for scope in self.besides:
-            bearer = await guard(request, scope)
+        bearer = await _GUARDS[self.api](request, *self.scopes)
+        if not bearer.scope.issuperset(self.besides):
+            raise InsufficientScope(self.besides)
         asked = query(request)
         values = {each.name: each.read(asked) for each in self.query}
         return Asked(bearer, asked, await self._body(request), values)
@@ -129,7 +131,7 @@ class Scoped(Endpoint):
 
     def security(self) -> list[dict[str, list[str]]]:
         """Return the scopes: any one of some, with all of the others."""
-        return [{self.proof: [scope, *self.besides]} for scope in self.scopes]
+        return [{self.api: [scope, *self.besides]} for scope in self.scopes]
 
     async def _body(self, request: Request) -> Any:
         if self.body is None:

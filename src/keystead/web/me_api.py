@@ -77,7 +77,7 @@ _PASSWORD: Final = Shape(
 
 METHODS: Final = Scoped(
     "List my passkeys",
-    proof="my_account",
+    api="my_account",
     scopes=_READ,
     query=(_TYPE,),
     answers={200: Shape("OwnMethods", {"authentication_methods": each(PASSKEY)})},
@@ -93,7 +93,7 @@ async def methods(request: Request) -> Response:
 
 
 METHOD: Final = Scoped(
-    "Show one of my passkeys", proof="my_account", scopes=_READ, answers={200: PASSKEY}, refuses=(NoSuchPasskey,)
+    "Show one of my passkeys", api="my_account", scopes=_READ, answers={200: PASSKEY}, refuses=(NoSuchPasskey,)
 )
 
 
@@ -109,7 +109,7 @@ async def method(request: Request) -> Response:
 
 BEGIN: Final = Scoped(
     "Begin to add a passkey or to change my password",
-    proof="my_account",
+    api="my_account",
     scopes=_CREATE,
     body=Body(Shape("NewMethod", {"type": word("passkey", "password")}, {"use_exclude_credentials": FLAG}, OBJECT)),
     answers={
@@ -175,7 +175,7 @@ async def _verify_password(request: Request, proved: Proved, client_id: str, bod
 
 VERIFY: Final = Scoped(
     "Store my new passkey or password",
-    proof="my_account",
+    api="my_account",
     scopes=_CREATE,
     body=Body(
         Shape(
@@ -212,7 +212,7 @@ async def verify(request: Request) -> Response:
 
 REMOVE: Final = Scoped(
     "Remove one of my passkeys",
-    proof="my_account",
+    api="my_account",
     scopes=("delete:me:authentication_methods",),
     answers={204: None},
     refuses=(NoSuchPasskey, StepUpRequired, LastWayIn),

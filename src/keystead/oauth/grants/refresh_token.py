@@ -91,6 +91,9 @@ class RefreshGrant:
             return InvalidScope()
         try:
             return admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+        except InvalidGrant as signed_out:
+            self._end(session, Ending.TOKEN_REVOKED, record)
+            return InvalidGrant(_UNKNOWN, detail=signed_out.detail)
         except (UserBlocked, AccountGone) as refusal:
             self._end(session, Ending.TOKEN_REVOKED, record)
             return InvalidGrant(refusal.text)
