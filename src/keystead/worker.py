@@ -18,6 +18,7 @@ from keystead.db import (
     keys,
     one_time_codes,
     outbox,
+    pushed_requests,
     refresh_tokens,
     sessions,
     tickets,
@@ -59,7 +60,7 @@ Chore = Callable[[], Awaitable[None]]
 
 _SWEPT: Final = (
     *(attempts, ceremonies, transactions, codes, one_time_codes),
-    *(credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
+    *(pushed_requests, credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
 )
 
 

@@ -205,6 +205,15 @@ async def test_what_is_no_assertion_at_all(shared_world: World, assertion: str) 
     assert answer.headers["www-authenticate"] == 'Basic realm="token"'
 
 
+@pytest.mark.parametrize("header", [["alg"], "alg", 5, None, {"alg": ["RS256"]}, {"alg": "RS256", "kid": {}}])
+@pytest.mark.parametrize("subject", ["", "\ud800", "\u2603", "a\nb", 5, None, ["x"]])
+async def test_an_assertion_of_odd_parts_is_only_wrong(shared_world: World, header: object, subject: object) -> None:
+    client = await signer(shared_world)
+    for sub in (subject, client.claims()["sub"]):
+        assertion = f"{part(header)}.{part({'sub': sub, 'iss': sub})}.{part('x')}"
+        assert await client.ask(assertion) in (400, 401, 429)
+
+
 async def test_rfc6749_2_3_one_way_at_a_time(world: World) -> None:
     client = await world.new_client(app_type="non_interactive")
     name, secret = client["client_id"], client["client_secret"]

@@ -49,6 +49,34 @@ async def test_v10_7_1_and_2_a_stranger_s_client_asks_once(world: World) -> None
     assert more.path == "/u/consent"
 
 
+@pytest.mark.parametrize("scope", [None, "", "unheard:of", "read:users"])
+async def test_no_scope_needs_a_yes_too(world: World, scope: str | None) -> None:
+    """A code alone says who somebody is: a silent one would tell any site who visits it."""
+    await world.person()
+    client_id = await third_party(world)
+    visitor = Visitor.of(world)
+    await visitor.log_in(await visitor.authorize())
+    ask = {"client_id": client_id, "redirect_uri": SHOP, "scope": scope}
+    assert (await visitor.authorize(ask, prompt="none")).answer["error"] == "consent_required"
+    at = await visitor.authorize(ask)
+    assert "Know that it is you" in at.text
+    assert "code" in (await say(visitor, at, "accept")).answer
+    assert "code" in (await visitor.authorize(ask, prompt="none")).answer
+    again = await visitor.authorize(ask, prompt="consent")
+    assert "code" in (await say(visitor, again, "accept")).answer
+
+
+async def test_a_refresh_needs_the_consent_still(world: World) -> None:
+    await world.person()
+    client_id = str((await world.new_client(app_type="spa", callbacks=[SHOP]))["client_id"])
+    visitor = Visitor.of(world)
+    landed = await visitor.log_in(await asked(visitor, client_id, scope="openid offline_access"))
+    tokens = (await exchange(world, landed.answer["code"], client_id=client_id, redirect_uri=SHOP)).json()
+    await world.patch_client(client_id, is_first_party=False)
+    answer = await world.token("refresh_token", client_id=client_id, refresh_token=tokens["refresh_token"])
+    assert (answer.status_code, answer.json()["error"]) == (403, "invalid_grant")
+
+
 async def test_somebody_who_does_not_want_it(world: World) -> None:
     await world.person()
     client_id = await third_party(world)
@@ -126,6 +154,8 @@ async def test_an_api_may_want_consent_for_our_own_clients_too(world: World) -> 
     assert "code" in (await say(visitor, at, "accept")).answer
     assert "code" in (await visitor.authorize(ask, prompt="none")).answer
     assert "code" in (await visitor.authorize(prompt="none")).answer
+    answer = await world.login(audience="https://photos.example/", scope="openid read:photos")
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
 
 
 async def test_a_stranger_s_client_gets_no_password_grant(world: World) -> None:

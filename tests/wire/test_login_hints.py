@@ -83,6 +83,50 @@ async def test_messages_are_written_in_the_language_that_was_asked_for(
     assert subject in (await world.letters())[0].subject
 
 
+# --- what was taken back while a login was open -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("taken", ["the scope", "the API", "the callback", "consent"])
+async def test_a_login_that_was_left_open_gives_what_is_left_at_its_end(world: World, taken: str) -> None:
+    await world.person()
+    api = {"identifier": "https://photos.example/", "scopes": [{"value": "read:photos"}]}
+    made = (await world.manage("POST", "/resource-servers", api)).json()
+    visitor = Visitor.of(world)
+    landed = await visitor.authorize(audience=api["identifier"], scope="openid read:photos")
+    policy = {"subject_type_authorization": {"user": {"policy": "deny_all"}, "client": {"policy": "deny_all"}}}
+    changes = {
+        "the scope": {"scopes": []},
+        "the API": policy,
+        "consent": {"skip_consent_for_verifiable_first_party_clients": False},
+    }
+    if taken == "the callback":
+        await world.patch_client(world.client_id, callbacks=["https://elsewhere.example/"])
+    else:
+        changed = await world.manage("PATCH", f"/resource-servers/{made['id']}", changes[taken])
+        assert changed.status_code == 200, changed.text
+    done = await visitor.log_in(landed)
+    if taken == "the scope":
+        assert (await exchange(world, done.answer["code"])).json()["scope"] == "openid"
+    elif taken == "the callback":
+        assert done.response.status_code == 400
+        assert "location" not in done.response.headers
+    else:
+        assert done.answer["error"] == {"the API": "access_denied", "consent": "consent_required"}[taken]
+
+
+async def test_a_refresh_that_is_refused_for_now_spoils_no_token(world: World) -> None:
+    await world.person()
+    await world.patch_client(world.client_id, refresh_token={"rotation_type": "rotating"})
+    api = {"identifier": "https://photos.example/", "scopes": [{"value": "read:photos"}], "allow_offline_access": True}
+    made = (await world.manage("POST", "/resource-servers", api)).json()
+    tokens = await world.tokens(audience=api["identifier"], scope="read:photos offline_access")
+    for user, status in (("deny_all", 403), ("allow_all", 200)):
+        policy = {"subject_type_authorization": {"user": {"policy": user}, "client": {"policy": "deny_all"}}}
+        assert (await world.manage("PATCH", f"/resource-servers/{made['id']}", policy)).status_code == 200
+        answer = await world.token("refresh_token", refresh_token=tokens["refresh_token"])
+        assert answer.status_code == status, answer.text
+
+
 # --- where to begin again (UL-14) --------------------------------------------------------------------------------
 
 

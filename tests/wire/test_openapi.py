@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
 import openapi_spec_validator
 import pytest
 from starlette.routing import BaseRoute, Mount
@@ -13,11 +14,10 @@ from keystead.flows.first_run import MANAGEMENT_SCOPES
 from keystead.web.endpoints import Described, Endpoint, Scoped
 from keystead.web.openapi import endpoints_of
 from keystead.web.routes import routes
-from promises import description
-from world import PUBLIC_URL, World
+from world import PROMISES, PUBLIC_URL, World
 
 ROUTES = routes(Path(__file__).parents[2] / "static")
-DOCUMENT = description(PUBLIC_URL)
+DOCUMENT = PROMISES.document
 ENDPOINTS = {f"{method} {path}": endpoint for path, method, endpoint in endpoints_of(ROUTES)}
 SCOPED = {label: endpoint for label, endpoint in ENDPOINTS.items() if isinstance(endpoint, Scoped)}
 MANAGEMENT = {label: endpoint for label, endpoint in SCOPED.items() if endpoint.api == "management"}
@@ -139,3 +139,20 @@ async def test_v8_2_1_scopes_of_people_hold_too(world: World) -> None:
             answer = await world.client.request(method, path, headers={"authorization": f"Bearer {token}"})
             refused = answer.status_code == 403 and answer.json()["type"] == "urn:keystead:error:insufficient-scope"
             assert refused == (scope not in endpoint.scopes), (label, scope, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "media"),
+    [
+        (200, {"status": "ok", "more": 1}, None),
+        (200, {}, None),
+        (200, {"status": "ok"}, "text/plain"),
+        (204, None, None),
+        (418, {"status": "ok"}, None),
+    ],
+)
+def test_an_answer_that_is_not_described_is_seen(status: int, body: object, media: str | None) -> None:
+    request = httpx.Request("GET", f"{PUBLIC_URL}/healthz")
+    headers = {"content-type": media} if media else {}
+    assert not list(PROMISES.broken(httpx.Response(200, json={"status": "ok"}, request=request)))
+    assert list(PROMISES.broken(httpx.Response(status, json=body, request=request, headers=headers)))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from keystead.db import tables
+from keystead.worker import sweep
 from visitor import CALLBACK, CHALLENGE, VERIFIER, Visitor, exchange
 from world import World, basic
 
@@ -75,6 +76,15 @@ async def test_it_waits_for_90_seconds_or_as_long_as_its_client_says(world: Worl
     assert answer.json()["expires_in"] == 600
     world.clock.advance(seconds=599)
     assert (await by_name(Visitor.of(world), world, answer.json()["request_uri"])).response.status_code == 200
+
+
+async def test_what_nobody_comes_back_for_is_swept_out_and_what_nobody_knows_is_not_kept(world: World) -> None:
+    await push(world, unheard_of="x" * 5000)
+    (row,) = await world.rows(tables.PushedRequest)
+    assert "unheard_of" not in row["parameters"]
+    world.clock.advance(seconds=90)
+    await world.db.write(sweep, world.clock())
+    assert await world.count(tables.PushedRequest) == 0
 
 
 async def test_it_is_its_client_s_alone(world: World) -> None:

@@ -81,6 +81,13 @@ async def test_a_login_in_a_popup_keeps_its_opener_and_no_other_page_does(world:
     assert other.response.headers["cross-origin-opener-policy"] == "same-origin"
 
 
+async def test_a_popup_with_a_session_reaches_its_opener(world: World) -> None:
+    visitor, client_id = await signed_in(world), await shop(world)
+    landed = await visitor.authorize({"client_id": client_id, "redirect_uri": PAGE, "response_mode": "web_message"})
+    assert "code" in message(landed.text)[1]
+    assert landed.response.headers["cross-origin-opener-policy"] == "unsafe-none"
+
+
 async def test_a_form_that_sends_itself(world: World) -> None:
     visitor = await signed_in(world)
     landed = await visitor.authorize(response_mode="form_post")

@@ -30,16 +30,17 @@ _SCOPE: Final = select(col(Consent.scope)).where(
 )
 
 
-def granted(session: Session, user_id: str, client_id: str, audience: str) -> frozenset[str]:
-    """Return the scopes that a person allowed a client for an audience."""
+def granted(session: Session, user_id: str, client_id: str, audience: str) -> frozenset[str] | None:
+    """Return the scopes that a person allowed a client for an audience; ``None`` where they never said yes."""
     values = {"user_id": user_id, "client_id": client_id, "audience": audience}
-    return frozenset(session.connection().execute(_SCOPE, values).scalar() or ())
+    found = session.connection().execute(_SCOPE, values).scalar()
+    return None if found is None else frozenset(found)
 
 
 def add(session: Session, record: ConsentRecord) -> None:
     """Store a consent; where there is one already, its scopes are added to it. The account must be locked."""
     before = granted(session, record.user_id, record.client_id, record.audience)
-    if not before:
+    if before is None:
         values = {name: getattr(record, name) for name in _FIELDS} | {"scope": list(record.scope)}
         session.connection().execute(insert(Consent).values(values))
         return

@@ -302,11 +302,11 @@ class _Known:
 
     passkeys: int
     snoozed_until: datetime | None
-    allowed: frozenset[str]
+    allowed: frozenset[str] | None
 
 
 def _known(session: Session, user_id: str, place: Place) -> _Known:
-    request, allowed = place.transaction.request, frozenset[str]()
+    request, allowed = place.transaction.request, None
     if authorization.needs_consent(request, place.client.settings):
         allowed = consents.granted(session, user_id, request.client_id, request.audience)
     return _Known(passkeys.count(session, user_id), accounts.snoozed_until(session, user_id), allowed)

@@ -2,13 +2,23 @@
 
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
 from keystead.db import apis
 from keystead.db.apis import ApiRecord, Held
 from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
-from keystead.errors import AudienceNotAllowed, InvalidScope
+from keystead.errors import AudienceNotAllowed, ConsentMissing, InvalidScope
 from keystead.rules.apis import MANAGEMENT_PATH, SubjectType, stored_identifier
 from keystead.rules.oauth import absolute, granted
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """What a client may have on a person's behalf, and whether its API wants consent for first-party clients too."""
+
+    scope: tuple[str, ...]
+    asks_consent: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,18 +41,44 @@ class Audiences:
             raise AudienceNotAllowed(f"Service not found: {audience}")
         return found
 
-    async def scope_for(
-        self, client: ClientRecord, requested: tuple[str, ...], audience: str, *, default_all: bool
-    ) -> tuple[str, ...]:
-        """Return the scope that a person's token for an audience will carry (LG-3). Raises ``AudienceNotAllowed``.
+    async def scope_for(self, client: ClientRecord, requested: tuple[str, ...], audience: str) -> tuple[str, ...]:
+        """Return the scope of a token where the client shows us the person's secret itself (LG-3).
 
-        Asked again with what was given before, it says what is left of that today.
+        Raises ``AudienceNotAllowed``, and ``ConsentMissing`` for an API that wants consent: nobody is asked here.
+        """
+        found = await self.permitted_for(client, requested, audience, default_all=True)
+        if found.asks_consent:
+            raise ConsentMissing("The API wants people's consent, for which they must log in with the browser.")
+        return found.scope
+
+    async def permitted_for(
+        self, client: ClientRecord, requested: tuple[str, ...], audience: str, *, default_all: bool = False
+    ) -> Permitted:
+        """Return what ``permitted`` does, in a unit of work of its own."""
+        if not audience:
+            return Permitted(granted(requested, (), default_all=default_all))
+        return await self.db.read(self.permitted, client, requested, audience, default_all=default_all)
+
+    def permitted(
+        self,
+        session: Session,
+        client: ClientRecord,
+        requested: tuple[str, ...],
+        audience: str,
+        *,
+        default_all: bool = False,
+    ) -> Permitted:
+        """Return what a client may have on a person's behalf for an audience, today. Raises ``AudienceNotAllowed``.
+
+        Asked again with what was given before, it says what is left of that.
         """
         if not audience:
-            return granted(requested, (), default_all=default_all)
-        held = await self._held(client, audience, "user")
+            return Permitted(granted(requested, (), default_all=default_all))
+        held = self._held(session, client, audience, "user")
         scope = granted(requested, self._offered(held, audience), default_all=default_all)
-        return scope if held.api.allow_offline_access else tuple(each for each in scope if each != "offline_access")
+        if not held.api.allow_offline_access:
+            scope = tuple(each for each in scope if each != "offline_access")
+        return Permitted(scope, not held.api.skips_consent)
 
     async def scope_of_client(
         self, client: ClientRecord, requested: tuple[str, ...], audience: str
@@ -51,16 +87,16 @@ class Audiences:
 
         Raises ``AudienceNotAllowed``, ``InvalidScope``.
         """
-        held = await self._held(client, audience, "client")
+        held = await self.db.read(self._held, client, audience, "client")
         if held.granted is None or held.api.client_policy == "deny_all":
             raise _not_authorized(audience)
         if not set(requested) <= set(held.granted):
             raise InvalidScope
         return held.api, requested or held.granted
 
-    async def _held(self, client: ClientRecord, audience: str, subject_type: SubjectType) -> Held:
+    def _held(self, session: Session, client: ClientRecord, audience: str, subject_type: SubjectType) -> Held:
         identifier = stored_identifier(audience, self.public_url)
-        found = await self.db.read(apis.held, identifier, client.client_id, subject_type)
+        found = apis.held(session, identifier, client.client_id, subject_type)
         if found is None:
             raise AudienceNotAllowed(f"Service not found: {audience}")
         return found

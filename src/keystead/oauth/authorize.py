@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlmodel import Session
 
-from keystead.db import clients, codes, consents, pushed_requests, sessions, tenant, transactions
+from keystead.db import accounts, clients, codes, consents, pushed_requests, sessions, tenant, transactions
 from keystead.db.clients import ClientRecord
 from keystead.db.consents import ConsentRecord
 from keystead.db.session import Database
@@ -19,12 +19,14 @@ from keystead.errors import (
     ConsentMissing,
     DomainError,
     InvalidToken,
+    Rejected,
     TransactionExpired,
     UserBlocked,
 )
 from keystead.flows.accounts import Admitted, admit
 from keystead.flows.directory import Directory
 from keystead.flows.hosted_login import HostedLogin
+from keystead.oauth.audiences import Permitted
 from keystead.oauth.issue import ID_TYPE, Issuer
 from keystead.ports import Clock, Entropy
 from keystead.rules import authorization
@@ -119,12 +121,10 @@ class Authorize:
             raise ErrorForClient(*found)
         wanted = tuple(request.scope.split())
         try:
-            scope = await self.issuer.audiences.scope_for(client, wanted, request.audience, default_all=False)
+            permitted = await self.issuer.audiences.permitted_for(client, wanted, request.audience)
         except AudienceNotAllowed as error:
             raise ErrorForClient("access_denied", error.text) from None
-        api = await self.issuer.audiences.api(request.audience)
-        asks = api is not None and not api.skips_consent
-        return request.model_copy(update={"scope": " ".join(scope), "asks_consent": asks})
+        return _having(request, permitted)
 
     async def sign_in_for(self, path: str, browser: Secret[str]) -> Continue:
         """Begin a login that leads to a page of ours. Raises ``ConnectionNotAllowed``."""
@@ -258,13 +258,27 @@ class Authorize:
             raise TransactionExpired(detail="the session of the proof has ended")
         if request.response_mode == "page":
             return request
-        admitted = _admitted(session, request, proof)
-        if isinstance(admitted, DomainError):
-            return admitted
         client = clients.get(session, request.client_id)
-        if client is None or not set(request.scope.split()) <= _allowed(session, client, request, proof):
+        if client is None:
+            raise TransactionExpired(detail="the client is gone")
+        try:
+            request = self._as_of_now(session, request, client)
+            admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
+        except (AudienceNotAllowed, Rejected, ConnectionNotAllowed) as refusal:
+            return refusal
+        if authorization.lacks_consent(request, client.settings, _allowed(session, client, request, proof)):
             return ConsentMissing()  # taken back in another tab, or never given: what was asked is not what counts
         return self._put(session, request, proof, code)
+
+    def _as_of_now(self, session: Session, request: AuthorizationRequest, client: ClientRecord) -> AuthorizationRequest:
+        """Return a request as it would be granted today: a login may have been left open while things were taken back.
+
+        Raises ``BadRequest`` where the redirect URI is not the client's any more, and ``AudienceNotAllowed``.
+        """
+        if not redirect_allowed(request.redirect_uri, client.settings.callbacks, self.issuer.public_url):
+            raise BadRequest("Callback URL mismatch. The redirect_uri is not registered.", path="redirect_uri")
+        wanted = tuple(request.scope.split())
+        return _having(request, self.issuer.audiences.permitted(session, client, wanted, request.audience))
 
     def _grant(
         self, session: Session, request: AuthorizationRequest, proof: Proof, code: str, client: ClientRecord, only: str
@@ -295,6 +309,7 @@ class Authorize:
             raise TransactionExpired
         client = clients.get(session, request.client_id)
         if client is not None and transaction.ask == "consent":
+            accounts.by_id(session, proof.user_id, lock=True)  # of two tabs one adds to what the other stored
             scope = tuple(request.scope.split())
             about = (proof.user_id, request.client_id, request.audience, scope, self.clock())
             consents.add(session, ConsentRecord(consent_id, *about))
@@ -330,11 +345,21 @@ def _admitted(session: Session, request: AuthorizationRequest, proof: Proof) -> 
         return refusal
 
 
-def _allowed(session: Session, client: ClientRecord, request: AuthorizationRequest, proof: Proof) -> frozenset[str]:
-    """Return the scopes that need no (more) consent: most first-party clients need none for any."""
+def _allowed(
+    session: Session, client: ClientRecord, request: AuthorizationRequest, proof: Proof
+) -> frozenset[str] | None:
+    """Return what the person consented to, where consent matters; ``None`` where they never did.
+
+    With the account locked: whoever takes a consent back meanwhile finds the code, or we find no consent.
+    """
     if not authorization.needs_consent(request, client.settings):
-        return frozenset(request.scope.split())
+        return None
+    accounts.by_id(session, proof.user_id, lock=True)
     return consents.granted(session, proof.user_id, client.client_id, request.audience)
+
+
+def _having(request: AuthorizationRequest, permitted: Permitted) -> AuthorizationRequest:
+    return request.model_copy(update={"scope": " ".join(permitted.scope), "asks_consent": permitted.asks_consent})
 
 
 def _answered(transaction: LoginTransaction) -> LoginTransaction:

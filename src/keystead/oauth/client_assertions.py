@@ -21,7 +21,7 @@ from keystead.secrecy import Secret, fingerprint
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 LONGEST: Final = 3600
-"""Seconds that an assertion may be good for, as long as Authlib's are: each is remembered until then, and works once."""
+"""Seconds that an assertion may be good for, as Authlib's are: each is remembered until then, and works once."""
 
 LEEWAY: Final = 60
 """Seconds that a client's clock may be off."""
@@ -79,7 +79,8 @@ def named_by(assertion: Secret[str]) -> str:
     except (JoseError, ValueError, TypeError, RecursionError):
         raise BadClient(detail="a malformed assertion") from None
     found = claims.get("sub") if isinstance(claims, dict) else None
-    if not isinstance(found, str) or not found or "\0" in found:
+    # In ASCII, as every client id: a lone surrogate cannot even be looked for.
+    if not isinstance(found, str) or not found.isascii() or not found.isprintable() or not found:
         raise BadClient(detail="an assertion of nobody")
     return found
 
@@ -109,7 +110,10 @@ def _verified(text: str, keys: Sequence[CredentialRecord]) -> Claims:
 def _taken_apart(text: str) -> jws.CompactSignature:
     if len(text) > _MOST:
         raise ValueError("too long")
-    return jws.extract_compact(text.encode("ascii"))
+    found = jws.extract_compact(text.encode("ascii"))
+    if not isinstance(found.protected, dict):
+        raise ValueError("a header that is no object")
+    return found
 
 
 def _check_times(claims: Claims, now: float) -> None:

@@ -14,15 +14,13 @@ from keystead.errors import BadRequest, InvalidScope
 from keystead.oauth.authorize import Authorize, ErrorForClient
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials
 from keystead.ports import Clock, Entropy
-from keystead.rules.authorization import REQUEST_URI
+from keystead.rules.authorization import PARAMETERS, REQUEST_URI
 
 LIFETIME: Final = 90
 """Seconds that a pushed request waits for its browser (TK-8), unless the client has a ``par_request_expiry``."""
 
 _LONGEST: Final = 8192
 """Characters of all parameters together: as much as a URL may bring. A public client is anybody, and it is stored."""
-
-_CREDENTIALS: Final = ("client_secret", "client_assertion", "client_assertion_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ class PushedRequests:
         Raises ``BadClient``, ``BadRequest``, ``InvalidScope``.
         """
         client = await self.client_auth(credentials, address)
-        asked = _asked(parameters) | {"client_id": client.client_id}
-        if "request_uri" in asked:
+        if "request_uri" in parameters:
             raise BadRequest("A pushed request cannot refer to another", path="request_uri")
+        asked = _asked(parameters) | {"client_id": client.client_id}
         request = self.authorize.readable(asked, client)
         try:
             await self.authorize.checked(asked, request, client)
@@ -67,7 +65,7 @@ class PushedRequests:
 
 def _asked(parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the parameters of the request itself, as a browser would bring them. Raises ``BadRequest``."""
-    found = {name: value for name, value in parameters.items() if name not in _CREDENTIALS and value is not None}
+    found = {name: parameters[name] for name in PARAMETERS if parameters.get(name) is not None}
     for name, value in found.items():
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise BadRequest(f"Parameter {name} must be a string", path=name)

@@ -25,6 +25,13 @@ REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
 Ask = Literal["none", "consent", "confirmation"]
 """What a person is still asked before the client gets its code."""
 
+PARAMETERS: Final = (
+    *("redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method"),
+    *("prompt", "max_age", "audience", "nonce", "login_hint", "screen_hint", "connection", "ui_locales", "acr_values"),
+    *("id_token_hint", "request"),
+)
+"""What a request is made of; whatever else there is, is ignored."""
+
 _PASSED_ON: Final = (
     *("audience", "nonce", "login_hint", "screen_hint", "connection", "ui_locales", "acr_values", "id_token_hint"),
 )
@@ -162,14 +169,25 @@ def needs_consent(request: AuthorizationRequest, settings: ClientSettings) -> bo
     return request.asks_consent or not settings.is_first_party
 
 
-def to_ask(request: AuthorizationRequest, settings: ClientSettings, allowed: frozenset[str], public_url: str) -> Ask:
+def lacks_consent(request: AuthorizationRequest, settings: ClientSettings, allowed: frozenset[str] | None) -> bool:
+    """Whether a client must not have a code; ``allowed`` is what the person consented to, ``None`` where never asked.
+
+    To ask for no scope needs a yes too: a code says who somebody is, which is all that a tracker wants.
+    """
+    if not needs_consent(request, settings):
+        return False
+    return allowed is None or not set(request.scope.split()) <= allowed
+
+
+def to_ask(
+    request: AuthorizationRequest, settings: ClientSettings, allowed: frozenset[str] | None, public_url: str
+) -> Ask:
     """Return what a person is asked before the client gets a code; ``allowed`` is what they consented to before.
 
     Third-party clients need consent to every scope (ASVS 10.7.1). A redirect to another program on the person's own
     device can be anybody's (RFC 8252 §8.6), so it is confirmed (UL-17), unless we are on that device ourselves.
     """
-    lacking = needs_consent(request, settings) and not set(request.scope.split()) <= allowed
-    if lacking or "consent" in request.prompts:
+    if lacks_consent(request, settings, allowed) or "consent" in request.prompts:
         return "consent"
     if settings.skip_non_verifiable_callback_uri_confirmation_prompt or not _unverifiable(request, public_url):
         return "none"

@@ -26,7 +26,7 @@ def is_model(value: object) -> bool:
 
 
 def _bare(found: Any, *, names: bool = False) -> Any:
-    """Return a schema without what is for us; ``names`` where the keys are members of a body, whatever they are called."""
+    """Return a schema without what is for us; ``names`` where the keys are those of members, whatever they are."""
     if isinstance(found, list):
         return [_bare(each) for each in found]
     if not isinstance(found, dict):

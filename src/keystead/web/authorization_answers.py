@@ -24,7 +24,9 @@ def back_to_client(answer: Answer) -> Response:
         # The window that gets it is named exactly: a page of any other origin learns nothing (RFC 9700 §4.17).
         origin = origin_of(answer.redirect_uri)
         context = {"origin": origin, "response": json.dumps(dict(answer.parameters))}
-        return screens.show("web-message.html", context, framed_by=origin)
+        response = screens.show("web-message.html", context, framed_by=origin)
+        response.headers["cross-origin-opener-policy"] = "unsafe-none"  # a popup must reach the window that opened it
+        return response
     return redirect(with_query(answer.redirect_uri, dict(answer.parameters)))
 
 

@@ -32,6 +32,7 @@ _SECURITY: Final = {
     "management": {"type": "http", "scheme": "bearer", "description": "A token for the audience `{url}/api/v2/`."},
     "my_account": {"type": "http", "scheme": "bearer", "description": "A token for the audience `{url}/me/`."},
 }
+_READABLE: Final = {"cache-control": "public, max-age=300"}
 _IN_PATH: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 Document = dict[str, Any]
@@ -41,13 +42,14 @@ Document = dict[str, Any]
 class Description:
     """The description of an application, made when it is first asked for: a start need not wait for it."""
 
-    _document: Document | None = field(default=None, repr=False)
+    _written: bytes = field(default=b"", repr=False)
 
     async def show(self, request: Request) -> Response:
         """``GET /openapi.json``."""
-        if self._document is None:
-            self._document = describe(request.app.routes, flows_of(request).settings.public_url)
-        return Json(self._document, headers={"cache-control": "public, max-age=300"})
+        if not self._written:
+            document = describe(request.app.routes, flows_of(request).settings.public_url)
+            self._written = bytes(Json(document).body)
+        return Response(self._written, headers=_READABLE, media_type=Json.media_type)
 
 
 def describe(routes: Sequence[BaseRoute], public_url: str) -> Document:

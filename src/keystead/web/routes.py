@@ -21,12 +21,12 @@ from keystead.web import (
     mailed_pages,
     me_api,
     oauth_api,
-    oauth_endpoints,
     openapi,
-    page_endpoints,
     pages,
     signup_pages,
 )
+from keystead.web import oauth_endpoints as oauth
+from keystead.web import page_endpoints as page
 from keystead.web.endpoints import Described
 from keystead.web.management import (
     attack_protection,
@@ -56,147 +56,98 @@ def routes(static: Path) -> list[BaseRoute]:
         return front.favicon(static)
 
     return [
-        Described("/oauth/token", oauth_api.token, POST=oauth_endpoints.TOKEN),
-        Described("/oauth/revoke", oauth_api.revoke, POST=oauth_endpoints.REVOKE),
-        Described("/oauth/par", oauth_api.push, POST=oauth_endpoints.PUSH),
-        Described("/userinfo", oauth_api.userinfo, GET=oauth_endpoints.USERINFO, POST=oauth_endpoints.USERINFO_FORM),
-        Described("/.well-known/jwks.json", oauth_api.jwks, GET=oauth_endpoints.JWKS),
-        Described("/.well-known/keystead-jwks.json", oauth_api.every_jwk, GET=oauth_endpoints.EVERY_JWK),
+        Described("/oauth/token", oauth_api.token, POST=oauth.TOKEN),
+        Described("/oauth/revoke", oauth_api.revoke, POST=oauth.REVOKE),
+        Described("/oauth/par", oauth_api.push, POST=oauth.PUSH),
+        Described("/userinfo", oauth_api.userinfo, GET=oauth.USERINFO, POST=oauth.USERINFO_FORM),
+        Described("/.well-known/jwks.json", oauth_api.jwks, GET=oauth.JWKS),
+        Described("/.well-known/keystead-jwks.json", oauth_api.every_jwk, GET=oauth.EVERY_JWK),
         Described("/passkey/challenge", auth_api.passkey_challenge, POST=auth_api.PASSKEY_CHALLENGE),
         Described("/passkey/register", auth_api.passkey_register, POST=auth_api.PASSKEY_REGISTER),
         Described("/dbconnections/signup", auth_api.signup, POST=auth_api.SIGNUP),
         Described("/dbconnections/change_password", auth_api.change_password, POST=auth_api.CHANGE_PASSWORD),
-        Described(
-            "/authorize", oauth_api.authorize, GET=oauth_endpoints.AUTHORIZE, POST=oauth_endpoints.AUTHORIZE_FORM
-        ),
+        Described("/authorize", oauth_api.authorize, GET=oauth.AUTHORIZE, POST=oauth.AUTHORIZE_FORM),
         Described(
             "/.well-known/change-password",
             challenge_pages.well_known_change_password,
-            GET=page_endpoints.WELL_KNOWN_CHANGE_PASSWORD,
+            GET=page.WELL_KNOWN_CHANGE_PASSWORD,
         ),
+        Described("/.well-known/openid-configuration", oauth_api.openid_configuration, GET=oauth.CONFIGURATION),
         Described(
-            "/.well-known/openid-configuration", oauth_api.openid_configuration, GET=oauth_endpoints.CONFIGURATION
+            "/.well-known/oauth-authorization-server", oauth_api.openid_configuration, GET=oauth.OAUTH_CONFIGURATION
         ),
-        Described(
-            "/.well-known/oauth-authorization-server",
-            oauth_api.openid_configuration,
-            GET=oauth_endpoints.OAUTH_CONFIGURATION,
-        ),
-        Described("/v2/logout", logout.logout, GET=oauth_endpoints.LOGOUT),
-        Described(
-            "/oidc/logout", logout.oidc_logout, GET=oauth_endpoints.OIDC_LOGOUT, POST=oauth_endpoints.OIDC_LOGOUT_FORM
-        ),
+        Described("/v2/logout", logout.logout, GET=oauth.LOGOUT),
+        Described("/oidc/logout", logout.oidc_logout, GET=oauth.OIDC_LOGOUT, POST=oauth.OIDC_LOGOUT_FORM),
         _mount("/u", HOSTED),
         _mount("/me/v1", MY_ACCOUNT),
         _mount("/api/v2", MANAGEMENT),
         Mount("/static", StaticFiles(directory=static)),
-        Described("/avatars/{initials}.svg", front.avatar, GET=page_endpoints.AVATAR),
-        Described("/favicon.ico", favicon, GET=page_endpoints.FAVICON),
-        Described("/healthz", front.health, GET=page_endpoints.HEALTH),
-        Described("/dev/outbox", dev.outbox, GET=page_endpoints.OUTBOX),
+        Described("/avatars/{initials}.svg", front.avatar, GET=page.AVATAR),
+        Described("/favicon.ico", favicon, GET=page.FAVICON),
+        Described("/healthz", front.health, GET=page.HEALTH),
+        Described("/dev/outbox", dev.outbox, GET=page.OUTBOX),
         Described("/openapi.json", openapi.Description().show, GET=openapi.DESCRIPTION),
-        Described("/", front.home, GET=page_endpoints.HOME),
+        Described("/", front.home, GET=page.HOME),
     ]
 
 
 HOSTED = [
-    Described("/login", pages.resume, GET=page_endpoints.RESUME),
-    Described(
-        "/login/identifier",
-        pages.login_identifier,
-        GET=page_endpoints.LOGIN_IDENTIFIER,
-        POST=page_endpoints.LOGIN_IDENTIFIER_FORM,
-    ),
-    Described(
-        "/login/password",
-        pages.login_password,
-        GET=page_endpoints.LOGIN_PASSWORD,
-        POST=page_endpoints.LOGIN_PASSWORD_FORM,
-    ),
-    Described("/login/passkey", pages.login_passkey, POST=page_endpoints.LOGIN_PASSKEY),
-    Described("/login/passkey/options", pages.login_passkey_options, POST=page_endpoints.LOGIN_PASSKEY_OPTIONS),
+    Described("/login", pages.resume, GET=page.RESUME),
+    Described("/login/identifier", pages.login_identifier, GET=page.LOGIN_IDENTIFIER, POST=page.LOGIN_IDENTIFIER_FORM),
+    Described("/login/password", pages.login_password, GET=page.LOGIN_PASSWORD, POST=page.LOGIN_PASSWORD_FORM),
+    Described("/login/passkey", pages.login_passkey, POST=page.LOGIN_PASSKEY),
+    Described("/login/passkey/options", pages.login_passkey_options, POST=page.LOGIN_PASSKEY_OPTIONS),
     Described(
         "/signup/identifier",
         signup_pages.signup_identifier,
-        GET=page_endpoints.SIGNUP_IDENTIFIER,
-        POST=page_endpoints.SIGNUP_IDENTIFIER_FORM,
+        GET=page.SIGNUP_IDENTIFIER,
+        POST=page.SIGNUP_IDENTIFIER_FORM,
+    ),
+    Described("/signup/passkey", signup_pages.signup_passkey, GET=page.SIGNUP_PASSKEY, POST=page.SIGNUP_PASSKEY_FORM),
+    Described("/signup/passkey/options", signup_pages.signup_passkey_options, POST=page.SIGNUP_PASSKEY_OPTIONS),
+    Described(
+        "/signup/password", signup_pages.signup_password, GET=page.SIGNUP_PASSWORD, POST=page.SIGNUP_PASSWORD_FORM
     ),
     Described(
-        "/signup/passkey",
-        signup_pages.signup_passkey,
-        GET=page_endpoints.SIGNUP_PASSKEY,
-        POST=page_endpoints.SIGNUP_PASSKEY_FORM,
+        "/passkey-enrollment", pages.passkey_enrolment, GET=page.PASSKEY_ENROLMENT, POST=page.PASSKEY_ENROLMENT_FORM
     ),
-    Described(
-        "/signup/passkey/options", signup_pages.signup_passkey_options, POST=page_endpoints.SIGNUP_PASSKEY_OPTIONS
-    ),
-    Described(
-        "/signup/password",
-        signup_pages.signup_password,
-        GET=page_endpoints.SIGNUP_PASSWORD,
-        POST=page_endpoints.SIGNUP_PASSWORD_FORM,
-    ),
-    Described(
-        "/passkey-enrollment",
-        pages.passkey_enrolment,
-        GET=page_endpoints.PASSKEY_ENROLMENT,
-        POST=page_endpoints.PASSKEY_ENROLMENT_FORM,
-    ),
-    Described(
-        "/passkey-enrollment/options", pages.passkey_enrolment_options, POST=page_endpoints.PASSKEY_ENROLMENT_OPTIONS
-    ),
-    Described("/consent", pages.consent, GET=page_endpoints.CONSENT, POST=page_endpoints.CONSENT_FORM),
+    Described("/passkey-enrollment/options", pages.passkey_enrolment_options, POST=page.PASSKEY_ENROLMENT_OPTIONS),
+    Described("/consent", pages.consent, GET=page.CONSENT, POST=page.CONSENT_FORM),
     Described(
         "/email-identifier-challenge",
         challenge_pages.identifier_challenge,
-        GET=page_endpoints.EMAIL_CHALLENGE,
-        POST=page_endpoints.EMAIL_CHALLENGE_FORM,
+        GET=page.EMAIL_CHALLENGE,
+        POST=page.EMAIL_CHALLENGE_FORM,
     ),
     Described(
         "/phone-identifier-challenge",
         challenge_pages.identifier_challenge,
-        GET=page_endpoints.PHONE_CHALLENGE,
-        POST=page_endpoints.PHONE_CHALLENGE_FORM,
+        GET=page.PHONE_CHALLENGE,
+        POST=page.PHONE_CHALLENGE_FORM,
     ),
     Described(
         "/verification-pending",
         challenge_pages.verification_pending,
-        GET=page_endpoints.VERIFICATION_PENDING,
-        POST=page_endpoints.VERIFICATION_PENDING_FORM,
+        GET=page.VERIFICATION_PENDING,
+        POST=page.VERIFICATION_PENDING_FORM,
     ),
     Described(
-        "/change-password",
-        challenge_pages.change_password,
-        GET=page_endpoints.CHANGE_PASSWORD,
-        POST=page_endpoints.CHANGE_PASSWORD_FORM,
+        "/change-password", challenge_pages.change_password, GET=page.CHANGE_PASSWORD, POST=page.CHANGE_PASSWORD_FORM
     ),
-    Described(
-        "/reset-password/code",
-        challenge_pages.reset_code,
-        GET=page_endpoints.RESET_CODE,
-        POST=page_endpoints.RESET_CODE_FORM,
-    ),
+    Described("/reset-password/code", challenge_pages.reset_code, GET=page.RESET_CODE, POST=page.RESET_CODE_FORM),
     Described(
         "/email-verification",
         mailed_pages.email_verification,
-        GET=page_endpoints.EMAIL_VERIFICATION,
-        POST=page_endpoints.EMAIL_VERIFICATION_FORM,
+        GET=page.EMAIL_VERIFICATION,
+        POST=page.EMAIL_VERIFICATION_FORM,
     ),
     Described(
-        "/reset-password/request",
-        challenge_pages.reset_request,
-        GET=page_endpoints.RESET_REQUEST,
-        POST=page_endpoints.RESET_REQUEST_FORM,
+        "/reset-password/request", challenge_pages.reset_request, GET=page.RESET_REQUEST, POST=page.RESET_REQUEST_FORM
     ),
-    Described(
-        "/reset-password",
-        mailed_pages.reset_password,
-        GET=page_endpoints.RESET_PASSWORD,
-        POST=page_endpoints.RESET_PASSWORD_FORM,
-    ),
-    Described("/setup", front.setup, GET=page_endpoints.SETUP, POST=page_endpoints.SETUP_FORM),
-    Described("/logout", logout.confirm, POST=oauth_endpoints.LOGOUT_CONFIRMED),
-    Described("/account", account_pages.account, GET=page_endpoints.ACCOUNT, POST=page_endpoints.ACCOUNT_FORM),
+    Described("/reset-password", mailed_pages.reset_password, GET=page.RESET_PASSWORD, POST=page.RESET_PASSWORD_FORM),
+    Described("/setup", front.setup, GET=page.SETUP, POST=page.SETUP_FORM),
+    Described("/logout", logout.confirm, POST=oauth.LOGOUT_CONFIRMED),
+    Described("/account", account_pages.account, GET=page.ACCOUNT, POST=page.ACCOUNT_FORM),
 ]
 
 MY_ACCOUNT = [

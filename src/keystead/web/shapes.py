@@ -27,7 +27,8 @@ def each(item: object) -> Schema:
 
 def either(*shapes: object) -> Schema:
     """Return one or more of several."""
-    return {"anyOf": list(shapes)}
+    inner = [shape["anyOf"] if isinstance(shape, Mapping) and "anyOf" in shape else [shape] for shape in shapes]
+    return {"anyOf": [shape for several in inner for shape in several]}
 
 
 def word(*words: str) -> Schema:

@@ -57,8 +57,11 @@ class CodeGrant:
             _check(found, request, asked)
             who = found.authority
             admitted = admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except DomainError as refusal:
             return refusal
+        who = who.model_copy(update={"scope": left.scope})
+        found = found.model_copy(update={"authority": who})
         if "offline_access" not in who.scope:
             return found, admitted, None
         renewal = self.issuer.renewal(who, asked.client, family=fingerprint(code))

@@ -35,7 +35,7 @@ class PasskeyGrant:
         """Return the tokens of whoever answered the ceremony, or of the account that it created."""
         auth_session, response = request.text("auth_session"), _response(request.parameters.get("authn_response"))
         client_id = asked.client.client_id
-        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience, default_all=True)
+        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience)
         try:
             ceremony, connection = await self._claim(auth_session, request.optional("realm"), client_id)
         except DomainError as refusal:

@@ -22,7 +22,7 @@ class PasswordGrant:
         """Return the tokens of whoever knows the password."""
         username, password = request.text("username"), request.secret("password")
         realm = request.text("realm") if self.realm_required else request.optional("realm")
-        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience, default_all=True)
+        scope = await self.issuer.audiences.scope_for(asked.client, asked.scope, asked.audience)
         connection = await self.directory.by_realm(realm, asked.client.client_id)
         if connection.policy().hardened:
             raise GrantNotAllowed(request.grant_type, by="connection")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from keystead.db import journal, refresh_tokens
+from keystead.db import consents, journal, refresh_tokens
 from keystead.db.session import Database
 from keystead.errors import AccountGone, AudienceNotAllowed, DomainError, InvalidGrant, InvalidScope, UserBlocked
 from keystead.flows.accounts import Admitted, admit
@@ -40,27 +40,21 @@ class RefreshGrant:
         outcome = await self.db.write(self._use, token, asked, reuse)
         if isinstance(outcome, DomainError):
             raise outcome
-        record, admitted, replacement = outcome
+        record, admitted, replacement, may = outcome
         who = record.authority
-        scope = await self._allowed(asked, record)
+        scope = tuple(each for each in asked.scope or who.scope if each in may)
         # Only a rotating token is replaced; the other goes on as it is, so nothing may make a second one.
         kept = scope if replacement else tuple(each for each in scope if each != "offline_access")
         wish = Wish(kept, who.audience, session_id=who.session_id, refresh_token=replacement)
         return replace(await self.issuer.for_person(admitted, asked.client, wish), scope=scope)
 
-    async def _allowed(self, asked: Asked, record: RefreshRecord) -> tuple[str, ...]:
-        """Return what is asked for, as far as the client may have it now: an API or a grant may give less since."""
-        who = record.authority
-        try:
-            may = await self.issuer.audiences.scope_for(asked.client, who.scope, who.audience, default_all=False)
-        except AudienceNotAllowed as gone:
-            raise InvalidGrant(gone.text) from None
-        return tuple(each for each in asked.scope or who.scope if each in may)
-
     def _use(
         self, session: Session, token: str, asked: Asked, reuse: Event
-    ) -> tuple[RefreshRecord, Admitted, Secret[str] | None] | DomainError:
-        """Use the token and admit its owner anew; refusals are returned, so that what they end is committed."""
+    ) -> tuple[RefreshRecord, Admitted, Secret[str] | None, tuple[str, ...]] | DomainError:
+        """Use the token and admit its owner anew; refusals are returned, so that what they end is committed.
+
+        With it comes what the client may have today: an API, a grant or the person may allow less than before.
+        """
         now, settings = self.clock(), asked.client.settings.refresh_token
         record = refresh_tokens.find(session, token, now)
         if record is None or record.authority.client_id != asked.client.client_id:
@@ -72,17 +66,34 @@ class RefreshGrant:
         admitted = self._admit(session, record, asked)
         if isinstance(admitted, DomainError):
             return admitted
+        may = self._may(session, record, asked)
+        if isinstance(may, DomainError):
+            return may  # before the token is replaced: whoever may again tomorrow has it still
         if settings.rotation_type == "non-rotating":
             refresh_tokens.touch(
                 session, record.id, refresh_expiry(settings, record.created_at, now)[0], now, reuse.caller
             )
-            return record, admitted, None
+            return record, admitted, None, may
         # The next token has the whole scope, however little was asked for this time (RFC 6749 §6).
         refresh_tokens.rotate(session, record.id, now)
         renewal = self.issuer.renewal(record.authority, asked.client, family=record.family, began=record.created_at)
         same = {"ip": record.ip, "user_agent": record.user_agent, "about": record.about, "exchanged_at": now}
         replace(renewal, record=renewal.record.model_copy(update=same)).store(session, reuse.caller)
-        return record, admitted, renewal.token
+        return record, admitted, renewal.token, may
+
+    def _may(self, session: Session, record: RefreshRecord, asked: Asked) -> tuple[str, ...] | DomainError:
+        """Return the scope that is left of what was granted, or why there is none."""
+        who, settings = record.authority, asked.client.settings
+        try:
+            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
+        except AudienceNotAllowed as gone:
+            return InvalidGrant(gone.text)
+        if settings.is_first_party and not left.asks_consent:
+            return left.scope
+        allowed = consents.granted(session, who.user_id, who.client_id, who.audience)
+        if allowed is None or not set(left.scope) <= allowed:
+            return InvalidGrant(_UNKNOWN, detail="without consent")
+        return left.scope
 
     def _admit(self, session: Session, record: RefreshRecord, asked: Asked) -> Admitted | DomainError:
         """Admit the owner, or say why not; whoever is gone or blocked loses the family."""
