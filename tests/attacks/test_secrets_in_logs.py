@@ -256,9 +256,13 @@ async def test_what_is_kept_of_a_secret_is_its_hash(world: World) -> None:
         assert hashlib.sha256(secret.encode()).hexdigest() in kept, name
     (account,) = await world.rows(tables.Account)
     assert account["password_hash"].startswith("$2b$04$")
-    (key,) = await world.rows(tables.SigningKey)
-    assert b"PRIVATE" not in key["sealed_private"]
-    assert set(key["public_jwk"]) == {"kty", "n", "e", "kid", "use", "alg"}
+    keys = await world.rows(tables.SigningKey)
+    assert len(keys) == 3
+    public = {"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}, "OKP": {"crv", "x"}}
+    for key in keys:
+        assert b"PRIVATE" not in key["sealed_private"]
+        members = {"kty", "kid", "use", "alg", "x5c", "x5t"} | public[key["public_jwk"]["kty"]]
+        assert set(key["public_jwk"]) == members
 
 
 async def _with_everything(world: World) -> dict[str, str]:

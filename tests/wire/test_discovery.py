@@ -23,7 +23,8 @@ async def test_the_discovery_document(world: World) -> None:
     assert found["id_token_signing_alg_values_supported"] == ["RS256"]
     assert found["subject_types_supported"] == ["public"]
     assert found["authorization_response_iss_parameter_supported"] is True
-    assert set(found["token_endpoint_auth_methods_supported"]) == {"client_secret_basic", "client_secret_post", "none"}
+    methods = {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+    assert set(found["token_endpoint_auth_methods_supported"]) == methods
     assert "urn:okta:params:oauth:grant-type:webauthn" in found["grant_types_supported"]
     twin = await world.client.get("/.well-known/oauth-authorization-server")
     assert twin.json() == found

@@ -49,7 +49,7 @@ class Standing:
         """
         if self.session_known:
             return self.session_ended
-        return self.profile.signed_out_since(moment)
+        return self.profile.signed_out_at is not None and self.profile.signed_out_since(moment)
 
 
 _OWN: Final = case(
