@@ -282,3 +282,8 @@ async def test_every_change_is_in_the_journal_and_no_secret_is(world: World) -> 
     rows = await world.db.read(lambda session: session.exec(select(tables.JournalRow)).all())
     assert rows
     assert client["client_secret"] not in str(rows)
+
+
+async def test_a_search_is_refused_rather_than_ignored(shared_world: World) -> None:
+    answer = await shared_world.manage("GET", "/clients?q=name:x")
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "invalid_query_string")

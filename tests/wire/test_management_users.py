@@ -377,9 +377,9 @@ async def test_blocking_ends_what_was_open_and_nothing_of_others(world: World) -
     answer = await world.manage("PATCH", f"/users/{user['user_id']}", {"blocked": True})
     assert (answer.status_code, answer.json()["blocked"]) == (200, True)
     assert await world.open_sessions() == 0
-    assert await world.count(tables.RefreshToken) == 1
     body = {"grant_type": "refresh_token", "client_id": world.client_id, "refresh_token": tokens["refresh_token"]}
     assert (await world.client.post("/oauth/token", json=body)).status_code == 403
+    assert await world.count(tables.RefreshToken) == 1
     refused = await world.login()
     assert (refused.status_code, refused.json()["error_description"]) == (401, "user is blocked")
     assert (await world.login(password="wrong password altogether")).status_code == 403

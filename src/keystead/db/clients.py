@@ -72,9 +72,12 @@ def with_logout_settings(session: Session) -> list[tuple[str, ClientSettings]]:
 
 
 def rotate_secret(
-    session: Session, client_id: str, secret_hash: str, previous: tuple[str | None, datetime | None]
+    session: Session,
+    client_id: str,
+    secret_hash: str | None,
+    previous: tuple[str | None, datetime | None] = (None, None),
 ) -> None:
-    """Replace the hash of a client's secret; ``previous`` is the one that lives on, and until when."""
+    """Replace the hash of a client's secret, or forget it; ``previous`` is the one that lives on, and until when."""
     statement = update(Client).where(col(Client.client_id) == client_id)
     values = {"secret_hash": secret_hash, "previous_secret_hash": previous[0], "previous_secret_until": previous[1]}
     session.connection().execute(statement.values(values))

@@ -28,9 +28,10 @@ _USE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The code was used before: whatever it gave must end (RFC 9700 §4.5.3)."""
+    """The code was used before: whatever it gave must end (RFC 9700 §4.5.3), if its own client says so."""
 
     family: str
+    record: CodeRecord
 
 
 def put(session: Session, code: str, record: CodeRecord, expires_at: datetime) -> None:
@@ -52,8 +53,11 @@ def use(session: Session, code: str, now: datetime) -> CodeRecord | Replayed | N
     record = session.connection().execute(_USE, {"code": hashed, "now": now}).scalar()
     if record is not None:
         return CodeRecord.model_validate(record)
-    seen = select(col(AuthorizationCode.used_at)).where(col(AuthorizationCode.code_hash) == hashed)
-    return Replayed(hashed) if session.connection().execute(seen).scalar() is not None else None
+    seen = select(col(AuthorizationCode.record)).where(
+        col(AuthorizationCode.code_hash) == hashed, col(AuthorizationCode.used_at).is_not(None)
+    )
+    used = session.connection().execute(seen).scalar()
+    return Replayed(hashed, CodeRecord.model_validate(used)) if used is not None else None
 
 
 def end(session: Session, whose: Whose) -> int:

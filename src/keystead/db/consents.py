@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
-from keystead.db.tables import Consent
+from keystead.db.tables import Account, Connection, Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def of_account(session: Session, user_id: str) -> list[ConsentRecord]:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFilter:
-    """Which consents a list is about; what is empty does not matter."""
+    """Which consents a list is about; what is empty does not matter. Those of administrators are in none."""
 
     user_id: str = ""
     client_id: str = ""
@@ -75,7 +75,7 @@ def total(session: Session, wanted: ConsentFilter) -> int:
 
 def _conditions(wanted: ConsentFilter) -> list[ColumnElement[bool]]:
     given = {name: getattr(wanted, name) for name in ConsentFilter.__dataclass_fields__ if getattr(wanted, name)}
-    return [col(getattr(Consent, name)) == value for name, value in given.items()]
+    return [_OF_PEOPLE, *(col(getattr(Consent, name)) == value for name, value in given.items())]
 
 
 def get(session: Session, consent_id: str) -> ConsentRecord | None:
@@ -95,6 +95,11 @@ def remove_of(session: Session, user_id: str, client_id: str) -> int:
 
 
 _FIELDS: Final = tuple(ConsentRecord.__dataclass_fields__)
+_OF_PEOPLE: Final = col(Consent.user_id).in_(
+    select(col(Account.user_id))
+    .join(Connection, col(Connection.id) == col(Account.connection_id))
+    .where(col(Connection.for_administrators).is_(False))
+)
 _ALL: Final = select(*_COLUMNS).order_by(col(Consent.created_at).desc(), col(Consent.id))
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from keystead.db.tables import Job
@@ -14,6 +15,10 @@ LEASE: Final = timedelta(minutes=2)
 """How long a worker has before another may take the job over."""
 
 _KEPT: Final = timedelta(hours=24)
+
+_CLAIMED: Final = "processing"
+_TURN: Final = ":"
+"""Between a job's type and whose turn it waits for, in the column of the type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,12 @@ class JobRecord:
     error: str | None
 
 
-def add(session: Session, id: str, type: str, sealed: bytes, now: datetime) -> None:
-    """Ask for something to be done, in the transaction of what asks."""
+def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, turn: str = "") -> None:
+    """Ask for something to be done, in the transaction of what asks.
+
+    Of the jobs of one type and ``turn`` (up to 20 characters) one is done at a time; without a turn, any number.
+    """
+    type = f"{type}{_TURN}{turn}" if turn else type
     values = {"id": id, "type": type, "status": "pending", "sealed": sealed, "created_at": now, "run_at": now}
     session.connection().execute(insert(Job).values(**values, tries=0))
 
@@ -67,7 +76,7 @@ def claim(session: Session, now: datetime, types: Collection[str]) -> Claimed | 
     statement = (
         update(Job)
         .where(col(Job.id) == due.scalar_subquery(), col(Job.run_at) <= now)
-        .values(status="processing", run_at=now + LEASE, tries=col(Job.tries) + 1)
+        .values(status=_CLAIMED, run_at=now + LEASE, tries=col(Job.tries) + 1)
         .returning(col(Job.id), col(Job.type), col(Job.sealed), col(Job.tries), col(Job.created_at))
     )
     row = session.connection().execute(statement).first()
@@ -111,7 +120,24 @@ def sweep(session: Session, now: datetime) -> int:
 
 
 def _waiting(now: datetime, types: Collection[str]) -> tuple[ColumnElement[bool], ...]:
-    return col(Job.finished_at).is_(None), col(Job.run_at) <= now, col(Job.type).in_(types)
+    in_turn = or_(*(col(Job.type).startswith(f"{each}{_TURN}", autoescape=True) for each in types))
+    wanted = or_(col(Job.type).in_(types), in_turn & ~_ahead(now))
+    return col(Job.finished_at).is_(None), col(Job.run_at) <= now, wanted
+
+
+def _ahead(now: datetime) -> ColumnElement[bool]:
+    """Whether another job of the same turn is being done, or is due before.
+
+    Of those that are due only the first can be claimed: two workers that do not see each other's claims yet must not
+    take one each.
+    """
+    other = aliased(Job)
+    leased = (col(other.status) == _CLAIMED) & (col(other.run_at) > now)
+    earlier = or_(
+        col(other.run_at) < col(Job.run_at), (col(other.run_at) == col(Job.run_at)) & (col(other.id) < col(Job.id))
+    )
+    same = (col(other.type) == col(Job.type), col(other.id) != col(Job.id), col(other.finished_at).is_(None))
+    return select(col(other.id)).where(*same, or_(leased, earlier)).exists()
 
 
 def _set(session: Session, job: Claimed, **values: Any) -> bool:

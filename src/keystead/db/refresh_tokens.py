@@ -165,7 +165,10 @@ def count(session: Session, now: datetime, user_id: str) -> int:
 
 
 def families(session: Session, now: datetime, wanted: TokenFilter) -> dict[str, list[str]]:
-    """Return the families of tokens that can still be used, by account."""
+    """Return the families of tokens that can still be used, by account.
+
+    An id may be one that was shown before the token was replaced: it means the family, whatever became of the token.
+    """
     conditions = [
         col(getattr(RefreshToken, name)) == value
         for name in ("user_id", "client_id")
@@ -175,7 +178,8 @@ def families(session: Session, now: datetime, wanted: TokenFilter) -> dict[str, 
         conditions.append(col(RefreshToken.id).in_(wanted.ids))
     if wanted.audience:
         conditions.append(col(RefreshToken.record)["authority"]["audience"].as_string() == wanted.audience)
-    statement = select(col(RefreshToken.user_id), col(RefreshToken.family)).where(*conditions, *_LIVE)
+    usable = () if wanted.ids else _LIVE
+    statement = select(col(RefreshToken.user_id), col(RefreshToken.family)).where(*conditions, *usable)
     found: dict[str, list[str]] = {}
     for row in session.connection().execute(statement.distinct(), {"now": now}):
         found.setdefault(row.user_id, []).append(row.family)

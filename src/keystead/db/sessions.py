@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
@@ -77,7 +77,10 @@ _LIVE: Final = (
     col(LoginSession.expires_at) > bindparam("now"),
     col(LoginSession.idle_expires_at) > bindparam("now"),
 )
-_GET: Final = select(*_COLUMNS, col(LoginSession.secret_hash)).where(col(LoginSession.id) == bindparam("id"), *_LIVE)
+_ANY: Final = select(*_COLUMNS, col(LoginSession.secret_hash)).where(
+    col(LoginSession.id) == bindparam("id"), col(LoginSession.ended_at).is_(None)
+)
+_GET: Final = _ANY.where(*_LIVE)
 
 
 def put(session: Session, record: SessionRecord, secret: str, caller: Caller) -> None:
@@ -109,10 +112,12 @@ def renew(session: Session, record: SessionRecord, secret: str, caller: Caller) 
 
 def get(session: Session, session_id: str, secret: str, now: datetime) -> SessionRecord | None:
     """Return the session whose cookie this is."""
-    row = session.connection().execute(_GET, {"id": session_id, "now": now}).first()
-    if row is None or not hmac.compare_digest(row.secret_hash, fingerprint(secret)):
-        return None
-    return SessionRecord(**{name: getattr(row, name) for name in SessionRecord.__dataclass_fields__})
+    return _proved(session.connection().execute(_GET, {"id": session_id, "now": now}).first(), secret)
+
+
+def not_ended(session: Session, session_id: str, secret: str) -> SessionRecord | None:
+    """Return the session whose cookie this is, also where it is over and nobody has ended it."""
+    return _proved(session.connection().execute(_ANY, {"id": session_id}).first(), secret)
 
 
 def alive(session: Session, session_id: str, now: datetime) -> bool:
@@ -188,6 +193,12 @@ def sweep(session: Session, now: datetime) -> int:
     over = (col(LoginSession.ended_at).is_(None) & (col(LoginSession.expires_at) <= now)).self_group()
     statement = delete(LoginSession).where(or_(over, col(LoginSession.ended_at) <= now - KEPT))
     return session.connection().execute(statement).rowcount
+
+
+def _proved(row: Row[Any] | None, secret: str) -> SessionRecord | None:
+    if row is None or not hmac.compare_digest(row.secret_hash, fingerprint(secret)):
+        return None
+    return SessionRecord(**{name: getattr(row, name) for name in SessionRecord.__dataclass_fields__})
 
 
 def _end(session: Session, now: datetime, *which: ColumnElement[bool]) -> list[EndedSession]:

@@ -67,7 +67,7 @@ class Clients:
     async def update(
         self, client_id: str, body: Mapping[str, Any], operation: Operation, held: frozenset[str]
     ) -> Handed:
-        """Change a client. One that never had a secret gets one when it becomes able to keep it.
+        """Change a client. One that has no secret gets one when it is to prove itself with it.
 
         Raises ``NoSuchClient``, ``BadRequest``, and ``InsufficientScope`` for a secret or key that the caller may not
         make, of whom ``held`` is the scope: whoever can prove to be a client is that client, with every grant it has.
@@ -120,8 +120,10 @@ class Clients:
         if added and not held & _MAY_ADD_KEYS:
             raise InsufficientScope(tuple(sorted(_MAY_ADD_KEYS)))
         check_own(session, client_id, added)
-        # A client that needs no secret now keeps the hash, which nobody looks at then: going back makes no new one.
+        # A client that becomes public keeps the hash, which nobody looks at then: going back makes no new one.
         clients.save(session, client_id, settings, _hash(made) or record.secret_hash)
+        if settings.key_ids is not None:  # the keys replace it: it must not come back with the way of old
+            clients.rotate_secret(session, client_id, None)
         changed = _changed(record.settings, settings)
         journal.add(session, operation.event(self.journal, "Update a client", changed=changed))
         return Handed(_found(session, client_id), made)

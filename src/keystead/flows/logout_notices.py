@@ -15,6 +15,7 @@ from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules.clients import Initiator
 from keystead.rules.logout_notices import EXPIRED, INITIATORS, LogoutNotice, addresses
 from keystead.rules.revocation import Event
+from keystead.secrecy import fingerprint
 
 JOB: Final = "logout_notice"
 PURPOSE: Final = "logout-notices"
@@ -57,4 +58,6 @@ class LogoutNotices:
     def _add(self, session: Session, client_id: str, url: str, over: EndedSession) -> None:
         notice = LogoutNotice(client_id=client_id, url=url, user_id=over.user_id, session_id=over.id)
         sealed = self.sealer.seal(notice.model_dump_json().encode("utf-8"), PURPOSE)
-        jobs.add(session, self.entropy.id("job_", 24), JOB, sealed, self.clock())
+        # One call to a client at a time: one that hangs must not hold up what others are told.
+        turn = fingerprint(client_id)[:20]
+        jobs.add(session, self.entropy.id("job_", 24), JOB, sealed, self.clock(), turn=turn)

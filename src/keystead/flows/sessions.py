@@ -65,7 +65,7 @@ class Sessions:
 
     async def read(self, cookie: Secret[str] | None, caller: Caller | None = None) -> SessionRecord | None:
         """Return the session that a cookie leads to, if it is still good; renew its idle time now and then."""
-        session_id, _, secret = cookie.reveal().partition(".") if cookie else ("", "", "")
+        session_id, secret = _parts(cookie)
         if not secret:
             return None
         now = self.clock()
@@ -77,11 +77,19 @@ class Sessions:
         return found
 
     async def end(self, cookie: Secret[str] | None, caller: Caller, *, client_id: str | None = None) -> None:
-        """End the session that a cookie leads to; no error where there is none."""
-        found = await self.read(cookie)
+        """End the session that a cookie leads to, with what came of it; no error where there is none.
+
+        One that is merely over has ended nothing: whoever signs out means its refresh tokens too.
+        """
+        found = await self.not_ended(cookie)
         if found is not None:
             event = self.journal.event("slo", caller, user_id=found.user_id, client_id=client_id, session_id=found.id)
-            await self.db.write(self._end, found, event)
+            await self.db.write(self._end, found, _parts(cookie)[1], event)
+
+    async def not_ended(self, cookie: Secret[str] | None) -> SessionRecord | None:
+        """Return the session that a cookie leads to, also where it is over and nobody has ended it."""
+        session_id, secret = _parts(cookie)
+        return await self.db.read(sessions.not_ended, session_id, secret) if secret else None
 
     def _open(
         self, session: Session, record: SessionRecord, secret: str, caller: Caller, old: SessionRecord | None
@@ -98,8 +106,13 @@ class Sessions:
             return
         sessions.put(session, record, secret, caller)
 
-    def _end(self, session: Session, found: SessionRecord, event: Event) -> None:
-        whose = Subject(found.user_id, found.id)
-        if sessions.alive(session, found.id, event.date):
-            self.revocation.apply(session, revocation.Event.LOGGED_OUT, whose, event.date)
+    def _end(self, session: Session, found: SessionRecord, secret: str, event: Event) -> None:
+        if sessions.not_ended(session, found.id, secret):
+            self.revocation.apply(session, revocation.Event.LOGGED_OUT, Subject(found.user_id, found.id), event.date)
             journal.add(session, event)
+
+
+def _parts(cookie: Secret[str] | None) -> tuple[str, str]:
+    """Return the id and the secret of a session's cookie; nothing where there is none."""
+    session_id, _, secret = cookie.reveal().partition(".") if cookie else ("", "", "")
+    return session_id, secret

@@ -1,8 +1,8 @@
 """Who stands behind an access token, as things are now: a token must not outlive what it was given for."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from keystead.db import accounts, apis
 from keystead.db.session import Database
@@ -11,10 +11,6 @@ from keystead.oauth.issue import ACCESS_TYPE, Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.rules.apis import MANAGEMENT_PATH
 from keystead.rules.profiles import Profile
-
-_LATEST: Final = timedelta(microseconds=999_999)
-"""A token tells the second in which it was issued: in doubt it was issued at its end."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
@@ -51,8 +47,10 @@ class Bearers:
     async def person(self, token: str, audience: str) -> tuple[Bearer, Profile]:
         """Return the person whose token it is. Raises ``InvalidToken``, also once nobody like them would be let in.
 
-        A token that is older than the account is another person's, who had the same id before; one from before a reset,
-        or of a session that has ended, may be in the hands of whoever was to be put out by it.
+        A token that is older than the account is another person's, who had the same id before; one of a proof from
+        before a reset, or of a session that has ended, may be in the hands of whoever was to be put out by it. What
+        counts is the proof: a token may be signed a moment after the sign-out that it should have gone with. It tells
+        whole seconds, and in doubt it was before.
         """
         claims = await self._claims(token, audience)
         bearer = _bearer(claims)
@@ -60,7 +58,7 @@ class Bearers:
         issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
         if standing is None or issued < standing.profile.created_at.replace(microsecond=0):
             raise InvalidToken(detail="the account is gone")
-        if standing.signed_out_since(issued + _LATEST):
+        if standing.signed_out_since(bearer.authenticated_at or issued):
             raise InvalidToken(detail="signed out since")
         if standing.profile.blocked:
             raise InvalidToken(detail=UserBlocked.code)

@@ -35,7 +35,7 @@ class Revoke:
         if record is None or record.authority.client_id != client_id:
             return
         now, user_id = self.clock(), record.authority.user_id
-        self.revocation.apply(session, Event.TOKEN_REVOKED, Subject(families=(record.family,)), now)
+        self.revocation.apply(session, Event.TOKEN_REVOKED, Subject(user_id, families=(record.family,)), now)
         if (tenant.get(session, FLAGS) or {}).get("revoke_refresh_token_grant"):
             consents.remove_of(session, user_id, client_id)
             self.revocation.apply(session, Event.CONSENT_REVOKED, Subject(user_id, client_id=client_id), now)

@@ -55,7 +55,7 @@ def navigated(request: Request) -> None:
 
 async def _consider(request: Request, asked: dict[str, str]) -> Farewell:
     flows = flows_of(request)
-    session = await flows.sessions.read(flows.cookies.session(request))
+    session = await flows.sessions.not_ended(flows.cookies.session(request))
     wanted = LogoutRequest(
         id_token_hint=asked.get("id_token_hint", ""),
         client_id=asked.get("client_id", ""),

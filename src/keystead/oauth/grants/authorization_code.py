@@ -49,8 +49,7 @@ class CodeGrant:
         code = request.text("code")
         found = codes.use(session, code, self.clock())
         if isinstance(found, Replayed):
-            self.revocation.apply(session, Event.CODE_REPLAYED, Subject(families=(found.family,)), self.clock())
-            return InvalidGrant(detail="used before")
+            return self._replayed(session, found, request, asked)
         if found is None:
             return InvalidGrant(detail="unknown or late")
         try:
@@ -67,6 +66,20 @@ class CodeGrant:
         renewal = self.issuer.renewal(who, asked.client, family=fingerprint(code))
         renewal.store(session, request.caller)
         return found, admitted, renewal.token
+
+
+    def _replayed(self, session: Session, found: Replayed, request: TokenRequest, asked: Asked) -> DomainError:
+        """End what the first use gave, if whoever comes now could have been the first.
+
+        Used codes lie in histories and logs. Without the client's proof and the verifier they must sign nobody out.
+        """
+        try:
+            _check(found.record, request, asked)
+        except InvalidGrant as refusal:
+            return refusal
+        whose = Subject(found.record.authority.user_id, families=(found.family,))
+        self.revocation.apply(session, Event.CODE_REPLAYED, whose, self.clock())
+        return InvalidGrant(detail="used before")
 
 
 def _check(found: CodeRecord, request: TokenRequest, asked: Asked) -> None:

@@ -88,6 +88,8 @@ class RefreshGrant:
             left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except AudienceNotAllowed as gone:
             return InvalidGrant(gone.text)
+        if "offline_access" not in left.scope:
+            return InvalidGrant(_UNKNOWN, detail="the API allows no offline access any more")
         if settings.is_first_party and not left.asks_consent:
             return left.scope
         allowed = consents.granted(session, who.user_id, who.client_id, who.audience)
@@ -112,7 +114,7 @@ class RefreshGrant:
             return refusal
 
     def _end(self, session: Session, event: Ending, record: RefreshRecord) -> None:
-        whose = Subject(families=(record.family,))
+        whose = Subject(record.authority.user_id, families=(record.family,))
         self.revocation.apply(session, event, whose, self.clock())
 
 
