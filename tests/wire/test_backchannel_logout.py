@@ -64,7 +64,7 @@ async def told(world: World, client: Gateway) -> list[dict[str, Any]]:
 
 
 async def notices(world: World) -> list[dict[str, Any]]:
-    return [job for job in await world.rows(tables.Job) if job["type"] == JOB]
+    return [job for job in await world.rows(tables.Job) if job["type"].startswith(JOB)]
 
 
 async def the_job(world: World) -> dict[str, Any]:

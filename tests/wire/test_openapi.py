@@ -156,3 +156,23 @@ def test_an_answer_that_is_not_described_is_seen(status: int, body: object, medi
     headers = {"content-type": media} if media else {}
     assert not list(PROMISES.broken(httpx.Response(200, json={"status": "ok"}, request=request)))
     assert list(PROMISES.broken(httpx.Response(status, json=body, request=request, headers=headers)))
+
+
+def test_a_body_has_no_defaults_that_a_generated_client_would_send() -> None:
+    """In a PATCH they would set back what nobody mentioned: lift a block, or make a stranger's client one of ours."""
+
+    def defaults(found: object) -> list[object]:
+        if isinstance(found, dict):
+            own = [found["default"]] if "default" in found and not isinstance(found["default"], dict) else []
+            return own + [each for value in found.values() for each in defaults(value)]
+        return [each for value in found for each in defaults(value)] if isinstance(found, list) else []
+
+    bodies = [
+        operation["requestBody"]
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    ]
+    assert bodies
+    assert defaults(bodies) == []
+    assert defaults(DOCUMENT["components"]["schemas"]) == []

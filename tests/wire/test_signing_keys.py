@@ -471,3 +471,23 @@ async def test_bad_tokens_do_not_keep_the_database_busy(world: World) -> None:
     assert (await ring.verify(good, "JWT"))["iat"] == now
     assert db.reads == 3
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [("?algoritm=ES256", None), ("?algorithm=ES512", None), ("", {"algoritm": "ES256"}), ("", {"algorithm": "none"})],
+)
+async def test_what_is_not_understood_rotates_nothing(world: World, query: str, body: dict[str, str] | None) -> None:
+    before = (await world.manage("GET", "/keys/signing")).json()
+    answer = await world.manage("POST", f"/keys/signing/rotate{query}", body)
+    assert answer.status_code == 400
+    assert (await world.manage("GET", "/keys/signing")).json() == before
+
+
+async def test_the_algorithm_may_be_in_the_body(world: World) -> None:
+    before = (await world.manage("GET", "/keys/signing")).json()[0]["kid"]
+    answer = await world.manage("POST", "/keys/signing/rotate", {"algorithm": "ES256"})
+    assert answer.status_code == 201
+    now = (await world.manage("GET", "/keys/signing?algorithm=ES256")).json()[0]
+    assert (now["kid"], now["current"]) == (answer.json()["kid"], True)
+    assert (await world.manage("GET", "/keys/signing")).json()[0]["kid"] == before

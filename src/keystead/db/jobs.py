@@ -17,6 +17,8 @@ LEASE: Final = timedelta(minutes=2)
 _KEPT: Final = timedelta(hours=24)
 
 _CLAIMED: Final = "processing"
+_UNDONE: Final = ("pending", _CLAIMED)
+
 _TURN: Final = ":"
 """Between a job's type and whose turn it waits for, in the column of the type."""
 
@@ -49,8 +51,8 @@ def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, t
 
     Of the jobs of one type and ``turn`` (up to 20 characters) one is done at a time; without a turn, any number.
     """
-    type = f"{type}{_TURN}{turn}" if turn else type
-    values = {"id": id, "type": type, "status": "pending", "sealed": sealed, "created_at": now, "run_at": now}
+    stored = f"{type}{_TURN}{turn}" if turn else type
+    values = {"id": id, "type": stored, "status": "pending", "sealed": sealed, "created_at": now, "run_at": now}
     session.connection().execute(insert(Job).values(**values, tries=0))
 
 
@@ -136,7 +138,7 @@ def _ahead(now: datetime) -> ColumnElement[bool]:
     earlier = or_(
         col(other.run_at) < col(Job.run_at), (col(other.run_at) == col(Job.run_at)) & (col(other.id) < col(Job.id))
     )
-    same = (col(other.type) == col(Job.type), col(other.id) != col(Job.id), col(other.finished_at).is_(None))
+    same = (col(other.type) == col(Job.type), col(other.id) != col(Job.id), col(other.status).in_(_UNDONE))
     return select(col(other.id)).where(*same, or_(leased, earlier)).exists()
 
 

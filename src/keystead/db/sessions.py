@@ -195,7 +195,7 @@ def sweep(session: Session, now: datetime) -> int:
     return session.connection().execute(statement).rowcount
 
 
-def _proved(row: Row[Any] | None, secret: str) -> SessionRecord | None:
+def _proved(row: Row[*tuple[Any, ...]] | None, secret: str) -> SessionRecord | None:
     if row is None or not hmac.compare_digest(row.secret_hash, fingerprint(secret)):
         return None
     return SessionRecord(**{name: getattr(row, name) for name in SessionRecord.__dataclass_fields__})

@@ -120,10 +120,7 @@ class Clients:
         if added and not held & _MAY_ADD_KEYS:
             raise InsufficientScope(tuple(sorted(_MAY_ADD_KEYS)))
         check_own(session, client_id, added)
-        # A client that becomes public keeps the hash, which nobody looks at then: going back makes no new one.
-        clients.save(session, client_id, settings, _hash(made) or record.secret_hash)
-        if settings.key_ids is not None:  # the keys replace it: it must not come back with the way of old
-            clients.rotate_secret(session, client_id, None)
+        _save(session, client_id, settings, _hash(made) or record.secret_hash)
         changed = _changed(record.settings, settings)
         journal.add(session, operation.event(self.journal, "Update a client", changed=changed))
         return Handed(_found(session, client_id), made)
@@ -155,6 +152,16 @@ def _found(session: Session, client_id: str, *, lock: bool = False) -> ClientRec
     if record is None:
         raise NoSuchClient
     return record
+
+
+def _save(session: Session, client_id: str, settings: ClientSettings, secret_hash: str | None) -> None:
+    """Store what a client is now; one that proves itself with keys loses its secrets, or they would come back later.
+
+    One that becomes public keeps the hash, which nobody looks at then: going back makes no new one.
+    """
+    clients.save(session, client_id, settings, secret_hash)
+    if settings.key_ids is not None:
+        clients.rotate_secret(session, client_id, None)
 
 
 def _page(session: Session, wanted: ClientFilter, offset: int, limit: int) -> tuple[list[ClientRecord], int]:

@@ -12,6 +12,7 @@ from keystead.oauth.keys import KeyRing
 from keystead.rules.apis import MANAGEMENT_PATH
 from keystead.rules.profiles import Profile
 
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Whoever shows a good access token."""

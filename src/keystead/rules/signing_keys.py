@@ -4,10 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel, ConfigDict
+
 VERIFIES_FOR: Final = timedelta(days=30)
 """How long a key that was replaced still verifies: no token lives longer."""
 
 State = Literal["current", "next", "previous", "revoked"]
+
+
+Algorithm = Literal["RS256", "ES256", "Ed25519"]
+"""What tokens can be signed with, by the names of the ``alg`` header."""
+
+
+class KeyRotation(BaseModel):
+    """The body of ``POST /keys/signing/rotate``: ours, since Auth0 has one algorithm and no body."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    algorithm: Algorithm | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Logging out over HTTP: Auth0's ``/v2/logout``, OpenID Connect's ``/oidc/logout``, and the page that asks."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -55,14 +56,18 @@ def navigated(request: Request) -> None:
 
 async def _consider(request: Request, asked: dict[str, str]) -> Farewell:
     flows = flows_of(request)
-    session = await flows.sessions.not_ended(flows.cookies.session(request))
+    cookie = flows.cookies.session(request)
+    session = await flows.sessions.not_ended(cookie)
     wanted = LogoutRequest(
         id_token_hint=asked.get("id_token_hint", ""),
         client_id=asked.get("client_id", ""),
         post_logout_redirect_uri=asked.get("post_logout_redirect_uri", ""),
         state=asked.get("state"),
     )
-    return await flows.logout.consider(wanted, session)
+    farewell = await flows.logout.consider(wanted, session)
+    if farewell.ask and await flows.sessions.read(cookie) is None:
+        return replace(farewell, person="")  # it is over: whoever is here now need not learn who was
+    return farewell
 
 
 def _question(farewell: Farewell, asked: dict[str, str]) -> Response:

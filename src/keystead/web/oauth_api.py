@@ -114,6 +114,7 @@ async def openid_configuration(request: Request) -> Response:
             "revocation_endpoint": f"{url}/oauth/revoke",
             "pushed_authorization_request_endpoint": f"{url}/oauth/par",
             "jwks_uri": f"{url}/.well-known/jwks.json",
+            "keystead_jwks_uri": f"{url}/.well-known/keystead-jwks.json",
             "end_session_endpoint": f"{url}/oidc/logout",
             "backchannel_logout_supported": True,
             "backchannel_logout_session_supported": True,

@@ -123,7 +123,7 @@ EVERY_JWK: Final = Endpoint("List the keys of every algorithm", answers={200: _K
 
 _URLS: Final = (
     *("issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "revocation_endpoint"),
-    *("pushed_authorization_request_endpoint", "jwks_uri", "end_session_endpoint"),
+    *("pushed_authorization_request_endpoint", "jwks_uri", "keystead_jwks_uri", "end_session_endpoint"),
 )
 _LISTS: Final = (
     *("response_types", "response_modes", "prompt_values", "acr_values", "grant_types", "subject_types"),

@@ -67,7 +67,6 @@ class CodeGrant:
         renewal.store(session, request.caller)
         return found, admitted, renewal.token
 
-
     def _replayed(self, session: Session, found: Replayed, request: TokenRequest, asked: Asked) -> DomainError:
         """End what the first use gave, if whoever comes now could have been the first.
 
@@ -75,8 +74,8 @@ class CodeGrant:
         """
         try:
             _check(found.record, request, asked)
-        except InvalidGrant as refusal:
-            return refusal
+        except InvalidGrant:
+            return InvalidGrant(detail="used before, by another")
         whose = Subject(found.record.authority.user_id, families=(found.family,))
         self.revocation.apply(session, Event.CODE_REPLAYED, whose, self.clock())
         return InvalidGrant(detail="used before")

@@ -5,13 +5,14 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import Conflict, NoSuchKey
+from keystead.errors import Conflict, InvalidQuery, NoSuchKey
 from keystead.oauth import certificates
 from keystead.oauth.key_pairs import ALGORITHMS, DEFAULT
 from keystead.rules.claims import iso
-from keystead.rules.signing_keys import KeyRecord
+from keystead.rules.complaints import parse
+from keystead.rules.signing_keys import KeyRecord, KeyRotation
 from keystead.web.answers import Json
-from keystead.web.endpoints import Scoped
+from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Choice
@@ -51,16 +52,24 @@ ROTATE: Final = Scoped(
     scopes=("create:signing_keys",),
     besides=("update:signing_keys",),
     query=(_ALGORITHM,),
+    body=Body(KeyRotation, required=False),
     answers={201: _NAMED_KEY},
     refuses=(Conflict,),
 )
 
 
 async def rotate(request: Request) -> Response:
-    """``POST /keys/signing/rotate``: 201 with the key that signs now. Needs both scopes: it makes one and ends one."""
+    """``POST /keys/signing/rotate``: 201 with the key that signs now. Needs both scopes: it makes one and ends one.
+
+    What is not understood is refused: a mistyped name would rotate other keys than were meant.
+    """
     asked = await ROTATE.read(request)
+    for name, _ in asked.query.pairs:
+        if name != _ALGORITHM.name:
+            raise InvalidQuery(f"Additional properties not allowed: {name[:100]}", path="")
+    algorithm = parse(KeyRotation, asked.body).algorithm or asked[_ALGORITHM] or DEFAULT
     operation = operation_of(request, asked.bearer)
-    return Json(_named(await flows_of(request).signing_keys.rotate(operation, asked[_ALGORITHM] or DEFAULT)), 201)
+    return Json(_named(await flows_of(request).signing_keys.rotate(operation, algorithm)), 201)
 
 
 REVOKE: Final = Scoped(
