@@ -59,7 +59,7 @@ OWNERS = {
     "webauthn": {"adapters"},
 }
 COMPUTE = {
-    *("base64", "binascii", "collections.abc", "dataclasses", "datetime", "hashlib", "hmac", "ipaddress", "re"),
+    *("base64", "binascii", "collections.abc", "dataclasses", "datetime", "hashlib", "hmac", "ipaddress", "json", "re"),
     *("typing", "unicodedata", "urllib.parse", "pydantic", "pydantic_core", "email_validator", "phonenumbers"),
     *("enum", "functools", "html.parser", "io", "liquid"),
 }

@@ -90,7 +90,7 @@ async def test_credentials_are_their_client_s_own(world: World) -> None:
         ({"pem": "x" * 4097}, "String is too long (4097 chars), maximum 4096", "pem"),
         ({"alg": "HS256"}, "No enum match for: HS256", "alg"),
         ({"alg": "none"}, "No enum match for: none", "alg"),
-        ({"alg": "ES256"}, "This key is none that signs ES256", "pem"),
+        ({"alg": "ES256"}, "This key is none that signs ES256 (alg is RS256 unless given)", "pem"),
         ({"kid": "short"}, "String does not match pattern ^[0-9a-zA-Z_-]{10,64}$: short", "kid"),
         ({"expires_at": "tomorrow"}, "must be a time in ISO 8601 with its zone", "expires_at"),
         ({"expires_at": "2027-01-01T00:00:00"}, "must be a time in ISO 8601 with its zone", "expires_at"),

@@ -62,8 +62,7 @@ def _jwk(key: object, algorithm: KeyAlgorithm) -> dict[str, str]:
         if not least <= key.key_size <= most or numbers.e >= _EXPONENT:
             raise BadRequest(f"RSA keys have {least} to {most} bits and a small exponent", path="pem")
         return {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
-    unsaid = ", which is the alg unless another is given" if algorithm == "RS256" else ""
-    raise BadRequest(f"This key is none that signs {algorithm}{unsaid}", path="pem")
+    raise BadRequest(f"This key is none that signs {algorithm} (alg is RS256 unless given)", path="pem")
 
 
 def _number(value: int, size: int = 0) -> str:

@@ -67,7 +67,8 @@ async def rotate(request: Request) -> Response:
     for name, _ in asked.query.pairs:
         if name != _ALGORITHM.name:
             raise InvalidQuery(f"Additional properties not allowed: {name[:100]}", path="")
-    algorithm = parse(KeyRotation, asked.body).algorithm or asked[_ALGORITHM] or DEFAULT
+    named: str | None = asked[_ALGORITHM]
+    algorithm = parse(KeyRotation, asked.body).algorithm or named or DEFAULT
     operation = operation_of(request, asked.bearer)
     return Json(_named(await flows_of(request).signing_keys.rotate(operation, algorithm)), 201)
 
