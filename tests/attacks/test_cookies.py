@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from conftest import Stencil
-from keystead.db import tables
 from keystead.secrecy import Secret
 from visitor import Visitor, authorize_url
 from world import PASSWORD, World, open_world
