@@ -11,6 +11,7 @@
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
+          PasskeyNotAllowed       or is right, and the passkey not of the kind that the policy allows
         PasskeyLimitReached       the account holds as many passkeys as the policy allows
         InvalidGrant              a code, verifier or refresh token that does not fit
         InvalidToken              a bearer token that is missing, broken, expired or for somebody else
@@ -145,6 +146,13 @@ class CeremonyRefused(Rejected):
 
     code = "ceremony_refused"
     default_text = "Passkey could not be verified."
+
+
+class PasskeyNotAllowed(CeremonyRefused):
+    """The passkey is a good one, and not of the kind that the connection's policy allows; ``detail`` says why."""
+
+    code = "passkey_not_allowed"
+    default_text = "Passkeys of this kind are not allowed here."
 
 
 class PasskeyLimitReached(Rejected):

@@ -10,6 +10,7 @@ from keystead.rules.credentials import KeyAlgorithm, PublicKey
 from keystead.rules.identifiers import Identifier
 from keystead.rules.mail_servers import MailServer
 from keystead.rules.messages import Letter
+from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Draft, Profile
 from keystead.secrecy import Secret
 
@@ -201,13 +202,13 @@ class WebAuthn(Protocol):
         rp_name: str,
         user_name: str,
         user_display_name: str,
-        timeout_ms: int,
+        policy: PasskeyPolicy,
         exclude: Iterable[tuple[bytes, Sequence[str]]] = (),
     ) -> dict[str, object]:
         """Return what the browser is asked to create."""
         ...
 
-    def request_options(self, ceremony: Ceremony, *, timeout_ms: int) -> dict[str, object]:
+    def request_options(self, ceremony: Ceremony, *, policy: PasskeyPolicy) -> dict[str, object]:
         """Return what the browser is asked to sign."""
         ...
 

@@ -39,7 +39,8 @@ from keystead.adapters.webauthn import (
     verify_registration,
 )
 from keystead.errors import CeremonyRefused
-from keystead.rules.ceremonies import Assertion, Ceremony, KnownPasskey, NewPasskey, UserVerification
+from keystead.rules.ceremonies import Assertion, Ceremony, KnownPasskey, NewPasskey
+from keystead.rules.passkey_terms import PasskeyPolicy, UserVerification
 
 RP_ID = "login.example.com"
 ORIGIN = "https://login.example.com"
@@ -71,9 +72,9 @@ def ceremony(kind: str, uv: UserVerification = "preferred", **changes: object) -
 def options_for(record: Ceremony) -> dict[str, object]:
     """The options that go out for a ceremony."""
     if not record.is_registration:
-        return request_options(record, timeout_ms=60_000)
+        return request_options(record, policy=PasskeyPolicy())
     return creation_options(
-        record, rp_name=RP_ID, user_name="ann@example.com", user_display_name="Ann", timeout_ms=60_000
+        record, rp_name=RP_ID, user_name="ann@example.com", user_display_name="Ann", policy=PasskeyPolicy()
     )
 
 
@@ -129,7 +130,7 @@ def test_creation_options_exclude_what_the_person_has() -> None:
         rp_name=RP_ID,
         user_name="ann",
         user_display_name="",
-        timeout_ms=1,
+        policy=PasskeyPolicy(),
         exclude=[(b"\xff\xfe", ("usb", "nfc")), (b"two", ())],
     )
     assert options["excludeCredentials"] == [
@@ -168,6 +169,7 @@ def test_registers_and_logs_in(algorithm: int, attestation: Any) -> None:
         backed_up=True,
         user_verified=True,
         attestation_format=attestation,
+        attachment="platform",
     )
     verdict = log_in(device, known(passkey))
     assert verdict == Assertion(sign_count=0, backed_up=True, user_verified=True, attachment="platform")

@@ -12,7 +12,7 @@ from account import SCOPE, MyAccount
 from authenticator import Authenticator, Flaw
 from conftest import Stencil
 from keystead.db import tables
-from keystead.rules.passkey_policy import MAX_PER_USER
+from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.settings import Settings
 from visitor import CALLBACK, Visitor, exchange
 from world import PASSWORD, PUBLIC_URL, World, open_world
@@ -228,21 +228,37 @@ async def test_one_credential_id_is_registered_once(world: World) -> None:
     assert (await world.count(tables.Account), await world.count(tables.Passkey)) == (1, 1)
 
 
-async def test_nobody_gets_more_than_twenty_passkeys(world: World) -> None:
+async def test_nobody_gets_more_passkeys_than_the_policy_allows(world: World) -> None:
+    most = PasskeyPolicy().max_per_user
     device = Authenticator()
     await world.register(device)
     asked = {"audience": f"{PUBLIC_URL}/me/", "scope": SCOPE}
     account = MyAccount(world, (await world.passkey_login(device, **asked)).json()["access_token"])
-    begun = [await account.begin() for _ in range(MAX_PER_USER + 5)]
+    begun = [await account.begin() for _ in range(most + 5)]
     answers = await at_once(
         *(account.verify(each, device.create(each["authn_params_public_key"], origin=PUBLIC_URL)) for each in begun)
     )
-    assert statuses(answers) == {201: MAX_PER_USER - 1, 400: 6}
-    assert await world.count(tables.Passkey) == MAX_PER_USER
+    assert statuses(answers) == {201: most - 1, 400: 6}
+    assert await world.count(tables.Passkey) == most
     refused = next(answer for answer in answers if answer.status_code == 400).json()
     assert refused["type"] == "urn:keystead:error:passkey-limit-reached"
     late = await account.start()
     assert late.json()["type"] == "urn:keystead:error:passkey-limit-reached"
+
+
+async def test_of_two_registrations_for_the_last_place_one_is_stored(world: World) -> None:
+    await world.person()
+    assert (await world.patch_options(passkey_policy={"max_per_user": 1})).status_code == 200
+    account = await MyAccount.of(world)
+    begun = [await account.begin() for _ in range(2)]
+    answers = await at_once(
+        *(
+            account.verify(each, Authenticator().create(each["authn_params_public_key"], origin=PUBLIC_URL))
+            for each in begun
+        )
+    )
+    assert statuses(answers) == {201: 1, 400: 1}
+    assert await world.count(tables.Passkey) == 1
 
 
 @pytest.mark.parametrize("rounds", [5])

@@ -349,7 +349,11 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
         ({"configuration": {"DATABASE": "secret"}}, "options.configuration"),
         ({"non_persistent_attrs": ["ethnicity"]}, "options.non_persistent_attrs"),
         ({"custom_password_hash": {"action_id": "a"}}, "options.custom_password_hash"),
-        ({"passkey_policy": {"user_verification": "required"}}, "options.passkey_policy"),
+        ({"passkey_policy": {"attestation": "direct"}}, "options.passkey_policy.attestation"),
+        ({"passkey_policy": {"authenticators": {"allow": []}}}, "options.passkey_policy.authenticators"),
+        ({"passkey_policy": {"enrollment": "required"}}, "options.passkey_policy.enrollment"),
+        ({"passkey_policy": {"automatic_upgrade": True}}, "options.passkey_policy.automatic_upgrade"),
+        ({"passkey_policy": {"passwordless_accounts": True}}, "options.passkey_policy.passwordless_accounts"),
         (attribute("email", identifier={"default_method": "email_otp"}), "options.attributes.email"),
         (attribute("phone_number", identifier={"default_method": "phone_otp"}), "options.attributes.phone_number"),
     ],
@@ -367,6 +371,75 @@ def test_a_patch_replaces_the_whole_object_but_what_is_ours_alone() -> None:
         "brute_force_protection": False,
     }
     assert replace_options(before, {"security_profile": None}) == {}
+
+
+def test_a_patch_that_does_not_know_of_the_passkey_policy_leaves_it() -> None:
+    policy = {"backup": "device_bound_only", "max_per_user": 3}
+    before = new_options({"passkey_policy": policy})
+    assert replace_options(before, {"disable_signup": True})["passkey_policy"] == policy
+    assert replace_options(before, {"passkey_policy": {"counter": "refuse"}}) == {
+        "passkey_policy": {"counter": "refuse"}
+    }
+    assert replace_options(before, {"passkey_policy": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("user_verification", ["required", "preferred", "discouraged"]),
+        ("backup", ["any", "device_bound_only", "synced_only"]),
+        ("attachment", ["any", "platform", "cross_platform"]),
+        ("hints", [[], ["hybrid"], ["security-key", "client-device", "hybrid"]]),
+        ("algorithms", [[-7], [-257, -8], [-8, -7, -257]]),
+        ("counter", ["auto", "ignore", "warn", "refuse"]),
+        ("max_per_user", [1, 100]),
+        ("timeout_ms", [15_000, 600_000]),
+        ("snooze_days", [0, 365]),
+        ("allow_never_ask", [True, False]),
+        ("step_up_seconds", [30, 86_400]),
+        ("mode", ["enforce", "advise"]),
+        ("attestation", ["none"]),
+        ("enrollment", ["offer"]),
+    ],
+)
+def test_fields_of_the_passkey_policy_are_kept_as_they_were_said(name: str, values: list[Any]) -> None:
+    for value in values:
+        stored = new_options({"passkey_policy": {name: value}})
+        assert stored["passkey_policy"] == {name: value}
+        assert replace_options(stored, stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("user_verification", ["Required", "", None, True, ["required"]]),
+        ("backup", ["device_bound", None, False, {}]),
+        ("attachment", ["cross-platform", None, 1]),
+        ("hints", ["hybrid", None, {}, [None], ["usb"], ["hybrid", "hybrid"]]),
+        ("algorithms", [[], None, -7, [-36], [-65535], ["-7"], [True], [-7, -7]]),
+        ("counter", ["strict", None, 0]),
+        ("max_per_user", [0, 101, -1, 1.0, "20", True, None, 10**30]),
+        ("timeout_ms", [14_999, 600_001, "60000", 60_000.0, None]),
+        ("snooze_days", [-1, 366, "30", None, True]),
+        ("allow_never_ask", [1, "true", None]),
+        ("step_up_seconds", [29, 86_401, None, "300"]),
+        ("mode", ["off", None, True]),
+    ],
+)
+def test_fields_of_the_passkey_policy_are_refused_by_path(name: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(InvalidOptions) as refused:
+            new_options({"passkey_policy": {name: value}})
+        path = f"options.passkey_policy.{name}"
+        assert refused.value.path == path or refused.value.path.startswith(f"{path}."), (value, refused.value.path)
+        assert refused.value.text
+
+
+@pytest.mark.parametrize("policy", [[], "required", True, {"user_verfication": "required"}])
+def test_what_is_no_passkey_policy_is_refused(policy: object) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        new_options({"passkey_policy": policy})
+    assert refused.value.path == "options.passkey_policy"
 
 
 def test_a_patch_without_attributes_goes_back_to_legacy_identifiers() -> None:

@@ -1,21 +1,41 @@
-"""Passkeys: what is offered, when somebody is asked to make one, and what a counter says."""
+"""Passkeys: what is offered, when somebody is asked to make one, and what a policy says of one."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from keystead.rules.ceremonies import Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.connections import read_options
-from keystead.rules.passkey_policy import MAX_PER_USER, CounterVerdict, Offer, Prompt, judge_counter, offer, prompt
+from keystead.rules.passkey_policy import (
+    NEVER,
+    Context,
+    Counters,
+    Credential,
+    Offer,
+    Prompt,
+    Reason,
+    Verdict,
+    as_begun,
+    evaluate,
+    is_full,
+    offer,
+    policy_of,
+    prompt,
+    snoozed,
+    warnings,
+)
+from keystead.rules.passkey_terms import MOST_PER_USER, PasskeyPolicy
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def options(*, passkey: bool = True, password: dict[str, Any] | None = None, **more: Any) -> ConnectionOptions:
     methods = {"passkey": {"enabled": passkey}, "password": password or {"enabled": True}}
-    signup = {name: more.pop(name) for name in list(more) if name == "disable_signup"}
-    return read_options({"authentication_methods": methods, "passkey_options": more} | signup)
+    beside = ("disable_signup", "passkey_policy", "security_profile")
+    others = {name: more.pop(name) for name in list(more) if name in beside}
+    return read_options({"authentication_methods": methods, "passkey_options": more} | others)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +83,20 @@ FROM_A_PHONE: dict[str, Any] = {
         (options(), FROM_A_PHONE, "local"),
         (options(), FROM_A_PHONE | {"attachment": "platform"}, "none"),
         (options(), FROM_A_PHONE | {"attachment": ""}, "none"),
-        (options(), FROM_A_PHONE | {"passkeys": MAX_PER_USER - 1}, "local"),
-        (options(), FROM_A_PHONE | {"passkeys": MAX_PER_USER}, "none"),
+        (options(), FROM_A_PHONE | {"passkeys": 19}, "local"),
+        (options(), FROM_A_PHONE | {"passkeys": 20}, "none"),
         (options(), FROM_A_PHONE | {"snoozed_until": NOW + timedelta(days=1)}, "none"),
         (options(local_enrollment_enabled=False), FROM_A_PHONE, "none"),
         (options(progressive_enrollment_enabled=False), FROM_A_PHONE, "local"),
         (options(passkey=False), FROM_A_PHONE, "none"),
+        (options(passkey_policy={"max_per_user": 2}), FROM_A_PHONE, "local"),
+        (options(passkey_policy={"max_per_user": 1}), FROM_A_PHONE, "none"),
+        (options(passkey_policy={"max_per_user": 1, "mode": "advise"}), FROM_A_PHONE, "none"),
+        (options(passkey_policy={"attachment": "platform"}), FROM_A_PHONE, "local"),
+        (options(passkey_policy={"attachment": "cross_platform"}), FROM_A_PHONE, "none"),
+        (options(passkey_policy={"attachment": "cross_platform"}), AFTER_PASSWORD, "progressive"),
+        (options(passkey_policy={"allow_never_ask": True}), AFTER_PASSWORD | {"snoozed_until": NEVER}, "none"),
+        (options(passkey_policy={"allow_never_ask": False}), AFTER_PASSWORD | {"snoozed_until": NEVER}, "progressive"),
     ],
 )
 def test_prompt(given: ConnectionOptions, login: dict[str, Any], expected: Prompt) -> None:
@@ -76,20 +104,233 @@ def test_prompt(given: ConnectionOptions, login: dict[str, Any], expected: Promp
 
 
 @pytest.mark.parametrize(
-    ("stored", "reported", "backup_eligible", "verdict"),
+    ("policy", "never", "until"),
     [
-        (0, 0, True, "accept"),
-        (0, 0, False, "accept"),
-        (0, 1, False, "accept"),
-        (5, 6, False, "accept"),
-        (5, 5, False, "refuse"),
-        (5, 4, False, "refuse"),
-        (5, 0, False, "refuse"),
-        (5, 5, True, "warn"),
-        (5, 0, True, "warn"),
-        (2**32 - 2, 2**32 - 1, False, "accept"),
+        ({}, False, NOW + timedelta(days=30)),
+        ({"snooze_days": 365}, False, NOW + timedelta(days=365)),
+        ({"snooze_days": 0}, False, NOW),
+        ({}, True, NOW + timedelta(days=30)),
+        ({"allow_never_ask": True}, True, NEVER),
+        ({"allow_never_ask": True}, False, NOW + timedelta(days=30)),
     ],
 )
-def test_counter(stored: int, reported: int, backup_eligible: bool, verdict: CounterVerdict) -> None:
+def test_snooze(policy: dict[str, Any], never: bool, until: datetime) -> None:
+    assert snoozed(PasskeyPolicy(**policy), NOW, never=never) == until
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, "preferred"),
+        ({"passkey_policy": {"user_verification": "discouraged"}}, "discouraged"),
+        ({"security_profile": "hardened"}, "required"),
+        ({"security_profile": "hardened", "passkey_policy": {"backup": "synced_only"}}, "required"),
+        ({"security_profile": "hardened", "passkey_policy": {"user_verification": "preferred"}}, "preferred"),
+    ],
+)
+def test_hardened_connections_require_user_verification_unless_they_say_otherwise(
+    given: dict[str, Any], asked: str
+) -> None:
+    assert policy_of(options(**given)).user_verification == asked
+
+
+PASSKEYS_ALONE = {"enabled": False, "api_behavior": "optional"}
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (options(), None),
+        (options(passkey_policy={"user_verification": "discouraged"}), "discouraged"),
+        (options(passkey=False, passkey_policy={"user_verification": "discouraged"}), None),
+        (options(password=PASSKEYS_ALONE), "preferred"),
+        (options(password=PASSKEYS_ALONE, passkey_policy={"user_verification": "required"}), None),
+        (options(password=PASSKEYS_ALONE, security_profile="hardened"), None),
+    ],
+)
+def test_user_verification_that_some_browsers_skip_is_warned_of_where_it_is_the_only_second_factor(
+    given: ConnectionOptions, word: str | None
+) -> None:
+    assert [text.split()[1] for text in warnings(given)] == ([word] if word else [])
+
+
+# --- the verdict -------------------------------------------------------------------------------------------------
+
+LOGIN = Context(registers=False)
+
+
+def judged(
+    policy: dict[str, Any], context: Context = LOGIN, *, verified: bool = True, synced: bool = True, **more: Any
+) -> list[str]:
+    """Return the fields that a passkey breaks, unless told otherwise one that any policy likes."""
+    credential = Credential(
+        **({"algorithm": -7, "backup_eligible": synced, "user_verified": verified, "transports": ()} | more)
+    )
+    return [reason.field for reason in evaluate(PasskeyPolicy(**policy), credential, context).reasons]
+
+
+@pytest.mark.parametrize("registers", [True, False])
+@pytest.mark.parametrize(
+    ("policy", "passkey", "broken"),
+    [
+        ({}, {}, []),
+        ({}, {"verified": False, "synced": False, "algorithm": -257}, []),
+        ({"user_verification": "required"}, {}, []),
+        ({"user_verification": "required"}, {"verified": False}, ["user_verification"]),
+        ({"user_verification": "preferred"}, {"verified": False}, []),
+        ({"user_verification": "discouraged"}, {"verified": False}, []),
+        ({"user_verification": "discouraged"}, {}, []),
+        ({"backup": "any"}, {"synced": False}, []),
+        ({"backup": "device_bound_only"}, {"synced": False}, []),
+        ({"backup": "device_bound_only"}, {}, ["backup"]),
+        ({"backup": "synced_only"}, {}, []),
+        ({"backup": "synced_only"}, {"synced": False}, ["backup"]),
+        ({"algorithms": [-7]}, {}, []),
+        ({"algorithms": [-257, -8]}, {}, ["algorithms"]),
+        ({"algorithms": [-257, -8]}, {"algorithm": -8}, []),
+        ({"backup": "synced_only", "algorithms": [-8]}, {"synced": False}, ["backup", "algorithms"]),
+    ],
+)
+def test_what_holds_at_registrations_and_logins_alike(
+    registers: bool, policy: dict[str, Any], passkey: dict[str, Any], broken: list[str]
+) -> None:
+    assert judged(policy, Context(registers=registers), **passkey) == broken
+
+
+INSIDE, PHONE, KEY = ("internal",), ("internal", "hybrid"), ("usb", "nfc")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "transports", "registers", "logs_in"),
+    [
+        ("any", "", (), True, True),
+        ("any", "cross-platform", INSIDE, True, True),
+        ("platform", "platform", INSIDE, True, True),
+        ("platform", "platform", PHONE, True, True),
+        ("platform", "platform", (), True, True),
+        ("platform", "", INSIDE, True, True),
+        ("platform", "cross-platform", PHONE, False, True),
+        ("platform", "cross-platform", KEY, False, False),
+        ("platform", "cross-platform", (), False, True),
+        ("platform", "platform", KEY, False, False),
+        ("platform", "", KEY, False, False),
+        ("platform", "", (), False, True),
+        ("cross_platform", "cross-platform", KEY, True, True),
+        ("cross_platform", "cross-platform", PHONE, True, True),
+        ("cross_platform", "cross-platform", ("smart-card",), True, True),
+        ("cross_platform", "", KEY, True, True),
+        ("cross_platform", "platform", PHONE, False, True),
+        ("cross_platform", "platform", INSIDE, False, False),
+        ("cross_platform", "cross-platform", INSIDE, False, False),
+        ("cross_platform", "", (), False, True),
+    ],
+)
+def test_attachment_by_what_the_browser_said_when_the_passkey_was_made(
+    wanted: str, said: str, transports: tuple[str, ...], registers: bool, logs_in: bool
+) -> None:
+    policy = {"attachment": wanted}
+    made = judged(policy, Context(registers=True, attachment=said), transports=transports)
+    assert made == ([] if registers else ["attachment"])
+    assert judged(policy, transports=transports) == ([] if logs_in else ["attachment"])
+
+
+COUNTERS = [(0, 0), (0, 1), (5, 6), (5, 7), (2**32 - 2, 2**32 - 1), (5, 5), (7, 5), (7, 0)]
+BACK = {(5, 5), (7, 5), (7, 0)}
+
+
+@pytest.mark.parametrize("counters", COUNTERS)
+@pytest.mark.parametrize(
+    ("counter", "synced", "refuses", "records"),
+    [
+        ("auto", True, False, True),
+        ("auto", False, True, True),
+        ("ignore", True, False, False),
+        ("ignore", False, False, False),
+        ("warn", True, False, True),
+        ("warn", False, False, True),
+        ("refuse", True, True, True),
+        ("refuse", False, True, True),
+    ],
+)
+def test_a_counter_that_goes_back_is_judged_by_policy_and_kind_of_passkey(
+    counters: tuple[int, int], counter: str, synced: bool, refuses: bool, records: bool
+) -> None:
     """WebAuthn Level 3 §7.2 step 22."""
-    assert judge_counter(stored, reported, backup_eligible=backup_eligible) == verdict
+    shown = Context(registers=False, counters=Counters(*counters))
+    passkey = Credential(-7, backup_eligible=synced, user_verified=True)
+    verdict = evaluate(PasskeyPolicy.model_validate({"counter": counter}), passkey, shown)
+    went_back = counters in BACK
+    assert verdict.refused == (went_back and refuses)
+    assert verdict.suspicious_counter == (went_back and records)
+    assert [reason.field for reason in verdict.reasons] == (["counter"] if went_back and refuses else [])
+
+
+@pytest.mark.parametrize(
+    ("most", "passkeys", "broken"), [(20, 19, []), (20, 20, ["max_per_user"]), (1, 0, []), (1, 1, ["max_per_user"])]
+)
+def test_a_passkey_too_many(most: int, passkeys: int, broken: list[str]) -> None:
+    policy: dict[str, Any] = {"max_per_user": most}
+    assert judged(policy, Context(registers=True, passkeys=passkeys)) == broken
+    assert judged(policy, Context(registers=False, passkeys=passkeys)) == []
+    assert is_full(PasskeyPolicy(**policy), passkeys) == bool(broken)
+
+
+def test_advice_has_the_same_reasons_and_turns_nobody_away() -> None:
+    reasons = (Reason("backup", "the passkey can be synced"), Reason("algorithms", "algorithm -7"))
+    terms: dict[str, Any] = {"backup": "device_bound_only", "algorithms": [-8]}
+    passkey = Credential(-7, backup_eligible=True, user_verified=True)
+    enforced = evaluate(PasskeyPolicy(**terms), passkey, LOGIN)
+    assert enforced == Verdict("enforce", reasons)
+    assert enforced.refused
+    assert enforced.text == "passkey policy: backup: the passkey can be synced; algorithms: algorithm -7"
+    advised = evaluate(PasskeyPolicy(**terms, mode="advise"), passkey, LOGIN)
+    assert advised == Verdict("advise", reasons)
+    assert not advised.refused
+
+
+def test_nobody_is_refused_for_nothing() -> None:
+    verdict = evaluate(PasskeyPolicy(), Credential(-7, backup_eligible=True, user_verified=True), LOGIN)
+    assert verdict == Verdict("enforce", ())
+    assert not verdict.refused
+
+
+@pytest.mark.parametrize(("passkeys", "full"), [(1, False), (MOST_PER_USER - 1, False), (MOST_PER_USER, True)])
+def test_advice_ends_at_a_hundred_passkeys(passkeys: int, full: bool) -> None:
+    assert is_full(PasskeyPolicy(max_per_user=1, mode="advise"), passkeys) == full
+
+
+def begun(**terms: Any) -> Ceremony:
+    """Return a ceremony that was begun under a policy."""
+    record = {"kind": "login", "challenge": "", "rp_id": "", "origins": (), "client_id": "", "connection_id": ""}
+    return Ceremony.model_validate(record | {"user_verification": "preferred", "expires_at": NOW} | terms)
+
+
+def test_what_the_browser_was_told_counts_as_it_was_told() -> None:
+    lax = begun(algorithms=(-8, -7, -257))
+    strict = PasskeyPolicy(
+        user_verification="required", attachment="platform", algorithms=[-8], backup="synced_only", mode="advise"
+    )
+    held = as_begun(strict, lax)
+    assert (held.user_verification, held.attachment, held.algorithms) == ("preferred", "any", [-8, -7, -257])
+    assert (held.backup, held.mode) == ("synced_only", "advise"), "as the policy is now"
+    older = as_begun(strict, begun())
+    assert older.algorithms == [-8], "a login of a version that did not write them down"
+
+
+@pytest.mark.parametrize(
+    ("advisory", "verification", "attachment", "offered"),
+    [
+        (False, "required", "platform", (-7,)),
+        (True, "preferred", "any", (-7, -8, -257)),
+    ],
+)
+def test_advice_keeps_the_browser_from_turning_people_away(
+    advisory: bool, verification: str, attachment: str, offered: tuple[int, ...]
+) -> None:
+    ceremony = begun(user_verification="required", attachment="platform", algorithms=(-7,), advisory=advisory)
+    told = (ceremony.asked_verification, ceremony.asked_attachment, ceremony.offered)
+    assert told == (verification, attachment, offered)
+
+
+def test_advice_does_not_ask_for_more_than_the_policy() -> None:
+    assert begun(user_verification="discouraged", advisory=True).asked_verification == "discouraged"

@@ -77,6 +77,7 @@ class AttestationResponse:
     client_data: bytes
     attestation_object: bytes
     transports: tuple[str, ...]
+    attachment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def parse_attestation(response: object) -> AttestationResponse:
             client_data=_octets(inner, "clientDataJSON", CLIENT_DATA_BYTES),
             attestation_object=_octets(inner, "attestationObject", ATTESTATION_OBJECT_BYTES),
             transports=_transports(inner),
+            attachment=_attachment(response),
         )
     _check_extension_results(response, REGISTRATION)
     return answer

@@ -47,6 +47,7 @@ from keystead.adapters.client_response import (
 )
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 __all__ = ["creation_options", "parse_assertion", "request_options", "verify_assertion", "verify_registration"]
 
@@ -68,33 +69,40 @@ def creation_options(
     rp_name: str,
     user_name: str,
     user_display_name: str,
-    timeout_ms: int,
+    policy: PasskeyPolicy,
     exclude: Iterable[tuple[bytes, Sequence[str]]] = (),
 ) -> dict[str, object]:
     """Return ``PublicKeyCredentialCreationOptionsJSON`` as it goes over the wire (PK-22).
 
-    ``exclude`` are the credential ids that the person has already, each with its transports.
+    ``policy`` is what the browser is only told; what it is held to stands in the ceremony. ``exclude`` are the
+    credential ids that the person has already, each with its transports.
     """
+    selection: dict[str, str] = {"residentKey": "required", "userVerification": ceremony.asked_verification}
+    if ceremony.asked_attachment != "any":
+        selection["authenticatorAttachment"] = ceremony.asked_attachment.replace("_", "-")
     options: dict[str, object] = {
         "challenge": ceremony.challenge,
-        "timeout": timeout_ms,
+        "timeout": policy.timeout_ms,
         "rp": {"id": ceremony.rp_id, "name": rp_name},
-        "pubKeyCredParams": [{"type": "public-key", "alg": algorithm} for algorithm in ceremony.algorithms],
-        "authenticatorSelection": {"residentKey": "required", "userVerification": ceremony.user_verification},
+        "pubKeyCredParams": [{"type": "public-key", "alg": algorithm} for algorithm in ceremony.offered],
+        "authenticatorSelection": selection,
         "user": {"id": ceremony.user_handle, "name": user_name, "displayName": user_display_name},
     }
+    if policy.hints:
+        options["hints"] = list(policy.hints)
     excluded = [_descriptor(credential_id, transports) for credential_id, transports in exclude]
     return {**options, "excludeCredentials": excluded} if excluded else options
 
 
-def request_options(ceremony: Ceremony, *, timeout_ms: int) -> dict[str, object]:
+def request_options(ceremony: Ceremony, *, policy: PasskeyPolicy) -> dict[str, object]:
     """Return ``PublicKeyCredentialRequestOptionsJSON``: nobody is named, any passkey of ours may answer (PK-26)."""
-    return {
+    options: dict[str, object] = {
         "challenge": ceremony.challenge,
-        "timeout": timeout_ms,
+        "timeout": policy.timeout_ms,
         "rpId": ceremony.rp_id,
-        "userVerification": ceremony.user_verification,
+        "userVerification": ceremony.asked_verification,
     }
+    return {**options, "hints": list(policy.hints)} if policy.hints else options
 
 
 def _descriptor(credential_id: bytes, transports: Sequence[str]) -> dict[str, object]:
@@ -155,7 +163,7 @@ def _somebody_was_there(claim: Claim) -> bool:
 
 def _verified_if_required(claim: Claim) -> bool:
     """As the ceremony was begun, not as today's policy or the response would have it."""
-    return Flag.UV in claim.authenticator.flags or claim.ceremony.user_verification != "required"
+    return Flag.UV in claim.authenticator.flags or claim.ceremony.asked_verification != "required"
 
 
 def _backup_flags_agree(claim: Claim) -> bool:
@@ -213,7 +221,7 @@ def verify_registration(ceremony: Ceremony, response: object, *, roots: Roots = 
     attestation = read_attestation_object(answer.attestation_object)
     authenticator, credential = attestation.authenticator, attestation.credential
     _check_shared_steps(Claim(ceremony, REGISTRATION, client, authenticator))
-    algorithm = check_public_key(credential.cose, ceremony.algorithms)
+    algorithm = check_public_key(credential.cose, ceremony.offered)
     _check_statement(attestation)
     _check_credential_id(credential, answer)
     _check_with_library(ceremony, answer, algorithm, roots)
@@ -228,6 +236,7 @@ def verify_registration(ceremony: Ceremony, response: object, *, roots: Roots = 
         backed_up=Flag.BS in authenticator.flags,
         user_verified=Flag.UV in authenticator.flags,
         attestation_format=attestation.format,
+        attachment=answer.attachment,
     )
 
 
@@ -293,7 +302,7 @@ def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorit
             expected_challenge=base64url.decode(ceremony.challenge),
             expected_rp_id=ceremony.rp_id,
             expected_origin=list(ceremony.origins),
-            require_user_verification=ceremony.user_verification == "required",
+            require_user_verification=ceremony.asked_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm)],
             pem_root_certs_bytes_by_fmt={AttestationFormat(form): list(pems) for form, pems in roots.items()},
         )
@@ -350,5 +359,5 @@ def _check_signature(ceremony: Ceremony, answer: AssertionResponse, known: Known
             expected_origin=list(ceremony.origins),
             credential_public_key=known.public_key,
             credential_current_sign_count=0,
-            require_user_verification=ceremony.user_verification == "required",
+            require_user_verification=ceremony.asked_verification == "required",
         )

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, Passkey
-from keystead.errors import PasskeyLimitReached, PasskeyTaken
+from keystead.errors import PasskeyTaken
 from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
 
 
@@ -82,16 +82,9 @@ def owned(session: Session, credential_id: bytes, *, lock: bool = False) -> Owne
     return Owned(row.id, row.user_id, row.connection_id, KnownPasskey(**known))
 
 
-def add(session: Session, user_id: str, new: NewPasskey, registration: Registration, *, limit: int) -> PasskeyRecord:
-    """Store a passkey. Raises ``PasskeyTaken`` and ``PasskeyLimitReached``.
-
-    The limit is checked in the transaction that stores the key, and the account's row is locked first: two
-    registrations that were both begun at the limit's edge must not both be stored.
-    """
-    session.connection().execute(select(col(Account.user_id)).where(col(Account.user_id) == user_id).with_for_update())
-    if count(session, user_id) >= limit:
-        raise PasskeyLimitReached
-    values = new.model_dump() | {
+def add(session: Session, user_id: str, new: NewPasskey, registration: Registration) -> PasskeyRecord:
+    """Store a passkey. Raises ``PasskeyTaken``. How many there may be is for whoever locked the account and counted."""
+    values = new.model_dump(exclude={"attachment"}) | {
         "id": registration.id,
         "user_id": user_id,
         "rp_id": registration.rp_id,

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from keystead.db import ceremonies
 from keystead.db.session import Database
 from keystead.errors import CeremonyExpired
 from keystead.ports import Clock, Entropy
 from keystead.rules.ceremonies import Ceremony, CeremonyKind, RelyingParty
-from keystead.rules.passkey_policy import ALGORITHMS, CEREMONY_LIFETIME
+from keystead.rules.passkey_policy import CEREMONY_LIFETIME
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +42,20 @@ class Ceremonies:
     entropy: Entropy
     relying_party: RelyingParty
 
-    async def begin(
-        self,
-        kind: CeremonyKind,
-        party: Party,
-        *,
-        user_verification: Literal["required", "preferred"] = "preferred",
-        **about: Any,
-    ) -> Begun:
-        """Write a ceremony down. ``about`` are members of ``Ceremony`` that only this kind has."""
+    async def begin(self, kind: CeremonyKind, party: Party, policy: PasskeyPolicy, **about: Any) -> Begun:
+        """Write a ceremony down, with what the policy demands. ``about`` are members that only this kind has."""
         ceremony = Ceremony(
             kind=kind,
             challenge=self.entropy.token(32),
             rp_id=self.relying_party.id,
             origins=tuple(dict.fromkeys((self.relying_party.origin, *party.origins))),
-            user_verification=user_verification,
+            user_verification=policy.user_verification,
+            attachment=policy.attachment,
+            algorithms=tuple(policy.algorithms),
+            advisory=policy.mode == "advise",
             client_id=party.client_id,
             connection_id=party.connection_id,
             expires_at=self.clock() + CEREMONY_LIFETIME,
-            algorithms=() if kind == "login" else ALGORITHMS,
             transaction=party.transaction,
             **about,
         )

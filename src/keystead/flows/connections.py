@@ -25,6 +25,7 @@ from keystead.rules.connection_edits import (
     kept_metadata,
 )
 from keystead.rules.connections import new_options, replace_options
+from keystead.rules.passkey_policy import warnings
 from keystead.rules.revocation import Event, Subject
 
 
@@ -114,7 +115,8 @@ class Connections:
         except NoSuchClient as unknown:
             # Not a 404: what the URL names is there.
             raise BadRequest(unknown.text, path="enabled_clients") from None
-        journal.add(session, operation.event(self.journal, "Create a connection", connection_id=record.id))
+        about = _warned(record) | {"connection_id": record.id}
+        journal.add(session, operation.event(self.journal, "Create a connection", **about))
         return _show(session, record.id)
 
     def _update(self, session: Session, connection_id: str, edit: ConnectionEdit, operation: Operation) -> Listed:
@@ -128,7 +130,8 @@ class Connections:
         connections.save(session, connection_id, values, realms)
         after = _show(session, connection_id)
         changed = differences(_members(before), _members(after.connection))
-        event = operation.event(self.journal, "Update a connection", connection_id=connection_id, changed=changed)
+        about = _warned(after.connection) | {"connection_id": connection_id, "changed": changed}
+        event = operation.event(self.journal, "Update a connection", **about)
         journal.add(session, event)
         return after
 
@@ -181,6 +184,12 @@ def _listed(session: Session, records: Sequence[ConnectionRecord]) -> list[Liste
 def _clients(session: Session, connection_id: str, last: str, limit: int) -> list[str]:
     _found(session, connection_id)
     return connections.clients_of(session, connection_id, after=last, limit=limit)
+
+
+def _warned(record: ConnectionRecord) -> dict[str, Any]:
+    """Return what is weak about a connection, for the journal; nothing where nothing is."""
+    found = warnings(record.policy())
+    return {"warnings": found} if found else {}
 
 
 def _members(record: ConnectionRecord) -> dict[str, Any]:

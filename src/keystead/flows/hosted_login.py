@@ -5,7 +5,7 @@ No method says what comes next. That is ``rules/login_steps.next_step``, asked b
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -223,27 +223,35 @@ class HostedLogin:
 
     async def enrolment_options(self, place: Place) -> Options:
         """Return the options for one more passkey. Raises what ``PasskeyEnrolment.begin`` raises."""
-        proof = _proof(place)
-        self.enrolment.require_fresh(proof.at)
+        proof = self._fresh(place)
         return await self.enrolment.begin(place.connection, proof.user_id, place.party)
 
     async def enrol(self, visit: Visit, place: Place, auth_session: str, response: object) -> None:
         """Store the passkey. Raises ``CeremonyExpired`` and what ``PasskeyEnrolment.finish`` raises."""
         ceremony = await self._claim(place, auth_session, "enrolment")
-        proof = _proof(place)
-        self.enrolment.require_fresh(proof.at)
+        proof = self._fresh(place)
         await self.enrolment.finish(ceremony, Proved(proof.user_id, proof.at, proof.session_id), response, visit.caller)
         await self._change(visit, prompt="none")
 
-    async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool) -> None:
-        """Go on without; with ``snooze`` do not ask again for a while (PK-7)."""
-        if snooze:
-            await self.enrolment.snooze(_proof(place).user_id)
+    async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool, never: bool = False) -> None:
+        """Go on without; with ``snooze`` do not ask again for a while (PK-7), with ``never`` not at all.
+
+        A "never" that the policy does not allow is a snooze.
+        """
+        if snooze or never:
+            policy = passkey_policy.policy_of(place.connection.policy())
+            await self.enrolment.snooze(_proof(place).user_id, policy, never=never)
         await self._change(visit, prompt="none")
 
     async def go_on(self, visit: Visit) -> None:
         """Go to sign in, with an account that was verified meanwhile."""
         await self._change(visit, pending="", intent="login", identifiers={})
+
+    def _fresh(self, place: Place) -> Proof:
+        """Return who proved themselves, and lately. Raises ``TransactionExpired``, ``StepUpRequired``."""
+        proof, policy = _proof(place), passkey_policy.policy_of(place.connection.policy())
+        self.enrolment.require_fresh(proof.at, timedelta(seconds=policy.step_up_seconds))
+        return proof
 
     def _draft(self, place: Place) -> Draft:
         """Return the account to be. Raises ``TransactionExpired`` where a page asks before all codes were entered."""

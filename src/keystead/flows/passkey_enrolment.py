@@ -20,13 +20,23 @@ from keystead.errors import (
 )
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
-from keystead.flows.passkey_login import Options, require_passkeys
+from keystead.flows.passkey_login import Options, advice, refusal, require_passkeys
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, revocation
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller, Event
-from keystead.rules.passkey_policy import MAX_PER_USER, SNOOZE, STEP_UP, TIMEOUT_MS, user_verification
+from keystead.rules.passkey_policy import (
+    Context,
+    Credential,
+    Verdict,
+    as_begun,
+    evaluate,
+    is_full,
+    policy_of,
+    snoozed,
+)
+from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Profile
 
 
@@ -59,19 +69,18 @@ class PasskeyEnrolment:
         """
         options = connection.policy()
         require_passkeys(options)
+        policy = policy_of(options)
         profile, owned = await self.db.read(_owner, user_id)
-        if len(owned) >= MAX_PER_USER:
+        if is_full(policy, len(owned)):
             raise PasskeyLimitReached
         handle = base64url.encode(profile.user_handle)
-        begun = await self.ceremonies.begin(
-            "enrolment", party, user_verification=user_verification(options), user_id=user_id, user_handle=handle
-        )
+        begun = await self.ceremonies.begin("enrolment", party, policy, user_id=user_id, user_handle=handle)
         public_key = self.webauthn.creation_options(
             begun.ceremony,
             rp_name=self.ceremonies.relying_party.name,
             user_name=profile.best_identifier(options.precedence),
             user_display_name=profile.name or profile.best_identifier(options.precedence),
-            timeout_ms=TIMEOUT_MS,
+            policy=policy,
             exclude=[(each.credential_id, each.transports) for each in owned] if exclude else (),
         )
         return Options(begun.auth_session, public_key)
@@ -80,7 +89,7 @@ class PasskeyEnrolment:
         """Store the passkey of a ceremony that was claimed, for whoever proved themselves.
 
         Raises ``CeremonyExpired`` where it was begun for another account, or whoever it is was signed out since they
-        proved themselves; ``CeremonyRefused``, ``PasskeyTaken``, ``PasskeyLimitReached``.
+        proved themselves; ``CeremonyRefused``, ``PasskeyNotAllowed``, ``PasskeyTaken``, ``PasskeyLimitReached``.
         """
         user_id = proved.user_id
         about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
@@ -114,11 +123,16 @@ class PasskeyEnrolment:
         """Return the passkeys of an account."""
         return await self.db.read(passkeys.of_account, user_id)
 
-    async def snooze(self, user_id: str) -> None:
-        """Stop offering a passkey for a while (PK-7)."""
-        await self.db.write(accounts.change, user_id, {"passkey_prompt_snoozed_until": self.clock() + SNOOZE})
+    async def snooze(self, user_id: str, policy: PasskeyPolicy, *, never: bool) -> None:
+        """Stop offering a passkey for a while (PK-7), or for good where the policy allows it."""
+        until = snoozed(policy, self.clock(), never=never)
+        await self.db.write(accounts.change, user_id, {"passkey_prompt_snoozed_until": until})
 
-    def require_fresh(self, authenticated_at: datetime | None, within: timedelta = STEP_UP) -> None:
+    async def policy_for(self, user_id: str) -> PasskeyPolicy:
+        """Return the policy that holds for somebody's passkeys."""
+        return await self.db.read(_policy_for, user_id)
+
+    def require_fresh(self, authenticated_at: datetime | None, within: timedelta) -> None:
         """Refuse a change whose login is too old, or that no login stands behind. Raises ``StepUpRequired``."""
         if authenticated_at is None or self.clock() - authenticated_at > within:
             raise StepUpRequired(int(within.total_seconds()))
@@ -126,9 +140,10 @@ class PasskeyEnrolment:
     def _store_own(
         self, session: Session, proved: Proved, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> PasskeyRecord:
-        """Store it while nobody can sign the account out."""
+        """Store it while nobody can sign the account out, nor add another: they are counted under its lock."""
         still_in(session, proved, ceremony.client_id)
-        return self.store(session, proved.user_id, ceremony, new, caller)
+        verdict = self.judge(session, ceremony, new, passkeys=passkeys.count(session, proved.user_id))
+        return self.store(session, proved.user_id, ceremony, new, verdict, caller)
 
     def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> bool:
         owner = accounts.by_id(session, proved.user_id, lock=True)
@@ -141,29 +156,53 @@ class PasskeyEnrolment:
         journal.add(session, event)
         return True
 
-    def store(
-        self, session: Session, user_id: str, ceremony: Ceremony, new: NewPasskey, caller: Caller
-    ) -> PasskeyRecord:
-        """Store a verified passkey and record it, as a part of a larger unit of work such as a sign-up.
+    def judge(self, session: Session, ceremony: Ceremony, new: NewPasskey, *, passkeys: int) -> Verdict:
+        """Return what the policy says of a verified passkey, for an account that has ``passkeys`` already.
 
-        Raises ``BadRequest`` where passkeys were switched off since the options were handed out.
+        Raises ``BadRequest`` where passkeys were switched off since the options were handed out,
+        ``PasskeyLimitReached`` and ``PasskeyNotAllowed``.
         """
         connection = connections.get(session, ceremony.connection_id)
-        if connection is not None:
-            require_passkeys(connection.policy())
+        if connection is None:
+            raise CeremonyExpired(detail="the connection is gone")
+        require_passkeys(connection.policy())
+        policy = as_begun(policy_of(connection.policy()), ceremony)
+        credential = Credential(new.algorithm, new.backup_eligible, new.user_verified, new.transports)
+        verdict = evaluate(policy, credential, Context(registers=True, attachment=new.attachment, passkeys=passkeys))
+        if is_full(policy, passkeys):
+            raise PasskeyLimitReached(detail=verdict.text)
+        if verdict.refused:
+            raise refusal(verdict)
+        return verdict
+
+    def store(
+        self,
+        session: Session,
+        user_id: str,
+        ceremony: Ceremony,
+        new: NewPasskey,
+        verdict: Verdict,
+        caller: Caller,
+    ) -> PasskeyRecord:
+        """Store a passkey that was judged, and record it, as a part of a larger unit of work such as a sign-up.
+
+        Raises ``PasskeyTaken``.
+        """
         passkey_id = self.entropy.id("passkey|dev_")
         registration = Registration(passkey_id, ceremony.rp_id, caller.user_agent, self.clock())
-        stored = passkeys.add(session, user_id, new, registration, limit=MAX_PER_USER)
-        event = self.journal.event(
-            "gd_enrollment_complete",
-            caller,
-            user_id=user_id,
-            connection_id=ceremony.connection_id,
-            client_id=ceremony.client_id,
-            authenticator={"type": "passkey", "id": stored.id},
-        )
-        journal.add(session, event)
+        stored = passkeys.add(session, user_id, new, registration)
+        about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
+        shown = {"type": "passkey", "id": stored.id}
+        journal.add(session, self.journal.event("gd_enrollment_complete", caller, authenticator=shown, **about))
+        if verdict.reasons:
+            journal.add(session, advice(self.journal, verdict, caller, purpose="register", passkey=stored.id, **about))
         return stored
+
+
+def _policy_for(session: Session, user_id: str) -> PasskeyPolicy:
+    profile = accounts.by_id(session, user_id)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    return policy_of(connection.policy()) if connection else PasskeyPolicy()
 
 
 def _owner(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:

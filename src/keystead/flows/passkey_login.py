@@ -1,6 +1,6 @@
 """Somebody logs in with a passkey."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -9,17 +9,25 @@ from keystead.db import connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import Owned
 from keystead.db.session import Database
-from keystead.errors import BadRequest, CeremonyRefused, DomainError, NotVerified, UnknownCredential
+from keystead.errors import (
+    BadRequest,
+    CeremonyRefused,
+    DomainError,
+    NotVerified,
+    PasskeyNotAllowed,
+    UnknownCredential,
+)
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.verification import Verification
 from keystead.ports import WebAuthn
 from keystead.rules import base64url
-from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony
+from keystead.rules.ceremonies import Assertion, Ceremony
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.events import Caller
-from keystead.rules.passkey_policy import TIMEOUT_MS, judge_counter, user_verification
+from keystead.rules.events import Caller, Event
+from keystead.rules.passkey_policy import Context, Counters, Credential, Verdict, as_begun, evaluate, policy_of
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +65,23 @@ class PasskeyLogin:
             failure = self.journal.event("passkey_challenge_failed", caller, purpose="login", **about)
             await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
             raise
-        asked = user_verification(connection.policy())
-        begun: Begun = await self.ceremonies.begin("login", party, user_verification=asked)
+        policy = policy_of(connection.policy())
+        begun: Begun = await self.ceremonies.begin("login", party, policy)
         event = self.journal.event("passkey_challenge_started", caller, purpose="login", **about)
         if not party.transaction:  # our own pages ask for one on every view; a client asks when somebody logs in
             await self.db.write(journal.add, event)
-        return Options(begun.auth_session, self.webauthn.request_options(begun.ceremony, timeout_ms=TIMEOUT_MS))
+        return Options(begun.auth_session, self.webauthn.request_options(begun.ceremony, policy=policy))
 
     async def finish(self, ceremony: Ceremony, response: object, caller: Caller) -> PasskeyEntry:
         """Return who answered a ceremony that was claimed.
 
-        Raises ``UnknownCredential``, ``CeremonyRefused``, and what ``admit`` raises. Checks come first, all of them;
-        then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
+        Raises ``UnknownCredential``, ``CeremonyRefused``, ``PasskeyNotAllowed``, and what ``admit`` raises. Checks come
+        first, all of them; then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
         """
         about = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             answer = self.webauthn.parse_assertion(response)
-            owned = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
+            owned, policy = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
             if owned is None:
                 raise UnknownCredential(
                     base64url.encode(answer.credential_id), detail="§7.2 step 6: nobody owns the credential"
@@ -85,52 +93,85 @@ class PasskeyLogin:
             failure = self.journal.event("f", caller, description=refusal.text, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
             raise
-        outcome = await self.db.write(self._enter, ceremony, answer, assertion, caller, about)
+        shown = _Shown(ceremony.client_id, answer.credential_id, assertion, as_begun(policy, ceremony))
+        outcome = await self.db.write(self._enter, shown, caller, about)
         if isinstance(outcome, NotVerified):
             await self.verification.remind(owned.user_id, ceremony.client_id, caller)
             raise CeremonyRefused(detail="an identifier must be verified first")
         return PasskeyEntry(unwrap(outcome), assertion.attachment)
 
     def _enter(
-        self,
-        session: Session,
-        ceremony: Ceremony,
-        answer: AssertionResponse,
-        assertion: Assertion,
-        caller: Caller,
-        about: dict[str, Any],
+        self, session: Session, shown: "_Shown", caller: Caller, about: dict[str, Any]
     ) -> Admitted | DomainError:
-        """Judge the counter against the row as it is now, admit, and store what the assertion changed.
+        """Judge the passkey by the row as it is now, admit, and store what the assertion changed.
 
         The row is read again, and locked, because another assertion of the same passkey may be stored meanwhile.
         """
-        owned = passkeys.owned(session, answer.credential_id, lock=True)
+        owned = passkeys.owned(session, shown.credential_id, lock=True)
         if owned is None:
             return CeremonyRefused(detail="the passkey was removed meanwhile")
-        key = owned.key
-        verdict = judge_counter(key.sign_count, assertion.sign_count, backup_eligible=key.backup_eligible)
-        counter = {"stored": key.sign_count, "reported": assertion.sign_count}
-        failure = self.journal.event("f", caller, user_id=owned.user_id, **about)
-        if verdict == "refuse":
-            detail = "§7.2 step 22: the counter went back"
-            journal.add(session, failure.model_copy(update={"details": {"reason": detail, "counter": counter}}))
-            return CeremonyRefused(detail=detail)
+        about = about | {"user_id": owned.user_id}
+        verdict, counters = shown.judged(owned)
+        failure = self.journal.event("f", caller, **about)
+        if verdict.refused:
+            details: dict[str, Any] = {"reason": verdict.text, "policy": reasons(verdict)}
+            if verdict.suspicious_counter:
+                details["counter"] = asdict(counters)
+            journal.add(session, failure.model_copy(update={"details": details}))
+            return refusal(verdict)
         prompts = [{"name": "login", "performed_amr": ["phr"]}]
-        success = self.journal.event("s", caller, user_id=owned.user_id, prompts=prompts, **about)
-        if verdict == "warn":
-            success = success.model_copy(update={"details": success.details | {"counter_went_back": counter}})
-        outcome = enter(session, owned.user_id, ceremony.client_id, "phr", success, failure)
+        success = self.journal.event("s", caller, prompts=prompts, **about)
+        if verdict.suspicious_counter:
+            success = success.model_copy(update={"details": success.details | {"counter_went_back": asdict(counters)}})
+        outcome = enter(session, owned.user_id, shown.client_id, "phr", success, failure)
         if isinstance(outcome, Admitted):
-            passkeys.used(session, owned.id, assertion, success.date)
+            passkeys.used(session, owned.id, shown.assertion, success.date)
+            if verdict.reasons:
+                journal.add(session, advice(self.journal, verdict, caller, purpose="login", passkey=owned.id, **about))
         return outcome
 
 
-def _look(session: Session, connection_id: str, credential_id: bytes) -> Owned | None:
-    """Return whose passkey it is. Raises ``BadRequest`` where passkeys were switched off since the challenge."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A passkey whose signature is right, and what it is judged by."""
+
+    client_id: str
+    credential_id: bytes
+    assertion: Assertion
+    policy: PasskeyPolicy
+
+    def judged(self, owned: Owned) -> tuple[Verdict, Counters]:
+        """Judge it as the passkey that it is in the database."""
+        key = owned.key
+        credential = Credential(key.algorithm, key.backup_eligible, self.assertion.user_verified, key.transports)
+        counters = Counters(key.sign_count, self.assertion.sign_count)
+        return evaluate(self.policy, credential, Context(registers=False, counters=counters)), counters
+
+
+def refusal(verdict: Verdict) -> CeremonyRefused:
+    """Return what is said of a refused passkey; whoever may hold a copy of one is not told that it was noticed."""
+    noticed = any(each.field == "counter" for each in verdict.reasons)
+    return CeremonyRefused(detail=verdict.text) if noticed else PasskeyNotAllowed(detail=verdict.text)
+
+
+def reasons(verdict: Verdict) -> list[dict[str, str]]:
+    """Return the reasons as the journal keeps them."""
+    return [{"field": each.field, "why": each.why} for each in verdict.reasons]
+
+
+def advice(made_by: Journal, verdict: Verdict, caller: Caller, *, passkey: str, **about: Any) -> Event:
+    """Return the entry that says who would have been turned away if the policy were enforced, and why."""
+    authenticator = {"type": "passkey", "id": passkey}
+    return made_by.event("passkey_policy_advice", caller, authenticator=authenticator, policy=reasons(verdict), **about)
+
+
+def _look(session: Session, connection_id: str, credential_id: bytes) -> tuple[Owned | None, PasskeyPolicy]:
+    """Return whose passkey it is, and the policy of today. Raises ``BadRequest`` where passkeys were switched off."""
     connection = connections.get(session, connection_id)
-    if connection is not None:
-        require_passkeys(connection.policy())
-    return passkeys.owned(session, credential_id)
+    if connection is None:
+        return None, PasskeyPolicy()  # its accounts are gone, too
+    require_passkeys(connection.policy())
+    return passkeys.owned(session, credential_id), policy_of(connection.policy())
 
 
 def require_passkeys(options: ConnectionOptions) -> None:

@@ -35,7 +35,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.messages import CHANNELS, Message
-from keystead.rules.passkey_policy import TIMEOUT_MS, user_verification
+from keystead.rules.passkey_policy import policy_of
 from keystead.rules.profiles import Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
 
@@ -145,11 +145,11 @@ class Signup:
             failure = self.journal.event("passkey_challenge_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
             raise
-        handle = self.entropy.bytes(_HANDLE_BYTES)
+        handle, policy = self.entropy.bytes(_HANDLE_BYTES), policy_of(options)
         begun = await self.ceremonies.begin(
             "signup",
             party,
-            user_verification=user_verification(options),
+            policy,
             user_handle=base64url.encode(handle),
             draft=draft.model_dump(mode="json", exclude={"user_handle"}),
         )
@@ -162,7 +162,7 @@ class Signup:
             rp_name=self.ceremonies.relying_party.name,
             user_name=name,
             user_display_name=defaults(draft)["name"],
-            timeout_ms=TIMEOUT_MS,
+            policy=policy,
         )
         return Options(begun.auth_session, public_key)
 
@@ -171,9 +171,9 @@ class Signup:
     ) -> Admitted:
         """Verify the passkey of a ceremony that was claimed, and create the account with it, whole or not at all.
 
-        Raises ``CeremonyRefused``, ``InvalidSignup``, ``SignupDisabled``, ``PasskeyTaken``, and ``NotVerified`` where
-        the account is there and waits for its owner to verify it. In the hardened profile a taken address ends like a
-        ceremony that is late: ``CeremonyExpired``.
+        Raises ``CeremonyRefused``, ``PasskeyNotAllowed``, ``InvalidSignup``, ``SignupDisabled``, ``PasskeyTaken``, and
+        ``NotVerified`` where the account is there and waits for its owner to verify it. In the hardened profile a taken
+        address ends like a ceremony that is late: ``CeremonyExpired``.
         """
         about = {"connection_id": connection.id, "client_id": ceremony.client_id}
         try:
@@ -220,9 +220,11 @@ class Signup:
         self, session: Session, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> Admitted | DomainError:
         draft = _draft(ceremony)
+        # First, so that a passkey that is refused anyway tells nothing of who has an account.
+        verdict = self.enrolment.judge(session, ceremony, new, passkeys=0)
         local_id = self.entropy.bytes(12).hex()
         profile = accounts.create(session, connection.id, draft, None, local_id=local_id, now=self.clock())
-        self.enrolment.store(session, profile.user_id, ceremony, new, caller)
+        self.enrolment.store(session, profile.user_id, ceremony, new, verdict, caller)
         about: dict[str, Any] = {
             "user_id": profile.user_id,
             "connection_id": connection.id,

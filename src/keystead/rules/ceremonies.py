@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-UserVerification = Literal["required", "preferred", "discouraged"]
+from keystead.rules.passkey_terms import ALGORITHMS, Attachment, UserVerification
+
 CeremonyKind = Literal["signup", "enrolment", "login"]
 
 
@@ -25,11 +26,15 @@ class Ceremony(BaseModel):
     origins: tuple[str, ...]
     """The only origins that may have shown the page; frozen when the options were made."""
     user_verification: UserVerification
+    """What the policy demanded when it began, as with the next two: whatever is saved meanwhile does not matter."""
+    attachment: Attachment = "any"
+    algorithms: tuple[int, ...] = ()
+    """COSE identifiers; of logins that were begun by an older version, none."""
+    advisory: bool = False
+    """Whether the policy only advised: nobody may be turned away by what the browser is told either."""
     client_id: str
     connection_id: str
     expires_at: datetime
-    algorithms: tuple[int, ...] = ()
-    """COSE identifiers that were offered, for registrations."""
     user_handle: str = ""
     """base64url; who the new credential will name, for registrations."""
     user_id: str = ""
@@ -43,6 +48,21 @@ class Ceremony(BaseModel):
     def is_registration(self) -> bool:
         """Whether it creates a passkey."""
         return self.kind != "login"
+
+    @property
+    def asked_verification(self) -> UserVerification:
+        """What browser and authenticator are asked for, and held to."""
+        return "preferred" if self.advisory and self.user_verification == "required" else self.user_verification
+
+    @property
+    def asked_attachment(self) -> Attachment:
+        """Where the browser is told to look for an authenticator."""
+        return "any" if self.advisory else self.attachment
+
+    @property
+    def offered(self) -> tuple[int, ...]:
+        """The algorithms that a new passkey may have, the policy's first."""
+        return tuple(dict.fromkeys((*self.algorithms, *ALGORITHMS))) if self.advisory else self.algorithms
 
 
 class NewPasskey(BaseModel):
@@ -62,6 +82,8 @@ class NewPasskey(BaseModel):
     backed_up: bool
     user_verified: bool
     attestation_format: str
+    attachment: str = ""
+    """``platform``, ``cross-platform`` or empty: the browser's word, which nobody signed."""
 
 
 class KnownPasskey(BaseModel):
@@ -76,6 +98,8 @@ class KnownPasskey(BaseModel):
     backup_eligible: bool
     user_handle: bytes
     """The handle of the account that owns it."""
+    transports: tuple[str, ...] = ()
+    """As its registration reported them."""
 
 
 class AssertionResponse(BaseModel):

@@ -31,6 +31,7 @@ _WORDS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], str]]] = {
     "literal_error": lambda value, _: f"No enum match for: {str(value)[:_SHOWN]}",
     "greater_than_equal": lambda value, c: f"Value {value} is less than minimum {c['ge']}",
     "less_than_equal": lambda value, c: f"Value {value} is greater than maximum {c['le']}",
+    "too_short": lambda value, c: f"Array is too short ({len(value)}), minimum {c['min_length']}",
     "too_long": lambda value, c: f"{_plural(value)} ({len(value)}), maximum {c['max_length']}",
     "value_error": lambda _, c: str(c["error"]),
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from keystead.rules.identifiers import KINDS, IdentifierKind, UsernameRules
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 Status = Literal["required", "optional", "inactive"]
 ChallengeUI = Literal["both", "autofill", "button"]
@@ -294,7 +295,7 @@ class ConnectionOptions(BaseModel):
     non_persistent_attrs: Annotated[list[str], Field(max_length=0)] = []
     custom_password_hash: None = None
     security_profile: Literal["standard", "hardened"] = "standard"
-    passkey_policy: None = None
+    passkey_policy: PasskeyPolicy | None = None
 
     @property
     def hardened(self) -> bool:

@@ -166,7 +166,11 @@ _NOT_YET: Final = {
     "configuration": "custom databases are not available yet",
     "non_persistent_attrs": "non-persistent attributes are not available yet",
     "custom_password_hash": "custom password hashes are not available",
-    "passkey_policy": "passkey_policy is not available yet",
+    "passkey_policy.attestation": "attestation is not available yet: only none",
+    "passkey_policy.authenticators": "authenticators is not available yet",
+    "passkey_policy.enrollment": "enrollment is not available yet: only offer",
+    "passkey_policy.automatic_upgrade": "automatic_upgrade is not available yet",
+    "passkey_policy.passwordless_accounts": "passwordless_accounts is not available yet",
     "authentication_methods.email_otp.enabled": "one-time codes as a first factor are not available",
     "authentication_methods.phone_otp.enabled": "one-time codes as a first factor are not available",
 }

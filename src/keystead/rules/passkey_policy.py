@@ -1,26 +1,25 @@
-"""Which methods to offer, when to prompt for a passkey, and what a signature counter says."""
+"""Which methods to offer, when to prompt for a passkey, and what a connection's policy says of one.
 
+``evaluate`` is the only judge: registration and login ask it, and whoever wants to know what a policy would do.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from keystead.rules.ceremonies import Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
-
-ALGORITHMS: Final = (-8, -7, -257)
-"""EdDSA, ES256, RS256 in the order that is offered (PK-22)."""
-
-TIMEOUT_MS: Final = 60_000
-"""What the browser is told; the ceremony itself lives ``CEREMONY_LIFETIME``."""
+from keystead.rules.passkey_terms import MOST_PER_USER, Mode, PasskeyPolicy
 
 CEREMONY_LIFETIME: Final = timedelta(seconds=300)
-MAX_PER_USER: Final = 20
-SNOOZE: Final = timedelta(days=30)
-STEP_UP: Final = timedelta(seconds=300)
-"""How fresh a login must be to add or remove a passkey."""
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Until when somebody is not asked who said "never"."""
 
 Prompt = Literal["none", "progressive", "local"]
-CounterVerdict = Literal["accept", "warn", "refuse"]
+Judged = Literal["user_verification", "backup", "attachment", "algorithms", "counter", "max_per_user"]
+"""The fields of a policy that a passkey can break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,24 @@ def offer(options: ConnectionOptions) -> Offer:
     )
 
 
-def user_verification(options: ConnectionOptions) -> Literal["required", "preferred"]:
-    """Return whether an authenticator must check who holds it: a PIN, a finger, a face."""
-    return "required" if options.hardened else "preferred"
+def policy_of(options: ConnectionOptions) -> PasskeyPolicy:
+    """Return what a connection asks of passkeys; hardened ones require user verification unless they say otherwise."""
+    policy = options.passkey_policy or PasskeyPolicy()
+    if options.hardened and "user_verification" not in policy.model_fields_set:
+        return policy.model_copy(update={"user_verification": "required"})
+    return policy
+
+
+def warnings(options: ConnectionOptions) -> list[str]:
+    """Return what an administrator should know of a policy that is allowed and weak."""
+    asked = policy_of(options).user_verification
+    if not options.methods.passkey.enabled or asked == "required":
+        return []
+    if asked == "discouraged":
+        return ["user_verification: discouraged lets in whoever holds the device"]
+    if not options.methods.password.enabled:
+        return ["user_verification: preferred is skipped by some browsers, and there is no password beside it"]
+    return []
 
 
 def prompt(
@@ -72,25 +86,181 @@ def prompt(
 
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """
-    if not options.methods.passkey.enabled or passkeys >= MAX_PER_USER or _is_snoozed(snoozed_until, now):
+    policy = policy_of(options)
+    if not options.methods.passkey.enabled or passkeys >= policy.max_per_user:
+        return "none"
+    if _is_snoozed(policy, snoozed_until, now):
         return "none"
     if method == "pwd" and passkeys == 0 and options.passkeys.progressive_enrollment_enabled:
         return "progressive"
-    if method == "phr" and attachment == "cross-platform" and options.passkeys.local_enrollment_enabled:
-        return "local"
-    return "none"
+    from_afar = method == "phr" and attachment == "cross-platform" and policy.attachment != "cross_platform"
+    return "local" if from_afar and options.passkeys.local_enrollment_enabled else "none"
 
 
-def _is_snoozed(until: datetime | None, now: datetime) -> bool:
-    return until is not None and now < until
+def snoozed(policy: PasskeyPolicy, now: datetime, *, never: bool) -> datetime:
+    """Return until when somebody is not asked again who said so; ``never`` counts where the policy allows it."""
+    return NEVER if never and policy.allow_never_ask else now + timedelta(days=policy.snooze_days)
 
 
-def judge_counter(stored: int, reported: int, *, backup_eligible: bool) -> CounterVerdict:
-    """Judge WebAuthn Level 3 §7.2 step 22: a counter that went back may mean a clone.
+def _is_snoozed(policy: PasskeyPolicy, until: datetime | None, now: datetime) -> bool:
+    """A "never" holds as long as the policy allows one."""
+    return until is not None and now < until and (until < NEVER or policy.allow_never_ask)
 
-    Synced passkeys do not keep one counter between devices, so they only warn; device-bound ones are refused; 0 and 0
-    is an authenticator without a counter.
+
+# --- the verdict -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What is known of a passkey: what its authenticator signed, and how its registration says it is reached."""
+
+    algorithm: int
+    backup_eligible: bool
+    user_verified: bool
+    """In this ceremony, by the authenticator's word."""
+    transports: tuple[str, ...] = ()
+    """As the browser reported them when the passkey was registered; nobody signs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A signature counter as it was, and as it is shown now."""
+
+    stored: int
+    reported: int
+
+    @property
+    def went_back(self) -> bool:
+        """Whether there may be a clone (WebAuthn Level 3 §7.2 step 22). 0 and 0: the authenticator does not count."""
+        return self.reported <= self.stored and (self.stored, self.reported) != (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a passkey is shown for."""
+
+    registers: bool
+    attachment: str = ""
+    """For registrations: ``platform``, ``cross-platform`` or empty, the browser's word."""
+    passkeys: int = 0
+    """For registrations: how many the account has already."""
+    counters: Counters | None = None
+    """For logins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A field of the policy that a passkey breaks, and how."""
+
+    field: Judged
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of a passkey."""
+
+    mode: Mode
+    reasons: tuple[Reason, ...]
+    suspicious_counter: bool = False
+    """Whether the counter went back and the policy cares, be it only to have it recorded."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is turned away. A policy that advises turns nobody away."""
+        return bool(self.reasons) and self.mode == "enforce"
+
+    @property
+    def text(self) -> str:
+        """All reasons in one line, for the log."""
+        return "passkey policy: " + "; ".join(f"{each.field}: {each.why}" for each in self.reasons)
+
+
+def evaluate(policy: PasskeyPolicy, credential: Credential, context: Context) -> Verdict:
+    """Judge a passkey, with every reason that there is against it."""
+    found = ((field, rule(policy, credential, context)) for field, rule in _RULES.items())
+    went_back = context.counters is not None and context.counters.went_back
+    return Verdict(
+        policy.mode,
+        tuple(Reason(field, why) for field, why in found if why),
+        suspicious_counter=went_back and policy.counter != "ignore",
+    )
+
+
+def as_begun(policy: PasskeyPolicy, ceremony: Ceremony) -> PasskeyPolicy:
+    """Return today's policy with what was settled when a ceremony began.
+
+    Whoever was told one thing is not judged by another; what an authenticator cannot be asked for, such as its backup
+    flags, counts as the policy is now.
     """
-    if reported > stored or (stored == 0 and reported == 0):
-        return "accept"
-    return "warn" if backup_eligible else "refuse"
+    settled = {
+        "user_verification": ceremony.user_verification,
+        "attachment": ceremony.attachment,
+        "algorithms": list(ceremony.algorithms) or policy.algorithms,
+    }
+    return policy.model_copy(update=settled)
+
+
+def is_full(policy: PasskeyPolicy, passkeys: int) -> bool:
+    """Whether an account can have no more. Advice ends at a hundred: beyond, it is a matter of resources."""
+    return passkeys >= (policy.max_per_user if policy.mode == "enforce" else MOST_PER_USER)
+
+
+def _user_verification(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
+    wanting = policy.user_verification == "required" and not credential.user_verified
+    return "the user was not verified" if wanting else ""
+
+
+def _backup(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
+    """By the flag BE, which never changes in the life of a passkey; BS comes and goes."""
+    if policy.backup == "device_bound_only" and credential.backup_eligible:
+        return "the passkey can be synced"
+    if policy.backup == "synced_only" and not credential.backup_eligible:
+        return "the passkey is bound to one device"
+    return ""
+
+
+def _attachment(policy: PasskeyPolicy, credential: Credential, context: Context) -> str:
+    """Browser and authenticator do not sign this. Whoever contradicts it is refused, and so is a silent registration.
+
+    At a login only the transports of the registration count: the same passkey of a phone is at hand on the phone, and
+    at a distance for the computer beside it.
+    """
+    if policy.attachment == "any":
+        return ""
+    inside = policy.attachment == "platform"
+    reached = [each for each in credential.transports if (each == "internal") == inside]
+    if credential.transports and not reached:
+        return f"the passkey is reached by {', '.join(credential.transports)}"
+    if context.registers and context.attachment not in ("", policy.attachment.replace("_", "-")):
+        return f"the authenticator is {context.attachment}"
+    if context.registers and not credential.transports and not context.attachment:
+        return "nothing says where the authenticator is"
+    return ""
+
+
+def _algorithms(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
+    return "" if credential.algorithm in policy.algorithms else f"algorithm {credential.algorithm}"
+
+
+def _counter(policy: PasskeyPolicy, credential: Credential, context: Context) -> str:
+    """Synced passkeys do not keep one counter between devices, so that ``auto`` does not hold it against them."""
+    refuses = policy.counter == "refuse" or (policy.counter == "auto" and not credential.backup_eligible)
+    seen = context.counters
+    return f"the counter went back from {seen.stored} to {seen.reported}" if refuses and seen and seen.went_back else ""
+
+
+def _max_per_user(policy: PasskeyPolicy, _: Credential, context: Context) -> str:
+    too_many = context.registers and context.passkeys >= policy.max_per_user
+    return f"the account has {context.passkeys} passkeys" if too_many else ""
+
+
+_RULES: Final[dict[Judged, Callable[[PasskeyPolicy, Credential, Context], str]]] = {
+    "user_verification": _user_verification,
+    "backup": _backup,
+    "attachment": _attachment,
+    "algorithms": _algorithms,
+    "counter": _counter,
+    "max_per_user": _max_per_user,
+}
+"""One rule for each field; what a rule returns is what is wrong, or nothing."""

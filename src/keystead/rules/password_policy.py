@@ -6,6 +6,7 @@ and ``format`` lists are part of the wire.
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from keystead.errors import BadRequest, WeakPassword
@@ -26,6 +27,9 @@ MAX_BYTES: Final = 4096
 """Cap before normalising, which is quadratic on hostile text."""
 
 BCRYPT_BYTES: Final = 72
+
+STEP_UP: Final = timedelta(seconds=300)
+"""How fresh a login must be to change a password."""
 
 _TYPES: Final[tuple[CharacterType, ...]] = ("lowercase", "uppercase", "number", "special")
 _TYPE_TEXT: Final = {

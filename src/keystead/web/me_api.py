@@ -1,5 +1,6 @@
 """The My Account API, ``/me/v1``: what people do with their own passkeys and their password (auth0-behaviour 2.9)."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from keystead.errors import (
     NoSuchPasskey,
     OperationNotSupported,
     PasskeyLimitReached,
+    PasskeyNotAllowed,
     PasskeyTaken,
     PasswordLeaked,
     StepUpRequired,
@@ -28,6 +30,7 @@ from keystead.oauth.bearers import Bearer
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
 from keystead.rules.clients import app_origins
+from keystead.rules.password_policy import STEP_UP as PASSWORD_STEP_UP
 from keystead.secrecy import Secret
 from keystead.web.answers import Json
 from keystead.web.auth_api import PASSKEY_OPTIONS
@@ -125,7 +128,8 @@ BEGIN: Final = Scoped(
 async def begin(request: Request) -> Response:
     """``POST /me/v1/authentication-methods``: options for one more passkey (PK-30, PK-31)."""
     flows, asked = flows_of(request), await BEGIN.read(request)
-    person, body = _fresh(request, asked), asked.body
+    body = asked.body
+    person = await _fresh(request, asked, password=body.get("type") == "password")
     if body.get("type") == "password":
         return await _begin_password(request, person)
     if body.get("type") != "passkey":
@@ -186,7 +190,8 @@ VERIFY: Final = Scoped(
     ),
     answers={201: either(PASSKEY, _PASSWORD)},
     refuses=(
-        *(NoSuchPasskey, StepUpRequired, CeremonyExpired, CeremonyRefused, PasskeyTaken, PasskeyLimitReached),
+        *(NoSuchPasskey, StepUpRequired, CeremonyExpired, CeremonyRefused, PasskeyNotAllowed),
+        *(PasskeyTaken, PasskeyLimitReached),
         *(WeakPassword, PasswordLeaked, TooManyAttempts, AccountGone, ConnectionNotAllowed),
     ),
 )
@@ -195,7 +200,8 @@ VERIFY: Final = Scoped(
 async def verify(request: Request) -> Response:
     """``POST /me/v1/authentication-methods/{id}/verify``: 201 with the new passkey, or with the changed password."""
     flows, asked = flows_of(request), await VERIFY.read(request)
-    person, body = _fresh(request, asked), asked.body
+    person = await _fresh(request, asked, password=request.path_params["id"] == _NEW_PASSWORD)
+    body = asked.body
     auth_session = body.get("auth_session")
     if request.path_params["id"] not in (_NEW, _NEW_PASSWORD):
         raise NoSuchPasskey
@@ -221,7 +227,7 @@ REMOVE: Final = Scoped(
 
 async def remove(request: Request) -> Response:
     """``DELETE /me/v1/authentication-methods/{id}``."""
-    person = _fresh(request, await REMOVE.read(request))
+    person = await _fresh(request, await REMOVE.read(request))
     flows, wanted = flows_of(request), request.path_params["id"]
     assert person.authenticated_at is not None  # fresh, so it has one
     proved = Proved(person.subject, person.authenticated_at, person.session_id)
@@ -251,7 +257,14 @@ def shown(record: PasskeyRecord) -> dict[str, Any]:
     return found | {name: value for name, value in optional.items() if value is not None}
 
 
-def _fresh(request: Request, asked: Asked) -> Bearer:
-    """Return the caller, whose login must be recent: a stolen token must not be able to plant a passkey."""
-    flows_of(request).enrolment.require_fresh(asked.bearer.authenticated_at)
-    return asked.bearer
+async def _fresh(request: Request, asked: Asked, *, password: bool = False) -> Bearer:
+    """Return the caller, whose login must be recent: a stolen token must not be able to plant a passkey.
+
+    How recent is for the connection's passkey policy to say, but for passwords.
+    """
+    enrolment, person = flows_of(request).enrolment, asked.bearer
+    within = PASSWORD_STEP_UP
+    if not password:
+        within = timedelta(seconds=(await enrolment.policy_for(person.subject)).step_up_seconds)
+    enrolment.require_fresh(person.authenticated_at, within)
+    return person

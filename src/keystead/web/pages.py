@@ -38,7 +38,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.languages import preferred_language
 from keystead.rules.login_steps import Step
 from keystead.rules.oauth import origin_of
-from keystead.rules.passkey_policy import SNOOZE
+from keystead.rules.passkey_policy import policy_of
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
 from keystead.secrecy import Secret
@@ -169,17 +169,19 @@ async def passkey_enrolment(request: Request) -> Response:
     visit, place = await here(request)
     if place.step != "passkey-enrollment":
         return go_to(place.step, visit.state)
-    flows = flows_of(request)
+    flows, policy = flows_of(request), policy_of(place.connection.policy())
     context = {
         "kind": place.transaction.prompt,
         "identifier_value": await flows.hosted_login.name_of(place),
-        "snooze_days": SNOOZE.days,
+        "snooze_days": policy.snooze_days,
+        "may_say_never": policy.allow_never_ask,
     }
     if not submitted(request):
         return page("passkey-enrollment", place, context)
     sent = await form(request)
-    if sent.get("action") == "skip":
-        await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent)
+    action = sent.get("action")
+    if action in ("skip", "never"):
+        await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent, never=action == "never")
         return go_to("done", visit.state)
     try:
         await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), authenticator_answer(sent))

@@ -11,6 +11,7 @@ from keystead.errors import (
     DomainError,
     InvalidIdentifier,
     InvalidSignup,
+    PasskeyNotAllowed,
     SignupDisabled,
     UnknownCredential,
     WeakPassword,
@@ -26,6 +27,7 @@ _TAKEN: Final = "We could not sign you up with these details. If you have an acc
 _SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
     SignupDisabled: "New accounts cannot be created here.",
+    PasskeyNotAllowed: "Passkeys of this kind are not allowed here. Try another device or a security key.",
     UnknownCredential: "This passkey is not known here any more: it may have been removed from your account. "
     "Sign in another way.",
 }
