@@ -526,6 +526,15 @@ COUNTER_GOES_BACK = Flaw(login=22, fields=lambda fields: replace(fields, sign_co
 """One less than the counter that was shown last; the device has to count, and to have been used twice."""
 
 
+def untold(options: Options) -> Options:
+    """Return options as an authenticator gets them from a client that passes on nothing of the server's policy."""
+    told = {name: value for name, value in options.items() if name not in ("hints", "timeout", "userVerification")}
+    if "pubKeyCredParams" not in told:
+        return told
+    every = [{"type": "public-key", "alg": algorithm} for algorithm in (ES256, EDDSA, RS256)]
+    return {**told, "pubKeyCredParams": every, "authenticatorSelection": {"residentKey": "required"}}
+
+
 # --- the device --------------------------------------------------------------------------------------------------
 
 
@@ -545,6 +554,7 @@ class Authenticator:
     """Whether it has a signature counter; synced ones stay at zero."""
     transports: tuple[str, ...] = ("internal", "hybrid")
     attachment: str = "platform"
+    """Where the browser says that it is; nothing is said where it is empty."""
     credentials: list[Credential] = field(default_factory=list)
     """Oldest first."""
 
@@ -648,11 +658,11 @@ class Authenticator:
         return flaw.attestation_object(cbor2.dumps(flaw.attestation(members)))
 
     def _credential_json(self, credential: Credential, inner: Json, extensions: Json) -> Json:
+        said: Json = {"authenticatorAttachment": self.attachment} if self.attachment else {}
         return {
             "id": b64url(credential.id),
             "rawId": b64url(credential.id),
             "type": "public-key",
-            "authenticatorAttachment": self.attachment,
             "clientExtensionResults": extensions,
             "response": inner,
-        }
+        } | said
