@@ -1,5 +1,6 @@
 """Passkeys: what is offered, when somebody is asked to make one, and what a policy says of one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,9 +164,7 @@ def judged(
     policy: dict[str, Any], context: Context = LOGIN, *, verified: bool = True, synced: bool = True, **more: Any
 ) -> list[str]:
     """Return the fields that a passkey breaks, unless told otherwise one that any policy likes."""
-    credential = Credential(
-        **({"algorithm": -7, "backup_eligible": synced, "user_verified": verified, "transports": ()} | more)
-    )
+    credential = replace(Credential(-7, backup_eligible=synced, user_verified=verified), **more)
     return [reason.field for reason in evaluate(PasskeyPolicy(**policy), credential, context).reasons]
 
 
