@@ -1,7 +1,8 @@
 """A WebAuthn ceremony as a value: what the finish is held against.
 
-The record is written when the options are handed out and is the only thing that the verdict looks at: neither
-today's configuration nor anything in the response can soften it.
+The record is written when the options are handed out. What was asked for then is what the answer is held to: neither
+today's configuration nor anything in the response can soften it. What nobody can be asked for, such as backup flags, is
+judged by the connection's policy as it is (``rules/passkey_policy``).
 """
 
 from datetime import datetime

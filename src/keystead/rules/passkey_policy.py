@@ -87,13 +87,12 @@ def prompt(
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """
     policy = policy_of(options)
-    if not options.methods.passkey.enabled or passkeys >= policy.max_per_user:
+    room = options.methods.passkey.enabled and passkeys < policy.max_per_user
+    if not room or _is_snoozed(policy, snoozed_until, now):
         return "none"
-    if _is_snoozed(policy, snoozed_until, now):
-        return "none"
-    if method == "pwd" and passkeys == 0 and options.passkeys.progressive_enrollment_enabled:
-        return "progressive"
-    from_afar = method == "phr" and attachment == "cross-platform" and policy.attachment != "cross_platform"
+    if method == "pwd":
+        return "progressive" if passkeys == 0 and options.passkeys.progressive_enrollment_enabled else "none"
+    from_afar = attachment == "cross-platform" and policy.attachment != "cross_platform"
     return "local" if from_afar and options.passkeys.local_enrollment_enabled else "none"
 
 
