@@ -193,7 +193,7 @@ async def test_v7_4_5_an_administrator_ends_sessions_and_refresh_tokens(world: W
 # --- V7.5 and V7.6: again ----------------------------------------------------------------------------------------
 
 
-async def test_v7_5_1_a_passkey_is_added_and_removed_only_after_a_recent_login(world: World) -> None:
+async def test_v7_5_1_v10_3_4_a_passkey_is_added_and_removed_only_after_a_recent_login(world: World) -> None:
     device = Authenticator()
     await world.register(device)
     answer = await world.passkey_login(

@@ -106,7 +106,7 @@ async def test_rfc7523_3_an_assertion_is_short_lived(
 ) -> None:
     client, now = await signer(shared_world), int(shared_world.clock().timestamp())
     times = {"nbf": begin, "iat": issued, "exp": end}
-    moments = {name: None if offset is None else now + offset for name, offset in times.items()}
+    moments: dict[str, Any] = {name: None if offset is None else now + offset for name, offset in times.items()}
     assert await client.ask(client.assertion(**moments)) == status
 
 
@@ -269,7 +269,7 @@ async def test_v9_a_credential_that_has_ended_proves_nothing(world: World, gone:
         assert moved.status_code == 200
         world.clock.advance(seconds=10)
     elif gone == "unlisted":
-        methods = {"private_key_jwt": {"credentials": []}}
+        methods: dict[str, Any] = {"private_key_jwt": {"credentials": []}}
         await world.patch_client(client.client_id, client_authentication_methods=methods)
     else:
         assert (await world.manage("DELETE", path)).status_code == 204

@@ -125,7 +125,7 @@ async def test_a_refresh_in_flight_is_good_where_nothing_ends_it(world: World) -
 # --- a used code -----------------------------------------------------------------------------------------------------
 
 
-async def confidential(world: World, name: str) -> dict[str, str]:
+async def confidential(world: World, name: str) -> dict[str, Any]:
     """Make a client with a secret, and let it use the connection."""
     made = await world.new_client(name, app_type="regular_web", callbacks=[CALLBACK])
     switch = [{"client_id": made["client_id"], "status": True}]
@@ -172,7 +172,7 @@ async def test_without_a_challenge_the_client_s_own_proof_is_enough(world: World
     own, other = await confidential(world, "Own"), await confidential(world, "Other")
     plain = {"code_challenge": None, "code_challenge_method": None, "client_id": own["client_id"]}
     code = await code_for(world, **plain)
-    body = {"code": code, "redirect_uri": CALLBACK}
+    body: dict[str, Any] = {"code": code, "redirect_uri": CALLBACK}
     token = (await world.token("authorization_code", **body, **own)).json()["refresh_token"]
     assert (await world.token("authorization_code", **body, **other)).status_code == 403
     assert (await renewed(world, token, **own)).status_code == 200

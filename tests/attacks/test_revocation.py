@@ -87,7 +87,7 @@ async def ann(world: World) -> Ann:
     assert asked.path == "/u/reset-password/code"
     here, there = await held(world, "ann@example.com"), await held(world, "ann@example.com")
     ticket = (await world.manage("POST", "/tickets/password-change", {"user_id": user_id})).json()["ticket"]
-    settings = {"app_type": "spa", "callbacks": [CALLBACK], "token_endpoint_auth_method": "none"}
+    settings: dict[str, Any] = {"app_type": "spa", "callbacks": [CALLBACK], "token_endpoint_auth_method": "none"}
     other = (await world.new_client(**settings))["client_id"]
     return Ann(world, user_id, here, there, ticket, visitor, asked, await world.code(), welcome, other)
 

@@ -33,7 +33,7 @@ async def spa(world: World, **more: Any) -> str:
     "redirect_uri",
     [f"{SHOP}/", f"{SHOP}?x=1", f"{SHOP}#x", SHOP.upper(), SHOP.replace("https", "http"), "https://evil.example/", ""],
 )
-async def test_rfc9700_4_1_3_a_redirect_uri_is_compared_byte_for_byte(world: World, redirect_uri: str) -> None:
+async def test_rfc9700_4_1_3_v10_4_1_a_redirect_uri_is_compared_byte_for_byte(world: World, redirect_uri: str) -> None:
     client_id = await spa(world)
     answer = await world.client.get(authorize_url(world, client_id=client_id, redirect_uri=redirect_uri))
     assert answer.status_code == 400
@@ -83,7 +83,7 @@ async def test_rfc9700_2_1_1_a_challenge_that_was_sent_is_enforced(world: World)
         assert (answer.status_code, answer.json()["error"]) == (403, "invalid_grant")
 
 
-async def test_rfc9700_2_1_1_a_public_client_must_send_one(world: World) -> None:
+async def test_rfc9700_2_1_1_v10_4_6_a_public_client_must_send_one(world: World) -> None:
     landed = await Visitor.of(world).authorize(code_challenge=None, code_challenge_method=None)
     assert landed.answer["error"] == "invalid_request"
 
@@ -123,7 +123,7 @@ async def test_rfc9700_4_8_2_a_method_without_a_challenge_is_a_downgrade(world: 
 
 
 @pytest.mark.parametrize("response_type", ["token", "id_token", "id_token token", "code token", "code id_token", ""])
-async def test_rfc9700_2_1_2_no_token_in_the_front_channel(world: World, response_type: str) -> None:
+async def test_rfc9700_2_1_2_v10_6_1_no_token_in_the_front_channel(world: World, response_type: str) -> None:
     landed = await Visitor.of(world).authorize(response_type=response_type)
     assert landed.answer["error"] == "unsupported_response_type"
 
@@ -137,7 +137,7 @@ async def rotating(world: World) -> str:
     return str((await world.tokens(scope=OFFLINE))["refresh_token"])
 
 
-async def test_rfc9700_2_2_2_a_rotated_token_that_comes_back_ends_its_family(world: World) -> None:
+async def test_rfc9700_2_2_2_v10_4_5_a_rotated_token_that_comes_back_ends_its_family(world: World) -> None:
     first = await rotating(world)
     second = (await world.token("refresh_token", refresh_token=first)).json()["refresh_token"]
     assert (await world.token("refresh_token", refresh_token=first)).status_code == 403
@@ -203,7 +203,7 @@ async def test_rfc9700_2_3_a_token_is_for_one_audience_and_scope(world: World) -
     assert wanted["scope"] == "openid"
 
 
-async def test_rfc9700_4_10_2_an_audience_must_be_registered(world: World) -> None:
+async def test_rfc9700_4_10_2_v9_2_4_an_audience_must_be_registered(world: World) -> None:
     await world.person()
     for audience in ("https://evil.example", "/me/", f"{PUBLIC_URL}/userinfo", f"{PUBLIC_URL}/me"):
         answer = await world.login(audience=audience)
@@ -241,7 +241,7 @@ async def test_rfc9700_2_5_a_client_with_a_secret_must_show_it(world: World) -> 
     assert (await exchange(world, **body, client_secret=client["client_secret"])).status_code == 200
 
 
-async def test_rfc9700_2_6_nobody_chooses_a_client_id_or_a_subject(world: World) -> None:
+async def test_rfc9700_2_6_v10_4_7_nobody_chooses_a_client_id_or_a_subject(world: World) -> None:
     answer = await world.manage("POST", "/clients", {"name": "Eve", "client_id": world.client_id})
     assert answer.status_code == 400
     for path in ("/oidc/register", "/oauth/register", "/register"):
@@ -267,7 +267,7 @@ async def test_rfc9700_4_2_4_no_page_tells_the_next_where_it_came_from(world: Wo
     assert "https:" not in policy.replace("form-action", "")
 
 
-async def test_rfc9700_4_2_4_a_second_use_of_a_code_ends_what_the_first_one_gave(world: World) -> None:
+async def test_rfc9700_4_2_4_v10_4_2_a_second_use_of_a_code_ends_what_the_first_one_gave(world: World) -> None:
     await world.person()
     code = await code_for(world, scope=OFFLINE)
     given = (await exchange(world, code)).json()
@@ -276,7 +276,7 @@ async def test_rfc9700_4_2_4_a_second_use_of_a_code_ends_what_the_first_one_gave
     assert again.status_code == 403
 
 
-async def test_rfc9700_4_3_tokens_are_in_no_url_and_in_no_cache(world: World) -> None:
+async def test_rfc9700_4_3_v10_1_1_tokens_are_in_no_url_and_in_no_cache(world: World) -> None:
     await world.person()
     visitor = Visitor.of(world)
     landed = await visitor.log_in(await visitor.authorize(scope=OFFLINE))

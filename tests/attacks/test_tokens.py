@@ -59,7 +59,7 @@ DOORS = [USERINFO, MANAGEMENT, ACCOUNT]
 
 
 @pytest.mark.parametrize("door", DOORS)
-async def test_a_good_token_opens_its_own_door_and_no_other(
+async def test_v9_2_3_a_good_token_opens_its_own_door_and_no_other(
     shared_world: World, tokens: dict[str, str], door: str
 ) -> None:
     assert await knock(shared_world, door, tokens[door]) == 200
@@ -111,7 +111,9 @@ def _ring(world: World) -> KeyRing:
 
 
 @pytest.mark.parametrize("what", WRONG_CLAIMS)
-async def test_wrong_claims_under_a_right_signature(shared_world: World, tokens: dict[str, str], what: str) -> None:
+async def test_v9_2_1_wrong_claims_under_a_right_signature(
+    shared_world: World, tokens: dict[str, str], what: str
+) -> None:
     ring = _ring(shared_world)
     right = claims_of(tokens[USERINFO])
     assert await knock(shared_world, USERINFO, await ring.sign(right, "at+jwt")) == 200
@@ -119,7 +121,7 @@ async def test_wrong_claims_under_a_right_signature(shared_world: World, tokens:
 
 
 @pytest.mark.parametrize("kind", ["JWT", "AT+JWT", "", "application/at+jwt", "logout+jwt"])
-async def test_a_token_of_another_type(shared_world: World, tokens: dict[str, str], kind: str) -> None:
+async def test_v9_2_2_a_token_of_another_type(shared_world: World, tokens: dict[str, str], kind: str) -> None:
     ring = _ring(shared_world)
     assert await knock(shared_world, USERINFO, await ring.sign(claims_of(tokens[USERINFO]), kind)) == 401
 
@@ -238,7 +240,7 @@ def flipped(text: str) -> str:
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("what", FORGERIES)
-async def test_a_forgery(shared_world: World, tokens: dict[str, str], what: str, door: str) -> None:
+async def test_v9_1_1_a_forgery(shared_world: World, tokens: dict[str, str], what: str, door: str) -> None:
     (jwk,) = (await shared_world.client.get("/.well-known/jwks.json")).json()["keys"]
     _, payload, signature = tokens[door].split(".")
     forged = FORGERIES[what](header_of(tokens[door]), payload, signature, jwk)

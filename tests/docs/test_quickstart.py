@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from joserfc.errors import InvalidClaimError
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -55,10 +57,56 @@ def test_every_block_about_clients_runs(server: str, tmp_path: Path) -> None:
     assert '"credential_device_type"' in printed
 
 
-def _run(page: str, server: str, directory: Path, *, blocks: int) -> str:
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl")
+def test_the_block_about_sessions_runs(server: str, tmp_path: Path) -> None:
+    first = _blocks("clients.md")[0]  # the page names it
+    printed = _run("sessions.md", server, tmp_path, blocks=0, first=first)
+    assert '"session_lifetime":12,' in printed
+    assert '"idle_session_lifetime":0.5,' in printed
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519"])
+def test_tokens_are_checked_as_the_page_says(server: str, tmp_path: Path, algorithm: str) -> None:
+    program = re.findall(r"^```python\n(.*?)^```$", _page("tokens.md"), re.DOTALL | re.MULTILINE)[0]
+    program = program.replace("https://login.example.com/", f"{server}/").replace('"ES256"', f'"{algorithm}"')
+    checker: dict[str, Any] = {}
+    exec(program, checker)  # noqa: S102 - it is what people copy from the page
+    ours = _token(server, tmp_path, checker["API"], algorithm)
+    keys = checker["published"]()
+    assert checker["claims_of"](ours, keys)["scope"] == "read:books"
+    checker["API"] = "https://films.example.com"
+    with pytest.raises(InvalidClaimError):
+        checker["claims_of"](ours, keys)
+
+
+def _token(server: str, directory: Path, audience: str, algorithm: str) -> str:
+    """Return a token of the management client for a new API of that algorithm."""
+    made = json.loads((directory / "data/first-run.json").read_text(encoding="utf-8"))
+    client = made["clients"]["management"]
+    asked = client | {"grant_type": "client_credentials"}
+    token = httpx.post(f"{server}/oauth/token", data=asked | {"audience": made["management_audience"]}).json()
+    api = {"identifier": audience, "signing_alg": algorithm, "scopes": [{"value": "read:books"}]}
+    grant = {"client_id": client["client_id"], "audience": audience, "scope": ["read:books"]}
+    for path, body in (("resource-servers", api), ("client-grants", grant)):
+        headers = {"authorization": f"Bearer {token['access_token']}"}
+        httpx.post(f"{server}/api/v2/{path}", json=body, headers=headers).raise_for_status()
+    found = httpx.post(f"{server}/oauth/token", data=asked | {"audience": audience}).raise_for_status().json()
+    return str(found["access_token"])
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def _blocks(page: str) -> list[str]:
+    """Return the blocks of a page that run."""
+    return BLOCK.findall(_page(page))
+
+
+def _run(page: str, server: str, directory: Path, *, blocks: int, first: str = "") -> str:
     """Run a page as it stands, but for where the server and its data are; return what it printed."""
-    found = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
-    assert len(found) > blocks
+    found = [first, *_blocks(page)]
+    assert len(found) - 1 > blocks
     script = "\n".join(("set -eu", *found)).replace("http://localhost:8000", server)
     script = script.replace("data/", f"{directory}/data/").replace("scripts/authenticator", _authenticator())
     command = ["bash", "-c", script]

@@ -25,6 +25,11 @@ def test_the_revocation_table_is_the_one_that_runs() -> None:
     assert "\n".join([*head, *rows]) + "\n" in PAGE
 
 
+def test_every_row_says_which_call_it_is() -> None:
+    told = PAGE.partition("| row | is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split(" | ")[0].removeprefix("| ") for line in told] == [str(event) for event in FATE]
+
+
 def test_its_notes_are_told() -> None:
     assert "\n".join(f"- **{letter}**: {text}" for letter, text in NOTES.items()) in PAGE
     assert len(LETTERS) == len(NOTES)

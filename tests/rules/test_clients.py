@@ -256,8 +256,8 @@ def test_a_client_with_keys_needs_no_secret() -> None:
     keys = {"private_key_jwt": {"credentials": [{"id": "cred_1"}, {"id": "cred_2"}]}}
     settings = new_settings({"name": "App", "app_type": "spa", "client_authentication_methods": keys})
     assert (settings.is_public, settings.needs_secret) == (False, False)
-    assert settings.key_ids == {"cred_1", "cred_2"}
-    assert without_key(settings, "cred_1").key_ids == {"cred_2"}
+    assert settings.key_ids == frozenset({"cred_1", "cred_2"})
+    assert without_key(settings, "cred_1").key_ids == frozenset({"cred_2"})
     assert without_key(settings, "cred_3") == settings
     back = {"client_authentication_methods": None, "token_endpoint_auth_method": "client_secret_post"}
     plain = patch_settings(settings, back)

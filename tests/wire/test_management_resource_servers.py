@@ -197,7 +197,7 @@ async def test_what_is_refused(shared_world: World, body: dict[str, Any], text: 
 
 
 async def test_what_is_switched_off_may_be_said(world: World) -> None:
-    off = {
+    off: dict[str, Any] = {
         "enforce_policies": False,
         "token_encryption": None,
         "consent_policy": None,
@@ -240,12 +240,13 @@ async def test_our_own_apis_change_little_and_never_go(world: World) -> None:
         assert (await world.manage("PATCH", path, before)).json() == before
         changed = await world.manage("PATCH", path, {"token_lifetime": 600})
         assert (changed.status_code, changed.json()["token_lifetime"]) == (200, 600)
-        for body in (
+        refused: list[dict[str, Any]] = [
             {"name": "Mine"},
             {"scopes": []},
             {"allow_offline_access": not before["allow_offline_access"]},
             {"subject_type_authorization": {"user": {"policy": "require_client_grant"}}},
-        ):
+        ]
+        for body in refused:
             answer = await world.manage("PATCH", path, body)
             assert (answer.status_code, answer.json()["errorCode"]) == (400, "operation_not_supported"), body
         gone = await world.manage("DELETE", path)

@@ -224,7 +224,7 @@ async def test_a_refresh_token_is_deleted(world: World) -> None:
     assert (await world.manage("DELETE", f"/refresh-tokens/{found['id']}")).status_code == 202
 
 
-BODIES = [
+BODIES: list[dict[str, Any]] = [
     {"ids": ["{id}"]},
     {"user_id": "{user_id}"},
     {"client_id": "{client_id}"},

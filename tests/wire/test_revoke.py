@@ -16,7 +16,7 @@ async def refreshable(world: World, **more: Any) -> str:
 
 
 async def revoke(world: World, token: str, *, form: bool = True, **more: Any) -> httpx.Response:
-    body = {"client_id": world.client_id, "token": token} | more
+    body = {"client_id": world.client_id, "token": token} | {key: value for key, value in more.items() if value}
     sent: dict[str, Any] = {"data": body} if form else {"json": body}
     return await world.client.post("/oauth/revoke", **sent)
 
@@ -59,8 +59,8 @@ async def test_v10_4_10_a_client_with_a_secret_shows_it(world: World) -> None:
     client = await world.new_client(grant_types=["password", "refresh_token"])
     who = {name: client[name] for name in ("client_id", "client_secret")}
     token = await refreshable(world, **who)
-    for wrong in ({}, {"client_secret": "wrong"}):
-        answer = await revoke(world, token, client_id=client["client_id"], **wrong)
+    for wrong in (None, "wrong"):
+        answer = await revoke(world, token, client_id=client["client_id"], client_secret=wrong)
         assert (answer.status_code, answer.json()["error"]) == (401, "access_denied")
     assert await is_good(world, token, **who)
     header = {"authorization": basic(client["client_id"], client["client_secret"])}

@@ -24,7 +24,7 @@ async def settled(world: World, **body: Any) -> dict[str, Any]:
 async def at_work(world: World, **asked: str) -> Visitor:
     """Sign Ann in with a browser."""
     visitor = Visitor.of(world)
-    assert "code" in (await visitor.log_in(await visitor.authorize(**asked))).answer
+    assert "code" in (await visitor.log_in(await visitor.authorize(asked))).answer
     return visitor
 
 
