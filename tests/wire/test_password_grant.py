@@ -40,6 +40,7 @@ async def test_what_a_login_answers(world: World) -> None:
     }
     access = claims_of(found["access_token"])
     assert access.pop("jti")
+    assert access.pop("auth_at") == now * 1_000_000
     assert access == {
         "iss": "http://localhost:8000/",
         "sub": user_id,

@@ -10,6 +10,7 @@ from keystead.errors import ConnectionNotAllowed, InvalidToken, UserBlocked
 from keystead.oauth.issue import ACCESS_TYPE, Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.rules.apis import MANAGEMENT_PATH
+from keystead.rules.claims import from_microseconds
 from keystead.rules.profiles import Profile
 
 
@@ -50,8 +51,7 @@ class Bearers:
 
         A token that is older than the account is another person's, who had the same id before; one of a proof from
         before a reset, or of a session that has ended, may be in the hands of whoever was to be put out by it. What
-        counts is the proof: a token may be signed a moment after the sign-out that it should have gone with. It tells
-        whole seconds, and in doubt it was before.
+        counts is the proof: a token may be signed a moment after the sign-out that it should have gone with.
         """
         claims = await self._claims(token, audience)
         bearer = _bearer(claims)
@@ -78,7 +78,7 @@ class Bearers:
 
 
 def _bearer(claims: dict[str, Any]) -> Bearer:
-    moment = claims.get("auth_time")
-    at = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else None
+    moment = claims.get("auth_at")
+    at = from_microseconds(moment) if isinstance(moment, int) else None
     scope = frozenset(str(claims.get("scope", "")).split())
     return Bearer(str(claims.get("sub")), str(claims.get("azp")), scope, at, str(claims.get("sid", "")))

@@ -14,7 +14,7 @@ from keystead.oauth.audiences import Audiences
 from keystead.oauth.key_pairs import DEFAULT
 from keystead.oauth.keys import Claims, KeyRing
 from keystead.ports import Clock, Entropy
-from keystead.rules.claims import about, timed
+from keystead.rules.claims import about, microseconds, timed
 from keystead.rules.events import Caller
 from keystead.rules.tokens import ACCESS_LIFETIME, Authority, RefreshRecord, refresh_expiry
 from keystead.secrecy import Secret
@@ -97,6 +97,7 @@ class Issuer:
             "azp": client.client_id,
             "client_id": client.client_id,
             "scope": " ".join(wish.scope),
+            "auth_at": microseconds(admitted.authenticated_at),
             "jti": self.entropy.token(16),
         }
         access = await self.keys.sign(login | timed(self.clock(), lifetime) | about_access, ACCESS_TYPE, algorithm)

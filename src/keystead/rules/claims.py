@@ -55,6 +55,20 @@ def timed(now: datetime, lifetime: timedelta) -> Claims:
     return {"iat": issued, "exp": issued + int(lifetime.total_seconds())}
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time for our own eyes: whole seconds cannot tell a login before a sign-out from one right after it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Read what ``microseconds`` wrote."""
+    return _EPOCH + count * _MICROSECOND
+
+
 def iso(moment: datetime) -> str:
     """Return a time as the wire writes it: ISO 8601, UTC, milliseconds and ``Z``."""
     moment = moment.astimezone(UTC)
