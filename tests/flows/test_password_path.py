@@ -89,5 +89,5 @@ async def test_passkey_login(installation: Stencil) -> None:
             await flows.passkey_login.finish(ceremony, response, Caller())
             found = public(set(entered))
     assert ("adapters/webauthn.py", "verify_assertion") in found
-    assert len(found) <= 28, sorted(found)
+    assert len(found) <= 34, "\n".join(map(str, sorted(found)))  # six of them judge by the connection's passkey policy
     assert len({path for path, _ in found}) <= 17, sorted(found)
