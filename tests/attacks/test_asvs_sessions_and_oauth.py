@@ -157,9 +157,6 @@ async def test_v7_4_3_a_new_password_ends_the_other_sessions(world: World) -> No
 async def test_v7_4_3_a_passkey_that_is_removed_ends_the_other_sessions(world: World) -> None:
     device = Authenticator()
     await world.register(device)
-    visitor = Visitor.of(world)
-    landed = await visitor.log_in_with(device, await visitor.authorize(scope=OFFLINE))
-    tokens = (await exchange(world, landed.answer["code"])).json()
     await world.manage("PATCH", f"/users/{await user_id_of(world)}", {"password": PASSWORD})
     visitor = Visitor.of(world)
     landed = await visitor.log_in_with(device, await visitor.authorize(scope=OFFLINE))

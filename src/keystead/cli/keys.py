@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -17,12 +17,11 @@ from keystead.oauth.keys import FOLLOWED
 from keystead.oauth.signing_keys import KNOWN_AFTER, SigningKeys
 from keystead.rules.claims import iso
 from keystead.rules.events import Caller
-from keystead.rules.signing_keys import KeyRecord
+from keystead.rules.signing_keys import Algorithm, KeyRecord
 from keystead.start import open_signing_keys
 
 app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True, rich_markup_mode=None)
 
-Algorithm = Literal["RS256", "ES256", "Ed25519"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Result = TypeVar("Result")
 

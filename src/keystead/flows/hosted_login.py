@@ -315,7 +315,7 @@ class _Known:
 
 def _known(session: Session, user_id: str, place: Place) -> _Known:
     request, allowed = place.transaction.request, None
-    if authorization.needs_consent(request, place.client.settings):
+    if authorization.needs_consent(place.client.settings, asked_by_api=request.asks_consent):
         allowed = consents.granted(session, user_id, request.client_id, request.audience)
     return _Known(passkeys.count(session, user_id), accounts.snoozed_until(session, user_id), allowed)
 

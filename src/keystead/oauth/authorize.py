@@ -96,10 +96,9 @@ class Authorize:
             request = await self.checked(asked, request, client)
             return await self._proceed(request, client, session, browser)
         except ErrorForClient as error:
-            return self.answer(request, error.problem._asdict(), error=True)
+            return self.tell(request, error.problem)
         except ConnectionNotAllowed:
-            problem = Problem("invalid_request", "no connection is enabled for the client")
-            return self.answer(request, problem._asdict(), error=True)
+            return self.tell(request, Problem("invalid_request", "no connection is enabled for the client"))
 
     def readable(self, asked: Mapping[str, str], client: ClientRecord) -> AuthorizationRequest:
         """Return a request whose redirect URI is the client's. Raises ``BadRequest`` for any other."""
@@ -107,7 +106,7 @@ class Authorize:
         if not redirect_allowed(redirect_uri, client.settings.callbacks, self.issuer.public_url):
             raise BadRequest("Callback URL mismatch. The redirect_uri is not registered.", path="redirect_uri")
         request = authorization.read(asked, redirect_uri)
-        if request.response_mode == "web_message" and not authorization.frames_allowed(request, client.settings):
+        if request.by_message and not authorization.frames_allowed(request, client.settings):
             # Not even an error goes to an origin that is not the client's.
             raise BadRequest("The origin of the redirect_uri is not among the client's web_origins.")
         return request
@@ -148,8 +147,7 @@ class Authorize:
     async def deny(self, transaction: LoginTransaction) -> Answer:
         """End a login whose person does not want the client to have what it asks for."""
         await self._take(transaction.id)
-        problem = Problem("access_denied", "The person did not allow it.")
-        return self.answer(transaction.request, problem._asdict(), error=True)
+        return self.tell(transaction.request, Problem("access_denied", "The person did not allow it."))
 
     async def abandon(self, state: str, refusal: DomainError) -> Answer:
         """End a login that was refused for good, such as a blocked account's (LG-6)."""
@@ -162,26 +160,22 @@ class Authorize:
         """
         return await self.db.read(self._start_again, state)
 
-    async def logout_target(self, client_id: str | None, return_to: str) -> str:
-        """Return where a logout may go: a URL that the client registered. Raises ``BadRequest`` for any other."""
-        client = await self.db.read(clients.get, client_id or "")
-        registered = client.settings.allowed_logout_urls if client else []
-        if not redirect_allowed(return_to, registered, self.issuer.public_url):
-            raise BadRequest("The returnTo URL is not registered.", path="returnTo")
-        return return_to
-
     def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Answer:
         """Tell the client that the person may not come in."""
         error = {UserBlocked: "unauthorized", ConsentMissing: "consent_required"}.get(type(refusal), "access_denied")
-        return self.answer(request, Problem(error, refusal.text)._asdict(), error=True)
+        return self.tell(request, Problem(error, refusal.text))
 
-    def answer(self, request: AuthorizationRequest, parameters: dict[str, str], *, error: bool = False) -> Answer:
+    def tell(self, request: AuthorizationRequest, problem: Problem) -> Answer:
+        """Tell the client what is wrong; a login for a page of ours has no client, and ends on the first one."""
+        if request.response_mode == "page":
+            return Answer("/", {})
+        return self.answer(request, {"error": problem.error, "error_description": problem.description})
+
+    def answer(self, request: AuthorizationRequest, parameters: dict[str, str]) -> Answer:
         """Answer with ``state`` untouched and ``iss``, against mix-up (RFC 9207)."""
         if request.response_mode == "page":
-            return Answer("/" if error else request.redirect_uri, {}, "query")
+            return Answer(request.redirect_uri, {})
         state = {"state": request.state} if request.state is not None else {}
-        if error:
-            parameters = {"error": parameters["error"], "error_description": parameters["description"]}
         return Answer(request.redirect_uri, parameters | state | {"iss": self.issuer.name}, request.response_mode)
 
     async def _asked(self, parameters: Mapping[str, str], client: ClientRecord) -> tuple[Mapping[str, str], bool]:
@@ -213,14 +207,14 @@ class Authorize:
                     raise ErrorForClient(*_UNASKED[outcome.ask])
                 connection = await self.directory.by_id(outcome.connection_id, request.client_id)
                 transaction = await self.login.begin(request, connection, browser, proof=proof, ask=outcome.ask)
-                return Continue(transaction.id, request.response_mode == "web_message")
+                return Continue(transaction.id, request.by_message)
             if not isinstance(outcome, AccountGone | ConnectionNotAllowed):
                 return self.refuse(request, outcome)
         connection = await self.directory.for_login(request.connection, request.client_id)
         if silent:
             raise ErrorForClient("login_required", "Login required")
         transaction = await self.login.begin(request, connection, browser)
-        return Continue(transaction.id, request.response_mode == "web_message")
+        return Continue(transaction.id, request.by_message)
 
     async def _single_sign_on(self, request: AuthorizationRequest, session: SessionRecord | None) -> Proof | None:
         """Return the proof that a login session is, if it will do for the request and is of whom the client means."""
@@ -266,7 +260,8 @@ class Authorize:
             admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
         except (AudienceNotAllowed, Rejected, ConnectionNotAllowed) as refusal:
             return refusal
-        if authorization.lacks_consent(request, client.settings, _allowed(session, client, request, proof)):
+        needed = authorization.needs_consent(client.settings, asked_by_api=request.asks_consent)
+        if needed and not authorization.covers(_allowed(session, client, request, proof), request.scope.split()):
             return ConsentMissing()  # taken back in another tab, or never given: what was asked is not what counts
         return self._put(session, request, proof, code)
 
@@ -352,7 +347,7 @@ def _allowed(
 
     With the account locked: whoever takes a consent back meanwhile finds the code, or we find no consent.
     """
-    if not authorization.needs_consent(request, client.settings):
+    if not authorization.needs_consent(client.settings, asked_by_api=request.asks_consent):
         return None
     accounts.by_id(session, proof.user_id, lock=True)
     return consents.granted(session, proof.user_id, client.client_id, request.audience)

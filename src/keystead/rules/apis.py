@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from keystead.errors import BadRequest, OperationNotSupported
 from keystead.rules.complaints import complaint
 from keystead.rules.oauth import OIDC_SCOPES
+from keystead.rules.signing_keys import Algorithm
 
-SigningAlg = Literal["RS256", "ES256", "Ed25519"]
 UserPolicy = Literal["allow_all", "deny_all", "require_client_grant"]
 ClientPolicy = Literal["deny_all", "require_client_grant"]
 SubjectType = Literal["client", "user"]
@@ -84,7 +84,7 @@ class ApiSettings(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^<>]+$")]
     scopes: Annotated[list[ApiScope], Field(max_length=1000), AfterValidator(_each_once)] = []
-    signing_alg: SigningAlg = "RS256"
+    signing_alg: Algorithm = "RS256"
     token_lifetime: Annotated[int, Field(ge=1, le=2_592_000)] = 86_400
     token_lifetime_for_web: Annotated[int, Field(ge=1, le=2_592_000)] = WEB_LIFETIME
     allow_offline_access: bool = False

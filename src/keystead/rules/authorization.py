@@ -1,6 +1,6 @@
 """What a client asks for at ``/authorize``: read out of a request, and held against what that client may ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
@@ -25,16 +25,14 @@ REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
 Ask = Literal["none", "consent", "confirmation"]
 """What a person is still asked before the client gets its code."""
 
-PARAMETERS: Final = (
-    *("redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method"),
-    *("prompt", "max_age", "audience", "nonce", "login_hint", "screen_hint", "connection", "ui_locales", "acr_values"),
-    *("id_token_hint", "request"),
-)
-"""What a request is made of; whatever else there is, is ignored."""
-
 _PASSED_ON: Final = (
     *("audience", "nonce", "login_hint", "screen_hint", "connection", "ui_locales", "acr_values", "id_token_hint"),
 )
+PARAMETERS: Final = (
+    *("redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method"),
+    *("prompt", "max_age", "request", *_PASSED_ON),
+)
+"""What a request is made of; whatever else there is, is ignored."""
 
 
 class AuthorizationRequest(BaseModel):
@@ -60,6 +58,11 @@ class AuthorizationRequest(BaseModel):
     id_token_hint: str = ""
     asks_consent: bool = False
     """Whether the API wants people's consent for first-party clients too."""
+
+    @property
+    def by_message(self) -> bool:
+        """Whether the answer goes from window to window."""
+        return self.response_mode == "web_message"
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -164,19 +167,17 @@ def fresh_enough(request: AuthorizationRequest, method: str, authenticated_at: d
     return not wanted or method in wanted or method == ACR_VALUES[0]
 
 
-def needs_consent(request: AuthorizationRequest, settings: ClientSettings) -> bool:
+def needs_consent(settings: ClientSettings, *, asked_by_api: bool) -> bool:
     """Whether people must have allowed a client its scopes: one of a third party, or where the API says so."""
-    return request.asks_consent or not settings.is_first_party
+    return asked_by_api or not settings.is_first_party
 
 
-def lacks_consent(request: AuthorizationRequest, settings: ClientSettings, allowed: frozenset[str] | None) -> bool:
-    """Whether a client must not have a code; ``allowed`` is what the person consented to, ``None`` where never asked.
+def covers(allowed: frozenset[str] | None, scope: Iterable[str]) -> bool:
+    """Whether what a person consented to holds a scope; ``None`` is of somebody who was never asked.
 
     To ask for no scope needs a yes too: a code says who somebody is, which is all that a tracker wants.
     """
-    if not needs_consent(request, settings):
-        return False
-    return allowed is None or not set(request.scope.split()) <= allowed
+    return allowed is not None and set(scope) <= allowed
 
 
 def to_ask(
@@ -187,7 +188,8 @@ def to_ask(
     Third-party clients need consent to every scope (ASVS 10.7.1). A redirect to another program on the person's own
     device can be anybody's (RFC 8252 §8.6), so it is confirmed (UL-17), unless we are on that device ourselves.
     """
-    if lacks_consent(request, settings, allowed) or "consent" in request.prompts:
+    lacking = needs_consent(settings, asked_by_api=request.asks_consent) and not covers(allowed, request.scope.split())
+    if lacking or "consent" in request.prompts:
         return "consent"
     if settings.skip_non_verifiable_callback_uri_confirmation_prompt or not _unverifiable(request, public_url):
         return "none"

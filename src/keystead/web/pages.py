@@ -236,7 +236,7 @@ async def here(request: Request) -> tuple[Visit, Place]:
     except TransactionExpired as late:
         raise await _expired(request, visit, late) from None
     asked = place.transaction.request
-    if asked.response_mode == "web_message":
+    if asked.by_message:
         keep_opener(request)
     language = preferred_language(asked.ui_locales.replace(" ", ","), visit.caller.language)
     return replace(visit, caller=visit.caller.model_copy(update={"language": language})), place

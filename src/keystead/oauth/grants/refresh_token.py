@@ -14,6 +14,7 @@ from keystead.flows.revocation import Revocation
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
+from keystead.rules.authorization import covers, needs_consent
 from keystead.rules.events import Event
 from keystead.rules.revocation import Event as Ending
 from keystead.rules.revocation import Subject
@@ -83,17 +84,16 @@ class RefreshGrant:
 
     def _may(self, session: Session, record: RefreshRecord, asked: Asked) -> tuple[str, ...] | DomainError:
         """Return the scope that is left of what was granted, or why there is none."""
-        who, settings = record.authority, asked.client.settings
+        who = record.authority
         try:
             left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except AudienceNotAllowed as gone:
             return InvalidGrant(gone.text)
         if "offline_access" not in left.scope:
             return InvalidGrant(_UNKNOWN, detail="the API allows no offline access any more")
-        if settings.is_first_party and not left.asks_consent:
+        if not needs_consent(asked.client.settings, asked_by_api=left.asks_consent):
             return left.scope
-        allowed = consents.granted(session, who.user_id, who.client_id, who.audience)
-        if allowed is None or not set(left.scope) <= allowed:
+        if not covers(consents.granted(session, who.user_id, who.client_id, who.audience), left.scope):
             return InvalidGrant(_UNKNOWN, detail="without consent")
         return left.scope
 
