@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import cbor2
 import pytest
@@ -439,6 +440,8 @@ def _vector_passkey(vector: dict[str, Any]) -> KnownPasskey:
         sign_count=0,
         backup_eligible=vector["summary"]["registration_flags"]["BE"],
         user_handle=HANDLE,
+        aaguid=str(UUID(hex=vector["registration"]["aaguid"])),
+        attestation_format=vector["summary"]["fmt"],
     )
 
 

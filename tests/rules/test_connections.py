@@ -1,7 +1,7 @@
 """The options of a connection: shapes, defaults, and the rules between them (auth0-behaviour 3.2 and 3.3)."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -121,6 +121,10 @@ def test_the_members_of_an_older_connection_are_taken() -> None:
         "disable_self_service_change_password": False,
     }
     assert replace_options({}, older) == older
+
+
+KEY = "b84e4048-15dc-4dd0-839e-fc3ec0ee5b16"
+"""The AAGUID of a model."""
 
 
 @pytest.mark.parametrize(
@@ -349,11 +353,6 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
         ({"configuration": {"DATABASE": "secret"}}, "options.configuration"),
         ({"non_persistent_attrs": ["ethnicity"]}, "options.non_persistent_attrs"),
         ({"custom_password_hash": {"action_id": "a"}}, "options.custom_password_hash"),
-        ({"passkey_policy": {"attestation": "direct"}}, "options.passkey_policy.attestation"),
-        ({"passkey_policy": {"authenticators": {"allow": []}}}, "options.passkey_policy.authenticators"),
-        ({"passkey_policy": {"enrollment": "required"}}, "options.passkey_policy.enrollment"),
-        ({"passkey_policy": {"automatic_upgrade": True}}, "options.passkey_policy.automatic_upgrade"),
-        ({"passkey_policy": {"passwordless_accounts": True}}, "options.passkey_policy.passwordless_accounts"),
         (attribute("email", identifier={"default_method": "email_otp"}), "options.attributes.email"),
         (attribute("phone_number", identifier={"default_method": "phone_otp"}), "options.attributes.phone_number"),
     ],
@@ -398,13 +397,17 @@ def test_a_patch_that_does_not_know_of_the_passkey_policy_leaves_it() -> None:
         ("allow_never_ask", [True, False]),
         ("step_up_seconds", [30, 86_400]),
         ("mode", ["enforce", "advise"]),
-        ("attestation", ["none"]),
-        ("enrollment", ["offer"]),
+        ("attestation", ["none", "indirect", "direct", "enterprise"]),
+        ("authenticators", [{}, {"deny": [{"aaguid": KEY}]}, {"allow": [{"aaguid": KEY, "trust": "none"}]}]),
+        ("enrollment", ["off", "offer", "required"]),
+        ("automatic_upgrade", [True, False]),
+        ("passwordless_accounts", [True, False]),
     ],
 )
 def test_fields_of_the_passkey_policy_are_kept_as_they_were_said(name: str, values: list[Any]) -> None:
     for value in values:
-        stored = new_options({"passkey_policy": {name: value}})
+        methods = {"passkey": {"enabled": True}}
+        stored = new_options({"passkey_policy": {name: value}, "authentication_methods": methods})
         assert stored["passkey_policy"] == {name: value}
         assert replace_options(stored, stored) == stored
 
@@ -424,6 +427,19 @@ def test_fields_of_the_passkey_policy_are_kept_as_they_were_said(name: str, valu
         ("allow_never_ask", [1, "true", None]),
         ("step_up_seconds", [29, 86_401, None, "300"]),
         ("mode", ["off", None, True]),
+        ("attestation", ["Direct", None, True, ["none"]]),
+        (
+            "authenticators",
+            [
+                *(None, [], "none", {"deny": [KEY]}, {"deny": [{"aaguid": KEY}] * 2}, {"trust": "certified"}),
+                *({"allow": [{"aaguid": KEY.upper()}]}, {"allow": [{"trust": "self"}]}, {"allow": [{"aaguid": ""}]}),
+                *({"allow": {}}, {"deny": [{"aaguid": KEY, "stranger": 1}]}, {"deny": [{"aaguid": KEY, "trust": 1}]}),
+            ],
+        ),
+        ("enrollment", ["on", None, True]),
+        ("required_after", ["2027-02-29", "2027-2-1", "", 20270201, "2027-01-31T00:00:00Z", "tomorrow"]),
+        ("automatic_upgrade", [1, "true", None]),
+        ("passwordless_accounts", [0, "false", None]),
     ],
 )
 def test_fields_of_the_passkey_policy_are_refused_by_path(name: str, values: list[Any]) -> None:
@@ -433,6 +449,32 @@ def test_fields_of_the_passkey_policy_are_refused_by_path(name: str, values: lis
         path = f"options.passkey_policy.{name}"
         assert refused.value.path == path or refused.value.path.startswith(f"{path}."), (value, refused.value.path)
         assert refused.value.text
+
+
+@pytest.mark.parametrize(
+    ("policy", "passkeys", "path"),
+    [
+        ({"authenticators": {"trust": "self"}}, True, "authenticators"),
+        ({"authenticators": {"allow": [{"aaguid": KEY}]}}, True, "authenticators"),
+        ({"authenticators": {"trust": "self"}, "attestation": "indirect"}, True, ""),
+        ({"authenticators": {"deny": [{"aaguid": KEY, "trust": "self"}]}}, True, ""),
+        ({"required_after": "2027-01-31"}, True, "required_after"),
+        ({"required_after": "2027-01-31", "enrollment": "off"}, True, "required_after"),
+        ({"required_after": "2027-01-31", "enrollment": "required"}, True, ""),
+        ({"required_after": "2027-01-31", "enrollment": "required"}, False, "enrollment"),
+        ({"automatic_upgrade": True}, False, "automatic_upgrade"),
+        ({"passwordless_accounts": True}, False, "passwordless_accounts"),
+        ({"enrollment": "off"}, False, ""),
+    ],
+)
+def test_fields_of_the_passkey_policy_fit_each_other(policy: dict[str, Any], passkeys: bool, path: str) -> None:
+    options = {"passkey_policy": policy, "authentication_methods": {"passkey": {"enabled": passkeys}}}
+    if not path:
+        assert new_options(options)["passkey_policy"] == policy
+        return
+    with pytest.raises(InvalidOptions) as refused:
+        new_options(options)
+    assert refused.value.path == f"options.passkey_policy.{path}"
 
 
 @pytest.mark.parametrize("policy", [[], "required", True, {"user_verfication": "required"}])
@@ -533,7 +575,7 @@ def closed(model: type[BaseModel], path: str = "") -> Iterator[str]:
     """Return the paths of the objects that take no members but their own."""
     for name, found in model.model_fields.items():
         inner = f"{path}{found.alias or name}"
-        kinds = (found.annotation, *get_args(found.annotation))
+        kinds = () if get_origin(found.annotation) is list else (found.annotation, *get_args(found.annotation))
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield inner

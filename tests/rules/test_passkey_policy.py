@@ -27,9 +27,10 @@ from keystead.rules.passkey_policy import (
     snoozed,
     warnings,
 )
-from keystead.rules.passkey_terms import MOST_PER_USER, PasskeyPolicy
+from keystead.rules.passkey_terms import MOST_PER_USER, Authenticators, Mode, PasskeyPolicy, Trust
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+MODEL, OTHER = "b84e4048-15dc-4dd0-839e-fc3ec0ee5b16", "00000000-0000-0000-0000-000000000000"
 
 
 def options(*, passkey: bool = True, password: dict[str, Any] | None = None, **more: Any) -> ConnectionOptions:
@@ -333,3 +334,99 @@ def test_advice_keeps_the_browser_from_turning_people_away(
 
 def test_advice_does_not_ask_for_more_than_the_policy() -> None:
     assert begun(user_verification="discouraged", advisory=True).asked_verification == "discouraged"
+
+
+def known(**about: Any) -> Credential:
+    return Credential(algorithm=-7, backup_eligible=True, user_verified=True, **about)
+
+
+def fields(policy: dict[str, Any], credential: Credential, **about: Any) -> list[str]:
+    verdict = evaluate(PasskeyPolicy(**policy), credential, Context(registers=False, **about))
+    return [each.field for each in verdict.reasons]
+
+
+@pytest.mark.parametrize(
+    ("asked", "form", "broken"),
+    [
+        ("none", "none", False),
+        ("none", "packed", False),
+        ("indirect", "none", False),
+        ("direct", "none", True),
+        ("direct", "packed", False),
+        ("enterprise", "none", True),
+        ("enterprise", "tpm", False),
+    ],
+)
+def test_whoever_asks_directly_takes_no_passkey_without_attestation(asked: str, form: str, broken: bool) -> None:
+    assert fields({"attestation": asked}, known(attestation_format=form)) == ["attestation"] * broken
+
+
+ALLOWED: dict[str, Any] = {"allow": [{"aaguid": MODEL}]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "aaguid", "trust", "broken"),
+    [
+        ({}, OTHER, "none", False),
+        ({"trust": "self"}, OTHER, "none", True),
+        ({"trust": "self"}, OTHER, "self", False),
+        ({"trust": "self"}, OTHER, "certified_L1", False),
+        ({"trust": "certified_L2"}, MODEL, "certified_L1plus", True),
+        ({"trust": "certified_L2"}, MODEL, "certified_L2", False),
+        (ALLOWED, MODEL, "none", True),
+        (ALLOWED, MODEL, "self", True),
+        (ALLOWED, MODEL, "untrusted_chain", True),
+        (ALLOWED, MODEL, "trusted_chain", False),
+        (ALLOWED, MODEL, "certified_L1", False),
+        (ALLOWED, OTHER, "certified_L3plus", True),
+        ({"allow": [{"aaguid": MODEL, "trust": "none"}]}, MODEL, "none", False),
+        (ALLOWED | {"trust": "certified_L1"}, MODEL, "trusted_chain", True),
+        ({"deny": [{"aaguid": MODEL}]}, MODEL, "none", True),
+        ({"deny": [{"aaguid": MODEL}]}, MODEL, "certified_L1", True),
+        ({"deny": [{"aaguid": MODEL}]}, OTHER, "none", False),
+        ({"deny": [{"aaguid": MODEL, "trust": "trusted_chain"}]}, MODEL, "none", False),
+        ({"deny": [{"aaguid": MODEL, "trust": "trusted_chain"}]}, MODEL, "trusted_chain", True),
+        (ALLOWED | {"deny": [{"aaguid": MODEL}]}, MODEL, "trusted_chain", True),
+    ],
+)
+def test_a_model_counts_at_the_trust_that_its_rule_names(
+    rules: dict[str, Any], aaguid: str, trust: Trust, broken: bool
+) -> None:
+    policy = {"authenticators": Authenticators.model_validate(rules)}
+    assert fields(policy, known(aaguid=aaguid, trust=trust)) == ["authenticators"] * broken
+
+
+@pytest.mark.parametrize("mode", ["enforce", "advise"])
+@pytest.mark.parametrize(
+    ("about", "context", "broken"),
+    [
+        ({"quarantine": "REVOKED"}, {}, ["quarantine"]),
+        ({"quarantine": ""}, {}, ["quarantine"]),
+        ({"rp_id": "old.example"}, {"rp_ids": ("new.example",)}, ["relying_party"]),
+        ({"rp_id": "old.example"}, {"rp_ids": ("new.example", "old.example")}, []),
+        ({"rp_id": "old.example"}, {}, []),
+    ],
+)
+def test_no_mode_softens_quarantine_and_address(
+    mode: Mode, about: dict[str, Any], context: dict[str, Any], broken: list[str]
+) -> None:
+    verdict = evaluate(PasskeyPolicy(mode=mode), known(**about), Context(registers=False, **context))
+    assert ([each.field for each in verdict.reasons], verdict.refused) == (broken, bool(broken))
+
+
+def test_advice_about_something_else_refuses_nobody() -> None:
+    policy = PasskeyPolicy(mode="advise", attestation="direct", backup="device_bound_only")
+    assert not evaluate(policy, known(), Context(registers=False)).refused
+
+
+@pytest.mark.parametrize(
+    ("policy", "moment"),
+    [
+        ({}, None),
+        ({"enrollment": "off"}, None),
+        ({"enrollment": "required"}, datetime(1970, 1, 1, tzinfo=UTC)),
+        ({"enrollment": "required", "required_after": "2027-01-31"}, datetime(2027, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_passkey_is_required_from_the_beginning_of_a_day(policy: dict[str, Any], moment: datetime | None) -> None:
+    assert PasskeyPolicy(**policy).required_from == moment

@@ -594,11 +594,10 @@ async def test_a_patch_that_leaves_it_out_does_not_switch_it_off(world: World) -
         ({"backup": "none"}, "backup"),
         ({"algorithms": [-7, -65535]}, "algorithms.1"),
         ({"max_per_user": 101}, "max_per_user"),
-        ({"attestation": "direct"}, "attestation"),
+        ({"attestation": "sometimes"}, "attestation"),
         ({"authenticators": {"deny": ["b84e4048-15dc-4dd0-839e-fc3ec0ee5b16"]}}, "authenticators"),
-        ({"enrollment": "required"}, "enrollment"),
-        ({"automatic_upgrade": True}, "automatic_upgrade"),
-        ({"passwordless_accounts": True}, "passwordless_accounts"),
+        ({"authenticators": {"trust": "trusted_chain"}}, "authenticators"),
+        ({"enrollment": "offer", "required_after": "2027-01-31"}, "required_after"),
     ],
 )
 async def test_a_wrong_field_is_named_and_nothing_is_changed(world: World, policy: dict[str, Any], path: str) -> None:

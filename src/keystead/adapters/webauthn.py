@@ -88,6 +88,8 @@ def creation_options(
         "authenticatorSelection": selection,
         "user": {"id": ceremony.user_handle, "name": user_name, "displayName": user_display_name},
     }
+    if ceremony.attestation != "none":
+        options["attestation"] = ceremony.attestation
     if policy.hints:
         options["hints"] = list(policy.hints)
     excluded = [_descriptor(credential_id, transports) for credential_id, transports in exclude]

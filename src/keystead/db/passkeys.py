@@ -1,5 +1,6 @@
 """Credential records."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +12,7 @@ from sqlmodel import Session, col
 from keystead.db.tables import Account, Passkey
 from keystead.errors import PasskeyTaken
 from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
+from keystead.rules.passkey_terms import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class PasskeyRecord:
     backed_up: bool
     user_verified: bool
     attestation_format: str
+    trust: Trust
+    certificates: list[str] | None
+    attachment: str
+    quarantined_at: datetime | None
+    quarantine: str | None
     rp_id: str
     name: str | None
     user_agent: str
@@ -69,7 +76,12 @@ _OWNED_LOCKED: Final = _OWNED.with_for_update(of=Passkey)
 _USED: Final = (
     update(Passkey)
     .where(col(Passkey.id) == bindparam("passkey"))
-    .values(sign_count=bindparam("count"), backed_up=bindparam("backed"), last_used_at=bindparam("now"))
+    .values(
+        sign_count=bindparam("count"),
+        backed_up=bindparam("backed"),
+        user_verified=bindparam("verified"),
+        last_used_at=bindparam("now"),
+    )
 )
 
 
@@ -84,12 +96,13 @@ def owned(session: Session, credential_id: bytes, *, lock: bool = False) -> Owne
 
 def add(session: Session, user_id: str, new: NewPasskey, registration: Registration) -> PasskeyRecord:
     """Store a passkey. Raises ``PasskeyTaken``. How many there may be is for whoever locked the account and counted."""
-    values = new.model_dump(exclude={"attachment"}) | {
+    values = new.model_dump() | {
         "id": registration.id,
         "user_id": user_id,
         "rp_id": registration.rp_id,
         "user_agent": registration.user_agent[:300],
         "transports": list(new.transports),
+        "certificates": [b64encode(each).decode() for each in new.certificates] or None,
         "created_at": registration.at,
     }
     if session.connection().execute(upsert(Passkey).values(values).on_conflict_do_nothing()).rowcount != 1:
@@ -100,10 +113,15 @@ def add(session: Session, user_id: str, new: NewPasskey, registration: Registrat
 
 
 def used(session: Session, passkey_id: str, assertion: Assertion, now: datetime) -> None:
-    """Keep what WebAuthn Level 3 §7.2 step 24 updates."""
-    session.connection().execute(
-        _USED, {"passkey": passkey_id, "count": assertion.sign_count, "backed": assertion.backed_up, "now": now}
-    )
+    """Keep what WebAuthn Level 3 §7.2 step 24 updates, and whether the user was verified this time."""
+    values = {
+        "passkey": passkey_id,
+        "count": assertion.sign_count,
+        "backed": assertion.backed_up,
+        "verified": assertion.user_verified,
+        "now": now,
+    }
+    session.connection().execute(_USED, values)
 
 
 def count(session: Session, user_id: str) -> int:

@@ -257,12 +257,31 @@ class Passkey(SQLModel, table=True):
     backup_eligible: bool
     backed_up: bool
     user_verified: bool
+    """In its last ceremony."""
     attestation_format: str = Field(max_length=40)
+    trust: str = Field(default="none", max_length=20)
+    certificates: list[str] | None = _document(nullable=True)
+    """The chain of its attestation, base64 of DER, so that it can be looked at again when more is known."""
+    attachment: str = Field(default="", max_length=20)
+    """As the browser reported it at the registration."""
+    quarantined_at: datetime | None = _moment(nullable=True)
+    quarantine: str | None = Field(default=None, max_length=200)
+    """Why it opens nothing, while it does not."""
     rp_id: str = Field(max_length=255)
     name: str | None = Field(default=None, max_length=100)
     user_agent: str = Field(default="", max_length=300)
     created_at: datetime = _moment()
     last_used_at: datetime | None = _moment(nullable=True)
+
+
+class AuthenticatorModel(SQLModel, table=True):
+    """What the FIDO metadata says of a model of authenticator."""
+
+    __tablename__ = "authenticator_model"
+    aaguid: str = Field(primary_key=True, max_length=80)
+    """Of models older than AAGUIDs the identifier of their attestation keys."""
+    record: dict[str, Any] = _document()
+    updated_at: datetime = _moment()
 
 
 class CeremonyRow(SQLModel, table=True):

@@ -52,6 +52,7 @@ class Ceremonies:
             user_verification=policy.user_verification,
             attachment=policy.attachment,
             algorithms=tuple(policy.algorithms),
+            attestation=policy.attestation,
             advisory=policy.mode == "advise",
             client_id=party.client_id,
             connection_id=party.connection_id,

@@ -28,11 +28,11 @@ from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller, Event
 from keystead.rules.passkey_policy import (
     Context,
-    Credential,
     Verdict,
     as_begun,
     evaluate,
     is_full,
+    of_new,
     policy_of,
     snoozed,
 )
@@ -167,7 +167,7 @@ class PasskeyEnrolment:
             raise CeremonyExpired(detail="the connection is gone")
         require_passkeys(connection.policy())
         policy = as_begun(policy_of(connection.policy()), ceremony)
-        credential = Credential(new.algorithm, new.backup_eligible, new.user_verified, new.transports)
+        credential = of_new(new, ceremony.rp_id)
         verdict = evaluate(policy, credential, Context(registers=True, attachment=new.attachment, passkeys=passkeys))
         if is_full(policy, passkeys):
             raise PasskeyLimitReached(detail=verdict.text)

@@ -26,7 +26,7 @@ from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
-from keystead.rules.passkey_policy import Context, Counters, Credential, Verdict, as_begun, evaluate, policy_of
+from keystead.rules.passkey_policy import Context, Counters, Verdict, as_begun, evaluate, of_known, policy_of
 from keystead.rules.passkey_terms import PasskeyPolicy
 
 
@@ -93,7 +93,8 @@ class PasskeyLogin:
             failure = self.journal.event("f", caller, description=refusal.text, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
             raise
-        shown = _Shown(ceremony.client_id, answer.credential_id, assertion, as_begun(policy, ceremony))
+        settled = as_begun(policy, ceremony)
+        shown = _Shown(ceremony.client_id, ceremony.rp_id, answer.credential_id, assertion, settled)
         outcome = await self.db.write(self._enter, shown, caller, about)
         if isinstance(outcome, NotVerified):
             await self.verification.remind(owned.user_id, ceremony.client_id, caller)
@@ -111,7 +112,10 @@ class PasskeyLogin:
         if owned is None:
             return CeremonyRefused(detail="the passkey was removed meanwhile")
         about = about | {"user_id": owned.user_id}
-        verdict, counters = shown.judged(owned)
+        credential = of_known(owned.key, user_verified=shown.assertion.user_verified)
+        counters = Counters(owned.key.sign_count, shown.assertion.sign_count)
+        context = Context(registers=False, counters=counters, rp_ids=(shown.rp_id,))
+        verdict = evaluate(shown.policy, credential, context)
         failure = self.journal.event("f", caller, **about)
         if verdict.refused:
             details: dict[str, Any] = {"reason": verdict.text, "policy": reasons(verdict)}
@@ -136,16 +140,10 @@ class _Shown:
     """A passkey whose signature is right, and what it is judged by."""
 
     client_id: str
+    rp_id: str
     credential_id: bytes
     assertion: Assertion
     policy: PasskeyPolicy
-
-    def judged(self, owned: Owned) -> tuple[Verdict, Counters]:
-        """Judge it as the passkey that it is in the database."""
-        key = owned.key
-        credential = Credential(key.algorithm, key.backup_eligible, self.assertion.user_verified, key.transports)
-        counters = Counters(key.sign_count, self.assertion.sign_count)
-        return evaluate(self.policy, credential, Context(registers=False, counters=counters)), counters
 
 
 def refusal(verdict: Verdict) -> CeremonyRefused:

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from keystead.rules.passkey_terms import ALGORITHMS, Attachment, UserVerification
+from keystead.rules.passkey_terms import ALGORITHMS, Attachment, Attestation, Trust, UserVerification
 
 CeremonyKind = Literal["signup", "enrolment", "login"]
+Mediation = Literal["", "conditional"]
 
 
 class Ceremony(BaseModel):
@@ -31,6 +32,10 @@ class Ceremony(BaseModel):
     attachment: Attachment = "any"
     algorithms: tuple[int, ...] = ()
     """COSE identifiers; of logins that were begun by an older version, none."""
+    attestation: Attestation = "none"
+    """What was asked of the authenticator; a new passkey is judged by it."""
+    mediation: Mediation = ""
+    """``conditional`` where the browser may make the passkey by itself: only then nobody need be present."""
     advisory: bool = False
     """Whether the policy only advised: nobody may be turned away by what the browser is told either."""
     client_id: str
@@ -83,6 +88,10 @@ class NewPasskey(BaseModel):
     backed_up: bool
     user_verified: bool
     attestation_format: str
+    trust: Trust = "none"
+    """How well it is known who made the authenticator."""
+    certificates: tuple[bytes, ...] = ()
+    """The chain of the attestation in DER, the authenticator's first; so that it can be looked at again."""
     attachment: str = ""
     """``platform``, ``cross-platform`` or empty: the browser's word, which nobody signed."""
 
@@ -101,6 +110,12 @@ class KnownPasskey(BaseModel):
     """The handle of the account that owns it."""
     transports: tuple[str, ...] = ()
     """As its registration reported them."""
+    aaguid: str = ""
+    trust: Trust = "none"
+    attestation_format: str = "none"
+    rp_id: str = ""
+    quarantine: str | None = None
+    """Why it is in quarantine; ``None`` where it is not."""
 
 
 class AssertionResponse(BaseModel):

@@ -18,6 +18,7 @@ from keystead.rules.connection_options import (
     UsernameAttribute,
 )
 from keystead.rules.identifiers import KINDS, IdentifierKind
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 NEW_OPTIONS: Final[dict[str, Any]] = {
     "mfa": {"active": True, "return_enroll_settings": True},
@@ -78,6 +79,7 @@ def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
     _attributes(options)
     _methods(options)
     _complexity(options)
+    _passkey_policy(options)
     return _stored(options)
 
 
@@ -158,6 +160,23 @@ def _complexity(options: ConnectionOptions) -> None:
         raise InvalidOptions(path, "three_of_four needs all four character types to be listed")
 
 
+def _passkey_policy(options: ConnectionOptions) -> None:
+    """What the fields of the policy demand of each other."""
+    policy, path = options.passkey_policy or PasskeyPolicy(), "options.passkey_policy"
+    if policy.authenticators.needs_attestation and policy.attestation == "none":
+        raise InvalidOptions(f"{path}.authenticators", "a level of trust needs attestation to be asked for")
+    if policy.required_after is not None and policy.enrollment != "required":
+        raise InvalidOptions(f"{path}.required_after", "required_after needs enrollment to be required")
+    needed = {
+        "enrollment": policy.enrollment == "required",
+        "automatic_upgrade": policy.automatic_upgrade,
+        "passwordless_accounts": policy.passwordless_accounts,
+    }
+    wanting = next((name for name, asked in needed.items() if asked), None)
+    if wanting and not options.methods.passkey.enabled:
+        raise InvalidOptions(f"{path}.{wanting}", f"{wanting} needs passkeys to be enabled")
+
+
 _NOT_YET: Final = {
     "enabledDatabaseCustomization": "custom databases are not available yet",
     "import_mode": "custom databases are not available yet",
@@ -166,11 +185,6 @@ _NOT_YET: Final = {
     "configuration": "custom databases are not available yet",
     "non_persistent_attrs": "non-persistent attributes are not available yet",
     "custom_password_hash": "custom password hashes are not available",
-    "passkey_policy.attestation": "attestation is not available yet: only none",
-    "passkey_policy.authenticators": "authenticators is not available yet",
-    "passkey_policy.enrollment": "enrollment is not available yet: only offer",
-    "passkey_policy.automatic_upgrade": "automatic_upgrade is not available yet",
-    "passkey_policy.passwordless_accounts": "passwordless_accounts is not available yet",
     "authentication_methods.email_otp.enabled": "one-time codes as a first factor are not available",
     "authentication_methods.phone_otp.enabled": "one-time codes as a first factor are not available",
 }

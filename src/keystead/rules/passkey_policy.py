@@ -3,23 +3,37 @@
 ``evaluate`` is the only judge: registration and login ask it, and whoever wants to know what a policy would do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from keystead.rules.ceremonies import Ceremony
+from keystead.rules.ceremonies import Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
-from keystead.rules.passkey_terms import MOST_PER_USER, Mode, PasskeyPolicy
+from keystead.rules.passkey_terms import MOST_PER_USER, Allowed, Mode, PasskeyPolicy, Trust, reaches
 
 CEREMONY_LIFETIME: Final = timedelta(seconds=300)
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Until when somebody is not asked who said "never"."""
 
 Prompt = Literal["none", "progressive", "local"]
-Judged = Literal["user_verification", "backup", "attachment", "algorithms", "counter", "max_per_user"]
-"""The fields of a policy that a passkey can break."""
+Judged = Literal[
+    "relying_party",
+    "quarantine",
+    "user_verification",
+    "attestation",
+    "authenticators",
+    "backup",
+    "attachment",
+    "algorithms",
+    "counter",
+    "max_per_user",
+]
+"""What a passkey can break: the fields of a policy, and two that no policy can soften."""
+
+ALWAYS: Final[frozenset[Judged]] = frozenset({"relying_party", "quarantine"})
+"""What refuses in a policy that advises, too: a passkey of another address, and one that was taken out of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +77,18 @@ def policy_of(options: ConnectionOptions) -> PasskeyPolicy:
 
 def warnings(options: ConnectionOptions) -> list[str]:
     """Return what an administrator should know of a policy that is allowed and weak."""
-    asked = policy_of(options).user_verification
-    if not options.methods.passkey.enabled or asked == "required":
+    if not options.methods.passkey.enabled:
         return []
-    if asked == "discouraged":
-        return ["user_verification: discouraged lets in whoever holds the device"]
-    if not options.methods.password.enabled:
-        return ["user_verification: preferred is skipped by some browsers, and there is no password beside it"]
-    return []
+    policy, found = policy_of(options), []
+    if policy.user_verification == "discouraged":
+        found.append("user_verification: discouraged lets in whoever holds the device")
+    elif policy.user_verification == "preferred" and not options.methods.password.enabled:
+        found.append("user_verification: preferred is skipped by some browsers, and there is no password beside it")
+    if any(rule.trust == "none" for rule in policy.authenticators.allow) and policy.authenticators.trust == "none":
+        found.append("authenticators.allow: with trust none anybody can claim to be of a model that is allowed")
+    if policy.automatic_upgrade and policy.user_verification == "required":
+        found.append("automatic_upgrade: a passkey that a browser makes by itself often has no user verification")
+    return found
 
 
 def prompt(
@@ -119,6 +137,41 @@ class Credential:
     """In this ceremony, by the authenticator's word."""
     transports: tuple[str, ...] = ()
     """As the browser reported them when the passkey was registered; nobody signs them."""
+    aaguid: str = ""
+    trust: Trust = "none"
+    attestation_format: str = "none"
+    rp_id: str = ""
+    quarantine: str | None = None
+    """Why it was taken out of use; ``None`` where it was not."""
+
+
+def of_new(new: NewPasskey, rp_id: str) -> Credential:
+    """Return what is known of a passkey that was just made."""
+    return Credential(
+        algorithm=new.algorithm,
+        backup_eligible=new.backup_eligible,
+        user_verified=new.user_verified,
+        transports=new.transports,
+        aaguid=new.aaguid,
+        trust=new.trust,
+        attestation_format=new.attestation_format,
+        rp_id=rp_id,
+    )
+
+
+def of_known(known: KnownPasskey, *, user_verified: bool) -> Credential:
+    """Return what is known of a stored passkey."""
+    return Credential(
+        algorithm=known.algorithm,
+        backup_eligible=known.backup_eligible,
+        user_verified=user_verified,
+        transports=known.transports,
+        aaguid=known.aaguid,
+        trust=known.trust,
+        attestation_format=known.attestation_format,
+        rp_id=known.rp_id,
+        quarantine=known.quarantine,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +198,8 @@ class Context:
     """For registrations: how many the account has already."""
     counters: Counters | None = None
     """For logins."""
+    rp_ids: tuple[str, ...] | None = None
+    """The relying party ids that passkeys may be of; ``None`` where the ceremony itself has settled it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +221,8 @@ class Verdict:
 
     @property
     def refused(self) -> bool:
-        """Whether it is turned away. A policy that advises turns nobody away."""
-        return bool(self.reasons) and self.mode == "enforce"
+        """Whether it is turned away. A policy that advises turns nobody away, but for what no policy can soften."""
+        return bool(self.reasons) and (self.mode == "enforce" or any(each.field in ALWAYS for each in self.reasons))
 
     @property
     def text(self) -> str:
@@ -192,17 +247,52 @@ def as_begun(policy: PasskeyPolicy, ceremony: Ceremony) -> PasskeyPolicy:
     Whoever was told one thing is not judged by another; what an authenticator cannot be asked for, such as its backup
     flags, counts as the policy is now.
     """
-    settled = {
+    settled: dict[str, object] = {
         "user_verification": ceremony.user_verification,
         "attachment": ceremony.attachment,
         "algorithms": list(ceremony.algorithms) or policy.algorithms,
     }
+    if ceremony.is_registration:
+        settled["attestation"] = ceremony.attestation
     return policy.model_copy(update=settled)
 
 
 def is_full(policy: PasskeyPolicy, passkeys: int) -> bool:
     """Whether an account can have no more. Advice ends at a hundred: beyond, it is a matter of resources."""
     return passkeys >= (policy.max_per_user if policy.mode == "enforce" else MOST_PER_USER)
+
+
+def _relying_party(_: PasskeyPolicy, credential: Credential, context: Context) -> str:
+    gone = context.rp_ids is not None and credential.rp_id not in context.rp_ids
+    return f"the passkey is of {credential.rp_id}" if gone else ""
+
+
+def _quarantine(_: PasskeyPolicy, credential: Credential, __: Context) -> str:
+    return f"the passkey is in quarantine: {credential.quarantine}" if credential.quarantine is not None else ""
+
+
+def _attestation(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
+    """To ask indirectly is to take what comes; whoever asks directly means it."""
+    wanting = policy.attestation in ("direct", "enterprise") and credential.attestation_format == "none"
+    return "there is no attestation" if wanting else ""
+
+
+def _authenticators(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
+    """A model is only as good as the trust that it is known with: anybody can write an AAGUID (CVE-2026-6856)."""
+    rules, trust = policy.authenticators, credential.trust
+    if any(rule.aaguid == credential.aaguid and reaches(trust, rule.trust) for rule in rules.deny):
+        return f"the authenticator {credential.aaguid} is denied"
+    if rules.trust != "none" and not reaches(trust, rules.trust):
+        return f"trust {trust} is below {rules.trust}"
+    return _not_allowed(rules.allow, credential) if rules.allow else ""
+
+
+def _not_allowed(allow: Sequence[Allowed], credential: Credential) -> str:
+    needed = {rule.aaguid: rule.trust for rule in allow}.get(credential.aaguid)
+    if needed is None:
+        return f"the authenticator {credential.aaguid} is not among those that are allowed"
+    enough = reaches(credential.trust, needed)
+    return "" if enough else f"the authenticator {credential.aaguid} needs trust {needed} and has {credential.trust}"
 
 
 def _user_verification(policy: PasskeyPolicy, credential: Credential, _: Context) -> str:
@@ -255,7 +345,11 @@ def _max_per_user(policy: PasskeyPolicy, _: Credential, context: Context) -> str
 
 
 _RULES: Final[dict[Judged, Callable[[PasskeyPolicy, Credential, Context], str]]] = {
+    "relying_party": _relying_party,
+    "quarantine": _quarantine,
     "user_verification": _user_verification,
+    "attestation": _attestation,
+    "authenticators": _authenticators,
     "backup": _backup,
     "attachment": _attachment,
     "algorithms": _algorithms,
