@@ -528,7 +528,8 @@ COUNTER_GOES_BACK = Flaw(login=22, fields=lambda fields: replace(fields, sign_co
 
 def untold(options: Options) -> Options:
     """Return options as an authenticator gets them from a client that passes on nothing of the server's policy."""
-    told = {name: value for name, value in options.items() if name not in ("hints", "timeout", "userVerification")}
+    kept_back = ("hints", "timeout", "userVerification", "attestation")
+    told = {name: value for name, value in options.items() if name not in kept_back}
     if "pubKeyCredParams" not in told:
         return told
     every = [{"type": "public-key", "alg": algorithm} for algorithm in (ES256, EDDSA, RS256)]

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
 import httpx
 import pytest
 
 from account import SCOPE, MyAccount
-from authenticator import EDDSA, ES256, FLAWLESS, RS256, Authenticator, Flaw, Json, put, untold
+from authenticator import AAGUID, EDDSA, ES256, FLAWLESS, RS256, Authenticator, Flaw, Json, put, untold
 from keystead.db import tables
 from visitor import MOVED, Landed, Visitor
 from world import PUBLIC_URL, World
@@ -123,6 +124,10 @@ BOUND: dict[str, Any] = {"synced": False}
 LAPTOP: dict[str, Any] = {"attachment": "platform", "transports": ("internal",)}
 KEY: dict[str, Any] = {"attachment": "cross-platform", "transports": ("usb", "nfc")}
 
+ATTESTED: dict[str, Any] = {"attestation": "packed"}
+MODEL = str(UUID(bytes=AAGUID))
+ANOTHER_MODEL: dict[str, Any] = {"aaguid": bytes(range(16))}
+
 CASES = {
     "verified": Case({"user_verification": "required"}, {}, {"verifies": False}, "unverified", "unverified"),
     "bound": Case({"backup": "device_bound_only"}, BOUND, SYNCED),
@@ -131,6 +136,10 @@ CASES = {
     "cross-platform": Case({"attachment": "cross_platform"}, KEY, LAPTOP),
     "EdDSA": Case({"algorithms": [-8]}, {"algorithms": (EDDSA,)}, {"algorithms": (ES256,)}, "unverified"),
     "ES256": Case({"algorithms": [-7]}, {"algorithms": (ES256,)}, {"algorithms": (RS256,)}, "unverified"),
+    "direct": Case({"attestation": "direct"}, ATTESTED, {}),
+    "enterprise": Case({"attestation": "enterprise"}, ATTESTED, {}),
+    "allowed": Case({"authenticators": {"allow": [{"aaguid": MODEL, "trust": "none"}]}}, {}, ANOTHER_MODEL),
+    "denied": Case({"authenticators": {"deny": [{"aaguid": MODEL}]}}, ANOTHER_MODEL, {}),
     "RS256": Case({"algorithms": [-257]}, {"algorithms": (RS256,)}, {"algorithms": (EDDSA,)}, "unverified"),
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -224,6 +233,12 @@ LENIENT = {
     "any backup": {"backup": "any"},
     "any attachment": {"attachment": "any"},
     "hints": {"hints": ["security-key"]},
+    "timeout": {"timeout_ms": 15_000},
+    "no attestation": {"attestation": "none"},
+    "indirect": {"attestation": "indirect"},
+    "any authenticator": {"authenticators": {}},
+    "any trust": {"authenticators": {"trust": "none"}},
+    "not automatic": {"automatic_upgrade": False},
     "no policy": {},
 }
 
