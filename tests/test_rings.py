@@ -47,6 +47,7 @@ OWNERS = {
     "liquid": {"rules"},
     "phonenumbers": {"rules"},
     "psycopg": {"db"},
+    "publicsuffixlist": {"rules"},
     "pydantic": {"rules", "settings"},
     "pydantic_core": {"rules"},
     "pydantic_settings": {"settings"},
@@ -65,7 +66,7 @@ COMPUTE = {
 }
 """What rules may import beside each other: nothing of it reads a clock, a file, the network or randomness."""
 
-DATA = {"rules.words": {"gzip", "importlib.resources"}}
+DATA = {"rules.words": {"gzip", "importlib.resources"}, "rules.relying_party": {"publicsuffixlist"}}
 """What reads the data that ships with the package, and who may: the same bytes each time, like code."""
 
 CLOCK = {f"datetime.{name}" for name in ("now", "utcnow", "today")} | {

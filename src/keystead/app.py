@@ -55,6 +55,7 @@ from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
@@ -86,7 +87,6 @@ from keystead.oauth.userinfo import UserInfo
 from keystead.ports import BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
 from keystead.rules import clients as grants
 from keystead.rules.attack_protection import places_of_one
-from keystead.rules.ceremonies import RelyingParty
 from keystead.secrecy import Secret
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
@@ -209,7 +209,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         sealer=sealer,
         post=post,
         breaches=Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal),
-        ceremonies=Ceremonies(db, clock, entropy, RelyingParty(id=settings.host_name, origin=settings.public_url)),
+        ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
         notices=notices,
         revocation=Revocation(notices),
     )
@@ -271,7 +271,6 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     hosted_login = _hosted_login(p, ways, sessions)
     bearers = Bearers(db, keys, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
-    client_auth = token_endpoint.client_auth
     authorize = Authorize(db, p.directory, hosted_login, issuer, clock, p.entropy)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
@@ -292,6 +291,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
         tenant_settings=tenant_settings,
+        relying_party=RelyingPartySettings(db, journal, p.settings.public_url),
         tickets=Tickets(db, ways.verification, ways.reset, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
@@ -302,10 +302,10 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         ),
         first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
         authorize=authorize,
-        client_auth=client_auth,
+        client_auth=token_endpoint.client_auth,
         token_endpoint=token_endpoint,
-        pushed_requests=PushedRequests(db, client_auth, authorize, clock, p.entropy),
-        revoke=Revoke(db, client_auth, p.revocation, clock),
+        pushed_requests=PushedRequests(db, token_endpoint.client_auth, authorize, clock, p.entropy),
+        revoke=Revoke(db, token_endpoint.client_auth, p.revocation, clock),
         issuer=issuer,
         signing_keys=own_keys,
         bearers=bearers,

@@ -3,6 +3,7 @@
  * `response` into the form and submits it, so that the answer is an ordinary navigation.
  *
  *   <passkey-sign-in options-url autofill>   the button, and passkeys among the suggestions of an input
+ *   <passkey-sign-in options-url>            one more button on the same page, for passkeys of an older address
  *   <passkey-enrolment options-url>          the button that creates a passkey
  *
  * `data-state` says where it stands: ready, waiting, sent, cancelled, failed or unsupported.
@@ -76,37 +77,37 @@ class PasskeyForm extends HTMLElement {
   }
 }
 
-class PasskeySignIn extends PasskeyForm {
-  #stop = new AbortController();
-  #autofill = Promise.resolve();
+/** The request behind the suggestions. There is one on a page, whichever button is pressed. */
+const suggestions = { stop: new AbortController(), over: Promise.resolve() };
 
+class PasskeySignIn extends PasskeyForm {
   connectedCallback() {
     super.connectedCallback();
     if (supported()) this.offer();
   }
 
   disconnectedCallback() {
-    this.#stop.abort();
+    if (this.hasAttribute("autofill")) suggestions.stop.abort();
   }
 
   async ceremony() {
     // A browser runs one request at a time: the pending one has to be over before the window can open.
-    this.#stop.abort();
-    await this.#autofill;
+    suggestions.stop.abort();
+    await suggestions.over;
     const { auth_session, authn_params_public_key } = await begin(this.getAttribute("options-url"));
     return { auth_session, response: await get(authn_params_public_key) };
   }
 
   fail(error) {
     super.fail(error);
-    this.offer();
+    document.querySelector("passkey-sign-in[autofill]")?.offer();
   }
 
   /** Keeps passkeys among the suggestions until one is chosen, the button is pressed, or the server has enough. */
   offer() {
     if (!this.hasAttribute("autofill")) return;
-    this.#stop = new AbortController();
-    this.#autofill = this.#suggest(this.#stop.signal);
+    suggestions.stop = new AbortController();
+    suggestions.over = this.#suggest(suggestions.stop.signal);
   }
 
   async #suggest(stopped) {

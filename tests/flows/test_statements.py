@@ -52,10 +52,11 @@ async def test_a_login_with_a_passkey(world: World) -> None:
     await world.register(device)
     with counted() as seen:
         assert (await world.passkey_login(device)).status_code == 200
-    # The challenge: client; default's name, connection, realms, whether the client may use it; ceremony, journal. 7
+    # The challenge: client; default's name, connection, realms, whether the client may use it; relying party, ceremony,
+    # journal. 8
     # The answer: client; ceremony claimed; connection and realms twice, whether the client may use it; the passkey,
-    # again under lock; its owner's standing, the count of logins, the journal, the counter. 13
-    assert len(seen) == 20, "\n".join(seen)
+    # again under lock; relying party; its owner's standing, the count of logins, the journal, the counter. 14
+    assert len(seen) == 22, "\n".join(seen)
 
 
 async def test_a_code_for_a_session_and_its_exchange(warm: World) -> None:

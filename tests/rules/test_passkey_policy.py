@@ -14,6 +14,7 @@ from keystead.rules.passkey_policy import (
     Context,
     Counters,
     Credential,
+    Held,
     Offer,
     Prompt,
     Reason,
@@ -102,7 +103,29 @@ FROM_A_PHONE: dict[str, Any] = {
     ],
 )
 def test_prompt(given: ConnectionOptions, login: dict[str, Any], expected: Prompt) -> None:
-    assert prompt(given, now=NOW, **login) == expected
+    assert prompt(given, now=NOW, **login | {"passkeys": Held(login["passkeys"])}) == expected
+
+
+OFF: dict[str, Any] = {"progressive_enrollment_enabled": False, "local_enrollment_enabled": False}
+
+
+@pytest.mark.parametrize("login", [AFTER_PASSWORD, FROM_A_PHONE], ids=["password", "phone"])
+@pytest.mark.parametrize(
+    ("given", "passkeys", "more", "expected"),
+    [
+        (options(), Held(current=0, older=1), {}, "moved"),
+        (options(), Held(current=0, older=40), {}, "moved"),
+        (options(**OFF), Held(current=0, older=1), {"attachment": "platform"}, "moved"),
+        (options(passkey_policy={"max_per_user": 1}), Held(current=0, older=1), {}, "moved"),
+        (options(), Held(current=0, older=1), {"snoozed_until": NOW + timedelta(seconds=1)}, "none"),
+        (options(**OFF), Held(current=1, older=1), {}, "none"),
+        (options(passkey=False), Held(current=0, older=1), {}, "none"),
+    ],
+)
+def test_whoever_has_not_moved_is_prompted_to(
+    given: ConnectionOptions, passkeys: Held, more: dict[str, Any], expected: Prompt, login: dict[str, Any]
+) -> None:
+    assert prompt(given, now=NOW, **login | more | {"passkeys": passkeys}) == expected
 
 
 @pytest.mark.parametrize(

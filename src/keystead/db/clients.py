@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, sele
 from sqlmodel import Session, col
 
 from keystead.db.tables import Client
-from keystead.rules.clients import ClientSettings
+from keystead.rules.clients import ClientSettings, Mobile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,15 @@ def origins(session: Session) -> frozenset[str]:
     members = [col(Client.settings)[name] for name in ("web_origins", "allowed_origins")]
     rows = session.connection().execute(select(*members))
     return frozenset(origin for row in rows for listed in row for origin in listed or ())
+
+
+def mobile_apps(session: Session) -> list[Mobile]:
+    """Return the native apps of first-party clients: no other may run passkey ceremonies (PK-21)."""
+    settings = col(Client.settings)
+    first_party = func.coalesce(settings["is_first_party"].as_boolean(), true()) == true()
+    named = select(settings["mobile"].label("mobile")).where(settings["mobile"].as_string().is_not(None), first_party)
+    rows = session.connection().execute(named.order_by(col(Client.created_at), col(Client.client_id)))
+    return [Mobile.model_validate(row.mobile) for row in rows]
 
 
 def with_logout_settings(session: Session) -> list[tuple[str, ClientSettings]]:

@@ -130,6 +130,13 @@ def count(session: Session, user_id: str) -> int:
     return session.connection().execute(statement).scalar_one()
 
 
+def count_by_rp_id(session: Session, user_id: str) -> dict[str, int]:
+    """Return how many passkeys an account has of each relying party id."""
+    counted = select(col(Passkey.rp_id), func.count().label("passkeys")).group_by(col(Passkey.rp_id))
+    rows = session.connection().execute(counted.where(col(Passkey.user_id) == user_id))
+    return {row.rp_id: row.passkeys for row in rows}
+
+
 def of_account(session: Session, user_id: str) -> list[PasskeyRecord]:
     """Return the passkeys of an account, oldest first."""
     statement = _RECORDS.where(col(Passkey.user_id) == user_id).order_by(col(Passkey.created_at), col(Passkey.id))

@@ -17,6 +17,15 @@ def get(session: Session, name: str) -> Any:
     return session.connection().execute(_GET, {"name": name}).scalar()
 
 
+def held(session: Session, name: str) -> Any:
+    """Return a setting and keep it as it is to the end of the unit of work: what is read decides what is written.
+
+    A setting that nobody stored has no row to lock, so that an empty one is made first.
+    """
+    put(session, name, {})
+    return session.connection().execute(_GET.with_for_update(), {"name": name}).scalar()
+
+
 def some(session: Session, names: Sequence[str]) -> dict[str, Any]:
     """Return those of these settings that somebody stored."""
     statement = select(col(Setting.name), col(Setting.value)).where(col(Setting.name).in_(names))

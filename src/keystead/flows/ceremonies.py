@@ -1,16 +1,20 @@
 """Ceremonies begin and end here: written down with all that the verdict will need, and claimed once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlmodel import Session
+
 from keystead.db import ceremonies
 from keystead.db.session import Database
-from keystead.errors import CeremonyExpired
+from keystead.errors import BadRequest, CeremonyExpired
+from keystead.flows.relying_party import current
 from keystead.ports import Clock, Entropy
-from keystead.rules.ceremonies import Ceremony, CeremonyKind, RelyingParty
+from keystead.rules.ceremonies import Ceremony, CeremonyKind
 from keystead.rules.passkey_policy import CEREMONY_LIFETIME
 from keystead.rules.passkey_terms import PasskeyPolicy
+from keystead.rules.relying_party import RelyingParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,20 @@ class Party:
     """Origins beside our own: the client's pages and apps, where it is the client that shows the dialog (PK-13)."""
     transaction: str = ""
     """The login transaction, where it is our hosted pages that show it."""
+    page: str = ""
+    """The ``Origin`` header of the request, where it is the client that shows the dialog."""
+    rp_id: str = ""
+    """Which id the passkey must be of, where our hosted pages ask for an older one."""
+
+    def allowed(self, relying_party: RelyingParty) -> tuple[str, ...]:
+        """Return the origins that may show the dialog (PK-13)."""
+        return tuple(dict.fromkeys((*relying_party.pages, *self.origins)))
+
+    def id_at(self, relying_party: RelyingParty) -> str:
+        """Return the id of a ceremony that is held now. Raises ``BadRequest`` for one that logs nobody in."""
+        if self.rp_id and self.rp_id not in relying_party.ids:
+            raise BadRequest("rp_id is not an address whose passkeys are used here.", path="rp_id")
+        return self.rp_id or relying_party.id_for(self.page, self.allowed(relying_party))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,7 @@ class Begun:
 
     auth_session: str
     ceremony: Ceremony
+    rp_name: str
 
 
 @dataclass(frozen=True)
@@ -40,15 +59,16 @@ class Ceremonies:
     db: Database
     clock: Clock
     entropy: Entropy
-    relying_party: RelyingParty
+    public_url: str
 
     async def begin(self, kind: CeremonyKind, party: Party, policy: PasskeyPolicy, **about: Any) -> Begun:
-        """Write a ceremony down, with what the policy demands. ``about`` are members that only this kind has."""
-        ceremony = Ceremony(
+        """Write a ceremony down, with what policy and relying party demand. ``about`` are members of this kind alone.
+
+        Raises ``BadRequest`` where the party asks for an id that there is not.
+        """
+        demanded = dict(
             kind=kind,
             challenge=self.entropy.token(32),
-            rp_id=self.relying_party.id,
-            origins=tuple(dict.fromkeys((self.relying_party.origin, *party.origins))),
             user_verification=policy.user_verification,
             attachment=policy.attachment,
             algorithms=tuple(policy.algorithms),
@@ -60,9 +80,7 @@ class Ceremonies:
             transaction=party.transaction,
             **about,
         )
-        auth_session = self.entropy.token(32)
-        await self.db.write(ceremonies.put, auth_session, ceremony)
-        return Begun(auth_session, ceremony)
+        return await self.db.write(self._begin, party, demanded, self.entropy.token(32))
 
     async def claim(
         self, auth_session: str, kinds: Sequence[CeremonyKind], *, client_id: str, transaction: str = ""
@@ -80,3 +98,11 @@ class Ceremonies:
         if ceremony.client_id != client_id or ceremony.transaction != transaction:
             raise CeremonyExpired(detail="begun by another client or in another login")
         return ceremony
+
+    def _begin(self, session: Session, party: Party, demanded: Mapping[str, Any], auth_session: str) -> Begun:
+        """Read the setting where the ceremony is written: an id that was taken out a moment ago begins none."""
+        relying_party = current(session, self.public_url)
+        rp_id, origins = party.id_at(relying_party), party.allowed(relying_party)
+        ceremony = Ceremony(rp_id=rp_id, origins=origins, **demanded)
+        ceremonies.put(session, auth_session, ceremony)
+        return Begun(auth_session, ceremony, relying_party.name)

@@ -21,6 +21,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment, Proved
 from keystead.flows.passkey_login import Options, PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
+from keystead.flows.relying_party import current
 from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
@@ -31,8 +32,9 @@ from keystead.rules.ceremonies import Ceremony, CeremonyKind
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction, Proof, Step, next_step, next_to_prove
-from keystead.rules.passkey_policy import Offer
+from keystead.rules.passkey_policy import Held, Offer
 from keystead.rules.profiles import Draft
+from keystead.rules.relying_party import RelyingParty
 from keystead.rules.tokens import TRANSACTION_LIFETIME
 from keystead.secrecy import Secret, fingerprint
 
@@ -54,15 +56,19 @@ class Place:
     transaction: LoginTransaction
     connection: ConnectionRecord
     client: ClientRecord
-    rp_id: str
+    relying_party: RelyingParty
     offer: Offer
     step: Step
 
     @property
     def party(self) -> Party:
         """For whom the pages hold ceremonies."""
-        transaction = self.transaction
-        return Party(transaction.request.client_id, self.connection.id, transaction=fingerprint(transaction.id))
+        return self.party_for("")
+
+    def party_for(self, rp_id: str) -> Party:
+        """Return the same where only passkeys of an older relying party id may answer."""
+        transaction = fingerprint(self.transaction.id)
+        return Party(self.transaction.request.client_id, self.connection.id, transaction=transaction, rp_id=rp_id)
 
 
 @dataclass(frozen=True)
@@ -115,12 +121,11 @@ class HostedLogin:
         if transaction is None or transaction.browser != fingerprint(visit.browser.reveal()):
             raise TransactionExpired
         connection = await self.directory.by_id(transaction.connection_id, transaction.request.client_id)
-        client = await self.db.read(clients.get, transaction.request.client_id)
+        client, relying_party = await self.db.read(self._between, transaction.request.client_id)
         if client is None:
             raise TransactionExpired(detail="the client is gone")
         offer = passkey_policy.offer(connection.policy())
-        rp_id = self.ceremonies.relying_party.id
-        return Place(transaction, connection, client, rp_id, offer, next_step(transaction, offer))
+        return Place(transaction, connection, client, relying_party, offer, next_step(transaction, offer))
 
     async def identify(self, visit: Visit, place: Place, typed: str) -> None:
         """Take what was typed as the identifier, if it can be one; whether anybody has it is nobody's business yet.
@@ -138,9 +143,12 @@ class HostedLogin:
         admitted = await self.passwords(place.connection, client_id, typed, password, visit.caller)
         return await self._proved(visit, place, admitted)
 
-    async def login_options(self, visit: Visit, place: Place) -> Options:
-        """Return a challenge for the login page. Raises ``BadRequest`` where passkeys are off."""
-        return await self.passkeys.begin(place.connection, place.party, visit.caller)
+    async def login_options(self, visit: Visit, place: Place, rp_id: str = "") -> Options:
+        """Return a challenge for the login page; ``rp_id`` is the older address whose passkeys are asked for, if any.
+
+        Raises ``BadRequest`` where passkeys are off, or those of that address.
+        """
+        return await self.passkeys.begin(place.connection, place.party_for(rp_id), visit.caller)
 
     async def with_passkey(self, visit: Visit, place: Place, auth_session: str, response: object) -> Opened:
         """Log in with a passkey. Raises ``CeremonyExpired`` and what ``PasskeyLogin.finish`` raises."""
@@ -282,7 +290,7 @@ class HostedLogin:
             snoozed_until=known.snoozed_until,
             now=self.clock(),
         )
-        ours = self.ceremonies.relying_party.origin
+        ours = self.ceremonies.public_url
         proof = Proof(
             user_id=profile.user_id,
             method=admitted.method,
@@ -297,6 +305,10 @@ class HostedLogin:
         )
         return opened
 
+    def _between(self, session: Session, client_id: str) -> tuple[ClientRecord | None, RelyingParty]:
+        """Return who asks, and whom passkeys are for."""
+        return clients.get(session, client_id), current(session, self.ceremonies.public_url)
+
     async def _change(self, visit: Visit, **values: object) -> None:
         """Set members of the stored transaction; of two proofs at once the later one stands, with its session."""
         after = await self.db.write(transactions.change, visit.state, self.clock(), _setting(values))
@@ -308,7 +320,7 @@ class HostedLogin:
 class _Known:
     """What decides what is left to do for somebody who has proved themselves."""
 
-    passkeys: int
+    passkeys: Held
     snoozed_until: datetime | None
     allowed: frozenset[str] | None
 
@@ -317,7 +329,9 @@ def _known(session: Session, user_id: str, place: Place) -> _Known:
     request, allowed = place.transaction.request, None
     if authorization.needs_consent(place.client.settings, asked_by_api=request.asks_consent):
         allowed = consents.granted(session, user_id, request.client_id, request.audience)
-    return _Known(passkeys.count(session, user_id), accounts.snoozed_until(session, user_id), allowed)
+    owned, now = passkeys.count_by_rp_id(session, user_id), place.relying_party
+    held = Held(owned.get(now.id, 0), sum(owned.get(each, 0) for each in now.retiring))
+    return _Known(held, accounts.snoozed_until(session, user_id), allowed)
 
 
 def _still_good(session: Session, state: str, now: datetime) -> LoginTransaction | None:

@@ -21,6 +21,7 @@ from keystead.errors import (
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, advice, refusal, require_passkeys
+from keystead.flows.relying_party import current
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, revocation
@@ -70,18 +71,21 @@ class PasskeyEnrolment:
         options = connection.policy()
         require_passkeys(options)
         policy = policy_of(options)
-        profile, owned = await self.db.read(_owner, user_id)
-        if is_full(policy, len(owned)):
+        profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies.public_url)
+        if is_full(policy, sum(each.rp_id == rp_id for each in owned)):
             raise PasskeyLimitReached
         handle = base64url.encode(profile.user_handle)
         begun = await self.ceremonies.begin("enrolment", party, policy, user_id=user_id, user_handle=handle)
         public_key = self.webauthn.creation_options(
             begun.ceremony,
-            rp_name=self.ceremonies.relying_party.name,
+            rp_name=begun.rp_name,
             user_name=profile.best_identifier(options.precedence),
             user_display_name=profile.name or profile.best_identifier(options.precedence),
             policy=policy,
-            exclude=[(each.credential_id, each.transports) for each in owned] if exclude else (),
+            # The browser looks among the passkeys of the ceremony's id alone: others would only be told to it.
+            exclude=[(each.credential_id, each.transports) for each in owned if each.rp_id == begun.ceremony.rp_id]
+            if exclude
+            else (),
         )
         return Options(begun.auth_session, public_key)
 
@@ -142,7 +146,8 @@ class PasskeyEnrolment:
     ) -> PasskeyRecord:
         """Store it while nobody can sign the account out, nor add another: they are counted under its lock."""
         still_in(session, proved, ceremony.client_id)
-        verdict = self.judge(session, ceremony, new, passkeys=passkeys.count(session, proved.user_id))
+        owned = passkeys.count_by_rp_id(session, proved.user_id).get(ceremony.rp_id, 0)
+        verdict = self.judge(session, ceremony, new, passkeys=owned)
         return self.store(session, proved.user_id, ceremony, new, verdict, caller)
 
     def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> bool:
@@ -168,7 +173,9 @@ class PasskeyEnrolment:
         require_passkeys(connection.policy())
         policy = as_begun(policy_of(connection.policy()), ceremony)
         credential = of_new(new, ceremony.rp_id)
-        verdict = evaluate(policy, credential, Context(registers=True, attachment=new.attachment, passkeys=passkeys))
+        rp_ids = current(session, self.ceremonies.public_url).ids
+        context = Context(registers=True, attachment=new.attachment, passkeys=passkeys, rp_ids=rp_ids)
+        verdict = evaluate(policy, credential, context)
         if is_full(policy, passkeys):
             raise PasskeyLimitReached(detail=verdict.text)
         if verdict.refused:
@@ -205,11 +212,12 @@ def _policy_for(session: Session, user_id: str) -> PasskeyPolicy:
     return policy_of(connection.policy()) if connection else PasskeyPolicy()
 
 
-def _owner(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:
+def _owner(session: Session, user_id: str, party: Party, public_url: str) -> tuple[Profile, list[PasskeyRecord], str]:
+    """Return who enrols, what they have, and the relying party id that counts: of another they may have as many."""
     profile = accounts.by_id(session, user_id)
     if profile is None:
         raise NoSuchUser
-    return profile, passkeys.of_account(session, user_id)
+    return profile, passkeys.of_account(session, user_id), party.id_at(current(session, public_url))
 
 
 def still_in(session: Session, proved: Proved, client_id: str) -> Profile:

@@ -159,7 +159,7 @@ class Signup:
         name = next(by_kind[kind] for kind in (*options.precedence, *KINDS) if kind in by_kind)
         public_key = self.webauthn.creation_options(
             begun.ceremony,
-            rp_name=self.ceremonies.relying_party.name,
+            rp_name=begun.rp_name,
             user_name=name,
             user_display_name=defaults(draft)["name"],
             policy=policy,

@@ -142,18 +142,3 @@ class Assertion(BaseModel):
     user_verified: bool
     attachment: str
     """``platform``, ``cross-platform`` or empty: the browser's word, for offering local enrolment, never for trust."""
-
-
-class RelyingParty(BaseModel):
-    """Us, as authenticators know us. Configured; never taken from the request."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    origin: str
-    """Where our own pages are shown."""
-
-    @property
-    def name(self) -> str:
-        """What people read in the dialog; the id itself (PK-22)."""
-        return self.id

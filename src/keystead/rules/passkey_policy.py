@@ -17,7 +17,7 @@ CEREMONY_LIFETIME: Final = timedelta(seconds=300)
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Until when somebody is not asked who said "never"."""
 
-Prompt = Literal["none", "progressive", "local"]
+Prompt = Literal["none", "progressive", "local", "moved"]
 Judged = Literal[
     "relying_party",
     "quarantine",
@@ -91,27 +91,46 @@ def warnings(options: ConnectionOptions) -> list[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many passkeys somebody has: of the current relying party id, and of older ones that still log in."""
+
+    current: int = 0
+    older: int = 0
+
+    @property
+    def must_move(self) -> bool:
+        """Whether they lose their last passkey when the older ids go."""
+        return self.older > 0 and self.current == 0
+
+
 def prompt(
     options: ConnectionOptions,
     *,
     method: str,
-    passkeys: int,
+    passkeys: Held,
     attachment: str,
     snoozed_until: datetime | None,
     now: datetime,
 ) -> Prompt:
     """Return whether to offer a passkey after a login: after a password (PK-7), or here after another device's (PK-8).
 
+    Whoever has but passkeys for an older address is offered one for the current address, however they logged in.
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """
     policy = policy_of(options)
-    room = options.methods.passkey.enabled and passkeys < policy.max_per_user
-    if not room or _is_snoozed(policy, snoozed_until, now):
+    if not _has_room(options, passkeys) or _is_snoozed(policy, snoozed_until, now):
         return "none"
+    if passkeys.must_move:
+        return "moved"
     if method == "pwd":
-        return "progressive" if passkeys == 0 and options.passkeys.progressive_enrollment_enabled else "none"
+        return "progressive" if not passkeys.current and options.passkeys.progressive_enrollment_enabled else "none"
     from_afar = attachment == "cross-platform" and policy.attachment != "cross_platform"
     return "local" if from_afar and options.passkeys.local_enrollment_enabled else "none"
+
+
+def _has_room(options: ConnectionOptions, passkeys: Held) -> bool:
+    return options.methods.passkey.enabled and passkeys.current < policy_of(options).max_per_user
 
 
 def snoozed(policy: PasskeyPolicy, now: datetime, *, never: bool) -> datetime:

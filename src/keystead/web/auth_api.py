@@ -135,7 +135,8 @@ async def passkey_register(request: Request) -> Response:
         raise BadRequest(f"Unknown user_profile property: {unknown[:100]}", path="user_profile")
     draft = flows.signup.draft(connection, {**asked, "user_metadata": body.get("user_metadata")})
     check_one_identifier(draft, connection.policy())
-    return _options(await flows.signup.begin_passkey(connection, draft, _party(client, connection), caller_of(request)))
+    party = passkey_party(request, client, connection)
+    return _options(await flows.signup.begin_passkey(connection, draft, party, caller_of(request)))
 
 
 PASSKEY_CHALLENGE: Final = Endpoint(
@@ -151,7 +152,8 @@ async def passkey_challenge(request: Request) -> Response:
     """``POST /passkey/challenge``: options for whoever has a passkey here (PK-26)."""
     flows, body = flows_of(request), await parameters(request)
     client, connection = await _ceremony_of(request, body)
-    return _options(await flows.passkey_login.begin(connection, _party(client, connection), caller_of(request)))
+    party = passkey_party(request, client, connection)
+    return _options(await flows.passkey_login.begin(connection, party, caller_of(request)))
 
 
 async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRecord, ConnectionRecord]:
@@ -171,8 +173,10 @@ async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRe
     return client, await flows.directory.by_realm(realm or None, client.client_id)
 
 
-def _party(client: ClientRecord, connection: ConnectionRecord) -> Party:
-    return Party(client.client_id, connection.id, app_origins(client.settings))
+def passkey_party(request: Request, client: ClientRecord, connection: ConnectionRecord) -> Party:
+    """Return for whom a client holds a ceremony, and on which page: browsers say that, and nobody else has to."""
+    page = request.headers.get("origin", "")
+    return Party(client.client_id, connection.id, app_origins(client.settings), page=page)
 
 
 def _options(options: Options) -> Response:

@@ -25,6 +25,7 @@ from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
+from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.tenant_settings import TenantSettings
@@ -67,6 +68,7 @@ class Flows:
     templates: MessageTemplates
     mail_provider: MailProvider
     tenant_settings: TenantSettings
+    relying_party: RelyingPartySettings
     tickets: Tickets
     sessions: Sessions
     own_sessions: OwnSessions

@@ -24,16 +24,14 @@ from keystead.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_enrolment import Proved
 from keystead.oauth.bearers import Bearer
 from keystead.rules.base64url import encode
 from keystead.rules.claims import iso
-from keystead.rules.clients import app_origins
 from keystead.rules.password_policy import STEP_UP as PASSWORD_STEP_UP
 from keystead.secrecy import Secret
 from keystead.web.answers import Json
-from keystead.web.auth_api import PASSKEY_OPTIONS
+from keystead.web.auth_api import PASSKEY_OPTIONS, passkey_party
 from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of
@@ -140,7 +138,7 @@ async def begin(request: Request) -> Response:
     client = await flows.clients.known(person.client_id)
     profile = await flows.users.profile(person.subject)
     connection = await flows.directory.by_id(profile.connection_id, person.client_id)
-    party = Party(client.client_id, connection.id, app_origins(client.settings))
+    party = passkey_party(request, client, connection)
     options = await flows.enrolment.begin(connection, profile.user_id, party, exclude=exclude)
     # The id is the last segment of Location, encoded as SDKs send it back (client-demands).
     location = f"{flows.settings.public_url}/me/v1/authentication-methods/passkey%7Cnew"

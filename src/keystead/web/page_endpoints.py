@@ -60,7 +60,9 @@ LOGIN_IDENTIFIER_FORM: Final = _form(LOGIN_IDENTIFIER, "IdentifierForm", _USERNA
 LOGIN_PASSWORD: Final = _page("Ask for a password")
 LOGIN_PASSWORD_FORM: Final = _form(LOGIN_PASSWORD, "PasswordForm", _PASSWORD)
 LOGIN_PASSKEY: Final = _form(_page("Sign in with a passkey"), "PasskeyForm", _PASSKEY)
-LOGIN_PASSKEY_OPTIONS: Final = _by_script("Begin to sign in with a passkey on a page")
+LOGIN_PASSKEY_OPTIONS: Final = replace(
+    _by_script("Begin to sign in with a passkey on a page"), query=(*_STATE, Text("rp_id"))
+)
 
 SIGNUP_IDENTIFIER: Final = _page("Ask who signs up")
 SIGNUP_IDENTIFIER_FORM: Final = _form(SIGNUP_IDENTIFIER, "IdentifiersForm", dict.fromkeys(KINDS, TEXT))

@@ -159,9 +159,10 @@ async def login_passkey(request: Request) -> Response:
 
 
 async def login_passkey_options(request: Request) -> Response:
-    """``POST /u/login/passkey/options``: a challenge for the page's script."""
+    """``POST /u/login/passkey/options``: a challenge for the page's script, for passkeys of an older address too."""
     visit, place = await here(request)
-    return options_answer(await flows_of(request).hosted_login.login_options(visit, place))
+    rp_id = query_once(request).get("rp_id", "")
+    return options_answer(await flows_of(request).hosted_login.login_options(visit, place, rp_id))
 
 
 async def passkey_enrolment(request: Request) -> Response:
@@ -172,6 +173,7 @@ async def passkey_enrolment(request: Request) -> Response:
     flows, policy = flows_of(request), policy_of(place.connection.policy())
     context = {
         "kind": place.transaction.prompt,
+        "address": place.relying_party.id,
         "identifier_value": await flows.hosted_login.name_of(place),
         "snooze_days": policy.snooze_days,
         "may_say_never": policy.allow_never_ask,
@@ -259,7 +261,7 @@ def page(
         "error_field": field,
     }
     if isinstance(error, UnknownCredential):
-        common |= {"unknown_credential": error.credential_id, "rp_id": place.rp_id}
+        common |= {"unknown_credential": error.credential_id, "rp_id": place.relying_party.id}
     status = wire.row_of(wire.PAGES, error).status if error else 200
     redirects_to = place.transaction.request.redirect_uri
     response = screens.show(f"{template}.html", common | context, status=status, redirects_to=redirects_to)
@@ -304,8 +306,9 @@ def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
     }
 
 
-def _passkey(place: Place) -> dict[str, bool]:
-    return {"button": place.offer.button, "autofill": place.offer.autofill}
+def _passkey(place: Place) -> dict[str, Any]:
+    older = place.relying_party.retiring if place.connection.policy().methods.passkey.enabled else ()
+    return {"button": place.offer.button, "autofill": place.offer.autofill, "older": older}
 
 
 async def _consent_screen(request: Request, place: Place) -> dict[str, Any]:

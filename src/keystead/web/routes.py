@@ -24,6 +24,7 @@ from keystead.web import (
     openapi,
     pages,
     signup_pages,
+    well_known,
 )
 from keystead.web import oauth_endpoints as oauth
 from keystead.web import page_endpoints as page
@@ -39,6 +40,7 @@ from keystead.web.management import (
     email_templates,
     grants,
     refresh_tokens,
+    relying_party,
     resource_servers,
     sessions,
     signing_keys,
@@ -76,6 +78,10 @@ def routes(static: Path) -> list[BaseRoute]:
         Described(
             "/.well-known/oauth-authorization-server", oauth_api.openid_configuration, GET=oauth.OAUTH_CONFIGURATION
         ),
+        Described("/.well-known/webauthn", well_known.webauthn, GET=well_known.WEBAUTHN),
+        Described("/.well-known/passkey-endpoints", well_known.passkey_endpoints, GET=well_known.PASSKEY_ENDPOINTS),
+        Described("/.well-known/apple-app-site-association", well_known.apple_apps, GET=well_known.APPLE_APPS),
+        Described("/.well-known/assetlinks.json", well_known.android_apps, GET=well_known.ANDROID_APPS),
         Described("/v2/logout", logout.logout, GET=oauth.LOGOUT),
         Described("/oidc/logout", logout.oidc_logout, GET=oauth.OIDC_LOGOUT, POST=oauth.OIDC_LOGOUT_FORM),
         _mount("/u", HOSTED),
@@ -226,6 +232,9 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/sessions/{id}/revoke", sessions.revoke, POST=sessions.REVOKE),
     Described("/tenants/settings", tenant_settings.show, GET=tenant_settings.SHOW),
     Described("/tenants/settings", tenant_settings.update, PATCH=tenant_settings.UPDATE),
+    Described("/keystead/relying-party", relying_party.show, GET=relying_party.SHOW),
+    Described("/keystead/relying-party", relying_party.update, PATCH=relying_party.UPDATE),
+    Described("/keystead/relying-party/report", relying_party.report, GET=relying_party.REPORT),
     Described("/keystead/sessions", tenant_settings.show_sessions, GET=tenant_settings.SHOW_SESSIONS),
     Described("/keystead/sessions", tenant_settings.update_sessions, PATCH=tenant_settings.UPDATE_SESSIONS),
     Described("/tickets/email-verification", tickets.email_verification, POST=tickets.EMAIL_VERIFICATION),
