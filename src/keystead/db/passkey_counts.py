@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, or_, select
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, Passkey
@@ -44,7 +44,7 @@ class Tally:
 
 
 def _people(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
+    return func.count(case((and_(*conditions), 1)))
 
 
 # A passkey in quarantine opens nothing, so that nobody has moved with one, and nobody loses one.
@@ -71,7 +71,7 @@ _BY_RP_ID: Final = (
     select(
         _HELD.c.rp_id,
         col(Account.connection_id),
-        func.sum(_HELD.c.passkeys).label("passkeys"),
+        cast(func.sum(_HELD.c.passkeys), BigInteger).label("passkeys"),  # PostgreSQL sums to a decimal number
         func.count().label("people"),
         _people(_MOVED).label("moved"),
         _people(_LEFT, _PASSWORD).label("with_password"),

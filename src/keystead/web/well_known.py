@@ -19,8 +19,9 @@ from keystead.web.shapes import TEXT, Shape, each, word
 MANAGED_AT: Final = "/u/account/passkeys"
 """The page on which people see, make and remove their passkeys."""
 
-_CACHED: Final = {"cache-control": "public, max-age=300"}
-"""Short, since a related origin that was taken out stays in as long as a browser keeps this."""
+_HEADERS: Final = {"content-type": "application/json", "cache-control": "public, max-age=300"}
+"""The plain media type, which some readers compare as text. Kept for a short while only, since a related origin that
+was taken out stays in as long as a browser keeps the document."""
 
 WEBAUTHN: Final = Endpoint(
     "List the origins that may use our passkeys",
@@ -78,4 +79,4 @@ async def android_apps(request: Request) -> Response:
 def _document(found: Any) -> Response:
     if found is None:
         raise NoSuchRoute
-    return Json(found, headers=_CACHED)
+    return Json(found, headers=_HEADERS)
