@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from socket import socket
 
@@ -11,10 +11,12 @@ import trustme
 
 
 @contextmanager
-def in_front_of(port: int, *, bound: socket, name: str = "localhost", ca: trustme.CA | None = None) -> Iterator[None]:
-    """Pass what arrives on a socket with TLS for a name on to a local port without, in a thread of its own."""
+def in_front_of(
+    port: int, *, bound: socket, names: Sequence[str] = ("localhost",), ca: trustme.CA | None = None
+) -> Iterator[None]:
+    """Pass what arrives on a socket with TLS for some names on to a local port without, in a thread of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    (ca or trustme.CA()).issue_cert(name).configure_cert(context)
+    (ca or trustme.CA()).issue_cert(*names).configure_cert(context)
     proxy = _Proxy(port, bound, context)
     thread = threading.Thread(target=asyncio.run, args=(proxy.run(),), name="tls")
     thread.start()

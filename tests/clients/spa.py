@@ -80,7 +80,7 @@ def open_app(site: Site, modules: Path, ca: trustme.CA, host: str = HOST) -> Ite
     client_id = site.manage("POST", "/clients", settings)["client_id"]
     threading.Thread(target=inside.serve_forever, kwargs={"poll_interval": 0.05}, name="app").start()
     try:
-        with in_front_of(inside.server_port, bound=outside, name=host, ca=ca):
+        with in_front_of(inside.server_port, bound=outside, names=(host,), ca=ca):
             yield App(site, origin, client_id)
     finally:
         inside.shutdown()

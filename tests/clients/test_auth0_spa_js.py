@@ -29,7 +29,7 @@ def site(installation: Stencil, ca: trustme.CA) -> Iterator[Site]:
     url = f"https://{HOST}:{port_of(outside)}"
     with (
         serving(installation.settings, installation.document, bound=inside, public_url=url) as running,
-        in_front_of(port_of(inside), bound=outside, name=HOST, ca=ca),
+        in_front_of(port_of(inside), bound=outside, names=(HOST,), ca=ca),
     ):
         yield running
 

@@ -19,9 +19,11 @@ from keystead.web.shapes import TEXT, Shape, each, word
 MANAGED_AT: Final = "/u/account/passkeys"
 """The page on which people see, make and remove their passkeys."""
 
-_HEADERS: Final = {"content-type": "application/json", "cache-control": "public, max-age=300"}
-"""The plain media type, which some readers compare as text. Kept for a short while only, since a related origin that
-was taken out stays in as long as a browser keeps the document."""
+_JSON: Final = "application/json"
+"""The plain media type: some readers compare it as text."""
+_KEPT: Final = "public, max-age=300"
+_ASKED_EACH_TIME: Final = "no-cache"
+"""What a browser kept of related origins would let in one that was taken out."""
 
 WEBAUTHN: Final = Endpoint(
     "List the origins that may use our passkeys",
@@ -33,7 +35,7 @@ WEBAUTHN: Final = Endpoint(
 async def webauthn(request: Request) -> Response:
     """``GET /.well-known/webauthn`` (WebAuthn Level 3 §5.11.1), where there are any."""
     origins = (await flows_of(request).relying_party.show()).published
-    return _document({"origins": list(origins)} if origins else None)
+    return _document({"origins": list(origins)} if origins else None, _ASKED_EACH_TIME)
 
 
 PASSKEY_ENDPOINTS: Final = Endpoint(
@@ -76,7 +78,7 @@ async def android_apps(request: Request) -> Response:
     return _document(app_links.for_android(await flows_of(request).relying_party.apps()) or None)
 
 
-def _document(found: Any) -> Response:
+def _document(found: Any, cache: str = _KEPT) -> Response:
     if found is None:
         raise NoSuchRoute
-    return Json(found, headers=_HEADERS)
+    return Json(found, headers={"content-type": _JSON, "cache-control": cache})
