@@ -99,9 +99,13 @@ class Ceremonies:
             raise CeremonyExpired(detail="begun by another client or in another login")
         return ceremony
 
+    def relying_party(self, session: Session) -> RelyingParty:
+        """Return whom passkeys are for, as it is in this unit of work."""
+        return current(session, self.public_url)
+
     def _begin(self, session: Session, party: Party, demanded: Mapping[str, Any], auth_session: str) -> Begun:
         """Read the setting where the ceremony is written: an id that was taken out a moment ago begins none."""
-        relying_party = current(session, self.public_url)
+        relying_party = self.relying_party(session)
         rp_id, origins = party.id_at(relying_party), party.allowed(relying_party)
         ceremony = Ceremony(rp_id=rp_id, origins=origins, **demanded)
         ceremonies.put(session, auth_session, ceremony)

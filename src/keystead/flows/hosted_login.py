@@ -21,7 +21,6 @@ from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import PasskeyEnrolment, Proved
 from keystead.flows.passkey_login import Options, PasskeyLogin
 from keystead.flows.password_login import PasswordLogin
-from keystead.flows.relying_party import current
 from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
@@ -307,7 +306,7 @@ class HostedLogin:
 
     def _between(self, session: Session, client_id: str) -> tuple[ClientRecord | None, RelyingParty]:
         """Return who asks, and whom passkeys are for."""
-        return clients.get(session, client_id), current(session, self.ceremonies.public_url)
+        return clients.get(session, client_id), self.ceremonies.relying_party(session)
 
     async def _change(self, visit: Visit, **values: object) -> None:
         """Set members of the stored transaction; of two proofs at once the later one stands, with its session."""

@@ -21,7 +21,6 @@ from keystead.errors import (
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, advice, refusal, require_passkeys
-from keystead.flows.relying_party import current
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, revocation
@@ -71,7 +70,7 @@ class PasskeyEnrolment:
         options = connection.policy()
         require_passkeys(options)
         policy = policy_of(options)
-        profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies.public_url)
+        profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies)
         if is_full(policy, sum(each.rp_id == rp_id for each in owned)):
             raise PasskeyLimitReached
         handle = base64url.encode(profile.user_handle)
@@ -173,7 +172,7 @@ class PasskeyEnrolment:
         require_passkeys(connection.policy())
         policy = as_begun(policy_of(connection.policy()), ceremony)
         credential = of_new(new, ceremony.rp_id)
-        rp_ids = current(session, self.ceremonies.public_url).ids
+        rp_ids = self.ceremonies.relying_party(session).ids
         context = Context(registers=True, attachment=new.attachment, passkeys=passkeys, rp_ids=rp_ids)
         verdict = evaluate(policy, credential, context)
         if is_full(policy, passkeys):
@@ -212,12 +211,14 @@ def _policy_for(session: Session, user_id: str) -> PasskeyPolicy:
     return policy_of(connection.policy()) if connection else PasskeyPolicy()
 
 
-def _owner(session: Session, user_id: str, party: Party, public_url: str) -> tuple[Profile, list[PasskeyRecord], str]:
+def _owner(
+    session: Session, user_id: str, party: Party, ceremonies: Ceremonies
+) -> tuple[Profile, list[PasskeyRecord], str]:
     """Return who enrols, what they have, and the relying party id that counts: of another they may have as many."""
     profile = accounts.by_id(session, user_id)
     if profile is None:
         raise NoSuchUser
-    return profile, passkeys.of_account(session, user_id), party.id_at(current(session, public_url))
+    return profile, passkeys.of_account(session, user_id), party.id_at(ceremonies.relying_party(session))
 
 
 def still_in(session: Session, proved: Proved, client_id: str) -> Profile:

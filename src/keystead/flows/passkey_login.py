@@ -20,7 +20,6 @@ from keystead.errors import (
 from keystead.flows.accounts import Admitted, enter, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
-from keystead.flows.relying_party import current
 from keystead.flows.verification import Verification
 from keystead.ports import WebAuthn
 from keystead.rules import base64url
@@ -115,7 +114,7 @@ class PasskeyLogin:
         about = about | {"user_id": owned.user_id}
         credential = of_known(owned.key, user_verified=shown.assertion.user_verified)
         counters = Counters(owned.key.sign_count, shown.assertion.sign_count)
-        in_use = shown.rp_id in current(session, self.ceremonies.public_url).ids
+        in_use = shown.rp_id in self.ceremonies.relying_party(session).ids
         context = Context(registers=False, counters=counters, rp_ids=(shown.rp_id,) if in_use else ())
         verdict = evaluate(shown.policy, credential, context)
         failure = self.journal.event("f", caller, **about)
