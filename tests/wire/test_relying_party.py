@@ -318,6 +318,13 @@ async def test_the_offer_comes_after_a_password_too_and_can_be_put_off(house: Wo
         assert (landed.path == path) if path else ("code" in landed.answer)
 
 
+async def test_a_move_is_not_put_off_for_good(house: World) -> None:
+    await house.patch_options(passkey_policy={"allow_never_ask": True})
+    landed = await (await moving(house)).logs_in()
+    assert "Not now" in landed.text
+    assert "Never ask again" not in landed.text
+
+
 @pytest.mark.parametrize("ui", ["both", "button", "autofill"])
 async def test_the_older_button_is_there_however_passkeys_are_asked_for(house: World, ui: str) -> None:
     await house.patch_options(passkey_options={"challenge_ui": ui})
