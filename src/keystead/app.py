@@ -20,6 +20,7 @@ from starlette.responses import Response
 from keystead import worker
 from keystead.adapters import webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
+from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.public_keys import PemKeys
@@ -32,6 +33,7 @@ from keystead.db.session import Database
 from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
+from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
@@ -55,6 +57,7 @@ from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
@@ -243,10 +246,6 @@ def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
     )
 
 
-def _client_auth(p: _Parts) -> ClientAuth:
-    return ClientAuth(p.db, p.protection, ClientAssertions(p.db, p.clock, p.settings.public_url), p.clock)
-
-
 def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
     login, signup = ways.passkey_login, ways.signup
     by_name: dict[str, Grant] = {
@@ -257,7 +256,13 @@ def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
         grants.REFRESH: RefreshGrant(p.db, issuer, p.revocation, p.journal, p.clock),
         grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer),
     }
-    return TokenEndpoint(_client_auth(p), by_name)
+    client_auth = ClientAuth(p.db, p.protection, ClientAssertions(p.db, p.clock, p.settings.public_url), p.clock)
+    return TokenEndpoint(client_auth, by_name)
+
+
+def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
+    caller, url = HttpLogoutCaller(), p.settings.public_url
+    return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
 
 
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
@@ -297,9 +302,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
         logout=Logout(db, keys, p.settings.public_url),
         logout_notices=p.notices,
-        logout_tokens=LogoutTokens(
-            *(db, keys, HttpLogoutCaller(), p.sealer, clock, p.entropy, journal, p.settings.public_url)
-        ),
+        logout_tokens=_logout_tokens(p, keys),
         first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
         authorize=authorize,
         client_auth=token_endpoint.client_auth,
@@ -317,6 +320,8 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
         breaches=p.breaches,
         users=Users(db, p.store_for, p.breaches, ways.verification, p.revocation, clock, journal),
+        methods=AuthenticationMethods(db, CoseKeys(), p.ceremonies, p.revocation, clock, p.entropy, journal),
+        quarantine=Quarantine(db, p.ceremonies, p.revocation, clock, journal),
         access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, clock, journal),
     )

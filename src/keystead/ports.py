@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from keystead.rules.authentication_methods import PasskeyKey
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.credentials import KeyAlgorithm, PublicKey
 from keystead.rules.identifiers import Identifier
@@ -153,6 +154,14 @@ class PublicKeys(Protocol):
 
     def read(self, pem: str, algorithm: KeyAlgorithm) -> PublicKey:
         """Return the key, which must be good for the algorithm. Raises ``BadRequest``."""
+        ...
+
+
+class PasskeyKeys(Protocol):
+    """Reads public keys of passkeys that were made elsewhere."""
+
+    def read(self, text: str) -> PasskeyKey:
+        """Return the key as authenticators write it, which must be good for its algorithm. Raises ``BadRequest``."""
         ...
 
 

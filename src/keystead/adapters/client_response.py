@@ -256,7 +256,7 @@ def _finite(text: str) -> float:
 def read_attestation_object(octets: bytes) -> AttestationObject:
     """Decode the attestation object: exactly its three members, each of its type, and nothing behind them (step 13)."""
     with REGISTRATION.step(13):
-        members, end = _read_cbor(octets)
+        members, end = read_cbor(octets)
         if end != len(octets):
             raise ValueError("bytes after the attestation object")
         if not isinstance(members, dict) or set(members) != {"fmt", "attStmt", "authData"}:
@@ -281,7 +281,7 @@ def read_authenticator_data(octets: bytes, procedure: Procedure) -> Authenticato
                 raise ValueError("an assertion with a credential in it")
             credential, end = _read_credential(octets, end)
         if Flag.ED in flags:
-            extensions, size = _read_cbor(octets[end:])
+            extensions, size = read_cbor(octets[end:])
             _object(extensions, "the extension data")
             end += size
         if end != len(octets):
@@ -293,7 +293,7 @@ def _read_credential(octets: bytes, start: int) -> tuple[AttestedCredential, int
     """Decode attested credential data, §6.5.1; return it and where it ends."""
     id_start = start + 18
     key_start = id_start + int.from_bytes(octets[id_start - 2 : id_start], "big")
-    cose, size = _read_cbor(octets[key_start:])
+    cose, size = read_cbor(octets[key_start:])
     credential = AttestedCredential(
         aaguid=octets[start : start + 16],
         id=octets[id_start:key_start],
@@ -313,7 +313,7 @@ class _NoTags(dict[int, Callable[[object, bool], object]]):
 _NO_TAGS: Final = _NoTags()
 
 
-def _read_cbor(octets: bytes) -> tuple[object, int]:
+def read_cbor(octets: bytes) -> tuple[object, int]:
     """Decode one item as CTAP2 writes it (definite lengths, no tags, no key twice); return it and its length."""
     stream = BytesIO(octets)
     item: object = cbor2.CBORDecoder(

@@ -53,6 +53,7 @@ class Registration:
     rp_id: str
     user_agent: str
     at: datetime
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def add(session: Session, user_id: str, new: NewPasskey, registration: Registrat
         "user_id": user_id,
         "rp_id": registration.rp_id,
         "user_agent": registration.user_agent[:300],
+        "name": registration.name,
         "transports": list(new.transports),
         "certificates": [b64encode(each).decode() for each in new.certificates] or None,
         "created_at": registration.at,
@@ -148,6 +150,19 @@ def get(session: Session, user_id: str, passkey_id: str) -> PasskeyRecord | None
     statement = _RECORDS.where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)
     row = session.connection().execute(statement).first()
     return _record(row) if row else None
+
+
+def rename(session: Session, user_id: str, passkey_id: str, name: str) -> bool:
+    """Give one passkey of an account a name; ``False`` where it has none by that id."""
+    statement = update(Passkey).where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)
+    return session.connection().execute(statement.values(name=name)).rowcount == 1
+
+
+def quarantine(session: Session, user_id: str, passkey_id: str, why: str | None, now: datetime) -> bool:
+    """Take one passkey of an account out of use, or with ``None`` back; ``False`` where it has none by that id."""
+    statement = update(Passkey).where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)
+    values = {"quarantine": why, "quarantined_at": None if why is None else now}
+    return session.connection().execute(statement.values(values)).rowcount == 1
 
 
 def remove(session: Session, user_id: str, passkey_id: str) -> bool:

@@ -1,22 +1,13 @@
-"""Administrators make, change and delete accounts, and look at what these prove themselves with."""
+"""Administrators make, change and delete accounts."""
 
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import (
-    accounts,
-    attempts,
-    clients,
-    connections,
-    journal,
-    old_passwords,
-    passkeys,
-)
+from keystead.db import accounts, attempts, clients, connections, journal, old_passwords
 from keystead.db.connections import ConnectionRecord
-from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, Forbidden, NoSuchPasskey, NoSuchUser, OperationNotSupported
+from keystead.errors import BadRequest, NoSuchUser
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -30,8 +21,6 @@ from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.secrecy import Secret
-
-PASSWORD_PREFIX = "password|"  # noqa: S105 - of the id by which an account's password is listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +98,6 @@ class Users:
         """Delete an account and all that hangs on it; no error where there is none (US-5)."""
         await self.db.write(self._delete, user_id, operation)
 
-    async def methods(self, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:
-        """Return an account and its passkeys, oldest first. Raises ``NoSuchUser``."""
-        return await self.db.read(_methods, user_id)
-
-    async def remove_method(self, user_id: str, method_id: str, operation: Operation) -> None:
-        """Remove a passkey of an account. Raises ``NoSuchUser``, ``NoSuchPasskey``, ``OperationNotSupported``."""
-        await self.db.write(self._remove_method, user_id, method_id, operation)
-
-    async def remove_methods(self, user_id: str, operation: Operation) -> None:
-        """Remove everything that an account enrolled, which must not be a passkey (PK-34). Raises ``Forbidden``.
-
-        What is left then is nothing: a password is a part of the account.
-        """
-        await self.db.write(self._remove_methods, user_id, operation)
-
     async def _hashed(self, user_id: str, edit: UserEdit, password: Secret[str], operation: Operation) -> str:
         """Return the hash of a new password, once everything that can be refused before was looked at."""
         profile, connection = await self.db.read(_allowed, user_id, edit, password=True)
@@ -180,34 +154,18 @@ class Users:
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
             journal.add(session, operation.event(self.journal, description, type=kind, **about))
 
-    def _remove_method(self, session: Session, user_id: str, method_id: str, operation: Operation) -> None:
-        person = _person(session, user_id)
-        if method_id == PASSWORD_PREFIX + person.profile.local_id and person.profile.has_password:
-            raise OperationNotSupported("A password is a part of the account and cannot be removed here.")
-        if not passkeys.remove(session, user_id, method_id):
-            raise NoSuchPasskey
-        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, revocation.Subject(user_id), self.clock())
-        event = operation.event(
-            self.journal,
-            "Delete an authentication method",
-            user_id=user_id,
-            connection_id=person.profile.connection_id,
-            authentication_method_id=method_id,
-        )
-        journal.add(session, event)
 
-    def _remove_methods(self, session: Session, user_id: str, operation: Operation) -> None:
-        if passkeys.count(session, user_id):
-            raise Forbidden("Operation not permitted when the user has registered at least 1 passkey")
-        event = operation.event(self.journal, "Delete all authentication methods", user_id=user_id)
-        journal.add(session, event)
-
-
-def _person(session: Session, user_id: str, *, lock: bool = False) -> Person:
+def known(session: Session, user_id: str, *, lock: bool = False) -> tuple[Profile, ConnectionRecord]:
+    """Return an account that is not an administrator's, and its connection. Raises ``NoSuchUser``."""
     profile = accounts.by_id(session, user_id, lock=lock)
     connection = connections.get(session, profile.connection_id) if profile else None
     if profile is None or connection is None or connection.for_administrators:
         raise NoSuchUser
+    return profile, connection
+
+
+def _person(session: Session, user_id: str, *, lock: bool = False) -> Person:
+    profile, connection = known(session, user_id, lock=lock)
     return Person(profile, connection.name)
 
 
@@ -215,10 +173,7 @@ def _allowed(
     session: Session, user_id: str, edit: UserEdit, *, password: bool, lock: bool = False
 ) -> tuple[Profile, ConnectionRecord]:
     """Return the account that a PATCH is about, and its connection. Texts as recorded (auth0-behaviour 2.5)."""
-    profile = _person(session, user_id, lock=lock).profile
-    connection = connections.get(session, profile.connection_id)
-    if connection is None:
-        raise NoSuchUser
+    profile, connection = known(session, user_id, lock=lock)
     if edit.connection not in (None, connection.name):
         _target(session, str(edit.connection))
         raise BadRequest("Connection is not supported for this operation.")
@@ -235,10 +190,6 @@ def _page(session: Session, offset: int, limit: int, newest_first: bool) -> list
     found = accounts.page(session, offset, limit, newest_first=newest_first)
     names = connections.names(session, [profile.connection_id for profile in found])
     return [Person(profile, names[profile.connection_id]) for profile in found]
-
-
-def _methods(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:
-    return _person(session, user_id).profile, passkeys.of_account(session, user_id)
 
 
 def _target(session: Session, name: str) -> ConnectionRecord:

@@ -23,6 +23,7 @@ INITIATORS: Final[Mapping[Event, Initiator]] = {
     Event.EMPTIED: "account-deleted",
     Event.EMAIL_CHANGED: "email-identifier-changed",
     Event.PASSKEY_REMOVED: "session-revoked",
+    Event.PASSKEY_QUARANTINED: "session-revoked",
     Event.SESSION_REVOKED: "session-revoked",
     Event.SESSION_DELETED: "session-revoked",
     Event.SIGNED_OUT_EVERYWHERE: "session-revoked",

@@ -26,6 +26,8 @@ class Event(StrEnum):
     """The address is another one, or not known to be theirs any more."""
     IDENTIFIER_CHANGED = "identifier changed"
     PASSKEY_REMOVED = "passkey removed"
+    PASSKEY_QUARANTINED = "passkey quarantined"
+    """By an administrator. Whoever holds it may be in already, and no option lets them stay."""
     CONNECTION_DISABLED = "connection disabled"
     CONNECTION_DELETED = "connection deleted"
     CLIENT_DELETED = "client deleted"
@@ -111,6 +113,7 @@ emptied                account   account   account   account   account   account
 e-mail changed         account   -/o       account/s account   account   account   account   account   -/d
 identifier changed     -/i       -/i       -/i       -/i       -/i       account   account   account   -/d
 passkey removed        others?   others?   others?   others?   account   -/p       -/p       others/l  -/d
+passkey quarantined    account   account   account   account   account   -/p       -/p       account/l -/d
 connection disabled    members/g members/g members/g members/g members/g members/g members/g members/g -/d
 connection deleted     gone      gone      members/g gone      members   members   members   members/g -/d
 client deleted         -/c       gone      client/g  gone      client/a  -/p       client/g  client/g  -/d

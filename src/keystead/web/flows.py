@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
+from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.client_grants import ClientGrants
@@ -25,6 +26,7 @@ from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
+from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.sessions import Sessions
 from keystead.flows.signup import Signup
@@ -92,6 +94,8 @@ class Flows:
     credentials: Credentials
     breaches: Breaches
     users: Users
+    methods: AuthenticationMethods
+    quarantine: Quarantine
     access: Access
     blocks: Blocks
 

@@ -39,6 +39,7 @@ from keystead.web.management import (
     email_provider,
     email_templates,
     grants,
+    passkeys,
     refresh_tokens,
     relying_party,
     resource_servers,
@@ -237,6 +238,9 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/relying-party/report", relying_party.report, GET=relying_party.REPORT),
     Described("/keystead/sessions", tenant_settings.show_sessions, GET=tenant_settings.SHOW_SESSIONS),
     Described("/keystead/sessions", tenant_settings.update_sessions, PATCH=tenant_settings.UPDATE_SESSIONS),
+    Described("/keystead/users/{id}/passkeys", passkeys.index, GET=passkeys.INDEX),
+    Described("/keystead/users/{id}/passkeys/{passkey_id}/quarantine", passkeys.quarantine, PUT=passkeys.QUARANTINE),
+    Described("/keystead/users/{id}/passkeys/{passkey_id}/quarantine", passkeys.lift, DELETE=passkeys.LIFT),
     Described("/tickets/email-verification", tickets.email_verification, POST=tickets.EMAIL_VERIFICATION),
     Described("/tickets/password-change", tickets.password_change, POST=tickets.PASSWORD_CHANGE),
     Described("/user-blocks", user_blocks.index, GET=user_blocks.INDEX),
@@ -254,6 +258,12 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/users/{id}/refresh-tokens", refresh_tokens.delete_of_user, DELETE=refresh_tokens.DELETE_OF_USER),
     Described("/users/{id}/revoke-access", sessions.revoke_access, POST=sessions.REVOKE_ACCESS),
     Described("/users/{id}/authentication-methods", authentication_methods.index, GET=authentication_methods.INDEX),
+    Described("/users/{id}/authentication-methods", authentication_methods.create, POST=authentication_methods.CREATE),
+    Described(
+        "/users/{id}/authentication-methods",
+        authentication_methods.replace_all,
+        PUT=authentication_methods.REPLACE_ALL,
+    ),
     Described(
         "/users/{id}/authentication-methods",
         authentication_methods.delete_all,
@@ -261,6 +271,11 @@ MANAGEMENT: list[BaseRoute] = [
     ),
     Described(
         "/users/{id}/authentication-methods/{method_id}", authentication_methods.show, GET=authentication_methods.SHOW
+    ),
+    Described(
+        "/users/{id}/authentication-methods/{method_id}",
+        authentication_methods.update,
+        PATCH=authentication_methods.UPDATE,
     ),
     Described(
         "/users/{id}/authentication-methods/{method_id}",

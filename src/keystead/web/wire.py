@@ -90,6 +90,9 @@ MANAGEMENT: Final[Table] = {
     e.DomainError: Row(500, ""),
     e.Rejected: Row(403, "operation_not_supported"),
     e.TooManyAttempts: Row(429, "too_many_requests"),
+    e.PasskeyLimitReached: Row(
+        403, "operation_not_supported", "You reached the limit of entities of this type for this user."
+    ),
     e.InvalidToken: Row(401, ""),
     e.Invalid: Row(400, "invalid_body"),
     e.InvalidQuery: Row(400, "invalid_query_string"),
