@@ -137,12 +137,23 @@ async def identifier_changed(found: Ann) -> None:
     await _patched(found, phone_number="+14155552671")
 
 
-async def passkey_removed(found: Ann) -> None:
-    mine = MyAccount(found.world, found.here.access_token)
+async def _passkey(mine: MyAccount) -> str:
     begun = await mine.begin()
     stored = await mine.verify(begun, Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL))
-    answer = await mine.call("DELETE", f"/{quote(stored.json()['id'])}")
+    return quote(stored.json()["id"])
+
+
+async def passkey_removed(found: Ann) -> None:
+    mine = MyAccount(found.world, found.here.access_token)
+    answer = await mine.call("DELETE", f"/{await _passkey(mine)}")
     assert answer.status_code == 204, answer.text
+
+
+async def passkey_quarantined(found: Ann) -> None:
+    passkey = await _passkey(MyAccount(found.world, found.here.access_token))
+    path = f"/keystead/users/{quote(found.user_id)}/passkeys/{passkey}/quarantine"
+    answer = await found.world.manage("PUT", path, {"reason": "stolen"})
+    assert answer.status_code == 200, answer.text
 
 
 async def connection_disabled(found: Ann) -> None:
@@ -222,6 +233,7 @@ CAUSES: Mapping[Event, Callable[[Ann], Awaitable[None]]] = {
     Event.EMAIL_CHANGED: email_changed,
     Event.IDENTIFIER_CHANGED: identifier_changed,
     Event.PASSKEY_REMOVED: passkey_removed,
+    Event.PASSKEY_QUARANTINED: passkey_quarantined,
     Event.CONNECTION_DISABLED: connection_disabled,
     Event.CONNECTION_DELETED: connection_deleted,
     Event.CLIENT_DELETED: client_deleted,
@@ -378,7 +390,7 @@ def test_every_row_and_column_is_tried() -> None:
 TAME = [
     *(Event.PASSWORD_CHANGED, Event.IDENTIFIER_CHANGED, Event.EMAIL_CHANGED, Event.PASSKEY_REMOVED, Event.LOGGED_OUT),
     *(Event.SESSION_REVOKED, Event.SESSION_DELETED, Event.TOKEN_REVOKED, Event.CODE_REPLAYED, Event.CONSENT_REVOKED),
-    *(Event.PASSWORD_RESET, Event.SIGNED_OUT_EVERYWHERE, Event.BLOCKED, Event.DELETED),
+    *(Event.PASSKEY_QUARANTINED, Event.PASSWORD_RESET, Event.SIGNED_OUT_EVERYWHERE, Event.BLOCKED, Event.DELETED),
 ]
 """What can happen to one person, in an order in which most of it leaves something for the next."""
 

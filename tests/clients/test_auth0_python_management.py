@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from authenticator import Authenticator
 from browser.site import Json, Site
 from clients.elsewhere import Elsewhere, RaisedThere, There
 from clients.guest import Guest
 from clients.robot import Key
-from world import PASSWORD
+from elsewhere_made import made_elsewhere
+from world import PASSKEY_GRANT, PASSWORD
 
 pytestmark = pytest.mark.timeout(300)  # the clients' environment is made by whoever comes first
 
@@ -90,10 +92,37 @@ def test_a_user_twice(auth0: There, ann: Any, connection: Json) -> None:
 def test_authentication_methods(auth0: There, site: Site) -> None:
     site.has_passkey("ann@example.com")
     user_id = site.account("ann@example.com")["user_id"]
-    (passkey,) = [each for each in auth0.users.authentication_methods.list(user_id) if each["type"] == "passkey"]
-    assert auth0.users.authentication_methods.get(user_id, passkey["id"])["key_id"] == passkey["key_id"]
-    auth0.users.authentication_methods.delete(user_id, passkey["id"])
-    is_gone(auth0.users.authentication_methods.get, user_id, passkey["id"])
+    methods = auth0.users.authentication_methods
+    (passkey,) = [each for each in methods.list(user_id) if each["type"] == "passkey"]
+    assert methods.get(user_id, passkey["id"])["key_id"] == passkey["key_id"]
+    assert methods.update(user_id, passkey["id"], name="Her phone")["name"] == "Her phone"
+    assert methods.get(user_id, passkey["id"])["name"] == "Her phone"
+    with pytest.raises(RaisedThere) as refused:
+        methods.delete_all(user_id)
+    assert (refused.value.kind, refused.value.status) == ("ForbiddenError", 403)
+    methods.delete(user_id, passkey["id"])
+    is_gone(methods.get, user_id, passkey["id"])
+    assert methods.set(user_id, request=[]) == []
+    methods.delete_all(user_id)
+
+
+def test_importing_a_passkey(auth0: There, ann: Any, site: Site) -> None:
+    device, methods = Authenticator(), auth0.users.authentication_methods
+    body = made_elsewhere(device, name="From the old portal")
+    made = methods.create(ann["user_id"], **body)
+    assert (made["type"], made["key_id"], made["name"]) == ("passkey", body["key_id"], "From the old portal")
+    with pytest.raises(RaisedThere) as refused:
+        methods.create(ann["user_id"], **body)
+    assert (refused.value.kind, refused.value.status) == ("ConflictError", 409)
+    client_id = site.first["clients"]["default"]["client_id"]
+    begun = site.http.post("/passkey/challenge", json={"client_id": client_id}).json()
+    proof = {
+        "grant_type": PASSKEY_GRANT,
+        "client_id": client_id,
+        "auth_session": begun["auth_session"],
+        "authn_response": device.get(begun["authn_params_public_key"], origin=site.url),
+    }
+    assert site.http.post("/oauth/token", json=proof).status_code == 200
 
 
 def test_connections(auth0: There, shop: Any) -> None:

@@ -20,7 +20,9 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from account import MyAccount
-from world import PROMISES, PUBLIC_URL, World
+from authenticator import Authenticator
+from keystead.db import tables
+from world import PROMISES, PUBLIC_URL, World, claims_of
 
 EXAMPLES = 10
 """For each method of each route."""
@@ -89,6 +91,13 @@ async def user(world: World) -> dict[str, str]:
     return {"id": await world.person()}
 
 
+async def passkey(world: World) -> dict[str, str]:
+    """Return somebody, and a passkey of theirs."""
+    user_id = claims_of((await world.register(Authenticator()))["id_token"])["sub"]
+    (row,) = await world.rows(tables.Passkey)
+    return {"id": user_id, "method_id": row["id"], "passkey_id": row["id"]}
+
+
 async def connection(world: World) -> dict[str, str]:
     """Return one more connection."""
     return {"id": await world.new_connection()}
@@ -125,6 +134,8 @@ async def key(world: World) -> dict[str, str]:
 
 
 THINGS: dict[str, Callable[[World], Awaitable[dict[str, str]]]] = {
+    "/api/v2/users/{id}/authentication-methods/{method_id}": passkey,
+    "/api/v2/keystead/users/{id}": passkey,
     "/api/v2/users/{id}": user,
     "/api/v2/user-blocks/{id}": user,
     "/api/v2/connections/{id}": connection,

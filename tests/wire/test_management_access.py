@@ -28,6 +28,10 @@ ROUTES = [
     ("DELETE", "/users/auth0%7C1/authentication-methods", "delete:authentication_methods"),
     ("GET", "/users/auth0%7C1/authentication-methods/m", "read:authentication_methods"),
     ("DELETE", "/users/auth0%7C1/authentication-methods/m", "delete:authentication_methods"),
+    ("POST", "/users/auth0%7C1/authentication-methods", "create:authentication_methods"),
+    ("PATCH", "/users/auth0%7C1/authentication-methods/m", "update:authentication_methods"),
+    ("GET", "/keystead/users/auth0%7C1/passkeys", "read:authentication_methods"),
+    ("DELETE", "/keystead/users/auth0%7C1/passkeys/m/quarantine", "update:authentication_methods"),
 ]
 
 

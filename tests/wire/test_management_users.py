@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from authenticator import Authenticator
+from elsewhere_made import made_elsewhere
 from keystead.db import sessions, tables
 from keystead.db.sessions import SessionRecord
 from keystead.rules.events import Caller
@@ -429,6 +431,9 @@ async def test_administrators_are_out_of_reach(world: World) -> None:
         ("PATCH", "", {"blocked": True}),
         ("GET", "/authentication-methods", None),
         ("DELETE", "/authentication-methods/x", None),
+        ("PATCH", "/authentication-methods/x", {"name": "x"}),
+        ("PUT", "/authentication-methods", []),
+        ("POST", "/authentication-methods", made_elsewhere(Authenticator())),
     ):
         answer = await world.manage(method, f"/users/{root}{path}", body)
         assert (answer.status_code, answer.json()) == (404, GONE), (method, path)

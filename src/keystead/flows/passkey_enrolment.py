@@ -192,11 +192,14 @@ class PasskeyEnrolment:
     ) -> PasskeyRecord:
         """Store a passkey that was judged, and record it, as a part of a larger unit of work such as a sign-up.
 
-        Raises ``PasskeyTaken``.
+        Raises ``PasskeyTaken``, ``CeremonyExpired``.
         """
         passkey_id = self.entropy.id("passkey|dev_")
         registration = Registration(passkey_id, ceremony.rp_id, caller.user_agent, self.clock())
         stored = passkeys.add(session, user_id, new, registration)
+        if base64url.encode(stored.user_handle) != ceremony.user_handle:
+            # The passkey would name an account that there is not: an imported one brought another handle meanwhile.
+            raise CeremonyExpired(detail="the account has another user handle since")
         about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         shown = {"type": "passkey", "id": stored.id}
         journal.add(session, self.journal.event("gd_enrollment_complete", caller, authenticator=shown, **about))
