@@ -141,9 +141,12 @@ class Visitor:
 
     async def log_in_with(self, device: Authenticator, at: Landed, flaw: Flaw = FLAWLESS) -> Landed:
         """Answer the login page's challenge, as its script does."""
-        form = at.form("/login/passkey")
-        options = await self.options(at, "/login/passkey")
+        return await self.answer(at, await self.options(at, "/login/passkey"), device, flaw)
+
+    async def answer(self, at: Landed, options: dict[str, Any], device: Authenticator, flaw: Flaw = FLAWLESS) -> Landed:
+        """Answer a challenge that the login page's script has asked for."""
         response = device.get(options["authn_params_public_key"], origin=PUBLIC_URL, flaw=flaw)
+        form = at.form("/login/passkey")
         return await self.send(form, auth_session=options["auth_session"], response=json.dumps(response))
 
     async def _follow(self, response: httpx.Response) -> Landed:
