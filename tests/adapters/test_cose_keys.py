@@ -1,6 +1,7 @@
 """Public keys of passkeys that were made elsewhere: whatever they come as, the same COSE_Key is stored."""
 
 import base64
+from collections.abc import Callable
 
 import cbor2
 import pytest
@@ -33,7 +34,7 @@ def base64_of(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
-WRITTEN = {
+WRITTEN: dict[str, Callable[[KeyPair], str]] = {
     "COSE in base64url": lambda pair: b64url(cose(pair)),
     "COSE in base64": lambda pair: base64_of(cose(pair)),
     "SPKI in base64url": lambda pair: b64url(pair.spki()),

@@ -66,8 +66,10 @@ async def password(found: Ann) -> bool:
 
 
 async def password_realm(found: Ann) -> bool:
-    body = {"username": "ann@example.com", "password": PASSWORD, "realm": found.world.connection}
-    return (await found.world.token(grants.PASSWORD_REALM, **body)).status_code == 200
+    answer = await found.world.token(
+        grants.PASSWORD_REALM, username="ann@example.com", password=PASSWORD, realm=found.world.connection
+    )
+    return answer.status_code == 200
 
 
 async def passkey(found: Ann) -> bool:

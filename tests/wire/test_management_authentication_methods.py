@@ -133,7 +133,13 @@ async def test_the_passkey_of_somebody_else_is_not_found(world: World) -> None:
 
 
 async def test_methods_of_nobody_are_not_found(world: World) -> None:
-    asked = (("GET", "", None), ("GET", "/x", None), ("DELETE", "/x", None), ("PATCH", "/x", {}), ("PUT", "", []))
+    asked: tuple[tuple[str, str, object], ...] = (
+        ("GET", "", None),
+        ("GET", "/x", None),
+        ("DELETE", "/x", None),
+        ("PATCH", "/x", {}),
+        ("PUT", "", []),
+    )
     for method, path, body in asked:
         answer = await world.manage(method, f"/users/auth0%7C0/authentication-methods{path}", body)
         expected = refusal("The user does not exist.", 404, "Not Found", "inexistent_user")
