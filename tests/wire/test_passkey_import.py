@@ -123,6 +123,21 @@ async def test_its_counter_counts_from_its_first_login_on(world: World) -> None:
     assert (await world.passkey_login(device)).status_code == 403
 
 
+@sqlite_alone
+async def test_it_may_be_of_an_older_id_as_long_as_its_passkeys_log_in(world: World) -> None:
+    user_id = await world.person()
+    body = made_elsewhere(Authenticator(), rp_id="old.example")
+    unknown = payload("must be localhost", "relying_party_identifier")
+    assert await refused(world, user_id, body) == unknown
+    await world.manage("PATCH", "/keystead/relying-party", {"retiring": ["old.example"]})
+    assert (await add(world, user_id, body)).status_code == 201
+    path = f"/keystead/users/{user_id}/passkeys"
+    assert [each["may_log_in"] for each in (await world.manage("GET", path)).json()] == [True]
+    await world.manage("PATCH", "/keystead/relying-party", {"retiring": []})
+    (shown,) = (await world.manage("GET", path)).json()
+    assert (shown["may_log_in"], [each["field"] for each in shown["reasons"]]) == (False, ["relying_party"])
+
+
 # --- user handles (WebAuthn Level 3 §14.6.1) -------------------------------------------------------------------------
 
 
