@@ -40,6 +40,8 @@ AAGUID = bytes.fromhex("b84e404815dc4dd0839efc3ec0ee5b16")
 Json = dict[str, object]
 Cose = dict[object, object]
 Options = Mapping[str, Any]  # decoded JSON, as a test has it from ``response.json()``
+Attester = Callable[["KeyPair", bytes, bytes], tuple[str, dict[str, object]]]
+"""Makes format and statement of an attestation, of the credential's key, authenticator data and client data."""
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
@@ -546,6 +548,8 @@ class Authenticator:
     algorithms: tuple[int, ...] = (ES256, EDDSA, RS256)
     """What it can; a new credential has the first algorithm of the options that is among them."""
     attestation: Literal["none", "packed"] = "none"
+    attester: Attester | None = None
+    """Who attests instead, as ``tests/attestation.py`` has them."""
     aaguid: bytes = AAGUID
     synced: bool = True
     """Whether its credentials are backed up (BE and BS)."""
@@ -651,11 +655,10 @@ class Authenticator:
     def _attestation_object(self, pair: KeyPair, authenticator_data: bytes, client_json: bytes, flaw: Flaw) -> bytes:
         packed = flaw.packed or self.attestation == "packed"
         signature = self._sign(pair, authenticator_data, client_json, flaw) if packed else b""
-        members: Json = {
-            "fmt": "packed" if packed else "none",
-            "attStmt": {"alg": pair.algorithm, "sig": signature} if packed else {},
-            "authData": authenticator_data,
-        }
+        form, statement = ("packed", {"alg": pair.algorithm, "sig": signature}) if packed else ("none", {})
+        if self.attester is not None:
+            form, statement = self.attester(pair, authenticator_data, client_json)
+        members: Json = {"fmt": form, "attStmt": statement, "authData": authenticator_data}
         return flaw.attestation_object(cbor2.dumps(flaw.attestation(members)))
 
     def _credential_json(self, credential: Credential, inner: Json, extensions: Json) -> Json:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead import worker
-from keystead.adapters import webauthn
+from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.logout_calls import HttpLogoutCaller
@@ -34,6 +34,7 @@ from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRou
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
 from keystead.flows.authentication_methods import AuthenticationMethods
+from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
@@ -223,7 +224,8 @@ def _ways_in(p: _Parts) -> _WaysIn:
     marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
     reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
     verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
-    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, p.revocation, p.journal, p.clock, p.entropy)
+    models = AuthenticatorModels(p.db, attestation, p.clock)
+    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, models, p.revocation, p.journal, p.clock, p.entropy)
     return _WaysIn(
         codes=codes,
         reset=reset,

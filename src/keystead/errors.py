@@ -25,6 +25,7 @@
           InvalidQuery              the same, for the query string
           InvalidPath               the same, for a part of the path
         InvalidOptions            connection options that contradict each other, by path
+        InvalidMetadata           FIDO metadata that cannot be believed or read
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
         PasswordLeaked            the password is known from a breach, and the shields say to refuse it
@@ -34,10 +35,11 @@
         BodyTooLarge · MethodNotAllowed · UnsupportedMediaType · ForeignOrigin     refused before any handler
       Conflict                  somebody was first
         IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken · ApiTaken · GrantTaken · CredentialTaken
+        OlderMetadata             FIDO metadata that is older than what is stored, or of another service
         LastWayIn                 what is to be removed is all that the person could sign in with
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
-        NoSuchApi · NoSuchClientGrant · NoSuchCredential
+        NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
         NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
@@ -259,6 +261,12 @@ class InvalidOptions(Invalid):
         super().__init__(text, detail=detail)
 
 
+class InvalidMetadata(Invalid):
+    """FIDO metadata that cannot be believed, or not be read."""
+
+    code = "invalid_metadata"
+
+
 class InvalidIdentifier(Invalid):
     """Not an identifier that this connection takes. ``attribute`` is email, phone_number or username."""
 
@@ -360,6 +368,12 @@ class NameTaken(Conflict):
 
     code = "name_taken"
     default_text = "A connection with the same name already exists"
+
+
+class OlderMetadata(Conflict):
+    """FIDO metadata that would take back what is known: an older edition, or another service's."""
+
+    code = "older_metadata"
 
 
 class ApiTaken(Conflict):
@@ -481,6 +495,13 @@ class NoSuchJob(Missing):
 
     code = "no_such_job"
     default_text = "The job does not exist"
+
+
+class NoSuchAuthenticator(Missing):
+    """No model of authenticator that anything is known of."""
+
+    code = "no_such_authenticator"
+    default_text = "Nothing is known of this authenticator."
 
 
 class NoSuchKey(Missing):

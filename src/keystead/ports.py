@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from keystead.rules.authentication_methods import PasskeyKey
+from keystead.rules.authenticators import Attested, Metadata, Period
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.credentials import KeyAlgorithm, PublicKey
 from keystead.rules.identifiers import Identifier
@@ -231,4 +232,24 @@ class WebAuthn(Protocol):
 
     def verify_assertion(self, ceremony: Ceremony, answer: AssertionResponse, known: KnownPasskey) -> Assertion:
         """Check an authentication by WebAuthn Level 3 §7.2."""
+        ...
+
+
+class Attestations(Protocol):
+    """Looks at the certificates of attestations."""
+
+    def model_of(self, attested: Attested) -> str:
+        """Return under which key metadata has the model."""
+        ...
+
+    def vouched(self, attested: Attested, roots: Iterable[bytes]) -> Period | None:
+        """Return from when to when a chain holds that ends in one of the roots, as it did at the registration."""
+        ...
+
+
+class MetadataReader(Protocol):
+    """Reads FIDO metadata."""
+
+    def read(self, blob: bytes, root: bytes | None, at: datetime) -> Metadata:
+        """Verify a blob below a root, or below the FIDO Alliance's, and read it. Raises ``InvalidMetadata``."""
         ...

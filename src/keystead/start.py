@@ -8,13 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
 from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
+from keystead.flows.journal import Journal
 from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.settings import Settings, SettingsError, with_keys
@@ -98,17 +101,31 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 @contextmanager
 def open_signing_keys(settings: Settings) -> Iterator[SigningKeys]:
     """Open the signing keys of an installation, for the command line. Raises ``SettingsError`` where there is none."""
+    entropy = SystemEntropy()
+    with _installation(settings) as db:
+        with _in_data_dir(settings):
+            settings = with_keys(settings, lambda: entropy.token(48))
+        yield signing_keys(settings, db, system_clock, entropy)
+
+
+@contextmanager
+def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
+    """Open the FIDO metadata of an installation, likewise."""
+    with _installation(settings) as db:
+        yield FidoMetadata(db, fido_metadata, attestation, Journal(system_clock, SystemEntropy()), system_clock)
+
+
+@contextmanager
+def _installation(settings: Settings) -> Iterator[Database]:
+    """Open the database of an installation that is there, and up to date."""
     path = settings.database_url.reveal().partition("sqlite:///")[2]
     if path and not Path(path).exists():  # opening it would make one
         raise SettingsError(f"KEYSTEAD_DATABASE_URL: {path}: there is no such file; 'keystead serve' makes one")
-    entropy = SystemEntropy()
     with _database(settings) as db:
         if schema.version(db.engine) is None:
             raise SettingsError("KEYSTEAD_DATABASE_URL: the database is empty; 'keystead serve' sets it up")
         _bring_up_to_date(db, migrate=False)
-        with _in_data_dir(settings):
-            settings = with_keys(settings, lambda: entropy.token(48))
-        yield signing_keys(settings, db, system_clock, entropy)
+        yield db
 
 
 @contextmanager

@@ -112,6 +112,8 @@ class AttestationObject:
 
     format: str
     statement: Mapping[object, object]
+    octets: bytes
+    """The authenticator data as it was signed."""
     authenticator: AuthenticatorData
     credential: AttestedCredential
 
@@ -267,7 +269,7 @@ def read_attestation_object(octets: bytes) -> AttestationObject:
     authenticator = read_authenticator_data(inner, REGISTRATION)
     if authenticator.credential is None:
         raise REGISTRATION.refusal(13, "no credential in the authenticator data")
-    return AttestationObject(form, statement, authenticator, authenticator.credential)
+    return AttestationObject(form, statement, inner, authenticator, authenticator.credential)
 
 
 def read_authenticator_data(octets: bytes, procedure: Procedure) -> AuthenticatorData:

@@ -2,37 +2,35 @@
 
 Meant to be read beside WebAuthn Level 3 §7.1 (registering a credential) and §7.2 (verifying an assertion). What both
 demand stands in ``SHARED_STEPS``; what only one demands is a line of ``verify_registration`` or ``verify_assertion``.
-py_webauthn comes last and checks signatures and attestation statements; everything that it reads kindly or does not
-look at has been settled before it is asked. Whatever a response holds, only ``CeremonyRefused`` comes of it.
+py_webauthn comes last and checks signatures; everything that it reads kindly or does not look at has been settled
+before it is asked, for statements of attestation in ``adapters/attestation``. Whatever a response holds, only
+``CeremonyRefused`` comes of it.
 
-Not here, because they need the database: consuming the challenge (§7.1 step 1), a credential id that exists already
-(step 26), storing (step 27), and what a signature counter means (§7.2 steps 22 and 24).
+Not here, because they need the database: consuming the challenge (§7.1 step 1), who vouches for an authenticator (steps
+23 and 24), a credential id that exists already (step 26), storing (step 27), and what a signature counter means (§7.2
+steps 22 and 24).
 """
 
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID, ObjectIdentifier
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
-    AttestationFormat,
     AuthenticationCredential,
     AuthenticatorAssertionResponse,
     AuthenticatorAttestationResponse,
     RegistrationCredential,
 )
 
+from keystead.adapters.attestation import by_library, check_statement
 from keystead.adapters.client_response import (
     AUTHENTICATION,
     REGISTRATION,
-    AttestationObject,
     AttestationResponse,
     AttestedCredential,
     AuthenticatorData,
@@ -51,13 +49,7 @@ from keystead.rules.passkey_terms import PasskeyPolicy
 
 __all__ = ["creation_options", "parse_assertion", "request_options", "verify_assertion", "verify_registration"]
 
-Roots = Mapping[str, Sequence[bytes]]
-"""Attestation format to PEM certificates that its chains must end in (§7.1 step 23)."""
-
-NO_ROOTS: Final[Roots] = MappingProxyType({})
 CREDENTIAL_ID_BYTES: Final = 1023
-FORMATS: Final = frozenset({"none", "packed", "tpm", "android-key", "apple", "fido-u2f"})
-AAGUID_EXTENSION: Final = ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -209,11 +201,11 @@ def _check_shared_steps(claim: Claim) -> None:
 # --- §7.1 --------------------------------------------------------------------------------------------------------
 
 
-def verify_registration(ceremony: Ceremony, response: object, *, roots: Roots = NO_ROOTS) -> NewPasskey:
+def verify_registration(ceremony: Ceremony, response: object) -> NewPasskey:
     """Verify the answer to ``navigator.credentials.create()`` and return the passkey that it made (§7.1).
 
     ``response`` is the decoded JSON of ``PublicKeyCredential.toJSON()``. An attestation statement must be right in
-    itself; without ``roots`` for its format nothing says who made it, so format and AAGUID are hints, never proof.
+    itself. Nothing has said yet who made it, so that no chain is trusted, and the AAGUID is a hint.
     Raises ``CeremonyRefused``.
     """
     if not ceremony.is_registration:
@@ -224,9 +216,10 @@ def verify_registration(ceremony: Ceremony, response: object, *, roots: Roots = 
     authenticator, credential = attestation.authenticator, attestation.credential
     _check_shared_steps(Claim(ceremony, REGISTRATION, client, authenticator))
     algorithm = check_public_key(credential.cose, ceremony.offered)
-    _check_statement(attestation)
+    certificates = check_statement(attestation, answer.client_data)
     _check_credential_id(credential, answer)
-    _check_with_library(ceremony, answer, algorithm, roots)
+    if by_library(attestation.format):
+        _check_with_library(ceremony, answer, algorithm)
     return NewPasskey(
         credential_id=credential.id,
         public_key=credential.public_key,
@@ -238,48 +231,10 @@ def verify_registration(ceremony: Ceremony, response: object, *, roots: Roots = 
         backed_up=Flag.BS in authenticator.flags,
         user_verified=Flag.UV in authenticator.flags,
         attestation_format=attestation.format,
+        trust="none" if attestation.format == "none" else "untrusted_chain" if certificates else "self",
+        certificates=certificates,
         attachment=answer.attachment,
     )
-
-
-def _check_statement(attestation: AttestationObject) -> None:
-    """§7.1 steps 21 and 22, as far as the library leaves them to us.
-
-    SafetyNet is not among the formats: Google has shut it down, and verifying it would read a clock of its own.
-    """
-    if attestation.format not in FORMATS:
-        raise REGISTRATION.refusal(21, "an attestation format that is not supported")
-    with REGISTRATION.step(22):
-        if attestation.format == "none" and attestation.statement:
-            raise ValueError("§8.7: a none attestation with a statement")
-        if "x5c" in attestation.statement:
-            _check_certificate(attestation)
-
-
-def _check_certificate(attestation: AttestationObject) -> None:
-    """§8.2.1: who signs a packed statement is an authenticator's certificate; any AAGUID in it is the credential's."""
-    chain = attestation.statement["x5c"]
-    if not isinstance(chain, list) or not chain:
-        raise ValueError("§8.2: x5c is not a list of certificates")
-    leaf = x509.load_der_x509_certificate(chain[0])
-    if attestation.format == "packed":
-        _check_authenticator_certificate(leaf)
-    for extension in leaf.extensions:
-        if extension.oid == AAGUID_EXTENSION:
-            inner = b"\x04\x10" + attestation.credential.aaguid  # DER: an octet string of 16 bytes
-            if extension.critical or extension.value.public_bytes() != inner:
-                raise ValueError("§8.2.1: the certificate is for another AAGUID")
-
-
-def _check_authenticator_certificate(leaf: x509.Certificate) -> None:
-    """§8.2.1: subject and basic constraints. Version 3 follows, for older certificates have no extensions."""
-    named = {attribute.oid: attribute.value for attribute in leaf.subject}
-    if named.get(NameOID.ORGANIZATIONAL_UNIT_NAME) != "Authenticator Attestation":
-        raise ValueError("§8.2.1: the subject is no authenticator")
-    if not all(named.get(oid) for oid in (NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)):
-        raise ValueError("§8.2.1: the subject is incomplete")
-    if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-        raise ValueError("§8.2.1: the certificate is an authority's")
 
 
 def _check_credential_id(credential: AttestedCredential, answer: AttestationResponse) -> None:
@@ -290,8 +245,8 @@ def _check_credential_id(credential: AttestedCredential, answer: AttestationResp
         raise REGISTRATION.refusal(27, "id and the credential id in the authenticator data differ")
 
 
-def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorithm: int, roots: Roots) -> None:
-    """§7.1 steps 22 to 24: the statement and, where there are roots, its chain."""
+def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorithm: int) -> None:
+    """§7.1 step 22. The library is told of no roots: it would believe one for every model of its format."""
     with REGISTRATION.step(22):
         verify_registration_response(
             credential=RegistrationCredential(
@@ -306,7 +261,6 @@ def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorit
             expected_origin=list(ceremony.origins),
             require_user_verification=ceremony.asked_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm)],
-            pem_root_certs_bytes_by_fmt={AttestationFormat(form): list(pems) for form, pems in roots.items()},
         )
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from keystead.cli import first_run, keys, migrate, serve, version
+from keystead.cli import first_run, keys, mds, migrate, serve, version
 
 app = typer.Typer(
     name="keystead",
@@ -17,4 +17,5 @@ app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("first-run")(first_run.show)
 app.add_typer(keys.app, name="keys")
+app.add_typer(mds.app, name="mds")
 app.command("version")(version.version)

@@ -10,23 +10,18 @@ import typer
 
 from keystead import settings as process
 from keystead.app import system_clock
-from keystead.cli.options import DataDir, tell, told_plainly
-from keystead.flows.operations import Operation
+from keystead.cli.options import AsJson, DataDir, operation, tell, told_plainly
 from keystead.oauth.key_pairs import ALGORITHMS, DEFAULT
 from keystead.oauth.keys import FOLLOWED
 from keystead.oauth.signing_keys import KNOWN_AFTER, SigningKeys
 from keystead.rules.claims import iso
-from keystead.rules.events import Caller
 from keystead.rules.signing_keys import Algorithm, KeyRecord
 from keystead.start import open_signing_keys
 
 app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True, rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Result = TypeVar("Result")
 
-_ACTOR: Final = "cli"
-"""Who the journal says it was: whoever can run this has the database and the secret key anyway."""
 _COLUMNS: Final = ("algorithm", "kid", "state", "published", "current_since", "current_until", "revoked_at")
 
 
@@ -52,7 +47,7 @@ def rotate(
         if wait and not now:
             tell(f"clients may not know the next key for another {wait.seconds + 1} seconds; wait, or give --now")
             return None
-        return await keys.rotate(_operation("keys rotate"), algorithm)
+        return await keys.rotate(operation("keys rotate"), algorithm)
 
     made = _with_keys(data_dir, work)
     if made is None:
@@ -75,7 +70,7 @@ def revoke(
         asked = f"Refuse every token that {found.kid} ({found.algorithm}, {found.state}) signed?"
         if not yes and not typer.confirm(asked, err=True):
             return None
-        return await keys.revoke(kid, _operation("keys revoke"))
+        return await keys.revoke(kid, operation("keys revoke"))
 
     ended = _with_keys(data_dir, work)
     if ended is None:
@@ -91,10 +86,6 @@ def _with_keys(data_dir: Any, work: Callable[[SigningKeys], Awaitable[Result]]) 
 
     with told_plainly(), open_signing_keys(process.load(data_dir=data_dir)) as keys:
         return asyncio.run(run(keys))
-
-
-def _operation(command: str) -> Operation:
-    return Operation(_ACTOR, Caller(), "keystead", command)
 
 
 def _unknown_for(found: Sequence[KeyRecord]) -> timedelta:

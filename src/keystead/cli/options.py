@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from keystead.errors import DomainError
+from keystead.flows.operations import Operation
+from keystead.rules.events import Caller
 from keystead.settings import SettingsError
 
 DataDir = Annotated[
@@ -15,6 +17,16 @@ DataDir = Annotated[
 ]
 
 Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+ACTOR: Final = "cli"
+"""Who the journal says it was: whoever can run this has the database and the secret key anyway."""
+
+
+def operation(command: str) -> Operation:
+    """Return what the journal will say about a command that changes something."""
+    return Operation(ACTOR, Caller(), "keystead", command)
 
 
 def tell(line: str) -> None:

@@ -11,11 +11,15 @@ from keystead.rules.events import Event
 _ADD: Final = insert(JournalRow)
 
 
-def add(session: Session, event: Event) -> None:
-    """Write an event."""
-    values: dict[str, Any] = event.model_dump(exclude={"caller"})
-    values |= {"ip": event.caller.address[:45], "user_agent": event.caller.user_agent[:300]}
-    session.connection().execute(_ADD, values)
+def add(session: Session, *events: Event) -> None:
+    """Write events."""
+    if events:
+        session.connection().execute(_ADD, [_row(event) for event in events])
+
+
+def _row(event: Event) -> dict[str, Any]:
+    caller = {"ip": event.caller.address[:45], "user_agent": event.caller.user_agent[:300]}
+    return event.model_dump(exclude={"caller"}) | caller
 
 
 def types_of(session: Session, user_id: str | None = None) -> list[str]:

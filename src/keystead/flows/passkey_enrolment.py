@@ -18,6 +18,7 @@ from keystead.errors import (
     PasskeyLimitReached,
     StepUpRequired,
 )
+from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, advice, refusal, require_passkeys
@@ -50,6 +51,14 @@ class Proved:
     """The session in which they did; empty for an app that has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A new passkey that may be stored, with its trust, and with what an advising policy has against it."""
+
+    passkey: NewPasskey
+    verdict: Verdict
+
+
 @dataclass(frozen=True)
 class PasskeyEnrolment:
     """A passkey is added to what an account has; nothing else about the account changes (PK-10)."""
@@ -57,6 +66,7 @@ class PasskeyEnrolment:
     db: Database
     ceremonies: Ceremonies
     webauthn: WebAuthn
+    models: AuthenticatorModels
     revocation: Revocation
     journal: Journal
     clock: Clock
@@ -146,8 +156,8 @@ class PasskeyEnrolment:
         """Store it while nobody can sign the account out, nor add another: they are counted under its lock."""
         still_in(session, proved, ceremony.client_id)
         owned = passkeys.count_by_rp_id(session, proved.user_id).get(ceremony.rp_id, 0)
-        verdict = self.judge(session, ceremony, new, passkeys=owned)
-        return self.store(session, proved.user_id, ceremony, new, verdict, caller)
+        accepted = self.judge(session, ceremony, new, passkeys=owned)
+        return self.store(session, proved.user_id, ceremony, accepted, caller)
 
     def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> bool:
         owner = accounts.by_id(session, proved.user_id, lock=True)
@@ -160,8 +170,8 @@ class PasskeyEnrolment:
         journal.add(session, event)
         return True
 
-    def judge(self, session: Session, ceremony: Ceremony, new: NewPasskey, *, passkeys: int) -> Verdict:
-        """Return what the policy says of a verified passkey, for an account that has ``passkeys`` already.
+    def judge(self, session: Session, ceremony: Ceremony, new: NewPasskey, *, passkeys: int) -> Accepted:
+        """Hold a verified passkey against the policy, for an account that has ``passkeys`` already.
 
         Raises ``BadRequest`` where passkeys were switched off since the options were handed out,
         ``PasskeyLimitReached`` and ``PasskeyNotAllowed``.
@@ -171,6 +181,7 @@ class PasskeyEnrolment:
             raise CeremonyExpired(detail="the connection is gone")
         require_passkeys(connection.policy())
         policy = as_begun(policy_of(connection.policy()), ceremony)
+        new = self.models.judged(session, new)
         credential = of_new(new, ceremony.rp_id)
         rp_ids = self.ceremonies.relying_party(session).ids
         context = Context(registers=True, attachment=new.attachment, passkeys=passkeys, rp_ids=rp_ids)
@@ -179,16 +190,10 @@ class PasskeyEnrolment:
             raise PasskeyLimitReached(detail=verdict.text)
         if verdict.refused:
             raise refusal(verdict)
-        return verdict
+        return Accepted(new, verdict)
 
     def store(
-        self,
-        session: Session,
-        user_id: str,
-        ceremony: Ceremony,
-        new: NewPasskey,
-        verdict: Verdict,
-        caller: Caller,
+        self, session: Session, user_id: str, ceremony: Ceremony, accepted: Accepted, caller: Caller
     ) -> PasskeyRecord:
         """Store a passkey that was judged, and record it, as a part of a larger unit of work such as a sign-up.
 
@@ -196,15 +201,16 @@ class PasskeyEnrolment:
         """
         passkey_id = self.entropy.id("passkey|dev_")
         registration = Registration(passkey_id, ceremony.rp_id, caller.user_agent, self.clock())
-        stored = passkeys.add(session, user_id, new, registration)
+        stored = passkeys.add(session, user_id, accepted.passkey, registration)
         if base64url.encode(stored.user_handle) != ceremony.user_handle:
             # The passkey would name an account that there is not: an imported one brought another handle meanwhile.
             raise CeremonyExpired(detail="the account has another user handle since")
         about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         shown = {"type": "passkey", "id": stored.id}
         journal.add(session, self.journal.event("gd_enrollment_complete", caller, authenticator=shown, **about))
-        if verdict.reasons:
-            journal.add(session, advice(self.journal, verdict, caller, purpose="register", passkey=stored.id, **about))
+        if accepted.verdict.reasons:
+            about |= {"purpose": "register", "passkey": stored.id}
+            journal.add(session, advice(self.journal, accepted.verdict, caller, **about))
         return stored
 
 

@@ -221,10 +221,10 @@ class Signup:
     ) -> Admitted | DomainError:
         draft = _draft(ceremony)
         # First, so that a passkey that is refused anyway tells nothing of who has an account.
-        verdict = self.enrolment.judge(session, ceremony, new, passkeys=0)
+        accepted = self.enrolment.judge(session, ceremony, new, passkeys=0)
         local_id = self.entropy.bytes(12).hex()
         profile = accounts.create(session, connection.id, draft, None, local_id=local_id, now=self.clock())
-        self.enrolment.store(session, profile.user_id, ceremony, new, verdict, caller)
+        self.enrolment.store(session, profile.user_id, ceremony, accepted, caller)
         about: dict[str, Any] = {
             "user_id": profile.user_id,
             "connection_id": connection.id,

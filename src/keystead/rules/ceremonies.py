@@ -92,6 +92,8 @@ class NewPasskey(BaseModel):
     """How well it is known who made the authenticator."""
     certificates: tuple[bytes, ...] = ()
     """The chain of the attestation in DER, the authenticator's first; so that it can be looked at again."""
+    quarantine: str | None = None
+    """Why no such passkey may be made: something is known against its model."""
     attachment: str = ""
     """``platform``, ``cross-platform`` or empty: the browser's word, which nobody signed."""
 

@@ -33,6 +33,8 @@ TYPES: Final = {
     "gd_enrollment_complete": "Passkey Enrolled",
     "gd_webauthn_enrollment_failed": "Failed Passkey Enrolment",
     "passkey_policy_advice": "Passkey That the Policy Would Refuse",
+    "passkey_quarantined": "Passkey Taken Out of Use",
+    "passkey_quarantine_lifted": "Passkey Back in Use",
     "passkey_challenge_started": "Passkey Challenge Started",
     "passkey_challenge_failed": "Passkey Challenge Failed",
     "my_account_authentication_method_succeeded": "Changed an Authentication Method",

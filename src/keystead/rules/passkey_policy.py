@@ -175,6 +175,7 @@ def of_new(new: NewPasskey, rp_id: str) -> Credential:
         trust=new.trust,
         attestation_format=new.attestation_format,
         rp_id=rp_id,
+        quarantine=new.quarantine,
     )
 
 

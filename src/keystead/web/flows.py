@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
 from keystead.flows.authentication_methods import AuthenticationMethods
+from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.client_grants import ClientGrants
@@ -98,6 +99,11 @@ class Flows:
     quarantine: Quarantine
     access: Access
     blocks: Blocks
+
+    @property
+    def authenticators(self) -> AuthenticatorModels:
+        """What is known of models of authenticators."""
+        return self.enrolment.models
 
     @property
     def keys(self) -> KeyRing:

@@ -32,6 +32,7 @@ from keystead.web.endpoints import Described
 from keystead.web.management import (
     attack_protection,
     authentication_methods,
+    authenticators,
     client_grants,
     clients,
     connections,
@@ -236,6 +237,8 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/relying-party", relying_party.show, GET=relying_party.SHOW),
     Described("/keystead/relying-party", relying_party.update, PATCH=relying_party.UPDATE),
     Described("/keystead/relying-party/report", relying_party.report, GET=relying_party.REPORT),
+    Described("/keystead/authenticators", authenticators.index, GET=authenticators.INDEX),
+    Described("/keystead/authenticators/{aaguid}", authenticators.show, GET=authenticators.SHOW),
     Described("/keystead/sessions", tenant_settings.show_sessions, GET=tenant_settings.SHOW_SESSIONS),
     Described("/keystead/sessions", tenant_settings.update_sessions, PATCH=tenant_settings.UPDATE_SESSIONS),
     Described("/keystead/users/{id}/passkeys", passkeys.index, GET=passkeys.INDEX),

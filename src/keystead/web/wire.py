@@ -120,6 +120,7 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchSession: Row(404, "inexistent_session"),
     e.NoSuchRefreshToken: Row(404, "inexistent_refresh_token"),
     e.NoSuchKey: Row(404, "inexistent_signing_key"),
+    e.NoSuchAuthenticator: Row(404, "inexistent_authenticator"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
