@@ -13,8 +13,8 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 680, "db/tables.py": 480}
-"""Catalogues rather than code: everything that can go wrong, and every table, each in one read."""
+LONGER_BY_DECISION = {"errors.py": 720, "db/tables.py": 480, "app.py": 480}
+"""Catalogues rather than code: everything that can go wrong, every table, what is made of what, each in one read."""
 
 FUNCTION_LINES = 60
 COMPLEXITY = 10

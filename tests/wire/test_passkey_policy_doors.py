@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from account import SCOPE, MyAccount
+from attestation import Maker, Service, entry
 from authenticator import AAGUID, EDDSA, ES256, FLAWLESS, RS256, Authenticator, Flaw, Json, put, untold
 from keystead.db import tables
+from keystead.rules.passkey_terms import TRUST_LEVELS
 from visitor import MOVED, Landed, Visitor
 from world import PUBLIC_URL, World
 
@@ -111,6 +113,17 @@ class Case:
     registration: Outcome = "not allowed"
     """What a registration is told that breaks it; where WebAuthn itself has a step for it, that step refuses."""
     login: Outcome = "not allowed"
+    metadata: tuple[dict[str, Any], ...] = ()
+    """What the FIDO metadata says of models."""
+
+    async def ask_for(self, world: World, **more: Any) -> None:
+        """Set the policy."""
+        await ask_for(world, **self.policy, **more)
+
+    async def prepare(self, world: World) -> None:
+        """Bring the metadata."""
+        if self.metadata:
+            await SERVICE.brings(world, *self.metadata)
 
     @property
     def name(self) -> str:
@@ -126,7 +139,25 @@ KEY: dict[str, Any] = {"attachment": "cross-platform", "transports": ("usb", "nf
 
 ATTESTED: dict[str, Any] = {"attestation": "packed"}
 MODEL = str(UUID(bytes=AAGUID))
-ANOTHER_MODEL: dict[str, Any] = {"aaguid": bytes(range(16))}
+ANOTHER = bytes(range(16))
+ANOTHER_MODEL: dict[str, Any] = {"aaguid": ANOTHER}
+MAKER, SERVICE = Maker(), Service()
+PROVED: dict[str, Any] = {"algorithms": (ES256,), "attester": MAKER.packed()}
+ANOTHER_PROVED: dict[str, Any] = PROVED | {"attester": MAKER.packed([MAKER.leaf(ANOTHER)])} | ANOTHER_MODEL
+
+
+def trusting(level: str) -> dict[str, Any]:
+    """Return a policy that wants a level of trust."""
+    return {"authenticators": {"trust": level}, "attestation": "indirect"}
+
+
+def certified(number: int) -> Case:
+    """Return the case of a certified level: a model that has it, and one that has the level below."""
+    statuses = [[(f"FIDO_CERTIFIED_{each.removeprefix('certified_')}", "2024-01-01")] for each in TRUST_LEVELS[4:]]
+    below = statuses[number - 1] if number else []
+    metadata = (entry(AAGUID, MAKER, statuses=statuses[number]), entry(ANOTHER, MAKER, statuses=below))
+    return Case(trusting(TRUST_LEVELS[4 + number]), PROVED, ANOTHER_PROVED, metadata=metadata)
+
 
 CASES = {
     "verified": Case({"user_verification": "required"}, {}, {"verifies": False}, "unverified", "unverified"),
@@ -138,6 +169,22 @@ CASES = {
     "ES256": Case({"algorithms": [-7]}, {"algorithms": (ES256,)}, {"algorithms": (RS256,)}, "unverified"),
     "direct": Case({"attestation": "direct"}, ATTESTED, {}),
     "enterprise": Case({"attestation": "enterprise"}, ATTESTED, {}),
+    "self": Case(trusting("self"), ATTESTED, {}),
+    "untrusted chain": Case(trusting("untrusted_chain"), PROVED, ATTESTED),
+    "trusted chain": Case(trusting("trusted_chain"), PROVED, ANOTHER_PROVED, metadata=(entry(AAGUID, MAKER),)),
+    **{str(level): certified(number) for number, level in enumerate(TRUST_LEVELS[4:])},
+    "allowed where it is known": Case(
+        {"authenticators": {"allow": [{"aaguid": MODEL}]}, "attestation": "indirect"},
+        PROVED,
+        ATTESTED,
+        metadata=(entry(AAGUID, MAKER),),
+    ),
+    "denied where it is known": Case(
+        {"authenticators": {"deny": [{"aaguid": MODEL, "trust": "trusted_chain"}]}},
+        ATTESTED,
+        PROVED,
+        metadata=(entry(AAGUID, MAKER),),
+    ),
     "allowed": Case({"authenticators": {"allow": [{"aaguid": MODEL, "trust": "none"}]}}, {}, ANOTHER_MODEL),
     "denied": Case({"authenticators": {"deny": [{"aaguid": MODEL}]}}, ANOTHER_MODEL, {}),
     "RS256": Case({"algorithms": [-257]}, {"algorithms": (RS256,)}, {"algorithms": (EDDSA,)}, "unverified"),
@@ -150,7 +197,8 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 async def test_a_registration_is_held_to_the_policy_by_the_server_and_not_by_the_client(
     world: World, case: Case, door: Door
 ) -> None:
-    await ask_for(world, **case.policy)
+    await case.prepare(world)
+    await case.ask_for(world)
     before = await world.counts()
     assert await door.sign_up(world, Authenticator(**case.breaks), "eve@example.com", told=False) == case.registration
     assert await world.counts() == before, "nothing is left of it"
@@ -159,7 +207,7 @@ async def test_a_registration_is_held_to_the_policy_by_the_server_and_not_by_the
     assert await door.sign_up(world, obedient, "ann@example.com") == "in"
     assert await door.log_in(world, obedient) == "in"
     assert await advice(world) == []
-    await ask_for(world, **case.policy, mode="advise")
+    await case.ask_for(world, mode="advise")
     assert await door.sign_up(world, Authenticator(**case.breaks), "eve@example.com") == "in"
     assert await advice(world) == [("register", [case.name])]
     assert await door.sign_up(world, Authenticator(**case.obeys), "bob@example.com") == "in"
@@ -171,9 +219,10 @@ async def test_a_registration_is_held_to_the_policy_by_the_server_and_not_by_the
 async def test_a_login_is_held_to_the_policy_of_today_with_a_passkey_of_yesterday(
     world: World, case: Case, door: Door
 ) -> None:
+    await case.prepare(world)
     device = Authenticator(**case.breaks)
     assert await door.sign_up(world, device, "ann@example.com") == "in"
-    await ask_for(world, **case.policy)
+    await case.ask_for(world)
     before, passkeys = await world.counts(), await world.rows(tables.Passkey)
     assert await door.log_in(world, device, told=False) == case.login
     assert await world.counts() == before
@@ -183,7 +232,7 @@ async def test_a_login_is_held_to_the_policy_of_today_with_a_passkey_of_yesterda
     if case.login == "not allowed":
         assert [reason["field"] for reason in entry["details"]["policy"]] == [case.name]
         assert entry["details"]["reason"].startswith(f"passkey policy: {case.name}: ")
-    await ask_for(world, **case.policy, mode="advise")
+    await case.ask_for(world, mode="advise")
     assert await door.log_in(world, device) == "in"
     assert await advice(world) == [("login", [case.name])]
     await world.patch_options(passkey_policy=None)
@@ -194,7 +243,8 @@ async def test_a_login_is_held_to_the_policy_of_today_with_a_passkey_of_yesterda
 @each_case
 async def test_one_more_passkey_is_held_to_it_as_the_first_was(world: World, case: Case) -> None:
     await world.person()
-    await ask_for(world, **case.policy)
+    await case.prepare(world)
+    await case.ask_for(world)
     account = await MyAccount.of(world)
     begun = await account.begin()
     response = Authenticator(**case.breaks).create(untold(begun["authn_params_public_key"]), origin=PUBLIC_URL)
@@ -206,7 +256,7 @@ async def test_one_more_passkey_is_held_to_it_as_the_first_was(world: World, cas
     begun = await account.begin()
     response = Authenticator(**case.obeys).create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     assert (await account.verify(begun, response)).status_code == 201
-    await ask_for(world, **case.policy, mode="advise")
+    await case.ask_for(world, mode="advise")
     begun = await account.begin()
     response = Authenticator(**case.breaks).create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     assert (await account.verify(begun, response)).status_code == 201
@@ -216,7 +266,8 @@ async def test_one_more_passkey_is_held_to_it_as_the_first_was(world: World, cas
 @each_case
 async def test_the_passkey_that_is_offered_after_a_password_is_held_to_it(world: World, case: Case) -> None:
     await world.person()
-    await ask_for(world, **case.policy)
+    await case.prepare(world)
+    await case.ask_for(world)
     for device, stored in ((Authenticator(**case.breaks), 0), (Authenticator(**case.obeys), 1)):
         visitor, landed = await offered(world)
         begun = await visitor.options(landed, "/passkey-enrollment")
