@@ -50,6 +50,7 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _account(ann)
     yield from _messages(ann)
     yield from _own_sessions(ann)
+    yield from _own_passkeys(ann)
     yield from _consent(ann)
     yield from _codes(ann)
     yield from _other_policies(ann)
@@ -163,6 +164,28 @@ def _own_sessions(ann: Person) -> Iterator[str]:
     yield "logout"
     ann.presses("Sign out")
     ann.is_at("You are signed out")
+
+
+def _own_passkeys(ann: Person) -> Iterator[str]:
+    ann.opens("/u/account/passkeys")
+    ann.gives_password()
+    ann.presses("Not now")
+    ann.reads("You have none yet.")
+    yield "own-passkeys-none"
+    for transport in ("usb", "internal"):
+        ann.device.is_lost()
+        ann.device = ann.devices.add(transport)
+        ann.presses("Add a passkey")
+        ann.reads("The passkey was added.")
+    ann.page.locator("summary").first.click()
+    yield "own-passkeys-renaming"
+    ann.page.locator("[name=name]").first.fill("The telephone of Ann in the kitchen")
+    ann.presses("Save")
+    ann.reads("The passkey has its new name.")
+    yield "own-passkeys"
+    ann.page.locator("summary").nth(1).click()
+    yield "own-passkeys-removal"
+    ann.site.delete_passkeys(ann.email)
 
 
 def _signs_in_for_its_own_page(person: Person) -> None:

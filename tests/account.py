@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 
-from world import World
+from authenticator import Authenticator
+from world import PUBLIC_URL, World
 
-SCOPE = " ".join(f"{verb}:me:authentication_methods" for verb in ("read", "create", "update", "delete"))
+_VERBS = ("read", "create", "update", "delete")
+SCOPE = " ".join((*(f"{verb}:me:authentication_methods" for verb in _VERBS), "read:me:factors"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,27 @@ class MyAccount:
         body = {"auth_session": begun["auth_session"], "authn_response": response}
         return await self.call("POST", "/passkey%7Cnew/verify", json=body | more)
 
-    async def list(self) -> list[dict[str, Any]]:
+    async def methods(self) -> list[dict[str, Any]]:
         """Return the person's methods."""
         found: list[dict[str, Any]] = (await self.call("GET", "")).json()["authentication_methods"]
+        return found
+
+    async def passkeys(self) -> list[dict[str, Any]]:
+        """Return the person's passkeys."""
+        return [each for each in await self.methods() if each["type"] == "passkey"]
+
+    async def enrols(self, device: Authenticator) -> dict[str, Any]:
+        """Add a passkey, and return it."""
+        begun = await self.begin()
+        answer = await self.verify(begun, device.create(begun["authn_params_public_key"], origin=PUBLIC_URL))
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def signals(self) -> list[dict[str, Any]]:
+        """Return what the person's browser is to be told."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        answer = await self.world.client.get("/me/v1/keystead/signals", headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["signals"]
         return found

@@ -12,10 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 
 from keystead import worker
 from keystead.adapters import attestation, webauthn
@@ -30,7 +27,6 @@ from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
-from keystead.errors import BadRequest, DomainError, MethodNotAllowed, NoSuchRoute
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
 from keystead.flows.authentication_methods import AuthenticationMethods
@@ -50,9 +46,11 @@ from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.one_time_codes import OneTimeCodes
+from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
@@ -62,6 +60,7 @@ from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
+from keystead.flows.signals import Signals
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
 from keystead.flows.tenant_settings import TenantSettings
@@ -95,11 +94,11 @@ from keystead.secrecy import Secret
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
 from keystead.users.hosted import HostedStore
-from keystead.web import wire
 from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
 from keystead.web.flows import Flows
-from keystead.web.middleware import Gate, note
+from keystead.web.middleware import Gate
+from keystead.web.refusals import HANDLERS
 from keystead.web.routes import routes
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -224,8 +223,8 @@ def _ways_in(p: _Parts) -> _WaysIn:
     marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
     reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
     verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
-    models = AuthenticatorModels(p.db, attestation, p.clock)
-    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, models, p.revocation, p.journal, p.clock, p.entropy)
+    models, notices = AuthenticatorModels(p.db, attestation, p.clock), PasskeyNotices(p.post)
+    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, models, notices, p.journal, p.clock, p.entropy)
     return _WaysIn(
         codes=codes,
         reset=reset,
@@ -302,6 +301,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         tickets=Tickets(db, ways.verification, ways.reset, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
+        own_passkeys=OwnPasskeys(db, ways.enrolment, p.ceremonies, Signals(db, p.ceremonies), p.revocation, journal),
         logout=Logout(db, keys, p.settings.public_url),
         logout_notices=p.notices,
         logout_tokens=_logout_tokens(p, keys),
@@ -349,7 +349,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
             Middleware(Gate, settings=settings, entropy=flows.entropy),
             Middleware(Cors, origins=Origins(partial(db.read, clients.origins), clock)),
         ],
-        exception_handlers={DomainError: _refused, HTTPException: _not_routed},
+        exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # its redirects are 307s, which repeat a POST
@@ -378,21 +378,6 @@ def _sms_sender(settings: Settings, clock: Clock) -> Postman | None:
     if kind == "webhook":
         return WebhookSender(url, settings.sms_key, clock)
     return TwilioSender(Secret(url), settings.sms_from) if kind == "twilio" else None
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DomainError)
-    note(request, error)
-    return wire.answer(request, error)
-
-
-def _not_routed(request: Request, error: Exception) -> Response:
-    """Give Starlette's own refusals the dialect of their path."""
-    assert isinstance(error, HTTPException)
-    kinds: dict[int, type[DomainError]] = {404: NoSuchRoute, 405: MethodNotAllowed}
-    response = _refused(request, kinds.get(error.status_code, BadRequest)())
-    response.headers.update(error.headers or {})
-    return response
 
 
 def _static_directory() -> Path:

@@ -99,6 +99,11 @@ class UserBlocked(Rejected):
     code = "user_blocked"
     default_text = "user is blocked"
 
+    def __init__(self, user_id: str = "", *, detail: str = "") -> None:
+        self.user_id = user_id
+        """Whose it is: known here, and never said."""
+        super().__init__(detail=detail)
+
 
 class AccountGone(Rejected):
     """A code, session or refresh token of an account that was deleted since."""
@@ -133,13 +138,14 @@ class CeremonyExpired(Rejected):
 
 
 class UnknownCredential(Rejected):
-    """A passkey that no account here owns. ``credential_id`` lets a page tell the browser to forget it."""
+    """A passkey that no account here owns. The browser is told to forget it: its id, in base64url, and its RP id."""
 
     code = "unknown_credential"
     default_text = "Passkey could not be verified."
 
-    def __init__(self, credential_id: str, *, detail: str = "") -> None:
+    def __init__(self, credential_id: str, rp_id: str, *, detail: str = "") -> None:
         self.credential_id = credential_id
+        self.rp_id = rp_id
         super().__init__(detail=detail)
 
 

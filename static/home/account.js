@@ -11,10 +11,12 @@ export class SignedOut extends Error {}
 export class Account {
   #token;
   #methods;
+  #signals;
 
   constructor(accessToken, audience) {
     this.#token = accessToken;
     this.#methods = new URL("v1/authentication-methods", audience);
+    this.#signals = new URL("v1/keystead/signals", audience);
   }
 
   async #call(url, method = "GET", json = undefined) {
@@ -52,5 +54,10 @@ export class Account {
   /** Removes the passkey with that id. */
   async removePasskey(id) {
     await this.#call(`${this.#methods}/${encodeURIComponent(id)}`, "DELETE");
+  }
+
+  /** What the browser should be told about the passkeys that it keeps, as things are now. */
+  async signals() {
+    return (await this.#call(this.#signals)).body.signals;
   }
 }

@@ -1,4 +1,5 @@
 /** The landing page: an ordinary OAuth client of the server, and the smallest account page there can be. */
+import { tell } from "/static/js/signals.js";
 import { explain, supported, whyUnsupported } from "/static/js/webauthn.js";
 import { Account, SignedOut, StepUpRequired } from "./account.js";
 import { Client } from "./oauth.js";
@@ -87,6 +88,7 @@ async function showPasskeys() {
   const passkeys = await account.passkeys();
   find("passkeys").replaceChildren(...passkeys.map(card));
   find("no-passkeys").hidden = passkeys.length > 0;
+  tell(await account.signals());
 }
 
 function confirmRemoval(passkey, title) {

@@ -4,7 +4,8 @@
  *
  *   <passkey-sign-in options-url autofill>   the button, and passkeys among the suggestions of an input
  *   <passkey-sign-in options-url>            one more button on the same page, for passkeys of an older address
- *   <passkey-enrolment options-url>          the button that creates a passkey
+ *   <passkey-enrolment options-url renews>   the button that creates a passkey; its form, sent without an answer, `renews`
+ *                                            a login that is too old for it
  *
  * `data-state` says where it stands: ready, waiting, sent, cancelled, failed or unsupported.
  */
@@ -16,14 +17,20 @@ const RENEW_AFTER = 240_000;
 const AT_ONCE = 1_000;
 
 /** What the server answered instead of options; its text may be shown. */
-class Refusal extends Error {}
+class Refusal extends Error {
+  constructor(text, code = "") {
+    super(text);
+    this.code = code;
+  }
+}
 
 async function begin(url, signal) {
   const answer = await fetch(url, { method: "POST", signal }).catch((cause) => {
     throw signal?.aborted ? cause : new Refusal("The server cannot be reached. Check your connection and try again.");
   });
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refusal(body.error_description || "The server cannot do this at the moment. Try again.");
+  const { error, error_description: text } = body;
+  if (!answer.ok) throw new Refusal(text || "The server cannot do this at the moment. Try again.", error);
   return body;
 }
 
@@ -140,14 +147,13 @@ class PasskeyEnrolment extends PasskeyForm {
     const { auth_session, authn_params_public_key } = await begin(this.getAttribute("options-url"));
     return { auth_session, response: await create(authn_params_public_key) };
   }
+
+  fail(error) {
+    if (error.code !== "step_up_required" || !this.hasAttribute("renews")) return super.fail(error);
+    this.settle("sent", "Sign in again to make this change.");
+    this.form.submit();
+  }
 }
 
 customElements.define("passkey-sign-in", PasskeySignIn);
 customElements.define("passkey-enrolment", PasskeyEnrolment);
-
-// The server does not know the passkey that was just tried: let the password manager stop offering it.
-const stale = document.querySelector("[data-unknown-credential]")?.dataset;
-if (stale && globalThis.PublicKeyCredential?.signalUnknownCredential) {
-  const named = { rpId: stale.rpId, credentialId: stale.unknownCredential };
-  PublicKeyCredential.signalUnknownCredential(named).catch(() => {});
-}

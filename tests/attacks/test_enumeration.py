@@ -131,7 +131,11 @@ async def test_the_sign_up_page_names_no_field(town: World) -> None:
 
 
 async def test_a_passkey_s_refusals_are_one(town: World) -> None:
-    """Unknown, badly signed, somebody else's, deleted, of another connection: one answer."""
+    """Unknown, badly signed, somebody else's, deleted: one answer. Beside it stands what the caller sent itself.
+
+    That nobody has a credential is said for its device to forget it. Whoever asks must know its id, which is a secret
+    between the two of us for as long as somebody has it.
+    """
     ann, bob, elsewhere = Authenticator(), Authenticator(), Authenticator()
     await town.register(ann, "ann.passkey@example.com")
     await town.register(bob, "bob.passkey@example.com")
@@ -145,8 +149,17 @@ async def test_a_passkey_s_refusals_are_one(town: World) -> None:
             (row,) = [each for each in (await town.manage("GET", "/users")).json() if "ann.passkey" in str(each)]
             await town.delete_user(row["user_id"])
         answers.append(await town.exchange(begun["auth_session"], response))
-    assert len({seen(answer) for answer in answers}) == 1
+    assert len({seen(answer)[:2] for answer in answers}) == 1
     assert answers[0].status_code == 403
+    bodies = [answer.json() for answer in answers]
+    forgotten = [body.pop("signals", None) for body in bodies]
+    assert [body == bodies[0] for body in bodies] == [True] * 4
+    assert forgotten == [_forget(elsewhere), None, None, _forget(ann)]
+
+
+def _forget(device: Authenticator) -> list[dict[str, Any]]:
+    options = {"rpId": "localhost", "credentialId": b64url(device.credentials[0].id)}
+    return [{"type": "unknownCredential", "options": options}]
 
 
 def _same(response: Any) -> Any:

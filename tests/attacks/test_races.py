@@ -1,6 +1,7 @@
 """Many at once: every limit and every one-time thing holds, on both databases."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
@@ -258,6 +259,23 @@ async def test_of_two_registrations_for_the_last_place_one_is_stored(world: Worl
         )
     )
     assert statuses(answers) == {201: 1, 400: 1}
+    assert await world.count(tables.Passkey) == 1
+
+
+async def test_of_two_passkeys_that_are_removed_at_once_one_stays(world: World) -> None:
+    """Each is the other's reason why it may go: without a lock their owner would be locked out."""
+    devices = [Authenticator(), Authenticator()]
+    await world.register(devices[0])
+    visitor = Visitor.of(world)
+    await visitor.log_in_with(devices[0], await visitor.open("/u/account/passkeys"))
+    headers = {"origin": PUBLIC_URL, "sec-fetch-site": "same-origin"}
+    begun = (await visitor.client.post("/u/account/passkeys/options", headers=headers)).json()
+    response = json.dumps(devices[1].create(begun["authn_params_public_key"], origin=PUBLIC_URL))
+    answer = {"auth_session": begun["auth_session"], "response": response}
+    assert (await visitor.client.post("/u/account/passkeys", data=answer, headers=headers)).status_code == 303
+    sent = [{"remove": row["id"]} for row in await world.rows(tables.Passkey)]
+    removals = (visitor.client.post("/u/account/passkeys", data=each, headers=headers) for each in sent)
+    assert statuses(await at_once(*removals)) == {303: 1, 409: 1}
     assert await world.count(tables.Passkey) == 1
 
 

@@ -184,3 +184,43 @@ def test_passkeys_in_a_screen_of_its_own(somebody: SomebodyAt, site: Site, npm: 
         again = carl.page.evaluate("client.passkey.login()")
         assert claims_of(again["id_token"])["sub"] == claims_of(made["id_token"])["sub"]
         assert carl.page.evaluate("client.getUser()")["email"] == "carl@example.com"
+
+
+MY_ACCOUNT = """async () => {
+    const mine = client.myAccount;
+    const begun = await mine.enrollmentChallenge({ type: "passkey", use_exclude_credentials: false });
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(begun.authn_params_public_key);
+    const authn_response = (await navigator.credentials.create({ publicKey })).toJSON();
+    const { location, auth_session } = begun;
+    const made = await mine.enrollmentVerify({ location, type: "passkey", auth_session, authn_response });
+    const renamed = await mine.updateAuthenticationMethod(made.id, { name: "Of the shop" });
+    const shown = await mine.getAuthenticationMethod(made.id);
+    const all = await mine.getAuthenticationMethods();
+    const passkeys = await mine.getAuthenticationMethods("passkey");
+    const factors = await mine.getFactors();
+    await mine.deleteAuthenticationMethod(passkeys[0].id);
+    const left = await mine.getAuthenticationMethods("passkey");
+    const refused = await mine.deleteAuthenticationMethod(left[0].id).catch(({ status }) => ({ status }));
+    return { begun, made, renamed, shown, all, passkeys, factors, left, refused };
+}"""
+
+
+def test_one_s_own_passkeys(somebody: SomebodyAt, site: Site, npm: Path, ca: trustme.CA) -> None:
+    """Every call of its ``myAccount`` about authentication methods, with tokens that it gets in a frame."""
+    ann = somebody(ignore_https_errors=True)
+    ann.has_passkey()
+    ann.watch.expects("status of 409")
+    with open_app(site, npm, ca, host=f"shop.{HOST}") as app:
+        customer = Customer(ann, app)
+        customer.opens()
+        logs_in(customer)
+        found = ann.page.evaluate(MY_ACCOUNT)
+    assert found["begun"]["id"] == "passkey|new"
+    assert found["made"]["id"].startswith("passkey|dev_")
+    assert found["renamed"] == found["shown"] == found["made"] | {"name": "Of the shop"}
+    assert found["all"] == found["passkeys"], "she has no password"
+    assert len(found["passkeys"]) == 2
+    assert found["factors"] == [{"type": kind, "usage": ["primary"]} for kind in ("password", "passkey")]
+    assert found["left"] == [found["renamed"]]
+    assert found["refused"]["status"] == 409
+    assert len(site.passkeys("ann@example.com")) == 1

@@ -21,14 +21,6 @@ def problem(answer: Any) -> dict[str, Any]:
     return found
 
 
-async def enrolled(account: MyAccount, device: Authenticator) -> dict[str, Any]:
-    begun = await account.begin()
-    answer = await account.verify(begun, device.create(begun["authn_params_public_key"], origin=PUBLIC_URL))
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 async def test_a_passkey_beside_the_password(world: World) -> None:
     user_id = await world.person()
     account, device = await MyAccount.of(world), Authenticator(transports=("internal",))
@@ -44,7 +36,9 @@ async def test_a_passkey_beside_the_password(world: World) -> None:
     answer = await account.verify(begun, device.create(options, origin=PUBLIC_URL))
     assert answer.status_code == 201
     shown = answer.json()
-    assert shown.pop("id").startswith("passkey|dev_")
+    made = shown.pop("id")
+    assert made.startswith("passkey|dev_")
+    assert answer.headers["location"] == f"{PUBLIC_URL}/me/v1/authentication-methods/{made.replace('|', '%7C')}"
     assert shown.pop("public_key")
     key = device.credentials[0]
     assert shown == {
@@ -63,7 +57,7 @@ async def test_a_passkey_beside_the_password(world: World) -> None:
     }
     assert (await world.passkey_login(device)).status_code == 200
     assert (await world.login()).status_code == 200, "PK-10: it is added to what there is"
-    (listed,) = await account.list()
+    (listed,) = await account.passkeys()
     assert listed["last_auth_at"] == "2026-06-01T12:00:00.000Z"
     assert {name: listed[name] for name in shown} == shown
 
@@ -71,11 +65,10 @@ async def test_a_passkey_beside_the_password(world: World) -> None:
 async def test_list_get_and_delete(world: World) -> None:
     await world.person()
     account, device, other = await MyAccount.of(world), Authenticator(), Authenticator()
-    assert await account.list() == []
-    first, second = await enrolled(account, device), await enrolled(account, other)
-    assert sorted(each["id"] for each in await account.list()) == sorted([first["id"], second["id"]])
+    assert await account.passkeys() == []
+    first, second = await account.enrols(device), await account.enrols(other)
+    assert sorted(each["id"] for each in await account.passkeys()) == sorted([first["id"], second["id"]])
     assert (await account.call("GET", "?type=passkey")).json()["authentication_methods"]
-    assert (await account.call("GET", "?type=password")).json() == {"authentication_methods": []}
     for spelling in (first["id"], first["id"].replace("|", "%7C")):
         one = await account.call("GET", f"/{spelling}")
         assert (one.status_code, one.json()["id"]) == (200, first["id"])
@@ -92,7 +85,7 @@ async def test_list_get_and_delete(world: World) -> None:
 async def test_a_device_that_has_one_already(world: World) -> None:
     await world.person()
     account, device = await MyAccount.of(world), Authenticator(transports=("usb",))
-    made = await enrolled(account, device)
+    made = await account.enrols(device)
     begun = await account.begin(use_exclude_credentials=True)
     assert begun["authn_params_public_key"]["excludeCredentials"] == [
         {"id": made["key_id"], "type": "public-key", "transports": ["usb"]}
@@ -105,11 +98,11 @@ async def test_people_see_and_touch_only_their_own(world: World) -> None:
     await world.person()
     await world.person("bob@example.com")
     ann, bob, device = await MyAccount.of(world), await MyAccount.of(world, username="bob@example.com"), Authenticator()
-    made = await enrolled(ann, device)
-    assert await bob.list() == []
+    made = await ann.enrols(device)
+    assert await bob.passkeys() == []
     assert (await bob.call("GET", f"/{made['id']}")).status_code == 404
     assert (await bob.call("DELETE", f"/{made['id']}")).status_code == 404
-    assert len(await ann.list()) == 1
+    assert len(await ann.passkeys()) == 1
     begun = await ann.begin()
     response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     stolen = await bob.verify(begun, response)
@@ -122,7 +115,7 @@ async def test_people_see_and_touch_only_their_own(world: World) -> None:
 async def test_a_login_that_is_too_old(world: World) -> None:
     await world.person()
     account, device = await MyAccount.of(world), Authenticator()
-    made = await enrolled(account, device)
+    made = await account.enrols(device)
     begun = await account.begin()
     response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     world.clock.advance(seconds=301)
@@ -133,7 +126,7 @@ async def test_a_login_that_is_too_old(world: World) -> None:
     ):
         assert problem(answer)["type"] == "urn:keystead:error:step-up-required"
         assert answer.headers["www-authenticate"] == STEP_UP
-    assert len(await account.list()) == 1, "looking is still allowed"
+    assert len(await account.passkeys()) == 1, "looking is still allowed"
 
 
 async def test_a_refresh_is_no_fresh_login(world: World) -> None:
@@ -197,11 +190,14 @@ async def test_every_call_wants_its_scope(world: World) -> None:
         ("GET", "/passkey|dev_1", "read:me:authentication_methods"),
         ("POST", "", "create:me:authentication_methods"),
         ("POST", "/passkey|new/verify", "create:me:authentication_methods"),
+        ("PATCH", "/passkey|dev_1", "update:me:authentication_methods"),
         ("DELETE", "/passkey|dev_1", "delete:me:authentication_methods"),
+        ("GET", "/../factors", "read:me:factors"),
+        ("GET", "/../keystead/signals", "read:me:authentication_methods"),
     ):
         others = " ".join(each for each in SCOPE.split() if each != scope)
         token = (await world.tokens(audience=audience, scope=others))["access_token"]
-        answer = await MyAccount(world, token).call(method, path, json={} if method == "POST" else None)
+        answer = await MyAccount(world, token).call(method, path, json={} if method in ("POST", "PATCH") else None)
         found = problem(answer)
         assert (found["status"], found["detail"]) == (403, f"Insufficient scope, expected any of: {scope}")
         assert answer.headers["www-authenticate"] == f'Bearer error="insufficient_scope", scope="{scope}"'

@@ -252,7 +252,7 @@ async def test_one_more_passkey_is_held_to_it_as_the_first_was(world: World, cas
     text = next(text for text, outcome in SAYS.items() if outcome == case.registration)
     assert (refused.status_code, refused.json()["detail"]) == (400, text)
     assert (await world.last_entry())["type"] == "gd_webauthn_enrollment_failed"
-    assert await account.list() == []
+    assert await account.passkeys() == []
     begun = await account.begin()
     response = Authenticator(**case.obeys).create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     assert (await account.verify(begun, response)).status_code == 201
@@ -394,7 +394,7 @@ async def test_a_limit_that_is_lowered_takes_nobody_s_passkey(world: World) -> N
     assert (await one_more(account)).status_code == 201
     await ask_for(world, max_per_user=1)
     assert await Api().log_in(world, device) == "in"
-    assert len(await account.list()) == 2
+    assert len(await account.passkeys()) == 2
 
 
 async def test_a_limit_that_is_lowered_after_the_options_holds_for_the_answer(world: World) -> None:
@@ -540,7 +540,7 @@ async def test_a_login_is_as_fresh_as_the_policy_wants_before_passkeys_change(
     account = await MyAccount.of(world)
     world.clock.advance(seconds=seconds)
     assert (await one_more(account)).status_code == 201
-    begun, (passkey,) = await account.begin(), await account.list()
+    begun, (passkey,) = await account.begin(), await account.passkeys()
     response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
     world.clock.advance(seconds=1)
     for answer in (
@@ -550,7 +550,7 @@ async def test_a_login_is_as_fresh_as_the_policy_wants_before_passkeys_change(
     ):
         assert answer.json()["type"] == "urn:keystead:error:step-up-required"
         assert f'max_age="{seconds}"' in answer.headers["www-authenticate"]
-    assert len(await account.list()) == 1
+    assert len(await account.passkeys()) == 1
 
 
 async def test_a_password_keeps_its_own_five_minutes(world: World) -> None:

@@ -230,7 +230,7 @@ async def test_more_passkeys_are_excluded_and_counted_by_the_address_they_are_fo
     assert "excludeCredentials" not in begun["authn_params_public_key"]
     response = device.create(begun["authn_params_public_key"], origin=LOGIN)
     assert (await account.verify(begun, response)).status_code == 201
-    assert {each["relying_party_id"] for each in await account.list()} == {"login.example.com", "example.com"}
+    assert {each["relying_party_id"] for each in await account.passkeys()} == {"login.example.com", "example.com"}
     assert (await account.start()).status_code == 400
     await house.patch_options(passkey_policy={"max_per_user": 2})
     begun = await account.begin(use_exclude_credentials=True)

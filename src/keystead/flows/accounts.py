@@ -42,7 +42,7 @@ def admit(
     if standing is None:
         raise AccountGone
     if standing.profile.blocked:
-        raise UserBlocked
+        raise UserBlocked(user_id)
     if standing.signed_out_since(authenticated_at):
         raise InvalidGrant(detail="everything that was issued before has ended since")
     if standing.profile.must_verify:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlmodel import Session
 
-from keystead.db import connections, tenant
+from keystead.db import accounts, connections, tenant
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import ConnectionNotAllowed
@@ -19,6 +20,14 @@ HOME_CLIENT = "home_client"
 
 StoreFor = Callable[[ConnectionRecord], UserStore]
 """Gives the store that holds the people of a connection."""
+
+
+class Door(NamedTuple):
+    """By which client somebody comes to a page of ours, to which connection, and by what name, if that is known."""
+
+    client_id: str
+    connection: ConnectionRecord
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,16 @@ class Directory:
         """Return the client of the landing page."""
         return str(await self.db.read(tenant.get, HOME_CLIENT) or "")
 
+    async def door_of(self, user_id: str = "") -> Door:
+        """Return how to come to a page of ours; for an account that is known, by a client of its connection.
+
+        Raises ``ConnectionNotAllowed``.
+        """
+        home = await self.home_client()
+        if user_id:
+            return await self.db.read(_door_of, user_id, home)
+        return Door(home, await self.for_login("", home))
+
 
 def _by_realm(session: Session, realm: str | None, client_id: str) -> ConnectionRecord:
     if realm is not None:
@@ -69,6 +88,18 @@ def _for_login(session: Session, name: str, client_id: str) -> ConnectionRecord:
     default = _default(session)
     chosen = next((each for each in usable if default and each.id == default.id), usable[0] if usable else None)
     return _allowed(session, chosen, client_id)
+
+
+def _door_of(session: Session, user_id: str, home: str) -> Door:
+    """The landing page's client may not use every connection: then any client will do that may."""
+    profile = accounts.by_id(session, user_id)
+    connection = connections.get(session, profile.connection_id) if profile else None
+    if profile is None or connection is None:
+        raise ConnectionNotAllowed
+    known = connections.clients_of(session, connection.id)
+    client_id = home if home in known else next(iter(known), "")
+    hint = profile.best_identifier(connection.policy().precedence)
+    return Door(client_id, _allowed(session, connection, client_id), hint)
 
 
 def _default(session: Session) -> ConnectionRecord | None:

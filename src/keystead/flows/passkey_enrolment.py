@@ -1,7 +1,8 @@
-"""Somebody who has an account adds a passkey to it, or removes one."""
+"""Somebody who has an account adds a passkey to it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -12,8 +13,6 @@ from keystead.db.session import Database
 from keystead.errors import (
     CeremonyExpired,
     DomainError,
-    LastWayIn,
-    NoSuchPasskey,
     NoSuchUser,
     PasskeyLimitReached,
     StepUpRequired,
@@ -22,11 +21,11 @@ from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_login import Options, advice, refusal, require_passkeys
-from keystead.flows.revocation import Revocation
+from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.ports import Clock, Entropy, WebAuthn
-from keystead.rules import base64url, revocation
+from keystead.rules import base64url
 from keystead.rules.ceremonies import Ceremony, NewPasskey
-from keystead.rules.events import Caller, Event
+from keystead.rules.events import Caller
 from keystead.rules.passkey_policy import (
     Context,
     Verdict,
@@ -67,7 +66,7 @@ class PasskeyEnrolment:
     ceremonies: Ceremonies
     webauthn: WebAuthn
     models: AuthenticatorModels
-    revocation: Revocation
+    notices: PasskeyNotices
     journal: Journal
     clock: Clock
     entropy: Entropy
@@ -89,7 +88,7 @@ class PasskeyEnrolment:
             begun.ceremony,
             rp_name=begun.rp_name,
             user_name=profile.best_identifier(options.precedence),
-            user_display_name=profile.name or profile.best_identifier(options.precedence),
+            user_display_name=profile.display_name(options.precedence),
             policy=policy,
             # The browser looks among the passkeys of the ceremony's id alone: others would only be told to it.
             exclude=[(each.credential_id, each.transports) for each in owned if each.rp_id == begun.ceremony.rp_id]
@@ -105,7 +104,7 @@ class PasskeyEnrolment:
         proved themselves; ``CeremonyRefused``, ``PasskeyNotAllowed``, ``PasskeyTaken``, ``PasskeyLimitReached``.
         """
         user_id = proved.user_id
-        about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
+        about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id or None}
         try:
             if ceremony.user_id != user_id:
                 raise CeremonyExpired(detail="begun for another account")
@@ -115,26 +114,6 @@ class PasskeyEnrolment:
             failure = self.journal.event("gd_webauthn_enrollment_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
             raise
-
-    async def remove(self, proved: Proved, passkey_id: str, caller: Caller, *, client_id: str) -> None:
-        """Remove a passkey of the person's own; whatever else is signed in to the account ends with it (V7.4.3).
-
-        Raises ``NoSuchPasskey``, and ``LastWayIn`` for the last way in.
-        """
-        event = self.journal.event(
-            "my_account_authentication_method_succeeded",
-            caller,
-            user_id=proved.user_id,
-            client_id=client_id,
-            operation="delete",
-            authentication_method_id=passkey_id,
-        )
-        if not await self.db.write(self._remove, proved, passkey_id, event):
-            raise NoSuchPasskey
-
-    async def list(self, user_id: str) -> list[PasskeyRecord]:
-        """Return the passkeys of an account."""
-        return await self.db.read(passkeys.of_account, user_id)
 
     async def snooze(self, user_id: str, policy: PasskeyPolicy, *, never: bool) -> None:
         """Stop offering a passkey for a while (PK-7), or for good where the policy allows it."""
@@ -154,21 +133,12 @@ class PasskeyEnrolment:
         self, session: Session, proved: Proved, ceremony: Ceremony, new: NewPasskey, caller: Caller
     ) -> PasskeyRecord:
         """Store it while nobody can sign the account out, nor add another: they are counted under its lock."""
-        still_in(session, proved, ceremony.client_id)
+        owner = still_in(session, proved, ceremony.client_id)
         owned = passkeys.count_by_rp_id(session, proved.user_id).get(ceremony.rp_id, 0)
         accepted = self.judge(session, ceremony, new, passkeys=owned)
-        return self.store(session, proved.user_id, ceremony, accepted, caller)
-
-    def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> bool:
-        owner = accounts.by_id(session, proved.user_id, lock=True)
-        if not passkeys.remove(session, proved.user_id, passkey_id):
-            return False
-        if owner and not passkeys.count(session, proved.user_id) and not _has_password_login(session, owner):
-            raise LastWayIn
-        acting = revocation.Subject(proved.user_id, proved.session_id)
-        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, acting, self.clock())
-        journal.add(session, event)
-        return True
+        stored = self.store(session, proved.user_id, ceremony, accepted, caller)
+        self.notices.send(session, "passkey_added", owner, stored, caller)
+        return stored
 
     def judge(self, session: Session, ceremony: Ceremony, new: NewPasskey, *, passkeys: int) -> Accepted:
         """Hold a verified passkey against the policy, for an account that has ``passkeys`` already.
@@ -205,7 +175,8 @@ class PasskeyEnrolment:
         if base64url.encode(stored.user_handle) != ceremony.user_handle:
             # The passkey would name an account that there is not: an imported one brought another handle meanwhile.
             raise CeremonyExpired(detail="the account has another user handle since")
-        about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
+        about: dict[str, Any] = {"user_id": user_id, "connection_id": ceremony.connection_id}
+        about["client_id"] = ceremony.client_id or None
         shown = {"type": "passkey", "id": stored.id}
         journal.add(session, self.journal.event("gd_enrollment_complete", caller, authenticator=shown, **about))
         if accepted.verdict.reasons:
@@ -240,8 +211,3 @@ def still_in(session: Session, proved: Proved, client_id: str) -> Profile:
     if standing is None or standing.signed_out_since(proved.at):
         raise CeremonyExpired(detail="signed out since the login")
     return standing.profile
-
-
-def _has_password_login(session: Session, owner: Profile) -> bool:
-    connection = connections.get(session, owner.connection_id)
-    return owner.has_password and connection is not None and connection.policy().methods.password.enabled

@@ -11,6 +11,7 @@ from keystead.db.passkeys import Owned
 from keystead.db.session import Database
 from keystead.errors import (
     BadRequest,
+    CeremonyExpired,
     CeremonyRefused,
     DomainError,
     NotVerified,
@@ -75,17 +76,17 @@ class PasskeyLogin:
     async def finish(self, ceremony: Ceremony, response: object, caller: Caller) -> PasskeyEntry:
         """Return who answered a ceremony that was claimed.
 
-        Raises ``UnknownCredential``, ``CeremonyRefused``, ``PasskeyNotAllowed``, and what ``admit`` raises. Checks come
-        first, all of them; then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
+        Raises ``UnknownCredential``, ``CeremonyExpired``, ``CeremonyRefused``, ``PasskeyNotAllowed``, and what
+        ``admit`` raises. Checks come first, all of them; then one transaction holds every effect (WebAuthn Level 3
+        §7.2 step 24).
         """
         about = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             answer = self.webauthn.parse_assertion(response)
             owned, policy = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
             if owned is None:
-                raise UnknownCredential(
-                    base64url.encode(answer.credential_id), detail="§7.2 step 6: nobody owns the credential"
-                )
+                credential_id = base64url.encode(answer.credential_id)
+                raise UnknownCredential(credential_id, ceremony.rp_id, detail="§7.2 step 6: nobody owns the credential")
             if owned.connection_id != ceremony.connection_id:
                 raise CeremonyRefused(detail="§7.2 step 6: the owner is in another connection")
             assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
@@ -165,10 +166,13 @@ def advice(made_by: Journal, verdict: Verdict, caller: Caller, *, passkey: str, 
 
 
 def _look(session: Session, connection_id: str, credential_id: bytes) -> tuple[Owned | None, PasskeyPolicy]:
-    """Return whose passkey it is, and the policy of today. Raises ``BadRequest`` where passkeys were switched off."""
+    """Return whose passkey it is, in whichever connection, and the policy of today.
+
+    Raises ``BadRequest`` where passkeys were switched off, and ``CeremonyExpired`` where the connection is gone.
+    """
     connection = connections.get(session, connection_id)
     if connection is None:
-        return None, PasskeyPolicy()  # its accounts are gone, too
+        raise CeremonyExpired(detail="the connection is gone")
     require_passkeys(connection.policy())
     return passkeys.owned(session, credential_id), policy_of(connection.policy())
 

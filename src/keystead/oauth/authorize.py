@@ -125,12 +125,15 @@ class Authorize:
             raise ErrorForClient("access_denied", error.text) from None
         return _having(request, permitted)
 
-    async def sign_in_for(self, path: str, browser: Secret[str]) -> Continue:
-        """Begin a login that leads to a page of ours. Raises ``ConnectionNotAllowed``."""
-        client_id = await self.directory.home_client()
-        request = AuthorizationRequest(client_id=client_id, redirect_uri=path, response_mode="page")
-        connection = await self.directory.for_login("", client_id)
-        return Continue((await self.login.begin(request, connection, browser)).id)
+    async def sign_in_for(self, path: str, browser: Secret[str], user_id: str = "") -> Continue:
+        """Begin a login that leads to a page of ours, whatever session there is; of that account, if one is named.
+
+        Raises ``ConnectionNotAllowed``.
+        """
+        door = await self.directory.door_of(user_id)
+        about = {"client_id": door.client_id, "login_hint": door.hint}
+        request = AuthorizationRequest(redirect_uri=path, response_mode="page", **about)
+        return Continue((await self.login.begin(request, door.connection, browser)).id)
 
     async def finish(self, transaction: LoginTransaction) -> Answer:
         """End a login that was proved: the transaction is claimed, and its code made, in one unit of work."""

@@ -1,7 +1,7 @@
 """The words of the built-in messages, by language. An administrator's own template replaces them (EM-2).
 
-Each is a subject, a first line, what the button says (empty where there is nothing to press), and a last line. They are
-Liquid, like the templates that they fill.
+Each is a subject, a first line, what the button says (empty where there is never anything to press), and a last line.
+They are Liquid, like the templates that they fill.
 """
 
 from typing import Final, NamedTuple
@@ -64,10 +64,16 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "wherever you used the same one: follow “Forgot your password?” where you sign in.{% endif %}",
     ),
     "security_notice": Words(
-        "Your password was changed",
-        "The password of your account was changed.",
-        "",
-        "If it was not you, choose a new password now and tell whoever runs {{ application.name }}.",
+        "{% if happened == 'passkey_added' %}A passkey was added to your account"
+        "{% elsif happened == 'passkey_removed' %}A passkey was removed from your account"
+        "{% else %}Your password was changed{% endif %}",
+        "{% if happened == 'passkey_added' %}A passkey was added to your account: {{ passkey }}"
+        "{% elsif happened == 'passkey_removed' %}A passkey was removed from your account: {{ passkey }}"
+        "{% else %}The password of your account was changed{% endif %}{% if device %} ({{ device }}){% endif %}.",
+        "See your passkeys",
+        "If it was not you, {% if happened == 'passkey_added' %}remove it now, choose a new password if you have one,"
+        "{% elsif happened == 'passkey_removed' %}sign in, see what else is different,"
+        "{% else %}choose a new password now{% endif %} and tell whoever runs {{ application.name }}.",
     ),
 }
 
@@ -118,10 +124,17 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "Anmeldung.{% endif %}",
     ),
     "security_notice": Words(
-        "Ihr Passwort wurde geändert",
-        "Das Passwort Ihres Kontos wurde geändert.",
-        "",
-        "Wenn Sie es nicht waren, wählen Sie jetzt ein neues Passwort und melden Sie es {{ application.name }}.",
+        "{% if happened == 'passkey_added' %}Ihr Konto hat einen neuen Passkey"
+        "{% elsif happened == 'passkey_removed' %}Ein Passkey Ihres Kontos wurde entfernt"
+        "{% else %}Ihr Passwort wurde geändert{% endif %}",
+        "{% if happened == 'passkey_added' %}Ihr Konto hat einen neuen Passkey: {{ passkey }}"
+        "{% elsif happened == 'passkey_removed' %}Ein Passkey Ihres Kontos wurde entfernt: {{ passkey }}"
+        "{% else %}Das Passwort Ihres Kontos wurde geändert{% endif %}{% if device %} ({{ device }}){% endif %}.",
+        "Zu Ihren Passkeys",
+        "Wenn Sie es nicht waren, {% if happened == 'passkey_added' %}entfernen Sie ihn jetzt, wählen Sie ein neues "
+        "Passwort, falls Sie eines haben,{% elsif happened == 'passkey_removed' %}melden Sie sich an, sehen Sie nach, "
+        "was sonst anders ist,{% else %}wählen Sie jetzt ein neues Passwort{% endif %} und melden Sie es "
+        "{{ application.name }}.",
     ),
 }
 

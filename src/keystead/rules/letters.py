@@ -31,8 +31,8 @@ _LAYOUT: Final = """<!doctype html>
 </div></div></body></html>"""
 
 _BUTTON: Final = (
-    '<p><a href="{{ url }}" style="display:inline-block;background:#1f5c4a;color:#ffffff;border-radius:8px;'
-    'padding:0.75rem 1.25rem;text-decoration:none">@button@</a></p>'
+    '{% if url %}<p><a href="{{ url }}" style="display:inline-block;background:#1f5c4a;color:#ffffff;border-radius:8px;'
+    'padding:0.75rem 1.25rem;text-decoration:none">@button@</a></p>{% endif %}'
 )
 
 

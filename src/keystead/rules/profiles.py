@@ -118,6 +118,10 @@ class Profile(BaseModel):
         values = {"email": self.email, "phone_number": self.phone_number, "username": self.username}
         return next((value for kind in precedence if (value := values[kind])), self.user_id)
 
+    def display_name(self, precedence: Sequence[IdentifierKind]) -> str:
+        """Return what WebAuthn calls ``user.displayName``: the person's name, if it is known."""
+        return self.name or self.best_identifier(precedence)
+
 
 def defaults(draft: Draft) -> dict[str, str]:
     """Return name, nickname and picture for a new account, where the draft has none (SU-9).

@@ -1,6 +1,5 @@
 """``/u/account``: where a person sees where they are signed in and what has access, and ends what they like."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -8,7 +7,6 @@ from starlette.responses import Response
 
 from keystead.db.sessions import SessionDetails, SessionRecord
 from keystead.flows.own_sessions import Application, Overview
-from keystead.rules.claims import iso
 from keystead.rules.devices import device_name
 from keystead.web import screens, wording
 from keystead.web.body import form, submitted
@@ -33,7 +31,7 @@ async def account(request: Request) -> Response:
     if submitted(request):
         return await _act(request, here)
     overview = await flows.own_sessions.overview(here) if here else None
-    return _show(overview) if overview else await _sign_in(request)
+    return _show(overview) if overview else await sign_in(request, PATH)
 
 
 async def _act(request: Request, here: SessionRecord | None) -> Response:
@@ -52,10 +50,11 @@ async def _act(request: Request, here: SessionRecord | None) -> Response:
     return redirect(PATH)
 
 
-async def _sign_in(request: Request) -> Response:
+async def sign_in(request: Request, path: str, user_id: str = "") -> Response:
+    """Sign in, and come back to a page of ours; ``user_id`` is of somebody whose login is too old for a change."""
     flows = flows_of(request)
     browser = flows.cookies.browser(request) or flows.cookies.new_browser()
-    started = await flows.authorize.sign_in_for(PATH, browser)
+    started = await flows.authorize.sign_in_for(path, browser, user_id)
     response = redirect(f"/u/login?state={started.state}")
     flows.cookies.set_browser(response, browser)
     return response
@@ -79,8 +78,8 @@ def _session(found: SessionDetails) -> dict[str, Any]:
         "device": device_name(found.last_user_agent or found.user_agent),
         "address": found.last_ip or found.ip,
         "methods": " and ".join(dict.fromkeys(each for each in methods if each)),
-        "since": _moment(found.authenticated_at),
-        "seen": _moment(found.seen_at),
+        "since": wording.moment(found.authenticated_at),
+        "seen": wording.moment(found.seen_at),
     }
 
 
@@ -89,10 +88,5 @@ def _application(found: Application) -> dict[str, Any]:
         "id": found.client_id,
         "name": found.name,
         "scopes": wording.scopes([each for each in found.scope if each != _WHILE_AWAY], found.texts),
-        "since": _moment(found.since),
+        "since": wording.moment(found.since),
     }
-
-
-def _moment(moment: datetime) -> dict[str, str]:
-    """Return a time for people and for programs. In UTC: the server does not know where its reader is."""
-    return {"text": f"{moment.day} {moment:%b %Y, %H:%M} UTC", "iso": iso(moment)}

@@ -1,7 +1,8 @@
-"""The two cookies of the hosted pages, written and read here and nowhere else.
+"""The cookies of the hosted pages, written and read here and nowhere else.
 
-``session`` leads to a row and needs no seal. ``browser`` ties a login transaction to the browser that began it; it is
-sealed with itsdangerous, with a salt of its own, so that a made-up value is not even looked up.
+``session`` leads to a row and needs no seal. ``browser`` ties a login transaction to the browser that began it, and
+``blocked`` names the account whose passkeys it was told not to offer. Both are sealed with itsdangerous, each with a
+salt of its own, so that a made-up value is not even looked up.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ from keystead.settings import Settings
 
 _BROWSER_SALT: Final = "keystead/browser/v1"
 _BROWSER_AGE: Final = 30 * 86_400
+_BLOCKED_SALT: Final = "keystead/blocked/v1"
+_BLOCKED_AGE: Final = 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,8 @@ class Cookies:
 
     def browser(self, request: Request) -> Secret[str] | None:
         """Return the browser's own secret, if it has one of ours."""
-        sealed = request.cookies.get(self._name("browser"))
-        if sealed is None:
-            return None
-        try:
-            return Secret(str(self._seal().loads(sealed, max_age=_BROWSER_AGE)))
-        except BadSignature:
-            return None
+        found = self._opened(request, "browser", _BROWSER_SALT, _BROWSER_AGE)
+        return Secret(found) if found is not None else None
 
     def new_browser(self) -> Secret[str]:
         """Return a secret for a browser that has none."""
@@ -61,12 +59,23 @@ class Cookies:
 
     def set_browser(self, response: Response, value: Secret[str]) -> None:
         """Give a browser its secret."""
-        sealed = self._seal().dumps(value.reveal())
-        self._set(response, "browser", sealed if isinstance(sealed, str) else sealed.decode("ascii"), _BROWSER_AGE)
+        self._set(response, "browser", self._sealed(value.reveal(), _BROWSER_SALT), _BROWSER_AGE)
 
     def clear_browser(self, response: Response) -> None:
         """Take the browser's secret: every login that it has under way is nobody's from then on."""
         self._set(response, "browser", "", 0)
+
+    def blocked(self, request: Request) -> str:
+        """Return the account whose passkeys the browser was told not to offer; empty where there is none."""
+        return self._opened(request, "blocked", _BLOCKED_SALT, _BLOCKED_AGE) or ""
+
+    def set_blocked(self, response: Response, user_id: str) -> None:
+        """Note whose passkey answered and was turned away: the next page says it, and later ones take it back."""
+        self._set(response, "blocked", self._sealed(user_id, _BLOCKED_SALT), _BLOCKED_AGE)
+
+    def clear_blocked(self, response: Response) -> None:
+        """Forget it: the account is not blocked any more, or is gone."""
+        self._set(response, "blocked", "", 0)
 
     def _name(self, name: str) -> str:
         return f"__Host-keystead-{name}" if self.settings.is_https else f"keystead-{name}"
@@ -82,12 +91,25 @@ class Cookies:
             samesite=self.settings.cookie_samesite,
         )
 
-    def _seal(self) -> URLSafeTimedSerializer:
+    def _sealed(self, value: str, salt: str) -> str:
+        sealed = self._seal(salt).dumps(value)
+        return sealed if isinstance(sealed, str) else sealed.decode("ascii")
+
+    def _opened(self, request: Request, name: str, salt: str, max_age: int) -> str | None:
+        sealed = request.cookies.get(self._name(name))
+        if sealed is None:
+            return None
+        try:
+            return str(self._seal(salt).loads(sealed, max_age=max_age))
+        except BadSignature:
+            return None
+
+    def _seal(self, salt: str) -> URLSafeTimedSerializer:
         # itsdangerous signs with the last key of its list; our settings name the newest first: turned round here, once.
         keys = [key.reveal() for key in reversed(self.settings.secret_keys)]
         return URLSafeTimedSerializer(
             keys,
-            salt=_BROWSER_SALT,
+            salt=salt,
             signer=_signer(self.clock),
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )

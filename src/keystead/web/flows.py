@@ -21,6 +21,7 @@ from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
+from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
@@ -30,6 +31,7 @@ from keystead.flows.post import Post
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.sessions import Sessions
+from keystead.flows.signals import Signals
 from keystead.flows.signup import Signup
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
@@ -75,6 +77,7 @@ class Flows:
     tickets: Tickets
     sessions: Sessions
     own_sessions: OwnSessions
+    own_passkeys: OwnPasskeys
     logout: Logout
     logout_notices: LogoutNotices
     logout_tokens: LogoutTokens
@@ -109,6 +112,11 @@ class Flows:
     def keys(self) -> KeyRing:
         """What signs and verifies."""
         return self.signing_keys.ring
+
+    @property
+    def signals(self) -> Signals:
+        """What browsers are told about the passkeys that they keep."""
+        return self.own_passkeys.signals
 
 
 def flows_of(request: HTTPConnection) -> Flows:

@@ -7,8 +7,10 @@ from typing import Final
 from keystead.errors import (
     CeremonyExpired,
     Conflict,
+    ConnectionNotAllowed,
     ForeignOrigin,
     InvalidTicket,
+    InvalidToken,
     Missing,
     Rejected,
     TooManyAttempts,
@@ -104,6 +106,16 @@ SETUP_FORM: Final = _form(SETUP, "OwnerForm", {"email": TEXT, **_PASSWORD})
 ACCOUNT: Final = _page("Show my sessions and applications", ())
 ACCOUNT_FORM: Final = _form(
     ACCOUNT, "AccountForm", {"session": TEXT, "client": TEXT, "action": word("end-others", "sign-out")}
+)
+_OWN_PASSKEYS: Final = _page("Show my passkeys on a page", ())
+OWN_PASSKEYS: Final = replace(_OWN_PASSKEYS, refuses=(*_OWN_PASSKEYS.refuses, Missing))
+OWN_PASSKEYS_FORM: Final = _form(
+    OWN_PASSKEYS, "OwnPasskeysForm", {**_PASSKEY, "rename": TEXT, "name": TEXT, "remove": TEXT}
+)
+OWN_PASSKEYS_OPTIONS: Final = Endpoint(
+    "Begin to add a passkey on a page",
+    answers={200: PASSKEY_OPTIONS},
+    refuses=(*_SENT, InvalidToken, Missing, ConnectionNotAllowed),
 )
 
 WELL_KNOWN_CHANGE_PASSWORD: Final = Endpoint("Find where passwords are changed", answers={303: None})

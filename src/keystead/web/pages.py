@@ -41,6 +41,7 @@ from keystead.rules.oauth import origin_of
 from keystead.rules.passkey_policy import policy_of
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
+from keystead.rules.signals import unknown
 from keystead.secrecy import Secret
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
@@ -49,6 +50,7 @@ from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
 from keystead.web.redirects import redirect
+from keystead.web.signals import for_page
 
 PATHS: Final[dict[Step, str]] = {
     "login-identifier": "/u/login/identifier",
@@ -105,7 +107,7 @@ async def login_identifier(request: Request) -> Response:
     if place.transaction.proof:
         return go_to(place.step, visit.state)
     if not submitted(request):
-        return page("login-identifier", place, _identifier_screen(place))
+        return await _greet(request, place)
     if not place.offer.password:
         return page("login-identifier", place, _identifier_screen(place), BadRequest(wording.NO_PASSWORDS))
     typed = (await form(request)).get("username", "")
@@ -153,7 +155,9 @@ async def login_passkey(request: Request) -> Response:
         )
         return signed_in(request, visit, opened)
     except UserBlocked as refusal:
-        return back_to_client(await flows.authorize.abandon(visit.state, refusal))
+        response = back_to_client(await flows.authorize.abandon(visit.state, refusal))
+        flows.cookies.set_blocked(response, refusal.user_id)
+        return response
     except ON_PAGE as error:
         return page("login-identifier", place, _identifier_screen(place), error)
 
@@ -179,7 +183,7 @@ async def passkey_enrolment(request: Request) -> Response:
         "may_say_never": policy.allow_never_ask,
     }
     if not submitted(request):
-        return page("passkey-enrollment", place, context)
+        return page("passkey-enrollment", place, context | await _signals(request, place))
     sent = await form(request)
     action = sent.get("action")
     if action in ("skip", "never"):
@@ -188,7 +192,7 @@ async def passkey_enrolment(request: Request) -> Response:
     try:
         await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), authenticator_answer(sent))
     except ON_PAGE as error:
-        return page("passkey-enrollment", place, context, error)
+        return page("passkey-enrollment", place, context | await _signals(request, place), error)
     return go_to("done", visit.state)
 
 
@@ -205,7 +209,7 @@ async def consent(request: Request) -> Response:
         return go_to(place.step, visit.state)
     flows = flows_of(request)
     if not submitted(request):
-        return page("consent", place, await _consent_screen(request, place))
+        return page("consent", place, await _consent_screen(request, place) | await _signals(request, place))
     if (await form(request)).get("action") != "accept":
         return back_to_client(await flows.authorize.deny(place.transaction))
     await flows.authorize.consent(place.transaction)
@@ -261,7 +265,7 @@ def page(
         "error_field": field,
     }
     if isinstance(error, UnknownCredential):
-        common |= {"unknown_credential": error.credential_id, "rp_id": place.relying_party.id}
+        common["signals"] = for_page(unknown(error.rp_id, error.credential_id))
     status = wire.row_of(wire.PAGES, error).status if error else 200
     redirects_to = place.transaction.request.redirect_uri
     response = screens.show(f"{template}.html", common | context, status=status, redirects_to=redirects_to)
@@ -304,6 +308,23 @@ def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
         "passkey": _passkey(place),
         "signup_url": url_of("signup-identifier", place.transaction.id) if place.offer.signup else "",
     }
+
+
+async def _greet(request: Request, place: Place) -> Response:
+    """Ask who it is, and tell a browser whose passkey was turned away how things are with it by now."""
+    flows = flows_of(request)
+    turned_away = flows.cookies.blocked(request)
+    signals, still = await flows.signals.of_blocked(turned_away) if turned_away else ((), False)
+    response = page("login-identifier", place, _identifier_screen(place) | {"signals": for_page(signals)})
+    if turned_away and not still:
+        flows.cookies.clear_blocked(response)
+    return response
+
+
+async def _signals(request: Request, place: Place) -> dict[str, str]:
+    """Return what the browser is told after a login, on a page that is shown anyway: no login waits for it."""
+    proof = place.transaction.proof
+    return {"signals": for_page(await flows_of(request).signals.of_owner(proof.user_id))} if proof else {}
 
 
 def _passkey(place: Place) -> dict[str, Any]:

@@ -20,9 +20,11 @@ from keystead.web import (
     logout,
     mailed_pages,
     me_api,
+    me_methods,
     oauth_api,
     openapi,
     pages,
+    passkey_pages,
     signup_pages,
     well_known,
 )
@@ -156,14 +158,19 @@ HOSTED = [
     Described("/setup", front.setup, GET=page.SETUP, POST=page.SETUP_FORM),
     Described("/logout", logout.confirm, POST=oauth.LOGOUT_CONFIRMED),
     Described("/account", account_pages.account, GET=page.ACCOUNT, POST=page.ACCOUNT_FORM),
+    Described("/account/passkeys", passkey_pages.passkeys, GET=page.OWN_PASSKEYS, POST=page.OWN_PASSKEYS_FORM),
+    Described("/account/passkeys/options", passkey_pages.passkey_options, POST=page.OWN_PASSKEYS_OPTIONS),
 ]
 
 MY_ACCOUNT = [
-    Described("/authentication-methods", me_api.methods, GET=me_api.METHODS),
+    Described("/authentication-methods", me_methods.methods, GET=me_methods.METHODS),
     Described("/authentication-methods", me_api.begin, POST=me_api.BEGIN),
     Described("/authentication-methods/{id}/verify", me_api.verify, POST=me_api.VERIFY),
-    Described("/authentication-methods/{id}", me_api.method, GET=me_api.METHOD),
-    Described("/authentication-methods/{id}", me_api.remove, DELETE=me_api.REMOVE),
+    Described("/authentication-methods/{id}", me_methods.method, GET=me_methods.METHOD),
+    Described("/authentication-methods/{id}", me_methods.update, PATCH=me_methods.UPDATE),
+    Described("/authentication-methods/{id}", me_methods.remove, DELETE=me_methods.REMOVE),
+    Described("/factors", me_methods.factors, GET=me_methods.FACTORS),
+    Described("/keystead/signals", me_methods.signals, GET=me_methods.SIGNALS),
 ]
 
 MANAGEMENT: list[BaseRoute] = [

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from keystead.web import wire
 from keystead.web.shapes import HTML, JSON, OBJECT, TEXT, WHOLE, Schema, Shape, each, either
+from keystead.web.signals import SIGNALS
 from keystead.web.wire import Dialect, Table
 
 
@@ -17,7 +18,7 @@ class Surface(NamedTuple):
     media: str = JSON
 
 
-OAUTH_ERROR: Final = Shape("OAuthError", {"error": TEXT, "error_description": TEXT})
+OAUTH_ERROR: Final = Shape("OAuthError", {"error": TEXT, "error_description": TEXT}, {"signals": SIGNALS})
 _SIGNUP_ERROR: Final = Shape(
     "SignupError",
     {"name": TEXT, "code": TEXT, "description": either(TEXT, OBJECT), "statusCode": WHOLE},

@@ -10,14 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.errors import NoSuchRoute
+from keystead.flows.passkey_notices import PAGE
 from keystead.rules import app_links
 from keystead.web.answers import Json
 from keystead.web.endpoints import Endpoint
 from keystead.web.flows import flows_of
 from keystead.web.shapes import TEXT, Shape, each, word
-
-MANAGED_AT: Final = "/u/account/passkeys"
-"""The page on which people see, make and remove their passkeys."""
 
 _JSON: Final = "application/json"
 """The plain media type: some readers compare it as text."""
@@ -46,7 +44,7 @@ PASSKEY_ENDPOINTS: Final = Endpoint(
 
 async def passkey_endpoints(request: Request) -> Response:
     """``GET /.well-known/passkey-endpoints`` (W3C Passkey Endpoints): where a password manager sends people."""
-    page = f"{flows_of(request).settings.public_url}{MANAGED_AT}"
+    page = f"{flows_of(request).settings.public_url}{PAGE}"
     return _document({"enroll": page, "manage": page})
 
 

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead import errors as e
+from keystead.rules.signals import unknown
 from keystead.web import screens
 from keystead.web.answers import Json
 from keystead.web.redirects import redirect
+from keystead.web.signals import shown
 
 
 class Row(NamedTuple):
@@ -189,9 +191,12 @@ def _row(table: Table, kind: type[e.DomainError]) -> Row:
 
 
 def oauth(request: Request, error: e.DomainError) -> Response:
-    """``{"error", "error_description"}`` (RFC 6749 §5.2)."""
+    """``{"error", "error_description"}`` (RFC 6749 §5.2), with ``signals`` where a passkey is to be forgotten."""
     row = row_of(_PASSKEY if request.url.path.startswith("/passkey/") else OAUTH, error)
-    return _json(row, error, {"error": row.code, "error_description": row.text})
+    body: dict[str, Any] = {"error": row.code, "error_description": row.text}
+    if isinstance(error, e.UnknownCredential):
+        body["signals"] = shown(unknown(error.rp_id, error.credential_id))
+    return _json(row, error, body)
 
 
 def dbconnections(request: Request, error: e.DomainError) -> Response:

@@ -4,6 +4,7 @@ The wire's texts are for programs: they name members of a body. A page says what
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, NamedTuple, cast
 
 from keystead.errors import (
@@ -17,6 +18,7 @@ from keystead.errors import (
     WeakPassword,
     WrongCredentials,
 )
+from keystead.rules.claims import iso
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.password_hints import missing
@@ -24,7 +26,7 @@ from keystead.rules.password_hints import missing
 LATE: Final = "That took too long, so the request was no longer valid. Please try again."
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
-_SAID: Final[dict[type[DomainError], str]] = {
+SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
     SignupDisabled: "New accounts cannot be created here.",
     PasskeyNotAllowed: "Passkeys of this kind are not allowed here. Try another device or a security key.",
@@ -46,6 +48,11 @@ _UNSAID: Final = ("openid",)
 def scopes(asked: list[str], of_api: Mapping[str, str]) -> list[str]:
     """Return what a client asks for as a person would say it; a scope that nobody described, by its name."""
     return [_SCOPES.get(each) or of_api.get(each) or each for each in asked if each not in _UNSAID]
+
+
+def moment(when: datetime) -> dict[str, str]:
+    """Return a time for people and for programs. In UTC: the server does not know where its reader is."""
+    return {"text": f"{when.day} {when:%b %Y, %H:%M} UTC", "iso": iso(when)}
 
 
 class Input(NamedTuple):
@@ -88,7 +95,7 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
             return text[0].upper() + text[1:]
         case WeakPassword(report=report) if report is not None:
             return f"{error.text}. Still needed: {'. '.join(missing(options, report))}."
-    return _SAID.get(type(error), error.text)
+    return SAID.get(type(error), error.text)
 
 
 def _labels(options: ConnectionOptions) -> list[str]:
