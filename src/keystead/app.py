@@ -266,6 +266,10 @@ def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
     return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
 
 
+def _password_change(p: _Parts) -> PasswordChange:
+    return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
+
+
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys = signing_keys(p.settings, db, clock, p.entropy)
@@ -290,9 +294,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,
-        password_change=PasswordChange(
-            *(db, p.store_for, p.breaches, p.protection, p.revocation, journal, clock, p.entropy)
-        ),
+        password_change=_password_change(p),
         post=p.post,
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import update
@@ -61,12 +62,14 @@ def ids(landed: Landed) -> list[str]:
 
 
 async def quarantine(world: World, passkey_id: str) -> None:
-    """Take a passkey out of use."""
-    await written(world, passkey_id, quarantine="REVOKED by its maker", quarantined_at=world.clock())
+    """Take a passkey out of use, as an administrator does; it ends the account's sessions."""
+    (owner,) = {row["user_id"] for row in await world.rows(tables.Passkey)}
+    path = f"/keystead/users/{quote(owner)}/passkeys/{quote(passkey_id)}/quarantine"
+    assert (await world.manage("PUT", path, {"reason": "found in the street"})).status_code == 200
 
 
 async def written(world: World, passkey_id: str, **values: Any) -> None:
-    """Write of a passkey what only an administrator or a move to another address changes."""
+    """Write of a passkey what only a move to another address changes."""
 
     def work(session: Session) -> None:
         which = update(tables.Passkey).where(col(tables.Passkey.id) == passkey_id)
@@ -106,9 +109,20 @@ async def test_a_passkey_of_one_device_and_one_out_of_use(world: World, ann: str
     landed = await add(visitor, Authenticator(transports=("usb",), synced=False))
     assert "Security key On one device only" in text_of(landed)
     await quarantine(world, ids(landed)[0])
-    landed = await visitor.open(PAGE)
+    world.clock.advance(seconds=1)
+    landed = await (await signed_in(world)).open(PAGE)
     assert "Out of use: it does not sign you in" in text_of(landed)
-    assert "REVOKED" not in landed.text, "why is for administrators"
+    assert "street" not in landed.text, "why is for administrators"
+
+
+async def test_what_keeps_it_is_said_where_that_is_known(world: World, ann: str) -> None:
+    """By the table of AAGUIDs; also beside a name of its owner's, and in the mail."""
+    visitor = await signed_in(world)
+    landed = await add(visitor, Authenticator(aaguid=bytes.fromhex("fbfc3007154e4ecc8c0b6e020557d7bd")))
+    assert "Apple Passwords Synced" in text_of(landed)
+    assert "Apple Passwords" in (await world.letters())[0].text
+    landed = await visitor.send(Form(PAGE), rename=ids(landed)[0], name="Mine")
+    assert "Mine Apple Passwords · Synced" in text_of(landed)
 
 
 async def test_renaming(world: World, ann: str) -> None:
@@ -190,7 +204,8 @@ async def test_a_passkey_that_opens_nothing_is_no_other_way_in(world: World) -> 
     world.clock.advance(seconds=1)
     first, second = ids(await add(visitor, Authenticator()))
     await quarantine(world, second)
-    landed = await visitor.open(PAGE)
+    world.clock.advance(seconds=1)
+    landed = await visitor.log_in_with(device, await visitor.open(PAGE))
     assert [form.fields["remove"] for form in landed.forms() if "remove" in form.fields] == [second]
     assert (await visitor.send(Form(PAGE), remove=first)).response.status_code == 409
     assert (await visitor.send(Form(PAGE), remove=second)).response.status_code == 200

@@ -286,7 +286,7 @@ async def _accounts(world: World) -> list[dict[str, Any]]:
 
 
 async def _change(world: World, passkey_id: str, **values: Any) -> None:
-    """Write what only an administrator or a move of the relying party changes."""
+    """Write of a passkey what only a move of the relying party or an administrator changes."""
 
     def work(session: Any) -> None:
         table = tables.Passkey.__table__  # type: ignore[attr-defined]

@@ -76,8 +76,10 @@ class _Owner:
     def would_lose(self, passkey_id: str) -> bool:
         """Whether a passkey is the last way in."""
         options = self.connection.policy()
-        others = [_credential(each) for each in self.passkeys if each.id != passkey_id]
-        password = self.profile.has_password and options.methods.password.enabled
+        methods = options.methods
+        taken = self.passkeys if methods.passkey.enabled else []
+        others = [_credential(each) for each in taken if each.id != passkey_id]
+        password = self.profile.has_password and methods.password.enabled
         return is_last(policy_of(options), others, self.relying_party.ids, password=password)
 
 

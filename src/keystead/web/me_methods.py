@@ -155,7 +155,7 @@ UPDATE: Final = Scoped(
     "Rename one of my passkeys",
     api="my_account",
     scopes=("update:me:authentication_methods",),
-    body=Body(Shape("MethodEdit", {}, {"name": text(1, LONGEST)})),
+    body=Body(Shape("OwnMethodEdit", {}, {"name": text(1, LONGEST)})),
     answers={200: PASSKEY},
     refuses=(NoSuchPasskey, OperationNotSupported),
 )
