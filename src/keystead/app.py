@@ -274,8 +274,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys = signing_keys(p.settings, db, clock, p.entropy)
     keys = own_keys.ring
-    audiences = Audiences(db, p.settings.public_url)
-    issuer = Issuer(db, keys, clock, p.entropy, audiences, p.settings.public_url)
+    issuer = Issuer(db, keys, clock, p.entropy, Audiences(db, p.settings.public_url), p.settings.public_url)
     tenant_settings = TenantSettings(db, journal, clock)
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
@@ -324,7 +323,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
         breaches=p.breaches,
         users=Users(db, p.store_for, p.breaches, ways.verification, p.revocation, clock, journal),
-        methods=AuthenticationMethods(db, CoseKeys(), p.ceremonies, p.revocation, clock, p.entropy, journal),
+        methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
         quarantine=Quarantine(db, p.ceremonies, p.revocation, clock, journal),
         access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, clock, journal),

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from attestation import APPLE, NIL, Maker, Service, entry, metadata_of, text
 from authenticator import AAGUID, ES256, Authenticator, Json
 from keystead.db import authenticator_models, tables
+from keystead.db import passkeys as db_passkeys
 from keystead.db.authenticator_models import BATCH
 from keystead.errors import InvalidMetadata, OlderMetadata
 from keystead.rules.authenticators import GRACE
@@ -28,7 +29,7 @@ L1 = ("FIDO_CERTIFIED_L1", "2024-01-01")
 L2 = ("FIDO_CERTIFIED_L2", "2025-01-01")
 REVOKED = ("REVOKED", "2026-01-01")
 UPDATED = ("UPDATE_AVAILABLE", "2026-02-01")
-REASON = "FIDO metadata: REVOKED since 2026-01-01"
+REASON = "fido_metadata: REVOKED since 2026-01-01"
 DENIED = (403, "invalid_grant")
 
 
@@ -280,16 +281,42 @@ async def test_an_administrators_quarantine_is_left_alone(world: World) -> None:
     await world.register(ann)
 
     def take_out(session: Session) -> None:
-        session.connection().execute(update(tables.Passkey).values(quarantine="stolen", quarantined_at=at))
+        values = {"quarantine": "administrator: stolen", "quarantined_at": at}
+        session.connection().execute(update(tables.Passkey).values(values))
 
     await world.db.write(take_out)
     for number, statuses in enumerate(([L1], [L1, REVOKED], [L1, REVOKED, UPDATED])):
         done = await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=statuses), no=number)
         assert (done.quarantined, done.lifted) == (0, 0)
         found = (await passkeys(world))["ann@example.com"]
-        assert (found["quarantine"], found["quarantined_at"]) == ("stolen", at)
+        assert (found["quarantine"], found["quarantined_at"]) == ("administrator: stolen", at)
         assert await outcome(world, ann) == DENIED
     assert found["trust"] == "certified_L1", "how well it is known is another matter"
+
+
+@pytest.mark.parametrize("installation", ["postgres"], indirect=True)
+async def test_an_administrators_quarantine_that_is_under_way_is_waited_for(world: World) -> None:
+    """On SQLite one writes at a time. What was read before it would be written back after it."""
+    ann = device()
+    await world.register(ann)
+    (user_id,) = {row["user_id"] for row in await world.rows(tables.Passkey)}
+    known = (await passkeys(world))["ann@example.com"]
+    has_imposed, may_end = Event(), Event()
+
+    def impose(session: Session) -> None:
+        db_passkeys.quarantine(session, user_id, known["id"], "administrator: stolen", world.clock())
+        has_imposed.set()
+        assert may_end.wait(SECONDS)
+
+    imposing = asyncio.create_task(world.db.write(impose))
+    assert await asyncio.to_thread(has_imposed.wait, SECONDS)
+    updating = asyncio.create_task(SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1]), no=1))
+    done, _ = await asyncio.wait({updating}, timeout=0.3)  # long enough to go ahead, if it could
+    assert not done
+    may_end.set()
+    await imposing
+    assert (await updating).trust == 1
+    assert (await passkeys(world))["ann@example.com"]["quarantine"] == "administrator: stolen"
 
 
 async def test_a_compromised_batch_is_told_from_the_others_by_its_certificate(world: World) -> None:

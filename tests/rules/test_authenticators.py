@@ -17,13 +17,13 @@ from keystead.rules.authenticators import (
     changed,
     compromise,
     compromise_of_all,
-    is_by_metadata,
     most_trust,
     quarantine_of,
     said,
     trust_of,
 )
 from keystead.rules.passkey_terms import TRUST_LEVELS, Trust
+from keystead.rules.quarantine import is_an_administrators
 
 TODAY = date(2026, 6, 1)
 Report = tuple[str, str | None]
@@ -162,16 +162,11 @@ def test_a_compromised_model_vouches_for_nobody_and_its_passkeys_are_in_quaranti
     assert trust_of(attested("packed", LEAF), found, vouched=True, today=TODAY) == "untrusted_chain"
     for form in ("none", "packed"):
         why = quarantine_of(found, attested(form), TODAY)
-        assert why == f"FIDO metadata: {status} since 2024-01-01"
-        assert is_by_metadata(why)
+        assert why == f"fido_metadata: {status} since 2024-01-01"
+        assert not is_an_administrators(why)
     assert quarantine_of(found, attested(), date(2023, 1, 1)) is None
     assert quarantine_of(None, attested(), TODAY) is None
-    assert quarantine_of(model((status, None)), attested(), TODAY) == f"FIDO metadata: {status}"
-
-
-@pytest.mark.parametrize("reason", [None, "", "lost", "by hand: FIDO metadata: REVOKED"])
-def test_other_quarantines_are_not_the_metadatas(reason: str | None) -> None:
-    assert not is_by_metadata(reason)
+    assert quarantine_of(model((status, None)), attested(), TODAY) == f"fido_metadata: {status}"
 
 
 @pytest.mark.parametrize(

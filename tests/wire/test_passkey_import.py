@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from account import MyAccount
+from attestation import Maker, Service, entry
 from authenticator import AAGUID, EDDSA, ES256, RS256, Authenticator, b64url
 from elsewhere_made import HANDLE, made_elsewhere
 from keystead.db import tables
@@ -303,6 +304,19 @@ async def test_a_passkey_that_could_never_log_in_is_refused_with_the_reason(worl
     assert (await add(world, user_id, body)).status_code == 201
     field, why = reason.split(": ", 1)
     assert (await world.last_entry())["details"]["policy"] == [{"field": field, "why": why}]
+
+
+@sqlite_alone
+async def test_a_model_that_is_compromised_is_refused_in_every_mode(world: World) -> None:
+    """Who says to be of it is believed; without attestation nobody could prove the contrary either."""
+    user_id = await world.person()
+    await Service().brings(world, entry(AAGUID, Maker(), statuses=[("REVOKED", "2026-01-01")]))
+    for mode in ("enforce", "advise"):
+        await world.patch_options(passkey_policy={"mode": mode})
+        assert await refused(world, user_id, made_elsewhere(Authenticator())) == (
+            403,
+            "passkey policy: quarantine: the passkey is in quarantine: fido_metadata: REVOKED since 2026-01-01",
+        )
 
 
 @sqlite_alone

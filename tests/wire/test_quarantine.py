@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -149,17 +150,21 @@ async def test_it_is_journalled_with_who_did_it_and_why(world: World) -> None:
     (shown,) = await in_full(world, user_id)
     path = await path_of(world, user_id)
     await world.manage("PUT", path, {"reason": "  seen at the flea market "})
-    imposed = await world.last_entry()
+    imposed, noted = (await world.rows(tables.JournalRow))[-2:]
     assert (imposed["type"], imposed["description"], imposed["user_id"]) == ("sapi", "Quarantine a passkey", user_id)
     assert imposed["client_id"] == world.first["clients"]["management"]["client_id"]
     about = {"authentication_method_id": shown["id"], "reason": "seen at the flea market", "stranded": True}
     assert about.items() <= imposed["details"].items()
+    assert (noted["type"], noted["user_id"]) == ("passkey_quarantined", user_id)
+    about = {"passkey": shown["id"], "aaguid": shown["aaguid"], "reason": "administrator: seen at the flea market"}
+    assert about.items() <= noted["details"].items()
     await world.manage("DELETE", path)
-    lifted = await world.last_entry()
+    lifted, noted = (await world.rows(tables.JournalRow))[-2:]
     assert lifted["description"] == "Lift the quarantine of a passkey"
     assert lifted["details"]["lifted"] == "administrator: seen at the flea market"
+    assert (noted["type"], noted["details"]["reason"]) == ("passkey_quarantine_lifted", None)
     assert (await world.manage("DELETE", path)).status_code == 204
-    assert await world.last_entry() == lifted, "what is not there was not lifted"
+    assert await world.last_entry() == noted, "what is not there was not lifted"
 
 
 @sqlite_alone
@@ -215,13 +220,22 @@ async def test_all_is_shown_that_auth0_has_no_room_for(world: World) -> None:
         "reasons": [{"field": "backup", "why": "the passkey is bound to one device"}],
     }
     assert expected.items() <= shown.items()
-    assert not shown.keys() & {"quarantine", "quarantined_at", "name"}
+    assert not shown.keys() & {"quarantine", "quarantined_at", "name", "provider"}
     world.clock.advance(seconds=5)
     answer = (await quarantine(world, user_id)).json()
     assert answer["quarantine"] == {"author": "administrator", "reason": "stolen"}
     assert answer["quarantined_at"] == "2026-06-01T12:00:05.000Z"
     assert [each["field"] for each in answer["reasons"]] == ["quarantine", "backup"]
     assert await in_full(world, user_id) == [{name: answer[name] for name in answer if name != "stranded"}]
+
+
+@sqlite_alone
+async def test_a_provider_is_named(world: World) -> None:
+    google = UUID("ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4")
+    user_id = await somebody(world, Authenticator(aaguid=google.bytes))
+    (shown,) = await in_full(world, user_id)
+    assert shown["provider"] == "Google Password Manager"
+    assert (await quarantine(world, user_id)).json()["provider"] == "Google Password Manager"
 
 
 @sqlite_alone

@@ -94,7 +94,10 @@ def remove(session: Session, gone: Collection[str]) -> None:
 
 
 def passkeys(session: Session, models: Collection[str]) -> Iterator[Sequence[Judged]]:
-    """Give the passkeys of models in batches, and with them those of U2F, whose model is in their certificate."""
+    """Give the passkeys of models in batches, and with them those of U2F, whose model is in their certificate.
+
+    Locked, as what is read decides what is written: an administrator may be putting one into quarantine.
+    """
     statement = (
         select(*_COLUMNS, col(Account.connection_id))
         .join(Account, col(Account.user_id) == col(Passkey.user_id))
@@ -104,6 +107,7 @@ def passkeys(session: Session, models: Collection[str]) -> Iterator[Sequence[Jud
         )
         .order_by(col(Passkey.id))
         .limit(BATCH)
+        .with_for_update(of=Passkey)
     )
     last = ""
     while batch := session.connection().execute(statement, {"last": last}).all():

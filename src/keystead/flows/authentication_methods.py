@@ -18,13 +18,13 @@ from keystead.errors import (
     PasskeyLimitReached,
     PasskeyNotAllowed,
 )
-from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import reasons, require_passkeys
 from keystead.flows.revocation import Revocation
 from keystead.flows.users import known
-from keystead.ports import Clock, Entropy, PasskeyKeys
+from keystead.ports import Clock, PasskeyKeys
 from keystead.rules import revocation
 from keystead.rules.authentication_methods import (
     ImportedPasskey,
@@ -48,10 +48,9 @@ class AuthenticationMethods:
 
     db: Database
     keys: PasskeyKeys
-    ceremonies: Ceremonies
+    enrolment: PasskeyEnrolment
     revocation: Revocation
     clock: Clock
-    entropy: Entropy
     journal: Journal
 
     async def of_user(self, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:
@@ -94,10 +93,11 @@ class AuthenticationMethods:
     ) -> PasskeyRecord:
         """Store it while the account is locked: its passkeys are counted, and its handle may change."""
         profile, connection = known(session, user_id, lock=True)
+        new = self.enrolment.models.judged(session, new)
         verdict = self._judge(session, profile, connection, given, new)
         _take_handle(session, profile, handle_of(given))
         registration = Registration(
-            id=self.entropy.id("passkey|dev_"),
+            id=self.enrolment.entropy.id("passkey|dev_"),
             rp_id=given.relying_party_identifier,
             user_agent=given.user_agent,
             at=self.clock(),
@@ -117,7 +117,7 @@ class AuthenticationMethods:
         """
         options = connection.policy()
         require_passkeys(options)
-        if given.relying_party_identifier not in (accepted := self.ceremonies.relying_party(session).ids):
+        if given.relying_party_identifier not in (accepted := self.enrolment.ceremonies.relying_party(session).ids):
             raise BadRequest(f"must be {' or '.join(accepted)}", path="relying_party_identifier")
         if given.identity_user_id not in (None, profile.user_id, profile.local_id):
             raise BadRequest("must be the user's own", path="identity_user_id")

@@ -1,7 +1,7 @@
 """What is known of models of authenticators: where a passkey is registered, and where administrators ask."""
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -84,6 +84,10 @@ class AuthenticatorModels:
         if found.name is None and not found.reports:
             raise NoSuchAuthenticator
         return found
+
+    async def names_of(self, keys: Collection[str]) -> dict[str, str | None]:
+        """Return what models are called, as far as anybody here knows."""
+        return {each.key: each.name for each in await self.db.read(self._described, list(keys))}
 
     def _page(self, session: Session, start: int, size: int) -> tuple[list[Described], int]:
         known = sorted({*authenticator_models.keys(session), *names()})

@@ -26,11 +26,11 @@ from keystead.rules.authenticators import (
     Period,
     Stored,
     changed,
-    is_by_metadata,
     quarantine_of,
     trust_of,
 )
 from keystead.rules.events import Caller, Event
+from keystead.rules.quarantine import is_an_administrators, noted
 
 COUNTS: Final = ("changed", "passkeys", "trust", "quarantined", "lifted")
 """What an update counts."""
@@ -120,15 +120,14 @@ class FidoMetadata:
         model, vouched = vouching.find(attested)
         judged = replace(passkey, trust=trust_of(attested, model, vouched=vouched, today=now.date()))
         quarantine = quarantine_of(model, attested, now.date())
-        if quarantine == passkey.quarantine or not (passkey.quarantine is None or is_by_metadata(passkey.quarantine)):
+        if quarantine == passkey.quarantine or is_an_administrators(passkey.quarantine):
             return judged
         return replace(judged, quarantine=quarantine, quarantined_at=now if quarantine else None)
 
     def _noted(self, passkey: Judged) -> Event:
         """Return the entry in its owner's journal."""
-        kind = "passkey_quarantined" if passkey.quarantine else "passkey_quarantine_lifted"
         about = {"user_id": passkey.user_id, "connection_id": passkey.connection_id}
-        details = {"passkey": passkey.id, "aaguid": passkey.attested.aaguid, "reason": passkey.quarantine}
+        kind, details = noted(passkey.id, passkey.attested.aaguid, passkey.quarantine)
         return self.journal.event(kind, Caller(), **about, **details)
 
 

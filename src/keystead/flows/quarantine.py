@@ -1,6 +1,6 @@
 """Administrators take a passkey out of use and put it back, and see which ones would log in as things stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -18,7 +18,6 @@ from keystead.flows.users import known
 from keystead.ports import Clock
 from keystead.rules import quarantine, revocation
 from keystead.rules.passkey_policy import Context, Credential, Verdict, evaluate, policy_of
-from keystead.rules.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +79,31 @@ class Quarantine:
         found = self._of_user(session, user_id)
         password = profile.has_password and connection.policy().methods.password.enabled
         stranded = not (password or any(each.may_log_in for each in found))
-        about = {"authentication_method_id": passkey_id, "reason": why.reason, "stranded": stranded}
-        self._record(session, operation, "Quarantine a passkey", profile, **about)
-        return next(each for each in found if each.record.id == passkey_id), stranded
+        about = {"reason": why.reason, "stranded": stranded}
+        standing = next(each for each in found if each.record.id == passkey_id)
+        self._record(session, operation, "Quarantine a passkey", standing.record, **about)
+        return standing, stranded
 
     def _lift(self, session: Session, user_id: str, passkey_id: str, operation: Operation) -> None:
-        profile, _ = known(session, user_id)
+        known(session, user_id)
         found = passkeys.get(session, user_id, passkey_id)
         if found is None:
             raise NoSuchPasskey
         if found.quarantine is not None:
             passkeys.quarantine(session, user_id, passkey_id, None, self.clock())
-            about = {"authentication_method_id": passkey_id, "lifted": found.quarantine}
-            self._record(session, operation, "Lift the quarantine of a passkey", profile, **about)
+            lifted = replace(found, quarantine=None, quarantined_at=None)
+            description, was = "Lift the quarantine of a passkey", {"lifted": found.quarantine}
+            self._record(session, operation, description, lifted, **was)
 
-    def _record(self, session: Session, operation: Operation, description: str, profile: Profile, **about: Any) -> None:
-        where: dict[str, Any] = {"user_id": profile.user_id, "connection_id": profile.connection_id}
+    def _record(
+        self, session: Session, operation: Operation, description: str, passkey: PasskeyRecord, **about: Any
+    ) -> None:
+        """Record what an administrator did, and what became of the passkey, as metadata does."""
+        where = {"user_id": passkey.user_id, "connection_id": passkey.connection_id}
+        about["authentication_method_id"] = passkey.id
         journal.add(session, operation.event(self.journal, description, **where, **about))
+        kind, details = quarantine.noted(passkey.id, passkey.aaguid, passkey.quarantine)
+        journal.add(session, operation.event(self.journal, description, type=kind, **where, **details))
 
 
 def _standing(record: PasskeyRecord, connection: ConnectionRecord, rp_ids: tuple[str, ...]) -> Standing:

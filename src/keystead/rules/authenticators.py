@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.passkey_terms import TRUST_LEVELS, Trust
+from keystead.rules.quarantine import Quarantine
 
 GRACE: Final = timedelta(days=30)
 """How long after the day of its next update metadata is still believed. It comes out about once a month."""
@@ -33,9 +34,6 @@ APPLE_DEVICE: Final = "f24a8e70-d0d3-f82c-2937-32523cc4de5a"
 
 SETTING: Final = "fido_metadata"
 """The tenant setting that says which metadata is in use."""
-
-BY_METADATA: Final = "FIDO metadata: "
-"""How the reason of a quarantine begins that metadata asked for, and that metadata lifts again."""
 
 _CERTIFIED: Final = "FIDO_CERTIFIED"
 _WITHOUT_LEVEL: Final[Trust] = "trusted_chain"
@@ -210,12 +208,7 @@ def quarantine_of(model: Model | None, attested: Attested, today: date) -> str |
     if report is None:
         return None
     since = f" since {report.effective.isoformat()}" if report.effective else ""
-    return f"{BY_METADATA}{report.status}{since}"
-
-
-def is_by_metadata(quarantine: str | None) -> bool:
-    """Whether a quarantine is the metadata's to lift."""
-    return quarantine is not None and quarantine.startswith(BY_METADATA)
+    return Quarantine("fido_metadata", f"{report.status}{since}").text
 
 
 def changed(before: Model | None, then: date, after: Model | None, today: date) -> bool:

@@ -1,10 +1,10 @@
 """Why a passkey is out of use for the time being, and who put it there.
 
 One text is stored, which begins with who it was. What an administrator put into quarantine, only an administrator takes
-out of it: whatever else imposes and lifts quarantines by itself asks ``read`` first.
+out of it: whatever imposes and lifts quarantines by itself asks first whose one is.
 """
 
-from typing import Annotated, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +32,17 @@ class QuarantineOrder(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S")]
+
+
+def is_an_administrators(text: str | None) -> bool:
+    """Whether what is stored of a passkey is a quarantine that only an administrator lifts."""
+    return text is not None and read(text).author == "administrator"
+
+
+def noted(passkey: str, aaguid: str, text: str | None) -> tuple[str, dict[str, Any]]:
+    """Return type and details of what the journal of its owner says; ``None`` for a quarantine that was lifted."""
+    kind = "passkey_quarantine_lifted" if text is None else "passkey_quarantined"
+    return kind, {"passkey": passkey, "aaguid": aaguid, "reason": text}
 
 
 def read(text: str) -> Quarantine:

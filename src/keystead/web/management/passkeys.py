@@ -1,5 +1,6 @@
 """``/api/v2/keystead/users/{id}/passkeys``: all that is known of them, and quarantine. Auth0 has no word for either."""
 
+from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from starlette.requests import Request
@@ -42,6 +43,7 @@ _ALWAYS: Final = {
 }
 _MAYBE: Final = {
     "name": TEXT,
+    "provider": TEXT,
     "last_auth_at": MOMENT,
     "quarantined_at": MOMENT,
     "quarantine": Shape("QuarantineShown", {"author": word(*get_args(Author)), "reason": TEXT}),
@@ -59,7 +61,10 @@ INDEX: Final = Scoped(
 async def index(request: Request) -> Response:
     """``GET /keystead/users/{id}/passkeys``."""
     await INDEX.read(request)
-    return Json([_shown(each) for each in await flows_of(request).quarantine.of_user(request.path_params["id"])])
+    flows = flows_of(request)
+    found = await flows.quarantine.of_user(request.path_params["id"])
+    names = await flows.authenticators.names_of({each.record.aaguid for each in found})
+    return Json([_shown(each, names) for each in found])
 
 
 QUARANTINE: Final = Scoped(
@@ -77,7 +82,8 @@ async def quarantine(request: Request) -> Response:
     order, operation = parse(QuarantineOrder, asked.body), operation_of(request, asked.bearer)
     user_id, passkey_id = request.path_params["id"], request.path_params["passkey_id"]
     standing, stranded = await flows.quarantine.impose(user_id, passkey_id, order.reason.strip(), operation)
-    return Json(_shown(standing) | {"stranded": stranded})
+    names = await flows.authenticators.names_of({standing.record.aaguid})
+    return Json(_shown(standing, names) | {"stranded": stranded})
 
 
 LIFT: Final = Scoped(
@@ -95,7 +101,7 @@ async def lift(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _shown(standing: Standing) -> dict[str, Any]:
+def _shown(standing: Standing, names: Mapping[str, str | None]) -> dict[str, Any]:
     key = standing.record
     found = {
         "id": key.id,
@@ -103,6 +109,7 @@ def _shown(standing: Standing) -> dict[str, Any]:
         "key_id": encode(key.credential_id),
         "relying_party_identifier": key.rp_id,
         "aaguid": key.aaguid,
+        "provider": names[key.aaguid],
         "trust": key.trust,
         "attestation_format": key.attestation_format,
         "algorithm": key.algorithm,

@@ -3,7 +3,7 @@
 import pytest
 
 from keystead.db.tables import Passkey
-from keystead.rules.quarantine import LONGEST_REASON, Quarantine, read
+from keystead.rules.quarantine import LONGEST_REASON, Quarantine, is_an_administrators, read
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,20 @@ def test_what_was_written_is_read(written: Quarantine) -> None:
 @pytest.mark.parametrize("text", ["lost", "", "fido", "the administrator: lost", "fido_metadata lost"])
 def test_what_does_not_say_whose_it_is_counts_as_an_administrators(text: str) -> None:
     assert read(text) == Quarantine("administrator", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "whose"),
+    [
+        (None, False),
+        ("fido_metadata: REVOKED", False),
+        ("administrator: lost", True),
+        ("lost", True),
+        ("by hand, fido_metadata: REVOKED", True),
+    ],
+)
+def test_what_only_an_administrator_lifts(text: str | None, whose: bool) -> None:
+    assert is_an_administrators(text) is whose
 
 
 def test_an_administrator_cannot_write_as_metadata_does() -> None:
