@@ -1,6 +1,7 @@
 """Takes a picture of every page, in the words of the browser tests: a tour of the pages, once for each look."""
 
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from browser.devices import devices_of
 from browser.people import Person, Watch
 from browser.site import Site, listening, serving
 from keystead.start import prepare
+from recovery import ENTRY, PASSWORDLESS
 from world import test_settings
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -185,6 +187,11 @@ def _own_passkeys(ann: Person) -> Iterator[str]:
     yield "own-passkeys"
     ann.page.locator("summary").nth(1).click()
     yield "own-passkeys-removal"
+    ann.site.patch_options(**PASSWORDLESS)
+    ann.page.reload()
+    ann.page.get_by_text("Remove my password").click()
+    yield "own-passkeys-password"
+    ann.site.patch_options(passkey_policy=None)
     ann.site.delete_passkeys(ann.email)
 
 
@@ -265,6 +272,17 @@ def _newest(ann: Person, text: str) -> str:
         ann.page.wait_for_timeout(200)
 
 
+def _newest_code(ann: Person, text: str) -> str:
+    """Wait for a message, and return the code in it."""
+    while True:
+        ann.opens("/dev/outbox")
+        letter = ann.page.locator("article, li").filter(has_text=text).first
+        found = re.search(r"\b[0-9]{6}\b", letter.inner_text()) if letter.count() else None
+        if found:
+            return found[0]
+        ann.page.wait_for_timeout(200)
+
+
 def _other_policies(ann: Person) -> Iterator[str]:
     identifiers = {"email": {}, "phone_number": {"signup": {"status": "optional"}}, "username": {}}
     ann.site.patch_options(attributes=identifiers)
@@ -279,6 +297,53 @@ def _other_policies(ann: Person) -> Iterator[str]:
     ann.goes_to_sign_in()
     ann.can_press("Sign in with a passkey")
     yield "login-passkeys-only"
+    yield from _recovery(ann)
+
+
+def _recovery(ann: Person) -> Iterator[str]:
+    """On a connection without passwords, and where there are some beside."""
+    email = "lost@example.com"
+    ann.site.patch_options(attributes={"email": {}})
+    ann.site.has_passkey(email)
+    user_id = ann.site.account(email)["user_id"]
+    ann.site.manage("PATCH", f"/users/{user_id}", {"email_verified": True})
+    ann.goes_to_sign_in()
+    ann.presses(ENTRY)
+    yield "recovery-request"
+    ann.types(username=email)
+    ann.presses("Send the code")
+    ann.is_at("Enter the code")
+    yield "recovery-code"
+    ann.types(code="000000")
+    ann.presses("Continue")
+    ann.is_told("The code is wrong")
+    yield "recovery-code-refused"
+    address = ann.page.url
+    code = _newest_code(ann, "create a new passkey")
+    ann.opens(address)
+    ann.types(code=code)
+    ann.presses("Continue")
+    ann.is_at("Create a new passkey")
+    ann.can_press("Create a passkey")
+    yield "recovery-passkey"
+    ann.site.patch_options(passkey_policy={"max_per_user": 1})
+    ann.page.reload()
+    ann.can_press("Create a passkey")
+    yield "recovery-passkey-full"
+    ann.presses("Create a passkey")
+    ann.is_at("Your new passkey is ready")
+    yield "recovery-done"
+    ann.device.ignores()
+    methods = {"password": {"enabled": True}, "passkey": {"enabled": True}}
+    ann.site.patch_options(authentication_methods=methods, **PASSWORDLESS)
+    ann.goes_to_sign_in()
+    ann.types(username=email)
+    ann.presses("Continue")
+    ann.is_at("Enter your password")
+    ann.can_press("Sign in with a passkey")
+    yield "login-password-or-recovery"
+    ann.presses(ENTRY)
+    yield "recovery-request-either"
 
 
 def main() -> None:

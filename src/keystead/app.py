@@ -51,8 +51,10 @@ from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.passkey_notices import PasskeyNotices
+from keystead.flows.passkey_recovery import PasskeyRecovery
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_login import PasswordLogin
+from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
@@ -184,6 +186,7 @@ class _WaysIn:
     password_login: PasswordLogin
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
+    recovery: PasskeyRecovery
     signup: Signup
 
 
@@ -219,7 +222,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
 
 
 def _ways_in(p: _Parts) -> _WaysIn:
-    codes = OneTimeCodes(p.db, p.sealer, p.clock, p.entropy)
+    codes = OneTimeCodes(p.db, p.protection, p.sealer, p.clock, p.entropy)
     marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
     reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
     verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
@@ -232,6 +235,7 @@ def _ways_in(p: _Parts) -> _WaysIn:
         password_login=PasswordLogin(p.db, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock),
         passkey_login=PasskeyLogin(p.db, p.ceremonies, webauthn, verification, p.journal),
         enrolment=enrolment,
+        recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
         signup=Signup(
             *(p.db, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
             *(p.post, webauthn, p.journal, p.clock, p.entropy),
@@ -290,10 +294,12 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         hosted_login=hosted_login,
         passkey_login=ways.passkey_login,
         enrolment=ways.enrolment,
+        recovery=ways.recovery,
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,
         password_change=_password_change(p),
+        password_removal=PasswordRemoval(ways.enrolment, p.post, p.revocation),
         post=p.post,
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),

@@ -420,7 +420,7 @@ class PasskeyTaken(Conflict):
 
 
 class LastWayIn(Conflict):
-    """The passkey that is to be removed is all that its owner could sign in with."""
+    """The passkey or password that is to be removed is all that its owner could sign in with."""
 
     code = "last_way_in"
     default_text = "This is your only way to sign in. Add another passkey before you remove it."

@@ -17,6 +17,7 @@ from account import SCOPE, MyAccount
 from authenticator import Authenticator
 from conftest import Stencil
 from keystead.rules.revocation import FATE, SWITCHES, Artefact, Event, Fate, Outcome, Scope
+from recovery import recover
 from visitor import CALLBACK, MOVED, VERIFIER, Form, Landed, Visitor, exchange
 from world import PASSWORD, PUBLIC_URL, World, open_world
 
@@ -112,6 +113,12 @@ async def password_changed(found: Ann) -> None:
 async def password_reset(found: Ann) -> None:
     await _patched(found, password=NEW)
     found.password = NEW
+
+
+async def recovered(found: Ann) -> None:
+    await _patched(found, email_verified=True)
+    await found.world.patch_options(passkey_policy={"passwordless_accounts": True})
+    await recover(found.world, Authenticator())
 
 
 async def blocked(found: Ann) -> None:
@@ -227,6 +234,7 @@ async def code_replayed(found: Ann) -> None:
 CAUSES: Mapping[Event, Callable[[Ann], Awaitable[None]]] = {
     Event.PASSWORD_CHANGED: password_changed,
     Event.PASSWORD_RESET: password_reset,
+    Event.RECOVERED: recovered,
     Event.BLOCKED: blocked,
     Event.DELETED: deleted,
     Event.EMPTIED: emptied,
@@ -390,7 +398,8 @@ def test_every_row_and_column_is_tried() -> None:
 TAME = [
     *(Event.PASSWORD_CHANGED, Event.IDENTIFIER_CHANGED, Event.EMAIL_CHANGED, Event.PASSKEY_REMOVED, Event.LOGGED_OUT),
     *(Event.SESSION_REVOKED, Event.SESSION_DELETED, Event.TOKEN_REVOKED, Event.CODE_REPLAYED, Event.CONSENT_REVOKED),
-    *(Event.PASSKEY_QUARANTINED, Event.PASSWORD_RESET, Event.SIGNED_OUT_EVERYWHERE, Event.BLOCKED, Event.DELETED),
+    *(Event.PASSKEY_QUARANTINED, Event.PASSWORD_RESET, Event.RECOVERED, Event.SIGNED_OUT_EVERYWHERE, Event.BLOCKED),
+    Event.DELETED,
 ]
 """What can happen to one person, in an order in which most of it leaves something for the next."""
 
@@ -444,7 +453,10 @@ async def test_v7_4_2_another_process_refuses_at_the_next_request(installation: 
 # --- at the same time ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", [Event.LOGGED_OUT, Event.SIGNED_OUT_EVERYWHERE, Event.PASSWORD_RESET, Event.BLOCKED])
+AT_ONCE = (Event.LOGGED_OUT, Event.SIGNED_OUT_EVERYWHERE, Event.PASSWORD_RESET, Event.RECOVERED, Event.BLOCKED)
+
+
+@pytest.mark.parametrize("event", AT_ONCE)
 async def test_what_is_renewed_at_that_moment_ends_too(world: World, event: Event) -> None:
     """A refresh or an exchange that wins the race by a hair gives nothing that lasts."""
     settings = {"rotation_type": "rotating", "expiration_type": "expiring", "leeway": 60}

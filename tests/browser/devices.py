@@ -59,6 +59,11 @@ class Device:
         }
         self._call("addCredential", credential=held)
 
+    def holds_again(self, credentials: list[dict[str, Any]]) -> None:
+        """Put passkeys on it that a device held before it was lost, as somebody does who finds it."""
+        for each in credentials:
+            self._call("addCredential", credential=each)
+
     def forgets(self, credential_id: str) -> None:
         """Remove one passkey, named in base64url."""
         self._call("removeCredential", credentialId=_base64(unb64url(credential_id)))

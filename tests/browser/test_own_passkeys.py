@@ -274,3 +274,21 @@ def test_an_error_has_the_focus(ann: Person) -> None:
     opens_on(ann, "Chrome on Linux", "Remove").get_by_role("button", name="Remove it").click()
     expect(ann.page.get_by_role("alert")).to_be_focused()
     expect(ann.page.get_by_role("alert")).to_have_text(re.compile("could not be found"))
+
+
+@ON_SQLITE
+def test_a_password_is_given_up(ann: Person) -> None:
+    """Once there is a passkey; from then on that is the last way in."""
+    ann.site.patch_options(passkey_policy={"passwordless_accounts": True})
+    opens_it(ann)
+    expect(ann.page.get_by_text("Remove my password")).to_have_count(0)
+    adds_one(ann)
+    removal = ann.page.locator("details").filter(has_text="Remove my password")
+    removal.locator("summary").click()
+    expect(removal).to_contain_text("You will sign in with a passkey alone.")
+    removal.get_by_role("button", name="Remove it").click()
+    ann.reads("Your password was removed.")
+    expect(opens_on(ann, "Chrome on Linux", "Remove")).to_contain_text("This is your only way to sign in.")
+    ann.opens("/v2/logout")
+    ann.opens(PAGE)
+    ann.is_at("Your passkeys")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystead.rules.attack_protection import login_bucket, places_of_one, secret_bucket
+from keystead.rules.attack_protection import login_bucket, places_of_one, recovery_bucket, secret_bucket
 from keystead.rules.identifiers import Identifier
 
 ANN = Identifier("email", "ann@example.com")
@@ -48,6 +48,26 @@ def test_counted_apart(other: str) -> None:
 
 def test_different_networks_are_counted_apart() -> None:
     assert key(address="2001:db8:0:1::1") != key(address="2001:db8:0:2::1")
+
+
+def test_guesses_at_a_recovery_are_an_account_s_by_whatever_name() -> None:
+    """And where there is none, those of what was typed: never the same as an account's."""
+    name = Identifier("username", "ann")
+    assert recovery_bucket("con_1", "auth0|1", ANN, "") == recovery_bucket("con_1", "auth0|1", name, "x")
+    others = [
+        recovery_bucket(*about).key
+        for about in (
+            ("con_1", "auth0|1", ANN, ""),
+            ("con_1", "auth0|2", ANN, ""),
+            ("con_2", "auth0|1", ANN, ""),
+            ("con_1", None, ANN, ""),
+            ("con_1", None, name, ""),
+            ("con_1", None, None, "auth0|1"),
+        )
+    ]
+    assert len(set(others)) == len(others)
+    bucket = recovery_bucket("con_1", "auth0|1", ANN, "")
+    assert (bucket.capacity, round(bucket.refill * 30 * 86_400)) == (20, 20)
 
 
 def test_sizes() -> None:

@@ -9,7 +9,7 @@ from keystead.errors import BadRequest
 from keystead.rules.clients import new_settings
 from keystead.rules.letter_texts import ENGLISH, GERMAN, LANGUAGES
 from keystead.rules.letters import About, as_text, check_template, is_web_address, link_lifetime, render, result_url
-from keystead.rules.messages import Letter, Message
+from keystead.rules.messages import Letter, Message, in_groups
 from keystead.rules.profiles import Profile
 from keystead.rules.templates import Template, mailbox
 
@@ -55,6 +55,16 @@ def test_what_is_built_in(name: str, language: str) -> None:
     assert "{{" not in found.subject + found.text + found.html
     assert (URL in found.text) == bool(words.button)
     assert len(found.subject) > 5
+
+
+def test_long_codes_are_read_in_groups() -> None:
+    assert in_groups("123456") == "123456"
+    assert in_groups("0123456789012345") == "0123 4567 8901 2345"
+
+
+def test_passkeys_that_were_removed_are_spoken_of_only_then() -> None:
+    said = [letter(template="passkey_recovered", variables={"removed": removed}).text for removed in (False, True)]
+    assert ["were removed" in text for text in said] == [False, True]
 
 
 def test_every_language_has_every_message() -> None:

@@ -25,8 +25,10 @@ from keystead.rules.passkey_policy import (
     offer,
     policy_of,
     prompt,
+    recoverable,
     snoozed,
     warnings,
+    without_passwords,
 )
 from keystead.rules.passkey_terms import MOST_PER_USER, Authenticators, Mode, PasskeyPolicy, Trust
 
@@ -36,7 +38,10 @@ MODEL, OTHER = "b84e4048-15dc-4dd0-839e-fc3ec0ee5b16", "00000000-0000-0000-0000-
 
 def options(*, passkey: bool = True, password: dict[str, Any] | None = None, **more: Any) -> ConnectionOptions:
     methods = {"passkey": {"enabled": passkey}, "password": password or {"enabled": True}}
-    beside = ("disable_signup", "passkey_policy", "security_profile")
+    beside = (
+        *("disable_signup", "disable_self_service_change_password"),
+        *("passkey_policy", "security_profile", "attributes"),
+    )
     others = {name: more.pop(name) for name in list(more) if name in beside}
     return read_options({"authentication_methods": methods, "passkey_options": more} | others)
 
@@ -160,6 +165,29 @@ def test_hardened_connections_require_user_verification_unless_they_say_otherwis
 
 
 PASSKEYS_ALONE = {"enabled": False, "api_behavior": "optional"}
+LIVING_WITHOUT = {"passwordless_accounts": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "without"),
+    [
+        (options(), False),
+        (options(passkey_policy={"passwordless_accounts": False}), False),
+        (options(passkey_policy=LIVING_WITHOUT), True),
+        (options(password=PASSKEYS_ALONE), True),
+        (options(password=PASSKEYS_ALONE, passkey_policy={"passwordless_accounts": False}), True),
+        (options(password={"enabled": True, "signup_behavior": "block"}), False),
+        (options(passkey=False), False),
+    ],
+)
+def test_accounts_live_without_passwords_by_the_policy_or_where_there_are_none(
+    given: ConnectionOptions, without: bool
+) -> None:
+    assert without_passwords(given) is without
+    assert recoverable(given) is without
+    off = given.model_copy(update={"disable_self_service_change_password": True})
+    assert without_passwords(off) is without
+    assert recoverable(off) is False, "no message opens an account then"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +204,28 @@ PASSKEYS_ALONE = {"enabled": False, "api_behavior": "optional"}
 def test_user_verification_that_some_browsers_skip_is_warned_of_where_it_is_the_only_second_factor(
     given: ConnectionOptions, word: str | None
 ) -> None:
-    assert [text.split()[1] for text in warnings(given)] == ([word] if word else [])
+    said = [text.split()[1] for text in warnings(given) if text.startswith("user_verification")]
+    assert said == ([word] if word else [])
+
+
+BY_LINK = {"email": {"signup": {"status": "required", "verification": {"active": True}}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        (options(), False),
+        (options(passkey_policy=LIVING_WITHOUT), True),
+        (options(password=PASSKEYS_ALONE), True),
+        (options(password=PASSKEYS_ALONE, attributes=BY_LINK), False),
+        (options(password=PASSKEYS_ALONE, attributes={"email": {}}), True),
+        (options(password=PASSKEYS_ALONE, disable_self_service_change_password=True), False),
+    ],
+)
+def test_addresses_that_nobody_verified_are_warned_of_where_they_are_the_way_back(
+    given: ConnectionOptions, warned: bool
+) -> None:
+    assert any(text.startswith("passwordless_accounts") for text in warnings(given)) is warned
 
 
 # --- the verdict -------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ def hashes(session: Session, user_id: str, size: int) -> list[str]:
     return [*current, *older][:size]
 
 
-def replace(session: Session, user_id: str, hashed: str, now: datetime, *, size: int) -> bool:
-    """Give an account a new password; ``False`` where there is no account.
+def replace(session: Session, user_id: str, hashed: str | None, now: datetime, *, size: int) -> bool:
+    """Give an account a new password, or with ``None`` take the one that it has; ``False`` where there is no account.
 
     What it had before is kept for as long as the policy looks back, ``size`` passwords with the new one among them,
     and is forgotten where it does not.

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from keystead.db.tables import Account, Passkey
 from keystead.errors import PasskeyTaken
 from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
+from keystead.rules.passkey_policy import Credential
 from keystead.rules.passkey_terms import Trust
 
 
@@ -43,6 +44,12 @@ class PasskeyRecord:
     last_used_at: datetime | None
     user_handle: bytes
     connection_id: str
+
+    @property
+    def credential(self) -> Credential:
+        """What a policy judges, as it was in the last ceremony."""
+        known = {name: getattr(self, name) for name in Credential.__dataclass_fields__}
+        return Credential(**known | {"transports": tuple(self.transports)})
 
 
 @dataclass(frozen=True, slots=True)

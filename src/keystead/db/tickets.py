@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, or_, select
 from sqlmodel import Session, col
 
 from keystead.db.selection import of_people
@@ -15,10 +15,14 @@ from keystead.secrecy import fingerprint
 def put(
     session: Session, token: str, purpose: str, record: dict[str, Any], expires_at: datetime, *, subject: str = ""
 ) -> None:
-    """Store a ticket under its hash. Older ones of the same purpose and subject stop working (RS-3)."""
+    """Store a ticket under its hash. Older ones of the same purpose and subject stop working (RS-3).
+
+    So does one of the same token, be it late: a token that names a page may serve that page again.
+    """
+    replaced = col(Ticket.token_hash) == fingerprint(token)
     if subject:
-        older = (col(Ticket.purpose) == purpose, col(Ticket.subject) == subject)
-        session.connection().execute(delete(Ticket).where(*older))
+        replaced = or_(replaced, and_(col(Ticket.purpose) == purpose, col(Ticket.subject) == subject))
+    session.connection().execute(delete(Ticket).where(replaced))
     values = {"token_hash": fingerprint(token), "purpose": purpose, "subject": subject, "record": record}
     session.connection().execute(insert(Ticket).values(**values, expires_at=expires_at))
 

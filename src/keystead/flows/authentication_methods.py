@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlmodel import Session
 
@@ -38,8 +38,6 @@ from keystead.rules.ceremonies import NewPasskey
 from keystead.rules.passkey_names import chosen_name
 from keystead.rules.passkey_policy import Context, Verdict, evaluate, is_full, of_new, policy_of
 from keystead.rules.profiles import Profile
-
-PASSWORD_PREFIX: Final = "password|"  # noqa: S105 - of the id by which an account's password is listed
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,7 @@ def _take_handle(session: Session, profile: Profile, handle: bytes) -> None:
 
 
 def _is_password(profile: Profile, method_id: str) -> bool:
-    return profile.has_password and method_id == PASSWORD_PREFIX + profile.local_id
+    return profile.has_password and method_id == profile.password_id
 
 
 def _refuse_passkeys(session: Session, user_id: str) -> None:

@@ -21,7 +21,7 @@ from keystead.flows.signals import Signals
 from keystead.rules import revocation
 from keystead.rules.events import Caller, Event
 from keystead.rules.passkey_names import chosen_name
-from keystead.rules.passkey_policy import Credential, is_full, policy_of
+from keystead.rules.passkey_policy import is_full, policy_of, without_passwords
 from keystead.rules.profiles import Profile
 from keystead.rules.relying_party import RelyingParty
 from keystead.rules.signals import Signal
@@ -48,6 +48,8 @@ class Overview:
     are_taken: bool
     """Whether the connection has passkeys switched on."""
     is_full: bool
+    password: str
+    """The id of a password that its owner may give up; empty where they have none, or need it."""
     signals: tuple[Signal, ...]
     """What the browser is told meanwhile."""
 
@@ -78,9 +80,18 @@ class _Owner:
         options = self.connection.policy()
         methods = options.methods
         taken = self.passkeys if methods.passkey.enabled else []
-        others = [_credential(each) for each in taken if each.id != passkey_id]
+        others = [each.credential for each in taken if each.id != passkey_id]
         password = self.profile.has_password and methods.password.enabled
         return is_last(policy_of(options), others, self.relying_party.ids, password=password)
+
+    @property
+    def may_give_up_password(self) -> bool:
+        """Whether there is one, accounts may live without, and a passkey lets them in."""
+        options = self.connection.policy()
+        if not self.profile.has_password or not without_passwords(options):
+            return False
+        passkeys = (each.credential for each in self.passkeys)
+        return not is_last(policy_of(options), passkeys, self.relying_party.ids, password=False)
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,7 @@ class OwnPasskeys:
             passkeys=tuple(owner.shown(each) for each in owner.passkeys),
             are_taken=options.methods.passkey.enabled,
             is_full=owner.is_full,
+            password=owner.profile.password_id if owner.may_give_up_password else "",
             signals=await self.signals.of_owner(here.user_id),
         )
 
@@ -205,7 +217,3 @@ def _party(here: SessionRecord, owner: _Owner) -> Party:
 
 def _proved(here: SessionRecord) -> Proved:
     return Proved(here.user_id, here.authenticated_at, here.id)
-
-
-def _credential(record: PasskeyRecord) -> Credential:
-    return Credential(**{name: getattr(record, name) for name in Credential.__dataclass_fields__})

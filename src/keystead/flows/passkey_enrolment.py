@@ -1,5 +1,6 @@
 """Somebody who has an account adds a passkey to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from keystead.flows.passkey_login import Options, advice, refusal, require_passk
 from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url
-from keystead.rules.ceremonies import Ceremony, NewPasskey
+from keystead.rules.ceremonies import Ceremony, CeremonyKind, NewPasskey
 from keystead.rules.events import Caller
 from keystead.rules.passkey_policy import (
     Context,
@@ -76,14 +77,26 @@ class PasskeyEnrolment:
 
         Raises ``BadRequest``, ``NoSuchUser`` and ``PasskeyLimitReached``.
         """
+        require_passkeys(connection.policy())
+        profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies)
+        if is_full(policy_of(connection.policy()), sum(each.rp_id == rp_id for each in owned)):
+            raise PasskeyLimitReached
+        return await self.options("enrolment", connection, profile, party, exclude=owned if exclude else ())
+
+    async def options(
+        self,
+        kind: CeremonyKind,
+        connection: ConnectionRecord,
+        profile: Profile,
+        party: Party,
+        *,
+        exclude: Sequence[PasskeyRecord] = (),
+    ) -> Options:
+        """Return the options for a passkey of an account, whatever made sure whose it is. Raises ``BadRequest``."""
         options = connection.policy()
         require_passkeys(options)
-        policy = policy_of(options)
-        profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies)
-        if is_full(policy, sum(each.rp_id == rp_id for each in owned)):
-            raise PasskeyLimitReached
-        handle = base64url.encode(profile.user_handle)
-        begun = await self.ceremonies.begin("enrolment", party, policy, user_id=user_id, user_handle=handle)
+        policy, handle = policy_of(options), base64url.encode(profile.user_handle)
+        begun = await self.ceremonies.begin(kind, party, policy, user_id=profile.user_id, user_handle=handle)
         public_key = self.webauthn.creation_options(
             begun.ceremony,
             rp_name=begun.rp_name,
@@ -91,9 +104,7 @@ class PasskeyEnrolment:
             user_display_name=profile.display_name(options.precedence),
             policy=policy,
             # The browser looks among the passkeys of the ceremony's id alone: others would only be told to it.
-            exclude=[(each.credential_id, each.transports) for each in owned if each.rp_id == begun.ceremony.rp_id]
-            if exclude
-            else (),
+            exclude=[(each.credential_id, each.transports) for each in exclude if each.rp_id == begun.ceremony.rp_id],
         )
         return Options(begun.auth_session, public_key)
 

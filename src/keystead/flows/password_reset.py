@@ -249,7 +249,10 @@ def _handle(page: str) -> str:
 
 
 def _look(session: Session, token: str, now: datetime) -> Resetting:
-    """Return what a link is about, if it fits the password as it is now: a changed password has used every link up."""
+    """Return what a link is about, if it fits the password as it is now: a changed password has used every link up.
+
+    Where passwords were switched off since, nobody gets one.
+    """
     record = tickets.look(session, token, PURPOSE, now)
     link = ResetLink.model_validate(record) if record else None
     known = accounts.with_password(session, link.user_id) if link else None
@@ -257,6 +260,8 @@ def _look(session: Session, token: str, now: datetime) -> Resetting:
         raise InvalidTicket
     connection = connections.get(session, known.profile.connection_id)
     if connection is None or not connection.active or known.profile.blocked:
+        raise InvalidTicket
+    if not connection.policy().methods.password.enabled:
         raise InvalidTicket
     return Resetting(link, known.profile, connection)
 

@@ -25,7 +25,8 @@ from keystead.ports import Clock, Entropy, PostOffice, Sealer
 from keystead.rules.events import Caller
 from keystead.rules.letters import About, render
 from keystead.rules.mail_servers import MailServer, server_of
-from keystead.rules.messages import CODE_LIFETIME, Message
+from keystead.rules.messages import CHANNELS, CODE_LIFETIME, Message, TemplateName
+from keystead.rules.profiles import Profile
 from keystead.rules.templates import Template
 
 JOB: Final = "message"
@@ -58,12 +59,22 @@ class Post:
         """Ask for a message to be sent, as a part of a unit of work. Return the id of the job.
 
         Ids sort by time, and within one second by the order in which this process made them, as messages should arrive.
+        A message to nobody is asked for like any other and goes nowhere: where a stranger must not learn whether there
+        is somebody, both cost the same.
         """
         now = self.clock()
         job_id = f"job_{now:%y%m%d%H%M%S}{next(self._numbers) % 10_000:04d}{self.entropy.id('', 8)}"
         sealed = self.sealer.seal(message.model_dump_json().encode("utf-8"), _PURPOSE)
         jobs.add(session, job_id, type, sealed, now)
         return job_id
+
+    def notify(self, session: Session, profile: Profile, template: TemplateName, caller: Caller, **said: Any) -> None:
+        """Tell somebody of a change to their account, wherever they have shown that they read it (V6.3.7)."""
+        about = {"user_id": profile.user_id, "connection_id": profile.connection_id, "language": caller.language}
+        for kind, channel in CHANNELS.items():
+            if profile.is_verified(kind):
+                to = profile.value_of(kind) or ""
+                self.send(session, Message(channel=channel, template=template, to=to, variables=said, **about))
 
     async def deliver(self, job: Claimed) -> None:
         """Render a message that was asked for and hand it over. Raises ``DeliveryFailed``, or whatever went wrong."""
@@ -76,7 +87,7 @@ class Post:
             template, about, server = await self.db.read(self._needed, message)
             # On a thread: a template of an administrator's may take a while, in which nobody else should wait.
             letter = await asyncio.to_thread(render, message, template, about)
-            if letter is not None:
+            if letter is not None and letter.to:
                 await self.office.deliver(letter.model_copy(update={"id": job.id}), server)
         await self.db.write(jobs.finish, job, self.clock())
 

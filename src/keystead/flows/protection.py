@@ -48,6 +48,10 @@ class Protection:
         """Charge once, for what is left undone in silence where the bucket is full."""
         return (await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)).allowed
 
+    async def has_room(self, bucket: Bucket) -> bool:
+        """Whether an attempt would be allowed, for choosing what to do; nothing is charged."""
+        return (await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, 0.0)).left >= 1
+
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
         """Hold one of the places of an address, for the block that hashes. Raises ``Busy`` where it has none left."""

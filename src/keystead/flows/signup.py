@@ -115,7 +115,7 @@ class Signup:
         """Refuse early what the primary key would refuse in the end. Raises ``InvalidSignup``.
 
         ``proving`` says that codes will be asked for: an identifier that its holder never proved may yet be this
-        person's. In the hardened profile nothing is said of addresses.
+        person's, as it is once they have proved it. In the hardened profile nothing is said of addresses.
         """
         taken = await self.db.read(_taken, connection, draft, proving)
         if taken is not None:
@@ -255,16 +255,16 @@ def _name_taken(session: Session, connection_id: str, draft: Draft) -> bool:
 
 def _taken(session: Session, connection: ConnectionRecord, draft: Draft, proving: bool) -> str | None:
     options = connection.policy()
+    provable = {*draft.proved, *(options.proved_at_signup() if proving else ())}
     for identifier in draft.identifiers:
         known = accounts.by_identifier(session, connection.id, identifier)
-        if known and not _unsaid(options, known.profile, identifier, proving):
+        if known and not _unsaid(options, known.profile, identifier, identifier.kind in provable):
             return identifier.kind
     return None
 
 
-def _unsaid(options: ConnectionOptions, holder: Profile, identifier: Identifier, proving: bool) -> bool:
+def _unsaid(options: ConnectionOptions, holder: Profile, identifier: Identifier, provable: bool) -> bool:
     """Whether a sign-up goes on although somebody has the identifier."""
     if identifier.kind == "username":
         return False
-    provable = proving and identifier.kind in options.proved_at_signup()
     return options.hardened or (provable and not holder.is_verified(identifier.kind))

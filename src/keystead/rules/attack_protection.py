@@ -79,6 +79,16 @@ def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
 
 
+def recovery_bucket(connection_id: str, user_id: str | None, identifier: Identifier | None, typed: str) -> Bucket:
+    """Return the bucket for guesses at the short codes that lead to a new passkey: twenty in thirty days.
+
+    Of one account, by whichever identifier, page, code and address, so that a crowd cannot guess its way in over the
+    years. Beyond, codes are sent that are too long to be guessed: nobody is kept from their account by who guesses.
+    """
+    prefix = f"recovery/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{user_id or _who(identifier, typed)}", 20, 20 / BLOCK.total_seconds())
+
+
 def message_bucket(connection_id: str, identifier: Identifier, about: str) -> Bucket:
     """Return the bucket for messages that nobody waits for, whoever causes them: two, then one an hour."""
     prefix = f"message/{connection_id}/{about}"

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.passkey_terms import ALGORITHMS, Attachment, Attestation, Trust, UserVerification
 
-CeremonyKind = Literal["signup", "enrolment", "login"]
+CeremonyKind = Literal["signup", "enrolment", "recovery", "login"]
 Mediation = Literal["", "conditional"]
 
 
 class Ceremony(BaseModel):
-    """One registration (``signup``, ``enrolment``) or authentication (``login``), from challenge to verdict."""
+    """One registration (``signup``, ``enrolment``, ``recovery``) or authentication (``login``), until its verdict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +44,7 @@ class Ceremony(BaseModel):
     user_handle: str = ""
     """base64url; who the new credential will name, for registrations."""
     user_id: str = ""
-    """The account that enrols; empty for sign-ups and for logins, where the passkey says who it is."""
+    """The account that enrols or recovers; empty for sign-ups and for logins, where the passkey says who it is."""
     draft: dict[str, object] | None = None
     """The account that a sign-up will create; it exists nowhere else until the registration is verified (PK-23)."""
     transaction: str = ""

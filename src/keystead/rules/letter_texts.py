@@ -53,7 +53,7 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "You have an account already",
         "Somebody, perhaps you, tried to sign up with {{ address }}. You have an account with it.",
         "",
-        "Sign in instead, or ask for a new password. If it was not you, there is nothing to do.",
+        "Sign in instead, or ask there for another way in. If it was not you, there is nothing to do.",
     ),
     "stolen_credentials": Words(
         "A password was published in a data breach",
@@ -74,6 +74,27 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "If it was not you, {% if happened == 'passkey_added' %}remove it now, choose a new password if you have one,"
         "{% elsif happened == 'passkey_removed' %}sign in, see what else is different,"
         "{% else %}choose a new password now{% endif %} and tell whoever runs {{ application.name }}.",
+    ),
+    "passkey_recovery_by_code": Words(
+        "{{ code }} is your code",
+        "Enter this code to create a new passkey for your account: {{ code }}",
+        "",
+        "It works once, for {{ minutes }} minutes, on the page where it was asked for. Never tell it to anybody. If "
+        "you did not ask for it, ignore this message: nothing changes.",
+    ),
+    "passkey_recovered": Words(
+        "Your account was recovered",
+        "Somebody, we hope you, created a new passkey for your account with a code that was sent to you."
+        "{% if removed %} The passkeys that you had were removed.{% endif %} You were signed out everywhere.",
+        "",
+        "If it was not you, secure your mailbox and your phone first. Then sign in and remove passkeys that are not "
+        "yours, or follow “Can't sign in?”; and tell whoever runs {{ application.name }}.",
+    ),
+    "password_removed": Words(
+        "Your password was removed",
+        "The password of your account was removed. You sign in with your passkey from now on.",
+        "",
+        "If it was not you, sign in, remove passkeys that are not yours, and tell whoever runs {{ application.name }}.",
     ),
 }
 
@@ -112,7 +133,7 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "Sie haben schon ein Konto",
         "Jemand, vielleicht Sie, wollte sich mit {{ address }} registrieren. Zu ihr gibt es schon ein Konto.",
         "",
-        "Melden Sie sich an, oder fordern Sie ein neues Passwort an. Wenn Sie es nicht waren, ist nichts zu tun.",
+        "Melden Sie sich an, oder fordern Sie dort einen neuen Zugang an. Wenn Sie es nicht waren, ist nichts zu tun.",
     ),
     "stolen_credentials": Words(
         "Ein Passwort wurde in einem Datenleck veröffentlicht",
@@ -134,6 +155,28 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "Wenn Sie es nicht waren, {% if happened == 'passkey_added' %}entfernen Sie ihn jetzt, wählen Sie ein neues "
         "Passwort, falls Sie eines haben,{% elsif happened == 'passkey_removed' %}melden Sie sich an, sehen Sie nach, "
         "was sonst anders ist,{% else %}wählen Sie jetzt ein neues Passwort{% endif %} und melden Sie es "
+        "{{ application.name }}.",
+    ),
+    "passkey_recovery_by_code": Words(
+        "{{ code }} ist Ihr Code",
+        "Geben Sie diesen Code ein, um einen neuen Passkey für Ihr Konto zu erstellen: {{ code }}",
+        "",
+        "Er gilt einmal, {{ minutes }} Minuten lang, auf der Seite, auf der er angefordert wurde. Geben Sie ihn nicht "
+        "weiter. Wenn Sie ihn nicht angefordert haben, ist nichts zu tun: Es ändert sich nichts.",
+    ),
+    "passkey_recovered": Words(
+        "Ihr Konto wurde wiederhergestellt",
+        "Jemand, hoffentlich Sie, hat mit einem Code, der Ihnen geschickt wurde, einen neuen Passkey für Ihr Konto "
+        "erstellt.{% if removed %} Ihre bisherigen Passkeys wurden entfernt.{% endif %} Sie wurden überall abgemeldet.",
+        "",
+        "Wenn Sie es nicht waren, sichern Sie zuerst Ihr Postfach und Ihr Telefon. Melden Sie sich dann an und "
+        "entfernen Sie fremde Passkeys, oder folgen Sie „Can't sign in?“; und melden Sie es {{ application.name }}.",
+    ),
+    "password_removed": Words(
+        "Ihr Passwort wurde entfernt",
+        "Das Passwort Ihres Kontos wurde entfernt. Sie melden sich von nun an mit Ihrem Passkey an.",
+        "",
+        "Wenn Sie es nicht waren, melden Sie sich an, entfernen Sie fremde Passkeys und melden Sie es "
         "{{ application.name }}.",
     ),
 }

@@ -18,6 +18,7 @@ INITIATORS: Final[Mapping[Event, Initiator]] = {
     Event.LOGGED_OUT: RP_LOGOUT,
     Event.PASSWORD_CHANGED: "password-changed",
     Event.PASSWORD_RESET: "password-changed",
+    Event.RECOVERED: "session-revoked",
     Event.BLOCKED: "account-deactivated",
     Event.DELETED: "account-deleted",
     Event.EMPTIED: "account-deleted",

@@ -23,8 +23,11 @@ TemplateName = Literal[
     "password_reset",
     "signup_attempt",
     "security_notice",
+    "passkey_recovery_by_code",
+    "passkey_recovered",
+    "password_removed",
 ]
-"""Auth0's names, and two of ours: a sign-up with a taken address, and a change to an account."""
+"""Auth0's names, and from ``signup_attempt`` on our own."""
 
 Channel = Literal["email", "sms"]
 
@@ -47,6 +50,17 @@ def reset_lifetime(*, hardened: bool) -> timedelta:
 CODE_LIFETIME: Final = timedelta(seconds=900)
 CODE_DIGITS: Final = 6
 CODE_TRIES: Final = 5
+
+RECOVERY_LIFETIME: Final = timedelta(seconds=600)
+"""How long a code to a new passkey lives (NIST SP 800-63B-4 4.2.1.2: at most ten minutes by text), and then the way
+that it opened."""
+LONG_CODE_DIGITS: Final = 16
+"""Of a code that nobody can guess: 53 bits, in groups that a person can type from one device into another."""
+
+
+def in_groups(code: str) -> str:
+    """Return a code as people read it."""
+    return " ".join(code[at : at + 4] for at in range(0, len(code), 4)) if len(code) > CODE_DIGITS else code
 
 
 class Message(BaseModel):

@@ -67,6 +67,20 @@ def offer(options: ConnectionOptions) -> Offer:
     )
 
 
+def without_passwords(options: ConnectionOptions) -> bool:
+    """Whether accounts may live without a password for good: the policy says so, or the connection has none at all."""
+    allowed = policy_of(options).passwordless_accounts or not options.methods.password.enabled
+    return options.methods.passkey.enabled and allowed
+
+
+def recoverable(options: ConnectionOptions) -> bool:
+    """Whether a code leads somebody who lost their passkeys to a new one.
+
+    Whoever wants no message to open an account switches this off together with the reset of passwords.
+    """
+    return without_passwords(options) and not options.disable_self_service_change_password
+
+
 def policy_of(options: ConnectionOptions) -> PasskeyPolicy:
     """Return what a connection asks of passkeys; hardened ones require user verification unless they say otherwise."""
     policy = options.passkey_policy or PasskeyPolicy()
@@ -79,16 +93,23 @@ def warnings(options: ConnectionOptions) -> list[str]:
     """Return what an administrator should know of a policy that is allowed and weak."""
     if not options.methods.passkey.enabled:
         return []
-    policy, found = policy_of(options), []
-    if policy.user_verification == "discouraged":
-        found.append("user_verification: discouraged lets in whoever holds the device")
-    elif policy.user_verification == "preferred" and not options.methods.password.enabled:
-        found.append("user_verification: preferred is skipped by some browsers, and there is no password beside it")
-    if any(rule.trust == "none" for rule in policy.authenticators.allow) and policy.authenticators.trust == "none":
-        found.append("authenticators.allow: with trust none anybody can claim to be of a model that is allowed")
-    if policy.automatic_upgrade and policy.user_verification == "required":
-        found.append("automatic_upgrade: a passkey that a browser makes by itself often has no user verification")
-    return found
+    policy, alone = policy_of(options), not options.methods.password.enabled
+    asked, models = policy.user_verification, policy.authenticators
+    claimed = models.trust == "none" and any(rule.trust == "none" for rule in models.allow)
+    found = {
+        "user_verification: discouraged lets in whoever holds the device": asked == "discouraged",
+        "user_verification: preferred is skipped by some browsers, and there is no password beside it": (
+            asked == "preferred" and alone
+        ),
+        "authenticators.allow: with trust none anybody can claim to be of a model that is allowed": claimed,
+        "automatic_upgrade: a passkey that a browser makes by itself often has no user verification": (
+            policy.automatic_upgrade and asked == "required"
+        ),
+        "passwordless_accounts: without verification at sign-up some will have no address to recover by": (
+            recoverable(options) and not options.verified_at_signup()
+        ),
+    }
+    return [text for text, holds in found.items() if holds]
 
 
 @dataclass(frozen=True, slots=True)

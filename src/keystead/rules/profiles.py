@@ -86,6 +86,11 @@ class Profile(BaseModel):
         """The user id without the provider in front of it."""
         return self.user_id.partition("|")[2]
 
+    @property
+    def password_id(self) -> str:
+        """The id by which its password is listed among its authentication methods."""
+        return f"password|{self.local_id}"
+
     def signed_out_since(self, moment: datetime) -> bool:
         """Whether everything that a proof of that moment gave has come to its end, such as at a reset."""
         return self.signed_out_at is not None and moment < self.signed_out_at

@@ -1,4 +1,4 @@
-"""Where a way to a new password is sent, and what the link in it says."""
+"""Where a way to a new password or passkey is sent, and what the link or code in it says."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +33,15 @@ class ResetLink(BaseModel):
     include_email: bool = True
 
 
+class Recovery(BaseModel):
+    """Who lost their passkeys, and the address that a code shows to be theirs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    proves: Destination
+
+
 def goes_by_code(identifier: Identifier | None, options: ConnectionOptions) -> bool:
     """Whether the page asks for a code: decided by what was typed alone, never by whether somebody has it."""
     return identifier is not None and identifier.kind != "username" and options.by_code(identifier.kind)
@@ -51,3 +60,9 @@ def destination(profile: Profile, identifier: Identifier) -> Destination | None:
         addresses.append(Destination(kind="phone_number", value=profile.phone_number))
     addresses.sort(key=lambda each: (not profile.is_verified(each.kind), each.kind != identifier.kind))
     return addresses[0] if addresses else None
+
+
+def verified_destination(profile: Profile, identifier: Identifier) -> Destination | None:
+    """Return the same where nobody but the owner can read what is sent there; ``None`` where nothing was verified."""
+    found = destination(profile, identifier)
+    return found if found and profile.is_verified(found.kind) else None

@@ -18,6 +18,8 @@ class Event(StrEnum):
     """By its owner, in an app that they are signed in to."""
     PASSWORD_RESET = "password reset"  # noqa: S105 - an event
     """By a link or a code, or set by an administrator."""
+    RECOVERED = "recovered"
+    """A new passkey, by a code that was sent to somebody who lost theirs."""
     BLOCKED = "blocked"
     DELETED = "deleted"
     EMPTIED = "emptied"
@@ -107,6 +109,7 @@ _TABLE: Final = """
                        session   refresh   access    code      ceremony  ticket    digits    login     device
 password changed       others?   others?   others?   others?   account   account   account   others/l  -/d
 password reset         account   account   account   account   account   account   account   account/l -/d
+recovered              account   account   account   account   account   account   account   account/l -/d
 blocked                account   account/g account   account/g account   account   account   account/l -/d
 deleted                account   gone      account/g gone      account   account   account   account/l -/d
 emptied                account   account   account   account   account   account   account   account/l -/d

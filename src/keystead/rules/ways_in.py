@@ -1,4 +1,8 @@
-"""What somebody can sign in with, and what they must not lose by mistake."""
+"""What somebody can sign in with, and what they must not lose by mistake.
+
+A message to a verified address is a way back and not a way in: it depends on a mailbox that nobody here can vouch for,
+and ends everything else that the account has. So the last passkey stays although its owner could recover.
+"""
 
 from collections.abc import Iterable
 

@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.errors import BadRequest, Busy, TooManyAttempts, WrongCode
+from keystead.flows.passkey_notices import PAGE as PASSKEYS
 from keystead.rules.login_steps import CHALLENGES, next_to_prove
 from keystead.web import screens, wire
 from keystead.web.body import form, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
-from keystead.web.pages import PATHS, go_to, here, page
+from keystead.web.pages import PATHS, go_to, here, page, recovery_url, reset_url, url_of
 from keystead.web.redirects import redirect
 
 _SENT: Final = "If there is an account with these details, we have sent a message with a link. It may take a minute."
@@ -57,6 +58,8 @@ async def verification_pending(request: Request) -> Response:
 async def reset_request(request: Request) -> Response:
     """``/u/reset-password/request``: where shall we send the way in?"""
     visit, place = await here(request)
+    if not reset_url(place):
+        return redirect(recovery_url(place) or url_of(place.step, visit.state))
     value = place.transaction.identifiers.get("typed") or place.transaction.request.login_hint
     context: dict[str, Any] = {
         "identifier_value": value,
@@ -82,11 +85,14 @@ async def reset_request(request: Request) -> Response:
 async def change_password(request: Request) -> Response:
     """``/u/change-password``: the same without a login under way, for whoever a password manager sends here.
 
-    ``/.well-known/change-password`` leads here (https://w3c.github.io/webappsec-change-password-url/).
+    ``/.well-known/change-password`` leads here (https://w3c.github.io/webappsec-change-password-url/). Where there are
+    no passwords, people change what they sign in with on their own page; whoever cannot sign in finds the way there.
     """
     flows = flows_of(request)
     client_id = await flows.directory.home_client()
     connection = await flows.directory.by_realm(None, client_id)
+    if not connection.policy().methods.password.enabled:
+        return redirect(PASSKEYS)
     context: dict[str, Any] = {
         "identifier_value": "",
         "client_name": "",

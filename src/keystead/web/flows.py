@@ -25,7 +25,9 @@ from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
+from keystead.flows.passkey_recovery import PasskeyRecovery
 from keystead.flows.password_change import PasswordChange
+from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.quarantine import Quarantine
@@ -65,10 +67,12 @@ class Flows:
     hosted_login: HostedLogin
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
+    recovery: PasskeyRecovery
     signup: Signup
     verification: Verification
     reset: PasswordReset
     password_change: PasswordChange
+    password_removal: PasswordRemoval
     post: Post
     templates: MessageTemplates
     mail_provider: MailProvider

@@ -165,7 +165,8 @@ async def update(request: Request) -> Response:
     """``PATCH /me/v1/authentication-methods/{id}``: a name changes nothing about who may log in, so no step-up."""
     asked = await UPDATE.read(request)
     person, wanted, name = asked.bearer, request.path_params["id"], _new_name(asked.body)
-    _check_passkey(wanted, "A password has no name.")
+    if wanted.startswith("password|"):
+        raise OperationNotSupported("A password has no name.")
     if name is None:
         return Json(await _one(request, person))
     renamed = await flows_of(request).own_passkeys.rename(
@@ -188,7 +189,7 @@ def _new_name(body: Mapping[str, Any]) -> str | None:
 
 
 REMOVE: Final = Scoped(
-    "Remove one of my passkeys",
+    "Remove one of my passkeys, or my password",
     api="my_account",
     scopes=("delete:me:authentication_methods",),
     answers={204: None},
@@ -198,24 +199,20 @@ REMOVE: Final = Scoped(
 
 async def remove(request: Request) -> Response:
     """``DELETE /me/v1/authentication-methods/{id}``."""
-    person = await fresh(request, await REMOVE.read(request))
     flows, wanted = flows_of(request), request.path_params["id"]
-    _check_passkey(wanted, "A password is a part of the account and cannot be removed here.")
+    password = wanted.startswith("password|")
+    person = await fresh(request, await REMOVE.read(request), password=password)
     assert person.authenticated_at is not None  # fresh, so it has one
     proved = Proved(person.subject, person.authenticated_at, person.session_id)
-    await flows.own_passkeys.remove(proved, wanted, caller_of(request), client_id=person.client_id)
+    remove = flows.password_removal if password else flows.own_passkeys.remove
+    await remove(proved, wanted, caller_of(request), client_id=person.client_id)
     return Response(status_code=204)
-
-
-def _check_passkey(wanted: str, text: str) -> None:
-    if wanted.startswith("password|"):
-        raise OperationNotSupported(text)
 
 
 def shown_password(profile: Profile) -> dict[str, Any]:
     """Return a password as its owner sees it: that there is one."""
     found = {
-        "id": f"password|{profile.local_id}",
+        "id": profile.password_id,
         "type": "password",
         "created_at": iso(profile.created_at),
         "usage": ["primary"],

@@ -93,6 +93,14 @@ RESET_REQUEST_FORM: Final = _form(RESET_REQUEST, "ResetForm", _USERNAME)
 RESET_CODE: Final = _page("Ask for the code of a reset")
 RESET_CODE_FORM: Final = _form(RESET_CODE, "ResetCodeForm", _CODE)
 
+RECOVERY: Final = _page("Ask who lost their passkeys")
+RECOVERY_FORM: Final = _form(RECOVERY, "RecoveryForm", _USERNAME)
+RECOVERY_CODE: Final = _page("Ask for the code of a recovery")
+RECOVERY_CODE_FORM: Final = _form(RECOVERY_CODE, "RecoveryCodeForm", _CODE)
+RECOVERY_PASSKEY: Final = _page("Ask for a passkey instead of those that were lost")
+RECOVERY_PASSKEY_FORM: Final = _form(RECOVERY_PASSKEY, "RecoveryPasskeyForm", {**_PASSKEY, "remove_others": TEXT})
+RECOVERY_PASSKEY_OPTIONS: Final = _by_script("Begin to make a passkey instead of those that were lost")
+
 CHANGE_PASSWORD: Final = _page("Ask whose password is to be changed", ())
 CHANGE_PASSWORD_FORM: Final = _form(CHANGE_PASSWORD, "ChangePasswordForm", _USERNAME)
 EMAIL_VERIFICATION: Final = _page("Ask to confirm an address", _TICKET)
@@ -110,7 +118,7 @@ ACCOUNT_FORM: Final = _form(
 _OWN_PASSKEYS: Final = _page("Show my passkeys on a page", ())
 OWN_PASSKEYS: Final = replace(_OWN_PASSKEYS, refuses=(*_OWN_PASSKEYS.refuses, Missing))
 OWN_PASSKEYS_FORM: Final = _form(
-    OWN_PASSKEYS, "OwnPasskeysForm", {**_PASSKEY, "rename": TEXT, "name": TEXT, "remove": TEXT}
+    OWN_PASSKEYS, "OwnPasskeysForm", {**_PASSKEY, "rename": TEXT, "name": TEXT, "remove": TEXT, "password": TEXT}
 )
 OWN_PASSKEYS_OPTIONS: Final = Endpoint(
     "Begin to add a passkey on a page",

@@ -38,7 +38,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.languages import preferred_language
 from keystead.rules.login_steps import Step
 from keystead.rules.oauth import origin_of
-from keystead.rules.passkey_policy import policy_of
+from keystead.rules.passkey_policy import policy_of, recoverable
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
 from keystead.rules.signals import unknown
@@ -128,7 +128,8 @@ async def login_password(request: Request) -> Response:
     context = {
         "identifier_value": typed,
         "change_url": url_of("login-identifier", visit.state),
-        "reset_url": _reset_url(place),
+        "reset_url": reset_url(place),
+        "recovery_url": recovery_url(place),
         "passkey": _passkey(place),
     }
     if not submitted(request):
@@ -274,7 +275,13 @@ def page(
     return response
 
 
-def _reset_url(place: Place) -> str:
+def recovery_url(place: Place) -> str:
+    """Return where somebody gets in who lost what they sign in with; empty where the connection has no such way."""
+    return f"/u/passkey-recovery?state={place.transaction.id}" if recoverable(place.connection.policy()) else ""
+
+
+def reset_url(place: Place) -> str:
+    """Return where somebody chooses another password; empty where nobody may."""
     options = place.connection.policy()
     off = options.disable_self_service_change_password or not options.methods.password.enabled
     return "" if off else f"/u/reset-password/request?state={place.transaction.id}"
@@ -306,6 +313,7 @@ def _identifier_screen(place: Place, typed: str = "") -> dict[str, Any]:
         "identifier": {"label": wording.asked_for(place.connection.policy()), "type": kind, "value": value},
         "password_allowed": place.offer.password,
         "passkey": _passkey(place),
+        "recovery_url": recovery_url(place),
         "signup_url": url_of("signup-identifier", place.transaction.id) if place.offer.signup else "",
     }
 

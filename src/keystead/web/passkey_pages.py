@@ -15,6 +15,7 @@ from keystead.errors import (
     InvalidToken,
     LastWayIn,
     NoSuchPasskey,
+    OperationNotSupported,
     PasskeyLimitReached,
     PasskeyTaken,
     StepUpRequired,
@@ -38,6 +39,7 @@ _ON_PAGE: Final = (
     CeremonyRefused,
     LastWayIn,
     NoSuchPasskey,
+    OperationNotSupported,
     PasskeyLimitReached,
     PasskeyTaken,
 )
@@ -48,6 +50,7 @@ _DONE: Final = {
     "removed": "The passkey was removed, and your browser was told. If your device or password manager still lists it, "
     "delete it there as well.",
     "renamed": "The passkey has its new name.",
+    "password": "Your password was removed. You sign in with a passkey from now on.",
 }
 
 
@@ -89,6 +92,9 @@ async def _act(request: Request, here: SessionRecord) -> Response:
         if "remove" in sent:
             await own.remove_here(here, at, caller)
             return _done("removed")
+        if "password" in sent:
+            await flows_of(request).password_removal.here(here, sent["password"], caller)
+            return _done("password")
         await own.add(here, sent.get("auth_session", ""), authenticator_answer(sent), caller)
         return _done("added")
     except StepUpRequired:
@@ -109,6 +115,7 @@ async def _show(request: Request, here: SessionRecord, error: DomainError | None
         "passkeys": [_passkey(each) for each in overview.passkeys],
         "can_add": overview.are_taken and not overview.is_full,
         "why_not": _why_not(overview),
+        "password": overview.password,
         "at": asked.get("at", ""),
         "done": _DONE.get(asked.get("done", ""), ""),
         "error": _said(error) if error else None,

@@ -25,6 +25,7 @@ from keystead.web import (
     openapi,
     pages,
     passkey_pages,
+    recovery_pages,
     signup_pages,
     well_known,
 )
@@ -153,6 +154,19 @@ HOSTED = [
     ),
     Described(
         "/reset-password/request", challenge_pages.reset_request, GET=page.RESET_REQUEST, POST=page.RESET_REQUEST_FORM
+    ),
+    Described("/passkey-recovery", recovery_pages.request_code, GET=page.RECOVERY, POST=page.RECOVERY_FORM),
+    Described(
+        "/passkey-recovery/code", recovery_pages.enter_code, GET=page.RECOVERY_CODE, POST=page.RECOVERY_CODE_FORM
+    ),
+    Described(
+        "/passkey-recovery/passkey",
+        recovery_pages.new_passkey,
+        GET=page.RECOVERY_PASSKEY,
+        POST=page.RECOVERY_PASSKEY_FORM,
+    ),
+    Described(
+        "/passkey-recovery/passkey/options", recovery_pages.new_passkey_options, POST=page.RECOVERY_PASSKEY_OPTIONS
     ),
     Described("/reset-password", mailed_pages.reset_password, GET=page.RESET_PASSWORD, POST=page.RESET_PASSWORD_FORM),
     Described("/setup", front.setup, GET=page.SETUP, POST=page.SETUP_FORM),

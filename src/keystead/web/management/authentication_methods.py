@@ -15,7 +15,6 @@ from keystead.errors import (
     PasskeyNotAllowed,
     PasskeyTaken,
 )
-from keystead.flows.authentication_methods import PASSWORD_PREFIX
 from keystead.rules.authentication_methods import (
     ImportedPasskey,
     MethodEdit,
@@ -208,7 +207,7 @@ async def _all(request: Request) -> list[dict[str, Any]]:
 
 def _password(profile: Profile) -> dict[str, Any]:
     return {
-        "id": PASSWORD_PREFIX + profile.local_id,
+        "id": profile.password_id,
         "type": "password",
         "confirmed": True,
         "created_at": iso(profile.last_password_reset or profile.created_at),
