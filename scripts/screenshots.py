@@ -5,6 +5,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -54,6 +56,7 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _own_sessions(ann)
     yield from _own_passkeys(ann)
     yield from _consent(ann)
+    yield from _enrolment(ann)
     yield from _codes(ann)
     yield from _other_policies(ann)
 
@@ -228,6 +231,49 @@ def _consent(ann: Person) -> Iterator[str]:
     ann.is_at("Allow access?")
     yield "consent"
     ann.opens("/v2/logout")
+
+
+def _enrolment(ann: Person) -> Iterator[str]:
+    ben = replace(ann, email="ben@example.com")
+    ben.has_password()
+    day = (ann.site.clock() + timedelta(days=12)).date().isoformat()
+    ann.site.patch_options(passkey_policy={"enrollment": "required", "required_after": day})
+    ben.signs_in_with_password()
+    ben.reads("12 days left.")
+    ben.can_press("Create a passkey")
+    yield "enrolment-countdown"
+    ann.site.patch_options(passkey_policy={"enrollment": "required"})
+    ben.page.reload()
+    ben.is_at("Create your passkey")
+    ben.can_press("Create a passkey")
+    yield "enrolment-required"
+    ben.opens("/v2/logout")
+    ann.site.patch_options(passkey_policy={"automatic_upgrade": True})
+    ben.signs_in_unhurried()
+    ben.is_at("One moment…")
+    yield "passkey-upgrade"
+    ben.presses("Continue")
+    ben.presses("Not now")
+    ben.signs_out()
+    other = ben.in_another_browser()
+    other.page.context.credentials.install()
+    other.signs_in_unhurried()
+    other.is_signed_in()
+    ben.opens(_newest(ben, "/u/passkey-upgrade/undo"))
+    ben.is_at("Remove this passkey?")
+    yield "passkey-upgrade-undo"
+    ben.presses("Remove the passkey")
+    ben.is_at("The passkey is removed")
+    yield "passkey-upgrade-undone"
+    ann.site.patch_options(passkey_policy=None)
+    body = {"user_id": ben.site.account(ben.email)["user_id"]}
+    ben.opens(ben.site.manage("POST", "/tickets/passkey-enrollment", body)["ticket"])
+    ben.is_at("Create your passkey")
+    ben.can_press("Create a passkey")
+    yield "passkey-ticket"
+    ben.presses("Create a passkey")
+    ben.is_at("Your passkey is ready")
+    yield "passkey-ticket-done"
 
 
 def _codes(ann: Person) -> Iterator[str]:

@@ -28,6 +28,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.flows.access import Access
+from keystead.flows.accounts import Admission
 from keystead.flows.apis import Apis
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.authenticator_models import AuthenticatorModels
@@ -39,6 +40,7 @@ from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.directory import Directory, StoreFor
+from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
@@ -52,6 +54,7 @@ from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.flows.passkey_recovery import PasskeyRecovery
+from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_removal import PasswordRemoval
@@ -165,6 +168,7 @@ class _Parts:
     db: Database
     store_for: StoreFor
     journal: Journal
+    admission: Admission
     attempts: SqlAttempts
     protection: Protection
     directory: Directory
@@ -187,6 +191,7 @@ class _WaysIn:
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
     recovery: PasskeyRecovery
+    by_ticket: EnrolmentTickets
     signup: Signup
 
 
@@ -209,6 +214,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         db=db,
         store_for=store_for,
         journal=journal,
+        admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
         protection=Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue)),
         directory=Directory(db),
@@ -232,12 +238,15 @@ def _ways_in(p: _Parts) -> _WaysIn:
         codes=codes,
         reset=reset,
         verification=verification,
-        password_login=PasswordLogin(p.db, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock),
-        passkey_login=PasskeyLogin(p.db, p.ceremonies, webauthn, verification, p.journal),
+        password_login=PasswordLogin(
+            *(p.db, p.admission, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock)
+        ),
+        passkey_login=PasskeyLogin(p.db, p.admission, p.ceremonies, webauthn, verification, p.journal),
         enrolment=enrolment,
         recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
+        by_ticket=EnrolmentTickets(enrolment, p.settings.public_url),
         signup=Signup(
-            *(p.db, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
+            *(p.db, p.admission, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
             *(p.post, webauthn, p.journal, p.clock, p.entropy),
         ),
     )
@@ -246,8 +255,8 @@ def _ways_in(p: _Parts) -> _WaysIn:
 def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
     challenge = SignupChallenge(p.db, p.protection, ways.codes, ways.signup, p.post)
     return HostedLogin(
-        *(p.db, p.directory, ways.password_login, ways.passkey_login, ways.signup, challenge, ways.enrolment),
-        *(p.ceremonies, sessions, p.journal, p.clock, p.entropy),
+        *(p.db, p.admission, p.directory, ways.password_login, ways.passkey_login, ways.signup, challenge),
+        *(ways.enrolment, p.ceremonies, sessions, p.journal, p.clock, p.entropy),
     )
 
 
@@ -257,8 +266,8 @@ def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
         grants.PASSWORD: PasswordGrant(p.directory, ways.password_login, issuer),
         grants.PASSWORD_REALM: PasswordGrant(p.directory, ways.password_login, issuer, realm_required=True),
         grants.PASSKEY: PasskeyGrant(p.directory, p.ceremonies, login, signup, issuer, p.journal, p.db),
-        grants.CODE: CodeGrant(p.db, issuer, p.revocation, p.clock),
-        grants.REFRESH: RefreshGrant(p.db, issuer, p.revocation, p.journal, p.clock),
+        grants.CODE: CodeGrant(p.db, p.admission, issuer, p.revocation, p.clock),
+        grants.REFRESH: RefreshGrant(p.db, p.admission, issuer, p.revocation, p.journal, p.clock),
         grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer),
     }
     client_auth = ClientAuth(p.db, p.protection, ClientAssertions(p.db, p.clock, p.settings.public_url), p.clock)
@@ -284,7 +293,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     hosted_login = _hosted_login(p, ways, sessions)
     bearers = Bearers(db, keys, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
-    authorize = Authorize(db, p.directory, hosted_login, issuer, clock, p.entropy)
+    authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
         settings=p.settings,
@@ -295,6 +304,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         passkey_login=ways.passkey_login,
         enrolment=ways.enrolment,
         recovery=ways.recovery,
+        upgrade=PasskeyUpgrade(hosted_login, ways.enrolment, p.post, p.revocation),
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,
@@ -305,7 +315,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         mail_provider=MailProvider(db, p.sealer, journal),
         tenant_settings=tenant_settings,
         relying_party=RelyingPartySettings(db, journal, p.settings.public_url),
-        tickets=Tickets(db, ways.verification, ways.reset, clock, journal),
+        tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
         own_passkeys=OwnPasskeys(db, ways.enrolment, p.ceremonies, Signals(db, p.ceremonies), p.revocation, journal),

@@ -16,6 +16,7 @@
         InvalidGrant              a code, verifier or refresh token that does not fit
         InvalidToken              a bearer token that is missing, broken, expired or for somebody else
         StepUpRequired            the login is too old for this change
+        EnrolmentRequired         the right password, but nobody goes on without a passkey any more
         TransactionExpired        the hosted login went stale, was finished, or began in another browser
         InvalidTicket             a one-time link that is unknown, used or late
         WrongCode                 a one-time code that is wrong, used, late, or guessed at too often; never says which
@@ -193,6 +194,13 @@ class StepUpRequired(Rejected):
     def __init__(self, max_age: int, *, detail: str = "") -> None:
         self.max_age = max_age
         super().__init__(detail=detail)
+
+
+class EnrolmentRequired(Rejected):
+    """The account needs a passkey by now and has none that works; our login pages are where one is made."""
+
+    code = "enrolment_required"
+    default_text = "A passkey is required. Sign in on the login page to create one."
 
 
 class TransactionExpired(Rejected):

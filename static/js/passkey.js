@@ -9,30 +9,12 @@
  *
  * `data-state` says where it stands: ready, waiting, sent, cancelled, failed or unsupported.
  */
-import { create, explain, get, supported, whyUnsupported } from "./webauthn.js";
+import { Refusal, begin, create, explain, get, supported, whyUnsupported } from "./webauthn.js";
 
 /** A ceremony lives 300 s on the server; a pending autofill asks for a new one before that. In milliseconds. */
 const RENEW_AFTER = 240_000;
 /** A refusal sooner than this is the browser's and not a person's: asking again would spin. In milliseconds. */
 const AT_ONCE = 1_000;
-
-/** What the server answered instead of options; its text may be shown. */
-class Refusal extends Error {
-  constructor(text, code = "") {
-    super(text);
-    this.code = code;
-  }
-}
-
-async function begin(url, signal) {
-  const answer = await fetch(url, { method: "POST", signal }).catch((cause) => {
-    throw signal?.aborted ? cause : new Refusal("The server cannot be reached. Check your connection and try again.");
-  });
-  const body = await answer.json().catch(() => ({}));
-  const { error, error_description: text } = body;
-  if (!answer.ok) throw new Refusal(text || "The server cannot do this at the moment. Try again.", error);
-  return body;
-}
 
 /** What both elements share: one form, one button, one note, one ceremony at a time. */
 class PasskeyForm extends HTMLElement {

@@ -6,6 +6,29 @@
 /** Whether this browser, on this page, can use passkeys at all. Pages without https cannot. */
 export const supported = () => typeof PublicKeyCredential === "function" && Boolean(navigator.credentials);
 
+/** Whether this browser can make a passkey by itself, after a password that it filled in. */
+export const upgrades = async () =>
+  supported() && (await PublicKeyCredential.getClientCapabilities?.())?.conditionalCreate === true;
+
+/** What the server answered instead of options; its text may be shown. */
+export class Refusal extends Error {
+  constructor(text, code = "") {
+    super(text);
+    this.code = code;
+  }
+}
+
+/** Asks for a fresh ceremony. Throws `Refusal`, or the reason of a signal. */
+export async function begin(url, signal) {
+  const answer = await fetch(url, { method: "POST", signal }).catch((cause) => {
+    throw signal?.aborted ? cause : new Refusal("The server cannot be reached. Check your connection and try again.");
+  });
+  const body = await answer.json().catch(() => ({}));
+  const { error, error_description: text } = body;
+  if (!answer.ok) throw new Refusal(text || "The server cannot do this at the moment. Try again.", error);
+  return body;
+}
+
 const toBuffer = (text) =>
   Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0)).buffer;
 
@@ -50,9 +73,12 @@ function plain(credential) {
   }
 }
 
-/** Runs a registration and returns RegistrationResponseJSON. Throws what `navigator.credentials.create` throws. */
-export async function create(options, signal) {
-  return plain(await navigator.credentials.create({ publicKey: creationOptions(options), signal }));
+/**
+ * Runs a registration and returns RegistrationResponseJSON; with `mediation: "conditional"` the browser asks nobody.
+ * Throws what `navigator.credentials.create` throws.
+ */
+export async function create(options, { mediation, signal } = {}) {
+  return plain(await navigator.credentials.create({ publicKey: creationOptions(options), mediation, signal }));
 }
 
 /** Runs an authentication and returns AuthenticationResponseJSON; `mediation: "conditional"` is autofill. */

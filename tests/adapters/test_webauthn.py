@@ -22,11 +22,14 @@ from authenticator import (
     LOGIN_FLAWS,
     REGISTRATION_FLAWS,
     RS256,
+    UP,
+    UV,
     Authenticator,
     Credential,
     Flaw,
     Json,
     b64url,
+    flags,
     unb64url,
 )
 from keystead.adapters.attestation import vouched
@@ -314,6 +317,43 @@ def test_user_verification_counts_as_the_ceremony_was_begun() -> None:
     lenient_options = {**options_for(strict), "authenticatorSelection": {"userVerification": "discouraged"}}
     with refused("§7.1 step 16"):
         verify_registration(strict, device.create(lenient_options, origin=ORIGIN))
+
+
+@pytest.mark.parametrize("attestation", ["none", "packed"])
+def test_nobody_need_be_there_for_what_a_browser_makes_by_itself(attestation: Any) -> None:
+    """§7.1 step 15: as the ceremony was begun; nothing in the answer says so, and nothing else is forgone."""
+    nobody, device = Flaw(fields=flags(off=UP)), Authenticator(attestation=attestation)
+    for begun, passes in ((ceremony("enrolment"), False), (ceremony("enrolment", mediation="conditional"), True)):
+        response = device.create(options_for(begun), origin=ORIGIN, flaw=nobody)
+        if passes:
+            assert verify_registration(begun, response).user_verified
+        else:
+            with refused("§7.1 step 15"):
+                verify_registration(begun, response)
+    begun = ceremony("enrolment", "required", mediation="conditional")
+    with refused("§7.1 step 16"):
+        verify_registration(
+            begun, device.create(options_for(begun), origin=ORIGIN, flaw=Flaw(fields=flags(off=UP | UV)))
+        )
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRATION_FLAWS if name != "nobody present"])
+def test_what_a_browser_makes_by_itself_is_refused_for_any_other_flaw(name: str) -> None:
+    flaw = REGISTRATION_FLAWS[name]
+    uv: UserVerification = "required" if flaw.uv_required else "preferred"
+    begun = ceremony("enrolment", uv, mediation="conditional")
+    with refused(f"§7.1 step {flaw.registration}"):
+        verify_registration(begun, Authenticator().create(options_for(begun), origin=ORIGIN, flaw=flaw))
+
+
+def test_a_login_needs_somebody_whatever_its_ceremony_says() -> None:
+    """§7.2 step 16 knows no exception: a suggestion among others is still chosen by somebody."""
+    device = Authenticator()
+    passkey = known(register(device))
+    begun = ceremony("login", mediation="conditional")
+    answer = parse_assertion(device.get(options_for(begun), origin=ORIGIN, flaw=Flaw(fields=flags(off=UP))))
+    with refused("§7.2 step 16"):
+        verify_assertion(begun, answer, passkey)
 
 
 def test_an_answer_fits_one_ceremony_only() -> None:

@@ -14,7 +14,6 @@ from sqlmodel import Session
 from account import SCOPE, MyAccount
 from keystead.db import clients, consents, jobs, refresh_tokens, tables
 from keystead.db.consents import ConsentRecord
-from keystead.flows.accounts import admit
 from keystead.flows.logout_notices import PURPOSE
 from keystead.oauth.issue import Wish
 from keystead.oauth.logout_tokens import LogoutTokens
@@ -220,6 +219,7 @@ async def test_a_token_that_is_signed_after_the_sign_out_is_of_a_login_before(
     """Admitted, then signed out, then signed: what counts is when its person proved themselves."""
     user_id = await world.person()
     await world.management_token()
+    admit = world.app.state.flows.authorize.admission.admit
     admitted = await world.db.write(admit, user_id, world.client_id, "pwd", world.clock())
     client = await world.db.read(clients.get, world.client_id)
     assert client is not None

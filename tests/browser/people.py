@@ -215,6 +215,15 @@ class Person:
         self.goes_to_sign_in()
         self.gives_password()
 
+    def signs_in_unhurried(self) -> None:
+        """The same, no faster than the page finds out that the browser can make passkeys by itself."""
+        self.goes_to_sign_in()
+        self.types(username=self.email)
+        self.presses("Continue")
+        expect(self.page.locator("input[name=can_upgrade]")).to_have_value("1")
+        self.types(password=self.password)
+        self.presses("Sign in")
+
     def signs_out(self) -> None:
         """Sign out on the landing page."""
         self.presses("Sign out")

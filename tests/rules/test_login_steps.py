@@ -68,6 +68,25 @@ def test_nobody_is_done_without_proof(stored: dict[str, Any], offer: Offer) -> N
     assert next_step(transaction(**stored, prompt="progressive"), offer) not in ("done", "passkey-enrollment")
 
 
+UPGRADING = {"upgrade": True, "prompt": "progressive"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "must_enrol", "step"),
+    [
+        (PROVED, True, "passkey-enrollment"),
+        (PROVED | {"prompt": "none", "ask": "consent"}, True, "passkey-enrollment"),
+        (PROVED | {"prompt": "required"}, False, "passkey-enrollment"),
+        (PROVED | {"upgrade": True}, False, "passkey-upgrade"),
+        (PROVED | UPGRADING, False, "passkey-upgrade"),
+        (PROVED | UPGRADING, True, "passkey-upgrade"),
+        (UPGRADING, True, "login-identifier"),
+    ],
+)
+def test_a_passkey_comes_before_anything_else(stored: dict[str, Any], must_enrol: bool, step: Step) -> None:
+    assert next_step(transaction(**stored), EVERYTHING, must_enrol=must_enrol) == step
+
+
 def test_a_transaction_survives_its_storage() -> None:
     before = transaction(**PROVED, **NEW, prompt="local")
     assert LoginTransaction.model_validate(before.model_dump(mode="json")) == before

@@ -152,7 +152,8 @@ def _for_our_relying_party(claim: Claim) -> bool:
 
 
 def _somebody_was_there(claim: Claim) -> bool:
-    return Flag.UP in claim.authenticator.flags
+    """§7.1 step 15 excepts conditional creation: as the ceremony was begun, whatever the response says it is."""
+    return Flag.UP in claim.authenticator.flags or not claim.ceremony.needs_presence
 
 
 def _verified_if_required(claim: Claim) -> bool:
@@ -259,6 +260,7 @@ def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorit
             expected_challenge=base64url.decode(ceremony.challenge),
             expected_rp_id=ceremony.rp_id,
             expected_origin=list(ceremony.origins),
+            require_user_presence=ceremony.needs_presence,
             require_user_verification=ceremony.asked_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm)],
         )

@@ -38,6 +38,8 @@ class Standing:
     profile: Profile
     connection_active: bool
     client_enabled: bool
+    asks_for_passkeys: bool
+    """Whether the connection's policy may refuse people who have none."""
     session_known: bool
     """Whether there is a row of the session that was asked about; of one that is over there may be none."""
     session_ended: bool
@@ -77,6 +79,7 @@ _STANDING: Final = (
         *_PROFILE,
         col(Connection.active),
         col(EnabledClient.client_id).is_not(None).label("enabled"),
+        (col(Connection.options)["passkey_policy"]["enrollment"].as_string() == "required").label("asks"),
         col(LoginSession.id).is_not(None).label("session_known"),
         col(LoginSession.ended_at).is_not(None).label("session_ended"),
     )
@@ -154,7 +157,7 @@ def standing(session: Session, user_id: str, client_id: str, session_id: str = "
     row = session.connection().execute(_STANDING, values).first()
     if row is None:
         return None
-    return Standing(_profile(row), row.active, row.enabled, row.session_known, row.session_ended)
+    return Standing(_profile(row), row.active, row.enabled, bool(row.asks), row.session_known, row.session_ended)
 
 
 def create(

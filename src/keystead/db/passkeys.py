@@ -12,8 +12,9 @@ from sqlmodel import Session, col
 from keystead.db.tables import Account, Passkey
 from keystead.errors import PasskeyTaken
 from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
-from keystead.rules.passkey_policy import Credential
+from keystead.rules.passkey_policy import Credential, Held
 from keystead.rules.passkey_terms import Trust
+from keystead.rules.relying_party import RelyingParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,12 @@ def count_by_rp_id(session: Session, user_id: str) -> dict[str, int]:
     counted = select(col(Passkey.rp_id), func.count().label("passkeys")).group_by(col(Passkey.rp_id))
     rows = session.connection().execute(counted.where(col(Passkey.user_id) == user_id))
     return {row.rp_id: row.passkeys for row in rows}
+
+
+def held(session: Session, user_id: str, relying_party: RelyingParty) -> Held:
+    """Return how many passkeys an account has, of the relying party's current id and of older ones that log in."""
+    owned = count_by_rp_id(session, user_id)
+    return Held(owned.get(relying_party.id, 0), sum(owned.get(each, 0) for each in relying_party.retiring))
 
 
 def of_account(session: Session, user_id: str) -> list[PasskeyRecord]:

@@ -11,7 +11,8 @@ from keystead.db.session import Database
 from keystead.errors import BadRequest, CeremonyExpired
 from keystead.flows.relying_party import current
 from keystead.ports import Clock, Entropy
-from keystead.rules.ceremonies import Ceremony, CeremonyKind
+from keystead.rules.ceremonies import Ceremony, CeremonyKind, Mediation
+from keystead.rules.enrolment import UPGRADE_LIFETIME
 from keystead.rules.passkey_policy import CEREMONY_LIFETIME
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.relying_party import RelyingParty
@@ -61,11 +62,14 @@ class Ceremonies:
     entropy: Entropy
     public_url: str
 
-    async def begin(self, kind: CeremonyKind, party: Party, policy: PasskeyPolicy, **about: Any) -> Begun:
+    async def begin(
+        self, kind: CeremonyKind, party: Party, policy: PasskeyPolicy, *, mediation: Mediation = "", **about: Any
+    ) -> Begun:
         """Write a ceremony down, with what policy and relying party demand. ``about`` are members of this kind alone.
 
         Raises ``BadRequest`` where the party asks for an id that there is not.
         """
+        lifetime = UPGRADE_LIFETIME if mediation == "conditional" else CEREMONY_LIFETIME
         demanded = dict(
             kind=kind,
             challenge=self.entropy.token(32),
@@ -76,25 +80,33 @@ class Ceremonies:
             advisory=policy.mode == "advise",
             client_id=party.client_id,
             connection_id=party.connection_id,
-            expires_at=self.clock() + CEREMONY_LIFETIME,
+            mediation=mediation,
+            expires_at=self.clock() + lifetime,
             transaction=party.transaction,
             **about,
         )
         return await self.db.write(self._begin, party, demanded, self.entropy.token(32))
 
     async def claim(
-        self, auth_session: str, kinds: Sequence[CeremonyKind], *, client_id: str, transaction: str = ""
+        self,
+        auth_session: str,
+        kinds: Sequence[CeremonyKind],
+        *,
+        client_id: str,
+        transaction: str = "",
+        mediation: Mediation = "",
     ) -> Ceremony:
         """Take a ceremony out of the register, before anything about the answer is looked at.
 
-        Raises ``CeremonyExpired`` for one that is unknown, used, late, of another kind, or another client's or
-        transaction's; in the latter cases it is gone all the same, so that nobody can feel for it.
+        Raises ``CeremonyExpired`` for one that is unknown, used, late, of another kind or mediation, or another
+        client's or transaction's; in the latter cases it is gone all the same, so that nobody can feel for it.
         """
         ceremony = await self.db.write(ceremonies.take, auth_session, self.clock())
         if ceremony is None:
             raise CeremonyExpired(detail="unknown, used or late")
-        if ceremony.kind not in kinds:
-            raise CeremonyExpired(detail=f"a {ceremony.kind} ceremony cannot be used for {kinds[0]}")
+        if ceremony.kind not in kinds or ceremony.mediation != mediation:
+            begun = f"{ceremony.mediation} {ceremony.kind}".strip()
+            raise CeremonyExpired(detail=f"a {begun} ceremony cannot be used for {kinds[0]}")
         if ceremony.client_id != client_id or ceremony.transaction != transaction:
             raise CeremonyExpired(detail="begun by another client or in another login")
         return ceremony

@@ -13,8 +13,8 @@ from keystead.db import accounts, clients, consents, passkeys, sessions, transac
 from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import InvalidIdentifier, NotVerified, TransactionExpired
-from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.errors import EnrolmentRequired, InvalidIdentifier, NotVerified, TransactionExpired
+from keystead.flows.accounts import Admission, Entered, unwrap
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.directory import Directory
 from keystead.flows.journal import Journal
@@ -25,13 +25,14 @@ from keystead.flows.sessions import Opened, Sessions
 from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
 from keystead.ports import Clock, Entropy
-from keystead.rules import authorization, identifiers, passkey_policy
+from keystead.rules import authorization, enrolment, identifiers, passkey_policy
 from keystead.rules.authorization import Ask, AuthorizationRequest
 from keystead.rules.ceremonies import Ceremony, CeremonyKind
+from keystead.rules.enrolment import Deadline
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction, Proof, Step, next_step, next_to_prove
-from keystead.rules.passkey_policy import Held, Offer
+from keystead.rules.passkey_policy import Held, Offer, Prompt
 from keystead.rules.profiles import Draft
 from keystead.rules.relying_party import RelyingParty
 from keystead.rules.tokens import TRANSACTION_LIFETIME
@@ -58,6 +59,13 @@ class Place:
     relying_party: RelyingParty
     offer: Offer
     step: Step
+    deadline: Deadline | None = None
+    """By when whoever proved themselves needs a passkey, where they have none that works."""
+
+    @property
+    def must_enrol(self) -> bool:
+        """Whether they go nowhere without one any more."""
+        return self.deadline is not None and self.deadline.passed
 
     @property
     def party(self) -> Party:
@@ -75,6 +83,7 @@ class HostedLogin:
     """What a person does on the hosted pages."""
 
     db: Database
+    admission: Admission
     directory: Directory
     passwords: PasswordLogin
     passkeys: PasskeyLogin
@@ -124,7 +133,9 @@ class HostedLogin:
         if client is None:
             raise TransactionExpired(detail="the client is gone")
         offer = passkey_policy.offer(connection.policy())
-        return Place(transaction, connection, client, relying_party, offer, next_step(transaction, offer))
+        deadline = await self._deadline(transaction.proof, connection)
+        step = next_step(transaction, offer, must_enrol=deadline is not None and deadline.passed)
+        return Place(transaction, connection, client, relying_party, offer, step, deadline)
 
     async def identify(self, visit: Visit, place: Place, typed: str) -> None:
         """Take what was typed as the identifier, if it can be one; whether anybody has it is nobody's business yet.
@@ -136,11 +147,18 @@ class HostedLogin:
             raise InvalidIdentifier("username", "That is not a valid identifier here.")
         await self._change(visit, intent="login", identifiers={"typed": typed})
 
-    async def with_password(self, visit: Visit, place: Place, typed: str, password: Secret[str]) -> Opened:
-        """Log in with a password. Raises what ``PasswordLogin`` raises."""
+    async def with_password(
+        self, visit: Visit, place: Place, typed: str, password: Secret[str], *, can_upgrade: bool = False
+    ) -> Opened:
+        """Log in with a password. Raises what ``PasswordLogin.on_pages`` raises.
+
+        ``can_upgrade`` is the browser's word that it can make a passkey by itself: whether it may is for us to say, and
+        never for administrators, who say yes to each of theirs.
+        """
         client_id = place.transaction.request.client_id
-        admitted = await self.passwords(place.connection, client_id, typed, password, visit.caller)
-        return await self._proved(visit, place, admitted)
+        can_upgrade = can_upgrade and not place.connection.for_administrators
+        entered = await self.passwords.on_pages(place.connection, client_id, typed, password, visit.caller)
+        return await self._proved(visit, place, entered, can_upgrade=can_upgrade)
 
     async def login_options(self, visit: Visit, place: Place, rp_id: str = "") -> Options:
         """Return a challenge for the login page; ``rp_id`` is the older address whose passkeys are asked for, if any.
@@ -220,7 +238,7 @@ class HostedLogin:
         about = {"user_id": profile.user_id, "connection_id": connection.id, "client_id": client_id}
         success = self.journal.event("s", visit.caller, amr=["pwd"], **about)
         failure = self.journal.event("f", visit.caller, **about)
-        outcome = await self.db.write(enter, profile.user_id, client_id, "pwd", success, failure)
+        outcome = await self.db.write(self.admission.enter_pages, "pwd", success, failure)
         return await self._proved(visit, place, unwrap(outcome))
 
     async def name_of(self, place: Place) -> str:
@@ -243,12 +261,23 @@ class HostedLogin:
     async def skip_enrolment(self, visit: Visit, place: Place, *, snooze: bool, never: bool = False) -> None:
         """Go on without; with ``snooze`` do not ask again for a while (PK-7), with ``never`` not at all.
 
-        A "never" that the policy does not allow is a snooze.
+        A "never" that the policy does not allow is a snooze; while a day is set, nobody is left in peace until then.
+        Raises ``EnrolmentRequired`` once it is past.
         """
-        if snooze or never:
+        if place.must_enrol:
+            raise EnrolmentRequired
+        if (snooze or never) and place.deadline is None:
             policy = passkey_policy.policy_of(place.connection.policy())
             await self.enrolment.snooze(_proof(place).user_id, policy, never=never)
         await self._change(visit, prompt="none")
+
+    async def past_upgrade(self, visit: Visit, *, made: bool) -> None:
+        """Go on from a passkey that the browser was to make by itself; whoever has it is asked for no other."""
+        await self._change(visit, upgrade=False, **({"prompt": "none"} if made else {}))
+
+    async def start_over(self, visit: Visit) -> None:
+        """Go back to the first page of this login, as whoever cannot make a passkey here, or not in time."""
+        await self._change(visit, proof=None, prompt="none", ask="none", intent="login", identifiers={})
 
     async def go_on(self, visit: Visit) -> None:
         """Go to sign in, with an account that was verified meanwhile."""
@@ -276,33 +305,48 @@ class HostedLogin:
             auth_session, (kind,), client_id=party.client_id, transaction=party.transaction
         )
 
-    async def _proved(self, visit: Visit, place: Place, admitted: Admitted, *, attachment: str = "") -> Opened:
-        """Open a session and note the proof; decide now whether a passkey will be offered."""
-        opened = await self.sessions.open(admitted, visit.caller, replaces=visit.session)
-        profile, transaction = admitted.profile, place.transaction
-        known = await self.db.read(_known, profile.user_id, place)
-        prompt = passkey_policy.prompt(
+    async def _proved(
+        self, visit: Visit, place: Place, entered: Entered, *, attachment: str = "", can_upgrade: bool = False
+    ) -> Opened:
+        """Open a session and note the proof; decide now whether a passkey will be offered, or made unasked."""
+        opened = await self.sessions.open(entered, visit.caller, replaces=visit.session)
+        transaction = place.transaction
+        proof = Proof(
+            user_id=entered.profile.user_id,
+            method=entered.method,
+            at=entered.authenticated_at,
+            session_id=opened.record.id,
+        )
+        known = await self.db.read(_known, proof.user_id, place)
+        asked = transaction.intent == "signup"  # on the way, by the page before the password
+        options, ours = place.connection.policy(), self.ceremonies.public_url
+        may = enrolment.may_upgrade(options, entered.profile, known.passkeys, known.snoozed_until, now=self.clock())
+        await self._change(
+            visit,
+            proof=proof,
+            upgrade=can_upgrade and may,
+            prompt="none" if asked else await self._prompt(place, proof, known, attachment),
+            ask=authorization.to_ask(transaction.request, place.client.settings, known.allowed, ours),
+        )
+        return opened
+
+    async def _prompt(self, place: Place, proof: Proof, known: "_Known", attachment: str) -> Prompt:
+        if await self._deadline(proof, place.connection):
+            return "required"
+        return passkey_policy.prompt(
             place.connection.policy(),
-            method=admitted.method,
+            method=proof.method,
             passkeys=known.passkeys,
             attachment=attachment,
             snoozed_until=known.snoozed_until,
             now=self.clock(),
         )
-        ours = self.ceremonies.public_url
-        proof = Proof(
-            user_id=profile.user_id,
-            method=admitted.method,
-            at=admitted.authenticated_at,
-            session_id=opened.record.id,
-        )
-        await self._change(
-            visit,
-            proof=proof,
-            prompt="none" if transaction.intent == "signup" else prompt,
-            ask=authorization.to_ask(transaction.request, place.client.settings, known.allowed, ours),
-        )
-        return opened
+
+    async def _deadline(self, proof: Proof | None, connection: ConnectionRecord) -> Deadline | None:
+        options = connection.policy()
+        if proof is None or enrolment.deadline(options, self.clock()) is None:
+            return None
+        return await self.db.read(self.admission.needs_passkey, proof.user_id, options)
 
     def _between(self, session: Session, client_id: str) -> tuple[ClientRecord | None, RelyingParty]:
         """Return who asks, and whom passkeys are for."""
@@ -328,9 +372,8 @@ def _known(session: Session, user_id: str, place: Place) -> _Known:
     request, allowed = place.transaction.request, None
     if authorization.needs_consent(place.client.settings, asked_by_api=request.asks_consent):
         allowed = consents.granted(session, user_id, request.client_id, request.audience)
-    owned, now = passkeys.count_by_rp_id(session, user_id), place.relying_party
-    held = Held(owned.get(now.id, 0), sum(owned.get(each, 0) for each in now.retiring))
-    return _Known(held, accounts.snoozed_until(session, user_id), allowed)
+    owned = passkeys.held(session, user_id, place.relying_party)
+    return _Known(owned, accounts.snoozed_until(session, user_id), allowed)
 
 
 def _still_good(session: Session, state: str, now: datetime) -> LoginTransaction | None:

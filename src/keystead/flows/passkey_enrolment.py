@@ -1,6 +1,6 @@
 """Somebody who has an account adds a passkey to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from keystead.flows.passkey_login import Options, advice, refusal, require_passk
 from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url
-from keystead.rules.ceremonies import Ceremony, CeremonyKind, NewPasskey
+from keystead.rules.ceremonies import Ceremony, CeremonyKind, Mediation, NewPasskey
 from keystead.rules.events import Caller
 from keystead.rules.passkey_policy import (
     Context,
@@ -39,6 +39,7 @@ from keystead.rules.passkey_policy import (
 )
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Profile
+from keystead.rules.ways_in import opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,27 @@ class PasskeyEnrolment:
     clock: Clock
     entropy: Entropy
 
-    async def begin(self, connection: ConnectionRecord, user_id: str, party: Party, *, exclude: bool = True) -> Options:
+    async def begin(
+        self,
+        connection: ConnectionRecord,
+        user_id: str,
+        party: Party,
+        *,
+        exclude: bool = True,
+        mediation: Mediation = "",
+    ) -> Options:
         """Return the options for one more passkey; ``exclude`` names those that the person has (PK-31).
 
-        Raises ``BadRequest``, ``NoSuchUser`` and ``PasskeyLimitReached``.
+        Not those that open nothing: the device that holds one must be able to make another. Raises ``BadRequest``,
+        ``NoSuchUser`` and ``PasskeyLimitReached``.
         """
         require_passkeys(connection.policy())
+        policy = policy_of(connection.policy())
         profile, owned, rp_id = await self.db.read(_owner, user_id, party, self.ceremonies)
-        if is_full(policy_of(connection.policy()), sum(each.rp_id == rp_id for each in owned)):
+        if is_full(policy, sum(each.rp_id == rp_id for each in owned)):
             raise PasskeyLimitReached
-        return await self.options("enrolment", connection, profile, party, exclude=owned if exclude else ())
+        known = [each for each in owned if exclude and opens(policy, each.credential, (rp_id,))]
+        return await self.options("enrolment", connection, profile, party, exclude=known, mediation=mediation)
 
     async def options(
         self,
@@ -91,12 +103,15 @@ class PasskeyEnrolment:
         party: Party,
         *,
         exclude: Sequence[PasskeyRecord] = (),
+        mediation: Mediation = "",
     ) -> Options:
         """Return the options for a passkey of an account, whatever made sure whose it is. Raises ``BadRequest``."""
         options = connection.policy()
         require_passkeys(options)
         policy, handle = policy_of(options), base64url.encode(profile.user_handle)
-        begun = await self.ceremonies.begin(kind, party, policy, user_id=profile.user_id, user_handle=handle)
+        begun = await self.ceremonies.begin(
+            kind, party, policy, mediation=mediation, user_id=profile.user_id, user_handle=handle
+        )
         public_key = self.webauthn.creation_options(
             begun.ceremony,
             rp_name=begun.rp_name,
@@ -114,13 +129,28 @@ class PasskeyEnrolment:
         Raises ``CeremonyExpired`` where it was begun for another account, or whoever it is was signed out since they
         proved themselves; ``CeremonyRefused``, ``PasskeyNotAllowed``, ``PasskeyTaken``, ``PasskeyLimitReached``.
         """
-        user_id = proved.user_id
-        about = {"user_id": user_id, "connection_id": ceremony.connection_id, "client_id": ceremony.client_id or None}
+        return await self.complete(ceremony, proved.user_id, response, caller, self._store_own, proved)
+
+    async def complete(
+        self,
+        ceremony: Ceremony,
+        user_id: str,
+        response: object,
+        caller: Caller,
+        store: Callable[..., PasskeyRecord],
+        *whose: Any,
+    ) -> PasskeyRecord:
+        """Verify the passkey of a ceremony that was claimed, and run the unit of work that stores it.
+
+        ``store`` takes ``whose``, the ceremony, the new passkey and the caller: it is for whoever made sure whose it is
+        to say on what conditions. A refusal is written down in any case. Raises what ``finish`` raises, and ``store``.
+        """
+        about = {"user_id": user_id, **_about(ceremony)}
         try:
             if ceremony.user_id != user_id:
                 raise CeremonyExpired(detail="begun for another account")
             new = self.webauthn.verify_registration(ceremony, response)
-            return await self.db.write(self._store_own, proved, ceremony, new, caller)
+            return await self.db.write(store, *whose, ceremony, new, caller)
         except DomainError as refusal:
             failure = self.journal.event("gd_webauthn_enrollment_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
@@ -186,14 +216,19 @@ class PasskeyEnrolment:
         if base64url.encode(stored.user_handle) != ceremony.user_handle:
             # The passkey would name an account that there is not: an imported one brought another handle meanwhile.
             raise CeremonyExpired(detail="the account has another user handle since")
-        about: dict[str, Any] = {"user_id": user_id, "connection_id": ceremony.connection_id}
-        about["client_id"] = ceremony.client_id or None
+        about = {"user_id": user_id, **_about(ceremony)}
         shown = {"type": "passkey", "id": stored.id}
         journal.add(session, self.journal.event("gd_enrollment_complete", caller, authenticator=shown, **about))
         if accepted.verdict.reasons:
             about |= {"purpose": "register", "passkey": stored.id}
             journal.add(session, advice(self.journal, accepted.verdict, caller, **about))
         return stored
+
+
+def _about(ceremony: Ceremony) -> dict[str, Any]:
+    """Return what the journal says of a registration; of one that nobody asked for, that too."""
+    about = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id or None}
+    return about | ({"automatic": True} if ceremony.mediation == "conditional" else {})
 
 
 def _policy_for(session: Session, user_id: str) -> PasskeyPolicy:

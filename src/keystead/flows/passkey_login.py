@@ -18,7 +18,7 @@ from keystead.errors import (
     PasskeyNotAllowed,
     UnknownCredential,
 )
-from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.accounts import Admission, Admitted, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.verification import Verification
@@ -52,6 +52,7 @@ class PasskeyLogin:
     """Begin hands out a challenge to anybody; finish says who answered it."""
 
     db: Database
+    admission: Admission
     ceremonies: Ceremonies
     webauthn: WebAuthn
     verification: Verification
@@ -129,7 +130,7 @@ class PasskeyLogin:
         success = self.journal.event("s", caller, prompts=prompts, **about)
         if verdict.suspicious_counter:
             success = success.model_copy(update={"details": success.details | {"counter_went_back": asdict(counters)}})
-        outcome = enter(session, owned.user_id, shown.client_id, "phr", success, failure)
+        outcome = self.admission.enter(session, "phr", success, failure)
         if isinstance(outcome, Admitted):
             passkeys.used(session, owned.id, shown.assertion, success.date)
             if verdict.reasons:

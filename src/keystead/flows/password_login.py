@@ -1,12 +1,16 @@
 """Somebody logs in with an identifier and a password."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlmodel import Session
 
 from keystead.db import journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import NotVerified, TooManyAttempts, WrongCredentials
-from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.errors import DomainError, NotVerified, TooManyAttempts, WrongCredentials
+from keystead.flows.accounts import Admission, Admitted, Entered, Method, unwrap
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -15,10 +19,12 @@ from keystead.flows.verification import Verification
 from keystead.ports import Clock, Refused
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import login_bucket
-from keystead.rules.events import Caller
+from keystead.rules.events import Caller, Event
 from keystead.secrecy import Secret, fingerprint
 
 MAX_TYPED_BYTES = 4096
+
+E = TypeVar("E", bound=Entered)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class PasswordLogin:
     """Charge, verify, admit, forgive: in this order."""
 
     db: Database
+    admission: Admission
     protection: Protection
     store_for: StoreFor
     verification: Verification
@@ -36,13 +43,30 @@ class PasswordLogin:
     async def __call__(
         self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
     ) -> Admitted:
-        """Return who it is.
+        """Return who it is, for a client that is to get tokens.
 
         Raises ``WrongCredentials`` for nobody, a wrong password, an account without one and an over-long one alike;
         ``NotVerified``, which says the same, where an identifier must be verified first: its link is sent again;
-        ``TooManyAttempts`` before anything is tried; ``UserBlocked`` and ``PasswordLeaked`` only after the right
-        password; ``Busy``.
+        ``TooManyAttempts`` before anything is tried; ``UserBlocked``, ``PasswordLeaked`` and ``EnrolmentRequired`` only
+        after the right password; ``Busy``.
         """
+        return await self._login(self.admission.enter, connection, client_id, typed, password, caller)
+
+    async def on_pages(
+        self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
+    ) -> Entered:
+        """The same for our own pages, which also let in who has to make a passkey: they lead to where that is done."""
+        return await self._login(self.admission.enter_pages, connection, client_id, typed, password, caller)
+
+    async def _login(
+        self,
+        enter: Callable[[Session, Method, Event, Event], E | DomainError],
+        connection: ConnectionRecord,
+        client_id: str,
+        typed: str,
+        password: Secret[str],
+        caller: Caller,
+    ) -> E:
         options = connection.policy()
         typed = typed if len(typed.encode("utf-8", "surrogatepass")) <= MAX_TYPED_BYTES else ""
         rules = options.username_rules()
@@ -69,7 +93,7 @@ class PasswordLogin:
         success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
         success = success.model_copy(update={"date": began})
         failure = self.journal.event("f", caller, user_id=found.user_id, **about)
-        outcome = await self.db.write(enter, found.user_id, client_id, "pwd", success, failure)
+        outcome = await self.db.write(enter, "pwd", success, failure)
         if protected:
             await self.protection.forgive(bucket)
         if isinstance(outcome, NotVerified):

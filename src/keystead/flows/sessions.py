@@ -8,7 +8,7 @@ from keystead.db import accounts, journal, sessions
 from keystead.db.session import Database
 from keystead.db.sessions import SessionRecord
 from keystead.errors import InvalidGrant
-from keystead.flows.accounts import Admitted
+from keystead.flows.accounts import Entered
 from keystead.flows.journal import Journal
 from keystead.flows.revocation import Revocation
 from keystead.flows.tenant_settings import TenantSettings
@@ -39,8 +39,8 @@ class Sessions:
     clock: Clock
     entropy: Entropy
 
-    async def open(self, admitted: Admitted, caller: Caller, *, replaces: Secret[str] | None) -> Opened:
-        """Open a session for somebody who was admitted, or renew the browser's own where it is theirs.
+    async def open(self, entered: Entered, caller: Caller, *, replaces: Secret[str] | None) -> Opened:
+        """Open a session for somebody who proved who they are, or renew the browser's own where it is theirs.
 
         No cookie is ever reused: the old value is dead either way (V7.2.4). Somebody else's session ends, as if they
         had logged out. Raises ``InvalidGrant`` where they were signed out everywhere since they proved themselves.
@@ -49,12 +49,12 @@ class Sessions:
         persistent = limits.mode == "persistent"
         span = limits.of(persistent=persistent)
         old = await self.read(replaces)
-        mine = old is not None and old.user_id == admitted.profile.user_id
+        mine = old is not None and old.user_id == entered.profile.user_id
         record = SessionRecord(
             id=old.id if old and mine else self.entropy.token(16),
-            user_id=admitted.profile.user_id,
-            methods=[{"name": admitted.method, "timestamp": iso(now)}],
-            authenticated_at=admitted.authenticated_at,
+            user_id=entered.profile.user_id,
+            methods=[{"name": entered.method, "timestamp": iso(now)}],
+            authenticated_at=entered.authenticated_at,
             seen_at=now,
             idle_expires_at=now + span.idle,
             expires_at=now + span.lifetime,

@@ -17,7 +17,7 @@ from keystead.errors import (
     NotVerified,
     SignupDisabled,
 )
-from keystead.flows.accounts import Admitted, enter, unwrap
+from keystead.flows.accounts import Admission, Admitted, unwrap
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.ceremonies import Ceremonies, Party
 from keystead.flows.directory import StoreFor
@@ -48,6 +48,7 @@ class Signup:
     """Public sign-up. Administrators create users by another way (``flows/users``)."""
 
     db: Database
+    admission: Admission
     protection: Protection
     store_for: StoreFor
     ceremonies: Ceremonies
@@ -235,7 +236,7 @@ class Signup:
             self._greet(session, profile, ceremony.client_id, success)
             return NotVerified(_WAITS, detail=" ".join(profile.must_verify))
         failure = self.journal.event("fs", caller, **about)
-        outcome = enter(session, profile.user_id, ceremony.client_id, "phr", success, failure)
+        outcome = self.admission.enter(session, "phr", success, failure)
         if isinstance(outcome, DomainError):
             raise outcome  # nothing of an account may be left behind that cannot come in
         if profile.email and not profile.email_verified:

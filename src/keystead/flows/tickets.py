@@ -9,6 +9,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
+from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
@@ -18,7 +19,14 @@ from keystead.ports import Clock
 from keystead.rules.identifiers import canonical
 from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile
-from keystead.rules.tickets import NOT_IN_ACCOUNT, Identity, PasswordTicket, VerificationMail, VerificationTicket
+from keystead.rules.tickets import (
+    NOT_IN_ACCOUNT,
+    Identity,
+    PasskeyTicket,
+    PasswordTicket,
+    VerificationMail,
+    VerificationTicket,
+)
 from keystead.rules.verification import Terms
 
 
@@ -29,6 +37,7 @@ class Tickets:
     db: Database
     verification: Verification
     reset: PasswordReset
+    enrolment: EnrolmentTickets
     clock: Clock
     journal: Journal
 
@@ -43,6 +52,10 @@ class Tickets:
     async def change_password(self, asked: PasswordTicket, operation: Operation) -> str:
         """Return a link to a new password. Raises ``BadRequest``, ``NoSuchUser``."""
         return await self.db.write(self._change_password, asked, operation)
+
+    async def enrol_passkey(self, asked: PasskeyTicket, operation: Operation) -> str:
+        """Return a link to a passkey. Raises ``BadRequest``, ``NoSuchUser``."""
+        return await self.db.write(self._enrol_passkey, asked, operation)
 
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
@@ -107,6 +120,22 @@ class Tickets:
         )
         return f"{url}#"
 
+    def _enrol_passkey(self, session: Session, asked: PasskeyTicket, operation: Operation) -> str:
+        profile, connection = _person(session, asked.user_id or _by_address(session, asked), None)
+        if not connection.policy().methods.passkey.enabled:
+            raise BadRequest("The user's main connection does not support this operation.")
+        _check_client(session, asked.client_id)
+        about = {"user_id": profile.user_id, "connection_id": connection.id}
+        journal.add(session, operation.event(self.journal, "Create a passkey enrollment ticket", **about))
+        url = self.enrolment.link(
+            session,
+            profile,
+            client_id=asked.client_id or "",
+            result_url=asked.result_url or "",
+            lifetime=asked.lifetime,
+        )
+        return f"{url}#"
+
 
 def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[Profile, ConnectionRecord]:
     profile = accounts.by_id(session, user_id, lock=True)
@@ -118,7 +147,7 @@ def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[
     return profile, connection
 
 
-def _by_address(session: Session, asked: PasswordTicket) -> str:
+def _by_address(session: Session, asked: PasswordTicket | PasskeyTicket) -> str:
     """Return whose address it is. Raises ``BadRequest``, ``NoSuchUser``."""
     connection = connections.get(session, asked.connection_id or "")
     if connection is None or connection.for_administrators:

@@ -18,12 +18,13 @@ from keystead.errors import (
     ConnectionNotAllowed,
     ConsentMissing,
     DomainError,
+    EnrolmentRequired,
     InvalidToken,
     Rejected,
     TransactionExpired,
     UserBlocked,
 )
-from keystead.flows.accounts import Admitted, admit
+from keystead.flows.accounts import Admission
 from keystead.flows.directory import Directory
 from keystead.flows.hosted_login import HostedLogin
 from keystead.oauth.audiences import Permitted
@@ -35,6 +36,13 @@ from keystead.rules.login_steps import LoginTransaction, Proof
 from keystead.rules.oauth import redirect_allowed, with_query
 from keystead.rules.tokens import CODE_LIFETIME, Authority, CodeRecord
 from keystead.secrecy import Secret
+
+_REFUSALS: Final[Mapping[type[DomainError], str]] = {
+    UserBlocked: "unauthorized",
+    ConsentMissing: "consent_required",
+    EnrolmentRequired: "interaction_required",
+}
+"""What a client is told of a person who may not come in; ``access_denied`` where there is no word for it."""
 
 DEFAULT_REDIRECTION: Final = "default_redirection_uri"
 """The tenant setting that says where a login goes whose client nobody knows any more (UL-14)."""
@@ -71,6 +79,7 @@ class Authorize:
     """Begins hosted logins and ends them with a code."""
 
     db: Database
+    admission: Admission
     directory: Directory
     login: HostedLogin
     issuer: Issuer
@@ -165,8 +174,7 @@ class Authorize:
 
     def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Answer:
         """Tell the client that the person may not come in."""
-        error = {UserBlocked: "unauthorized", ConsentMissing: "consent_required"}.get(type(refusal), "access_denied")
-        return self.tell(request, Problem(error, refusal.text))
+        return self.tell(request, Problem(_REFUSALS.get(type(refusal), "access_denied"), refusal.text))
 
     def tell(self, request: AuthorizationRequest, problem: Problem) -> Answer:
         """Tell the client what is wrong; a login for a page of ours has no client, and ends on the first one."""
@@ -211,7 +219,9 @@ class Authorize:
                 connection = await self.directory.by_id(outcome.connection_id, request.client_id)
                 transaction = await self.login.begin(request, connection, browser, proof=proof, ask=outcome.ask)
                 return Continue(transaction.id, request.by_message)
-            if not isinstance(outcome, AccountGone | ConnectionNotAllowed):
+            if isinstance(outcome, EnrolmentRequired) and silent:
+                raise ErrorForClient("interaction_required", outcome.text)
+            if not isinstance(outcome, AccountGone | ConnectionNotAllowed | EnrolmentRequired):
                 return self.refuse(request, outcome)
         connection = await self.directory.for_login(request.connection, request.client_id)
         if silent:
@@ -260,7 +270,7 @@ class Authorize:
             raise TransactionExpired(detail="the client is gone")
         try:
             request = self._as_of_now(session, request, client)
-            admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
+            self.admission.admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
         except (AudienceNotAllowed, Rejected, ConnectionNotAllowed) as refusal:
             return refusal
         needed = authorization.needs_consent(client.settings, asked_by_api=request.asks_consent)
@@ -285,9 +295,11 @@ class Authorize:
 
         ``only`` is the connection that was named: another one's session is nobody's there.
         """
-        admitted = _admitted(session, request, proof)
-        if isinstance(admitted, DomainError):
-            return admitted
+        whose = (proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
+        try:
+            admitted = self.admission.admit(session, *whose)
+        except DomainError as refusal:
+            return refusal
         if only and admitted.profile.connection_id != only:
             return ConnectionNotAllowed()
         allowed = _allowed(session, client, request, proof)
@@ -334,13 +346,6 @@ _UNASKED: Mapping[Ask, Problem] = {
     "confirmation": Problem("interaction_required", "The person must confirm where they are sent"),
 }
 """What a client learns that wants no questions asked."""
-
-
-def _admitted(session: Session, request: AuthorizationRequest, proof: Proof) -> Admitted | DomainError:
-    try:
-        return admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
-    except DomainError as refusal:
-        return refusal
 
 
 def _allowed(

@@ -56,6 +56,11 @@ class Ceremony(BaseModel):
         return self.kind != "login"
 
     @property
+    def needs_presence(self) -> bool:
+        """Whether somebody must have been there: always, but where the browser was let make a passkey by itself."""
+        return not (self.is_registration and self.mediation == "conditional")
+
+    @property
     def asked_verification(self) -> UserVerification:
         """What browser and authenticator are asked for, and held to."""
         return "preferred" if self.advisory and self.user_verification == "required" else self.user_verification

@@ -38,3 +38,9 @@ def device_name(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     return browser or (f"Browser on {system}" if system else UNKNOWN)
+
+
+def known_device(user_agent: str) -> str:
+    """Return the same; nothing where nothing in it is known, for a sentence that goes on without."""
+    name = device_name(user_agent)
+    return "" if name == UNKNOWN else name

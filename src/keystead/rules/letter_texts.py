@@ -96,6 +96,14 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "",
         "If it was not you, sign in, remove passkeys that are not yours, and tell whoever runs {{ application.name }}.",
     ),
+    "passkey_upgrade": Words(
+        "You can sign in without a password now",
+        "When you signed in with your password, your browser{% if device %} ({{ device }}){% endif %} created a "
+        "passkey for your account {{ address }}. Next time you sign in with your fingerprint, face or screen lock.",
+        "Remove this passkey",
+        "If that is fine, there is nothing to do. If you do not want it, remove it with the link, which works for "
+        "{{ days }} days. If it was not you who signed in, choose a new password as well.",
+    ),
 }
 
 GERMAN: Final[dict[TemplateName, Words]] = {
@@ -178,6 +186,15 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "",
         "Wenn Sie es nicht waren, melden Sie sich an, entfernen Sie fremde Passkeys und melden Sie es "
         "{{ application.name }}.",
+    ),
+    "passkey_upgrade": Words(
+        "Sie können sich jetzt ohne Passwort anmelden",
+        "Als Sie sich mit Ihrem Passwort angemeldet haben, hat Ihr Browser{% if device %} ({{ device }}){% endif %} "
+        "einen Passkey für Ihr Konto {{ address }} erstellt. Das nächste Mal genügen Fingerabdruck, Gesicht oder "
+        "Bildschirmsperre.",
+        "Diesen Passkey entfernen",
+        "Wenn Ihnen das recht ist, ist nichts zu tun. Wenn nicht, entfernen Sie ihn mit dem Link, der {{ days }} Tage "
+        "lang gilt. Wenn nicht Sie sich angemeldet haben, wählen Sie auch ein neues Passwort.",
     ),
 }
 

@@ -22,6 +22,7 @@ Step = Literal[
     "signup-passkey",
     "signup-password",
     "verification-pending",
+    "passkey-upgrade",
     "passkey-enrollment",
     "consent",
     "done",
@@ -66,18 +67,21 @@ class LoginTransaction(BaseModel):
     """The address of a new account that must be verified by a link before anybody is let in."""
     passkey_declined: bool = False
     proof: Proof | None = None
+    upgrade: bool = False
+    """Whether the browser is still to be asked for a passkey that it makes by itself."""
     prompt: Prompt = "none"
     """The enrolment still to be offered."""
     ask: Ask = "none"
     """What the person is still asked about the client."""
 
 
-def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
-    """Return the screen that the transaction is waiting for."""
+def next_step(transaction: LoginTransaction, offer: Offer, *, must_enrol: bool = False) -> Step:
+    """Return the screen that the transaction is waiting for.
+
+    ``must_enrol`` is of whoever proved themselves, and needs a passkey before they go anywhere.
+    """
     if transaction.proof is not None:
-        if transaction.prompt != "none":
-            return "passkey-enrollment"
-        return "done" if transaction.ask == "none" else "consent"
+        return _next_after_proof(transaction, must_enrol=must_enrol)
     if transaction.pending:
         return "verification-pending"
     if transaction.intent == "signup" and offer.signup:
@@ -85,6 +89,15 @@ def next_step(transaction: LoginTransaction, offer: Offer) -> Step:
     if "typed" not in transaction.identifiers or not offer.password:
         return "login-identifier"
     return "login-password"
+
+
+def _next_after_proof(transaction: LoginTransaction, *, must_enrol: bool) -> Step:
+    """A passkey that makes itself comes before the one that is asked for: whoever has it then is not asked."""
+    if transaction.upgrade:
+        return "passkey-upgrade"
+    if must_enrol or transaction.prompt != "none":
+        return "passkey-enrollment"
+    return "done" if transaction.ask == "none" else "consent"
 
 
 def next_to_prove(transaction: LoginTransaction, offer: Offer) -> Verifiable | None:

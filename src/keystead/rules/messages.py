@@ -26,6 +26,7 @@ TemplateName = Literal[
     "passkey_recovery_by_code",
     "passkey_recovered",
     "password_removed",
+    "passkey_upgrade",
 ]
 """Auth0's names, and from ``signup_attempt`` on our own."""
 

@@ -17,7 +17,7 @@ CEREMONY_LIFETIME: Final = timedelta(seconds=300)
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Until when somebody is not asked who said "never"."""
 
-Prompt = Literal["none", "progressive", "local", "moved"]
+Prompt = Literal["none", "progressive", "local", "moved", "required"]
 Judged = Literal[
     "relying_party",
     "quarantine",
@@ -140,7 +140,7 @@ def prompt(
     ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
     """
     policy = policy_of(options)
-    if not _has_room(options, passkeys) or _is_snoozed(policy, snoozed_until, now):
+    if not _has_room(options, passkeys) or not _asks(policy, snoozed_until, now):
         return "none"
     if passkeys.must_move:
         return "moved"
@@ -154,13 +154,17 @@ def _has_room(options: ConnectionOptions, passkeys: Held) -> bool:
     return options.methods.passkey.enabled and passkeys.current < policy_of(options).max_per_user
 
 
+def _asks(policy: PasskeyPolicy, snoozed_until: datetime | None, now: datetime) -> bool:
+    return policy.enrollment != "off" and not is_snoozed(policy, snoozed_until, now)
+
+
 def snoozed(policy: PasskeyPolicy, now: datetime, *, never: bool) -> datetime:
     """Return until when somebody is not asked again who said so; ``never`` counts where the policy allows it."""
     return NEVER if never and policy.allow_never_ask else now + timedelta(days=policy.snooze_days)
 
 
-def _is_snoozed(policy: PasskeyPolicy, until: datetime | None, now: datetime) -> bool:
-    """A "never" holds as long as the policy allows one."""
+def is_snoozed(policy: PasskeyPolicy, until: datetime | None, now: datetime) -> bool:
+    """Whether somebody does not want to be asked yet. A "never" holds as long as the policy allows one."""
     return until is not None and now < until and (until < NEVER or policy.allow_never_ask)
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from keystead.errors import BadRequest
 from keystead.rules.complaints import parse
+from keystead.rules.enrolment import LONGEST_TICKET
 from keystead.rules.letters import is_web_address
 from keystead.rules.profiles import Profile
 from keystead.rules.templates import MAX_LIFETIME
@@ -91,6 +92,24 @@ class PasswordTicket(_LinkAsked):
     identity: DatabaseIdentity | None = None
 
 
+class PasskeyTicket(BaseModel):
+    """The body of ``POST /tickets/passkey-enrollment``."""
+
+    model_config = _CLOSED
+
+    user_id: UserId | None = None
+    connection_id: ConnectionId | None = None
+    email: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    client_id: ClientId | None = None
+    result_url: Annotated[str, AfterValidator(_url)] | None = None
+    ttl_sec: Annotated[int, Field(ge=0, le=int(LONGEST_TICKET.total_seconds()))] = 0
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """How long the link lives; ``None`` for as long as others do."""
+        return timedelta(seconds=self.ttl_sec) if self.ttl_sec else None
+
+
 def read_verification_mail(body: Mapping[str, Any]) -> VerificationMail:
     """Read the body of a job. Raises ``BadRequest`` by path."""
     asked = parse(VerificationMail, body)
@@ -111,10 +130,21 @@ def read_password_ticket(body: Mapping[str, Any]) -> PasswordTicket:
     """Read the body of a ticket: by ``user_id``, or by ``connection_id`` and ``email``. Raises ``BadRequest``."""
     asked = parse(PasswordTicket, body)
     _no_organization(asked)
+    _names_one(asked)
+    return asked
+
+
+def read_passkey_ticket(body: Mapping[str, Any]) -> PasskeyTicket:
+    """Read the body of a ticket: by ``user_id``, or by ``connection_id`` and ``email``. Raises ``BadRequest``."""
+    asked = parse(PasskeyTicket, body)
+    _names_one(asked)
+    return asked
+
+
+def _names_one(asked: PasswordTicket | PasskeyTicket) -> None:
     by_address = (asked.connection_id is not None, asked.email is not None)
     if by_address not in ((False, False), (True, True)) or any(by_address) == (asked.user_id is not None):
         raise BadRequest("Either user_id, or connection_id and email must be given", path="")
-    return asked
 
 
 def _no_organization(asked: _Asked) -> None:

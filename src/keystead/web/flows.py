@@ -26,6 +26,7 @@ from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.passkey_recovery import PasskeyRecovery
+from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.password_reset import PasswordReset
@@ -68,6 +69,7 @@ class Flows:
     passkey_login: PasskeyLogin
     enrolment: PasskeyEnrolment
     recovery: PasskeyRecovery
+    upgrade: PasskeyUpgrade
     signup: Signup
     verification: Verification
     reset: PasswordReset

@@ -51,8 +51,8 @@ def _form(shown: Endpoint, name: str, fields: Mapping[str, object]) -> Endpoint:
     )
 
 
-def _by_script(summary: str) -> Endpoint:
-    return Endpoint(summary, query=_STATE, answers={200: PASSKEY_OPTIONS}, refuses=(*_SENT, CeremonyExpired))
+def _by_script(summary: str, query: tuple[Text, ...] = _STATE) -> Endpoint:
+    return Endpoint(summary, query=query, answers={200: PASSKEY_OPTIONS}, refuses=(*_SENT, CeremonyExpired))
 
 
 RESUME: Final = Endpoint("Go on with a login", query=_STATE, answers=_SHOWN, refuses=_ON_THE_WAY)
@@ -60,7 +60,7 @@ RESUME: Final = Endpoint("Go on with a login", query=_STATE, answers=_SHOWN, ref
 LOGIN_IDENTIFIER: Final = _page("Ask who signs in")
 LOGIN_IDENTIFIER_FORM: Final = _form(LOGIN_IDENTIFIER, "IdentifierForm", _USERNAME)
 LOGIN_PASSWORD: Final = _page("Ask for a password")
-LOGIN_PASSWORD_FORM: Final = _form(LOGIN_PASSWORD, "PasswordForm", _PASSWORD)
+LOGIN_PASSWORD_FORM: Final = _form(LOGIN_PASSWORD, "PasswordForm", {**_PASSWORD, "can_upgrade": TEXT})
 LOGIN_PASSKEY: Final = _form(_page("Sign in with a passkey"), "PasskeyForm", _PASSKEY)
 LOGIN_PASSKEY_OPTIONS: Final = replace(
     _by_script("Begin to sign in with a passkey on a page"), query=(*_STATE, Text("rp_id"))
@@ -76,9 +76,12 @@ SIGNUP_PASSWORD_FORM: Final = _form(SIGNUP_PASSWORD, "FirstPasswordForm", _PASSW
 
 PASSKEY_ENROLMENT: Final = _page("Ask for one more passkey")
 PASSKEY_ENROLMENT_FORM: Final = _form(
-    PASSKEY_ENROLMENT, "EnrolmentForm", {**_PASSKEY, "action": word("skip"), "dont_ask": TEXT}
+    PASSKEY_ENROLMENT, "EnrolmentForm", {**_PASSKEY, "action": word("skip", "never", "restart"), "dont_ask": TEXT}
 )
 PASSKEY_ENROLMENT_OPTIONS: Final = _by_script("Begin to make one more passkey")
+PASSKEY_UPGRADE: Final = _page("Let the browser make a passkey by itself")
+PASSKEY_UPGRADE_FORM: Final = _form(PASSKEY_UPGRADE, "UpgradeForm", {**_PASSKEY, "action": word("skip")})
+PASSKEY_UPGRADE_OPTIONS: Final = _by_script("Begin to let the browser make a passkey")
 CONSENT: Final = _page("Ask for consent")
 CONSENT_FORM: Final = _form(CONSENT, "ConsentForm", {"action": word("accept", "deny")})
 
@@ -109,6 +112,11 @@ EMAIL_VERIFICATION_FORM: Final = _form(
 )
 RESET_PASSWORD: Final = _page("Ask for a new password", _TICKET)
 RESET_PASSWORD_FORM: Final = _form(RESET_PASSWORD, "NewPasswordForm", {**_PASSWORD, **_USERNAME})
+PASSKEY_TICKET: Final = _page("Ask for a passkey by an administrator's link", _TICKET)
+PASSKEY_TICKET_FORM: Final = _form(PASSKEY_TICKET, "TicketForm", _PASSKEY)
+PASSKEY_TICKET_OPTIONS: Final = _by_script("Begin to make a passkey by an administrator's link", _TICKET)
+UNDO_UPGRADE: Final = _page("Ask whether a passkey is to go that the browser made", _TICKET)
+UNDO_UPGRADE_FORM: Final = _form(UNDO_UPGRADE, "UndoForm", {})
 SETUP: Final = _page("Ask for the first owner", _TICKET)
 SETUP_FORM: Final = _form(SETUP, "OwnerForm", {"email": TEXT, **_PASSWORD})
 ACCOUNT: Final = _page("Show my sessions and applications", ())

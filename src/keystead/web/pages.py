@@ -16,6 +16,7 @@ from keystead.errors import (
     CeremonyExpired,
     CeremonyRefused,
     DomainError,
+    EnrolmentRequired,
     InvalidIdentifier,
     InvalidSignup,
     PasskeyLimitReached,
@@ -61,6 +62,7 @@ PATHS: Final[dict[Step, str]] = {
     "signup-passkey": "/u/signup/passkey",
     "signup-password": "/u/signup/password",
     "verification-pending": "/u/verification-pending",
+    "passkey-upgrade": "/u/passkey-upgrade",
     "passkey-enrollment": "/u/passkey-enrollment",
     "consent": "/u/consent",
     "done": "/u/login",
@@ -83,6 +85,7 @@ ON_PAGE: Final = (
     PasskeyTaken,
     PasskeyLimitReached,
     StepUpRequired,
+    EnrolmentRequired,
     BadRequest,
 )
 
@@ -131,13 +134,15 @@ async def login_password(request: Request) -> Response:
         "reset_url": reset_url(place),
         "recovery_url": recovery_url(place),
         "passkey": _passkey(place),
+        "may_upgrade": policy_of(place.connection.policy()).automatic_upgrade,
     }
     if not submitted(request):
         return page("login-password", place, context)
-    password = Secret((await form(request)).get("password", ""))
-    flows = flows_of(request)
+    flows, sent = flows_of(request), await form(request)
+    password, can_upgrade = Secret(sent.get("password", "")), bool(sent.get("can_upgrade"))
     try:
-        return signed_in(request, visit, await flows.hosted_login.with_password(visit, place, typed, password))
+        opened = await flows.hosted_login.with_password(visit, place, typed, password, can_upgrade=can_upgrade)
+        return signed_in(request, visit, opened)
     except UserBlocked as refusal:
         return back_to_client(await flows.authorize.abandon(visit.state, refusal))
     except ON_PAGE as error:
@@ -177,7 +182,9 @@ async def passkey_enrolment(request: Request) -> Response:
         return go_to(place.step, visit.state)
     flows, policy = flows_of(request), policy_of(place.connection.policy())
     context = {
-        "kind": place.transaction.prompt,
+        "kind": "required" if place.deadline else place.transaction.prompt,
+        "countdown": wording.countdown(place.deadline) if place.deadline else "",
+        "must_enrol": place.must_enrol,
         "address": place.relying_party.id,
         "identifier_value": await flows.hosted_login.name_of(place),
         "snooze_days": policy.snooze_days,
@@ -187,11 +194,13 @@ async def passkey_enrolment(request: Request) -> Response:
         return page("passkey-enrollment", place, context | await _signals(request, place))
     sent = await form(request)
     action = sent.get("action")
-    if action in ("skip", "never"):
-        await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent, never=action == "never")
-        return go_to("done", visit.state)
     try:
-        await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), authenticator_answer(sent))
+        if action == "restart":
+            await flows.hosted_login.start_over(visit)
+        elif action in ("skip", "never"):
+            await flows.hosted_login.skip_enrolment(visit, place, snooze="dont_ask" in sent, never=action == "never")
+        else:
+            await flows.hosted_login.enrol(visit, place, sent.get("auth_session", ""), authenticator_answer(sent))
     except ON_PAGE as error:
         return page("passkey-enrollment", place, context | await _signals(request, place), error)
     return go_to("done", visit.state)

@@ -16,6 +16,7 @@ from keystead.web import (
     auth_api,
     challenge_pages,
     dev,
+    enrolment_pages,
     front,
     logout,
     mailed_pages,
@@ -123,6 +124,13 @@ HOSTED = [
         "/passkey-enrollment", pages.passkey_enrolment, GET=page.PASSKEY_ENROLMENT, POST=page.PASSKEY_ENROLMENT_FORM
     ),
     Described("/passkey-enrollment/options", pages.passkey_enrolment_options, POST=page.PASSKEY_ENROLMENT_OPTIONS),
+    Described(
+        "/passkey-enrollment/ticket", enrolment_pages.ticket, GET=page.PASSKEY_TICKET, POST=page.PASSKEY_TICKET_FORM
+    ),
+    Described("/passkey-enrollment/ticket/options", enrolment_pages.ticket_options, POST=page.PASSKEY_TICKET_OPTIONS),
+    Described("/passkey-upgrade", enrolment_pages.upgrade, GET=page.PASSKEY_UPGRADE, POST=page.PASSKEY_UPGRADE_FORM),
+    Described("/passkey-upgrade/options", enrolment_pages.upgrade_options, POST=page.PASSKEY_UPGRADE_OPTIONS),
+    Described("/passkey-upgrade/undo", enrolment_pages.undo, GET=page.UNDO_UPGRADE, POST=page.UNDO_UPGRADE_FORM),
     Described("/consent", pages.consent, GET=page.CONSENT, POST=page.CONSENT_FORM),
     Described(
         "/email-identifier-challenge",
@@ -266,6 +274,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/users/{id}/passkeys/{passkey_id}/quarantine", passkeys.quarantine, PUT=passkeys.QUARANTINE),
     Described("/keystead/users/{id}/passkeys/{passkey_id}/quarantine", passkeys.lift, DELETE=passkeys.LIFT),
     Described("/tickets/email-verification", tickets.email_verification, POST=tickets.EMAIL_VERIFICATION),
+    Described("/tickets/passkey-enrollment", tickets.passkey_enrolment, POST=tickets.PASSKEY_ENROLMENT),
     Described("/tickets/password-change", tickets.password_change, POST=tickets.PASSWORD_CHANGE),
     Described("/user-blocks", user_blocks.index, GET=user_blocks.INDEX),
     Described("/user-blocks", user_blocks.lift, DELETE=user_blocks.LIFT),

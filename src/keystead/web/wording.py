@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, cast
 from keystead.errors import (
     CeremonyExpired,
     DomainError,
+    EnrolmentRequired,
     InvalidIdentifier,
     InvalidSignup,
     PasskeyNotAllowed,
@@ -20,6 +21,7 @@ from keystead.errors import (
 )
 from keystead.rules.claims import iso
 from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.enrolment import Deadline
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.password_hints import missing
 
@@ -28,6 +30,7 @@ NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
 SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
+    EnrolmentRequired: "You cannot go on without a passkey.",
     SignupDisabled: "New accounts cannot be created here.",
     PasskeyNotAllowed: "Passkeys of this kind are not allowed here. Try another device or a security key.",
     UnknownCredential: "This passkey is not known here any more: it may have been removed from your account. "
@@ -80,6 +83,19 @@ def asked_for(options: ConnectionOptions) -> str:
 def not_one(options: ConnectionOptions) -> str:
     """Return what to say to text that can be no identifier."""
     return f"Enter a valid {_within(asked_for(options))}."
+
+
+def day(moment: datetime) -> str:
+    """Return a day such as ``31 January 2027``. In UTC: the server does not know where its reader is."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def countdown(deadline: Deadline) -> str:
+    """Return by when a passkey is needed, and how long that is."""
+    if deadline.passed:
+        return "You need a passkey to sign in here."
+    left = "1 day left" if deadline.days_left == 1 else f"{deadline.days_left} days left"
+    return f"From {day(deadline.at)} you need a passkey to sign in here: {left}."
 
 
 def said(error: DomainError, options: ConnectionOptions) -> str:

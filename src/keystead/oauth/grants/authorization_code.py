@@ -9,7 +9,7 @@ from keystead.db import codes
 from keystead.db.codes import Replayed
 from keystead.db.session import Database
 from keystead.errors import DomainError, InvalidGrant
-from keystead.flows.accounts import Admitted, admit
+from keystead.flows.accounts import Admission, Admitted
 from keystead.flows.revocation import Revocation
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
@@ -25,6 +25,7 @@ class CodeGrant:
     """A code is bound to its client, its redirect URI and its PKCE challenge, and works once."""
 
     db: Database
+    admission: Admission
     issuer: Issuer
     revocation: Revocation
     clock: Clock
@@ -55,7 +56,8 @@ class CodeGrant:
         try:
             _check(found, request, asked)
             who = found.authority
-            admitted = admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+            whose = (who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+            admitted = self.admission.admit(session, *whose)
             left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except DomainError as refusal:
             return refusal

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from keystead.db import consents, journal, refresh_tokens
 from keystead.db.session import Database
 from keystead.errors import AccountGone, AudienceNotAllowed, DomainError, InvalidGrant, InvalidScope, UserBlocked
-from keystead.flows.accounts import Admitted, admit
+from keystead.flows.accounts import Admission, Admitted
 from keystead.flows.journal import Journal
 from keystead.flows.revocation import Revocation
 from keystead.oauth.issue import Issuer, Tokens, Wish
@@ -29,6 +29,7 @@ class RefreshGrant:
     """Rotating tokens are replaced at each use; a replaced one that comes back ends its family (RFC 9700 §4.14.2)."""
 
     db: Database
+    admission: Admission
     issuer: Issuer
     revocation: Revocation
     journal: Journal
@@ -103,7 +104,8 @@ class RefreshGrant:
         if not set(asked.scope) <= set(who.scope):
             return InvalidScope()
         try:
-            return admit(session, who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+            whose = (who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
+            return self.admission.admit(session, *whose)
         except InvalidGrant as signed_out:
             self._end(session, Ending.TOKEN_REVOKED, record)
             return InvalidGrant(_UNKNOWN, detail=signed_out.detail)

@@ -9,9 +9,11 @@ from keystead.db.jobs import JobRecord
 from keystead.errors import NoSuchJob, NoSuchUser
 from keystead.rules.claims import iso
 from keystead.rules.tickets import (
+    PasskeyTicket,
     PasswordTicket,
     VerificationMail,
     VerificationTicket,
+    read_passkey_ticket,
     read_password_ticket,
     read_verification_mail,
     read_verification_ticket,
@@ -60,6 +62,22 @@ async def password_change(request: Request) -> Response:
     asked = await PASSWORD_CHANGE.read(request)
     wanted, operation = read_password_ticket(asked.body), operation_of(request, asked.bearer)
     return Json({"ticket": await flows_of(request).tickets.change_password(wanted, operation)}, 201)
+
+
+PASSKEY_ENROLMENT: Final = Scoped(
+    "Make a link that leads to a passkey",
+    scopes=("create:user_tickets",),
+    body=Body(PasskeyTicket),
+    answers={201: _TICKET},
+    refuses=(NoSuchUser,),
+)
+
+
+async def passkey_enrolment(request: Request) -> Response:
+    """``POST /tickets/passkey-enrollment``: the link alone; nothing is sent."""
+    asked = await PASSKEY_ENROLMENT.read(request)
+    wanted, operation = read_passkey_ticket(asked.body), operation_of(request, asked.bearer)
+    return Json({"ticket": await flows_of(request).tickets.enrol_passkey(wanted, operation)}, 201)
 
 
 VERIFICATION_EMAIL: Final = Scoped(
