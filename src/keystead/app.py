@@ -53,6 +53,7 @@ from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
 from keystead.flows.passkey_notices import PasskeyNotices
+from keystead.flows.passkey_preview import PasskeyPreview
 from keystead.flows.passkey_recovery import PasskeyRecovery
 from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
@@ -332,7 +333,9 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(db, p.revocation, clock, p.entropy, journal),
+        connections=Connections(
+            db, p.revocation, PasskeyPreview(db, (p.settings.host_name,)), clock, p.entropy, journal
+        ),
         clients=Clients(db, clock, p.entropy, journal, credentials, p.settings.public_url),
         credentials=credentials,
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),

@@ -27,6 +27,7 @@
           InvalidPath               the same, for a part of the path
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read
+        WouldStrandUsers          the change leaves people without a way to sign in; carries the report
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
         PasswordLeaked            the password is known from a breach, and the shields say to refuse it
@@ -279,6 +280,16 @@ class InvalidMetadata(Invalid):
     """FIDO metadata that cannot be believed, or not be read."""
 
     code = "invalid_metadata"
+
+
+class WouldStrandUsers(Invalid):
+    """More people would be left without a way to sign in than the request accepts. ``report`` has them counted."""
+
+    code = "would_strand_users"
+
+    def __init__(self, text: str, report: Mapping[str, Any]) -> None:
+        self.report = report
+        super().__init__(text)
 
 
 class InvalidIdentifier(Invalid):

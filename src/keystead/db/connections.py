@@ -87,8 +87,8 @@ def save(session: Session, connection_id: str, values: Mapping[str, Any], realms
 
 
 def get(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord | None:
-    """Return a connection; locked, where what is read decides what is written."""
-    return _first(session, _GET.with_for_update() if lock else _GET, id=connection_id)
+    """Return a connection; locked, where what is read decides what is written. New accounts need not wait for that."""
+    return _first(session, _GET.with_for_update(key_share=True) if lock else _GET, id=connection_id)
 
 
 def by_name(session: Session, name: str) -> ConnectionRecord | None:

@@ -13,6 +13,7 @@ from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.passkey_preview import Allowance, PasskeyPreview
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules.connection_edits import (
@@ -55,6 +56,7 @@ class Connections:
 
     db: Database
     revocation: Revocation
+    preview: PasskeyPreview
     clock: Clock
     entropy: Entropy
     journal: Journal
@@ -90,9 +92,15 @@ class Connections:
         )
         return await self.db.write(self._create, record, tuple(new.enabled_clients), operation)
 
-    async def update(self, connection_id: str, edit: ConnectionEdit, operation: Operation) -> Listed:
-        """Change a connection. Raises ``NoSuchConnection``, ``InvalidOptions``, ``BadRequest``, ``RealmTaken``."""
-        return await self.db.write(self._update, connection_id, edit, operation)
+    async def update(
+        self, connection_id: str, edit: ConnectionEdit, operation: Operation, allowance: Allowance
+    ) -> Listed:
+        """Change a connection.
+
+        Raises ``NoSuchConnection``, ``InvalidOptions``, ``BadRequest``, ``RealmTaken``, and ``WouldStrandUsers`` where
+        more people would be left without a way to sign in than is allowed.
+        """
+        return await self.db.write(self._update, connection_id, edit, operation, allowance)
 
     async def delete(self, connection_id: str, operation: Operation) -> datetime | None:
         """Delete a connection with its accounts; return when, or ``None`` where there was none."""
@@ -119,18 +127,23 @@ class Connections:
         journal.add(session, operation.event(self.journal, "Create a connection", **about))
         return _show(session, record.id)
 
-    def _update(self, session: Session, connection_id: str, edit: ConnectionEdit, operation: Operation) -> Listed:
+    def _update(
+        self, session: Session, connection_id: str, edit: ConnectionEdit, operation: Operation, allowance: Allowance
+    ) -> Listed:
         # Locked, so that two PATCHes at once do not mix one's options with the other's.
         before = _found(session, connection_id, lock=True)
         check_unchanged(edit, id=before.id, name=before.name)
         values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
+        foreseen = {}
         if edit.options is not None:
             values["options"] = replace_options(before.options, edit.options)
+            report = self.preview.check(session, connection_id, before.options, values["options"], allowance)
+            foreseen = {"foreseen": report.counts} if report else {}
         realms = None if edit.realms is None else (edit.realms or [before.name])
         connections.save(session, connection_id, values, realms)
         after = _show(session, connection_id)
         changed = differences(_members(before), _members(after.connection))
-        about = _warned(after.connection) | {"connection_id": connection_id, "changed": changed}
+        about = _warned(after.connection) | foreseen | {"connection_id": connection_id, "changed": changed}
         event = operation.event(self.journal, "Update a connection", **about)
         journal.add(session, event)
         return after

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, journal, passkeys
+from keystead.db import accounts, census, connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord, Registration
 from keystead.db.session import Database
@@ -187,6 +187,8 @@ class PasskeyEnrolment:
         Raises ``BadRequest`` where passkeys were switched off since the options were handed out,
         ``PasskeyLimitReached`` and ``PasskeyNotAllowed``.
         """
+        # A policy that is being saved has counted who has which passkeys: this one is of before, or judged by it.
+        census.join(session)
         connection = connections.get(session, ceremony.connection_id)
         if connection is None:
             raise CeremonyExpired(detail="the connection is gone")

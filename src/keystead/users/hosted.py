@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts, old_passwords
+from keystead.db import accounts, census, connections, old_passwords
 from keystead.db.session import Database
-from keystead.errors import NoSuchUser
+from keystead.errors import InvalidSignup, NoSuchUser
 from keystead.ports import Clock, Entropy, Hasher, Refused
 from keystead.rules import password_policy
 from keystead.rules.connection_options import ConnectionOptions
@@ -50,13 +50,19 @@ class HostedStore:
         return known.profile if known else None
 
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
-        """Create an account. Raises ``WeakPassword`` and ``IdentifierTaken``."""
+        """Create an account. Raises ``WeakPassword``, ``IdentifierTaken`` and ``InvalidSignup``."""
         # An empty password is one, for the policy to refuse; only None means an account without.
         hashed = await self._hash(password, _known(draft)) if password is not None else None
         return await self.db.write(self.insert, draft, hashed, self.clock())
 
     def insert(self, session: Session, draft: Draft, hashed: str | None, now: datetime) -> Profile:
-        """Insert an account as a part of a larger unit of work, such as a sign-up with its first passkey."""
+        """Insert an account as a part of a larger unit of work.
+
+        Raises ``IdentifierTaken``, and ``InvalidSignup`` where passwords were switched off while the hash was made: who
+        could log in with nothing else would be nobody's who counted before.
+        """
+        if hashed is not None and not _takes_passwords(session, self.connection_id):
+            raise InvalidSignup(detail="passwords were switched off meanwhile")
         if draft.user_handle is None:
             draft = draft.model_copy(update={"user_handle": self.entropy.bytes(_HANDLE_BYTES)})
         local_id = self.entropy.bytes(12).hex()
@@ -88,6 +94,13 @@ class HostedStore:
 
     async def _hash(self, password: Secret[str], person: dict[str, object]) -> str:
         return await self.hasher.hash(password_policy.check(password, self.options, person))
+
+
+def _takes_passwords(session: Session, connection_id: str) -> bool:
+    """Whether a connection has passwords on, and will have until the unit of work is over."""
+    census.join(session)
+    connection = connections.get(session, connection_id)
+    return connection is not None and connection.policy().methods.password.enabled
 
 
 def _known(draft: Draft) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from keystead.rules.passkey_report import PreviewReport
 from keystead.web import wire
 from keystead.web.shapes import HTML, JSON, OBJECT, TEXT, WHOLE, Schema, Shape, each, either
 from keystead.web.signals import SIGNALS
@@ -26,7 +27,9 @@ _SIGNUP_ERROR: Final = Shape(
 )
 _BARE_ERROR: Final = Shape("BareError", {"error": TEXT})
 _MANAGEMENT_ERROR: Final = Shape(
-    "ManagementError", {"statusCode": WHOLE, "error": TEXT, "message": TEXT}, {"errorCode": TEXT}
+    "ManagementError",
+    {"statusCode": WHOLE, "error": TEXT, "message": TEXT},
+    {"errorCode": TEXT, "report": PreviewReport},
 )
 _PROBLEM: Final = Shape(
     "Problem",

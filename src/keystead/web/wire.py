@@ -100,6 +100,7 @@ MANAGEMENT: Final[Table] = {
     e.Invalid: Row(400, "invalid_body"),
     e.InvalidQuery: Row(400, "invalid_query_string"),
     e.InvalidPath: Row(400, "invalid_uri"),
+    e.WouldStrandUsers: Row(400, "would_strand_users"),
     e.WeakPassword: Row(400, "auth0_idp_error"),
     e.PasswordLeaked: Row(400, "auth0_idp_error"),
     e.OperationNotSupported: Row(400, "operation_not_supported"),
@@ -227,7 +228,8 @@ def management(request: Request, error: e.DomainError) -> Response:
         kind = {e.InvalidQuery: "Query", e.InvalidPath: "Path"}.get(cast("type[e.BadRequest]", type(error)), "Payload")
         message = f"{kind} validation error: '{row.text}'{f' on property {path}' if path else ''}."
     body: dict[str, Any] = {"statusCode": row.status, "error": HTTPStatus(row.status).phrase, "message": message}
-    return _json(row, error, body | ({"errorCode": row.code} if row.code else {}))
+    report = {"report": error.report} if isinstance(error, e.WouldStrandUsers) else {}
+    return _json(row, error, body | ({"errorCode": row.code} if row.code else {}) | report)
 
 
 def my_account(request: Request, error: e.DomainError) -> Response:

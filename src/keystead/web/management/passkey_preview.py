@@ -1,0 +1,56 @@
+"""``/api/v2/connections/{id}/passkey-policy/preview``: what options would do to people, before they are saved."""
+
+from typing import Any, Final, cast, get_args
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystead.errors import InvalidOptions, NoSuchConnection
+from keystead.flows.passkey_preview import Examples
+from keystead.rules.complaints import parse
+from keystead.rules.passkey_preview import REASONS, Outcome, Why
+from keystead.rules.passkey_report import PreviewReport
+from keystead.web.answers import Json
+from keystead.web.endpoints import Body, Scoped
+from keystead.web.flows import flows_of
+from keystead.web.management.lists import BY_CURSOR, cursor
+from keystead.web.parameters import Choice
+
+READ_OPTIONS: Final = "read:connections_options"
+READ_PEOPLE: Final = "read:users"
+
+_OUTCOME: Final = Choice("outcome", get_args(Outcome))
+_REASON: Final = Choice("reason", REASONS)
+
+
+class OptionsPreview(BaseModel):
+    """The options as a PATCH would send them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    options: dict[str, Any]
+
+
+PREVIEW: Final = Scoped(
+    "Preview the options of a connection",
+    scopes=("read:connections",),
+    besides=(READ_OPTIONS,),
+    query=(*BY_CURSOR, _OUTCOME, _REASON),
+    body=Body(OptionsPreview),
+    answers={200: PreviewReport},
+    refuses=(NoSuchConnection, InvalidOptions),
+)
+
+
+async def preview(request: Request) -> Response:
+    """``POST /connections/{id}/passkey-policy/preview``: everybody counted, and named to those who may read people."""
+    asked = await PREVIEW.read(request)
+    options, part = parse(OptionsPreview, asked.body).options, cursor(asked)
+    examples = Examples(
+        part.size if READ_PEOPLE in asked.bearer.scope else 0,
+        part.last,
+        cast("Outcome | None", asked[_OUTCOME]),
+        cast("Why | None", asked[_REASON]),
+    )
+    found = await flows_of(request).connections.preview(request.path_params["id"], options, examples)
+    return Json(found.model_dump(exclude_none=True))
