@@ -230,9 +230,10 @@ class World:
         return await self.client.request(method, f"/api/v2{path}", headers=headers, **content, **more)
 
     async def patch_options(self, **options: Any) -> httpx.Response:
-        """Set members of the default connection's options and leave the others as they are."""
-        current = (await self.manage("GET", f"/connections/{self.connection_id}")).json()["options"]
-        return await self.manage("PATCH", f"/connections/{self.connection_id}", {"options": current | options})
+        """Set members of the default connection's options and leave the others as they are, whoever is stranded by it."""
+        path = f"/connections/{self.connection_id}"
+        current = (await self.manage("GET", path)).json()["options"]
+        return await self.manage("PATCH", f"{path}?accept_stranded=1000", {"options": current | options})
 
     async def new_client(self, name: str = "Another App", **settings: Any) -> dict[str, Any]:
         """Make a client, and return it with its secret."""

@@ -97,6 +97,13 @@ class NewConnection(BaseModel):
     cross_app_access_requesting_app: RequestingApp | None = None
 
 
+class OptionsPreview(BaseModel):
+    """The body of a preview: the options that a PATCH would send."""
+
+    model_config = _CLOSED
+    options: dict[str, Any]
+
+
 class ClientSwitch(BaseModel):
     """One entry of ``PATCH /connections/{id}/clients``."""
 
@@ -116,6 +123,11 @@ def read_new(body: Mapping[str, Any]) -> NewConnection:
 def read_edit(body: Mapping[str, Any]) -> ConnectionEdit:
     """Read the body of a PATCH. Raises ``BadRequest``."""
     return parse(ConnectionEdit, body)
+
+
+def read_preview(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the body of a preview. Raises ``BadRequest``."""
+    return parse(OptionsPreview, body).options
 
 
 def columns(

@@ -65,7 +65,7 @@ def ways_in(options: ConnectionOptions, rp_ids: tuple[str, ...]) -> WaysIn:
         identifiers=frozenset(options.active_identifiers()),
         policy=policy.model_copy(update={name: getattr(_ANY, name) for name in _NOT_AT_LOGIN}),
         rp_ids=rp_ids,
-        asks=policy.enrollment == "required",
+        asks=policy.enrollment == "required" and policy.mode == "enforce",
     )
 
 

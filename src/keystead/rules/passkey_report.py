@@ -207,7 +207,10 @@ class _Tallies:
         return group
 
     def _tally(self, group: _Group) -> _Tally:
-        return self.groups.setdefault(group, _Tally())
+        found = self.groups.get(group)
+        if found is None:
+            found = self.groups[group] = _Tally()
+        return found
 
 
 def counted(prospects: Iterable[Prospect]) -> PreviewReport:

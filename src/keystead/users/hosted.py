@@ -58,8 +58,8 @@ class HostedStore:
     def insert(self, session: Session, draft: Draft, hashed: str | None, now: datetime) -> Profile:
         """Insert an account as a part of a larger unit of work.
 
-        Raises ``IdentifierTaken``, and ``InvalidSignup`` where passwords were switched off while the hash was made: who
-        could log in with nothing else would be nobody's who counted before.
+        Raises ``IdentifierTaken``, and ``InvalidSignup`` where passwords were switched off while the hash was made:
+        whoever did that was told how many people are left without a way in, and this one was not among them.
         """
         if hashed is not None and not _takes_passwords(session, self.connection_id):
             raise InvalidSignup(detail="passwords were switched off meanwhile")

@@ -1,14 +1,13 @@
 """``/api/v2/connections/{id}/passkey-policy/preview``: what options would do to people, before they are saved."""
 
-from typing import Any, Final, cast, get_args
+from typing import Final, cast, get_args
 
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.errors import InvalidOptions, NoSuchConnection
 from keystead.flows.passkey_preview import Examples
-from keystead.rules.complaints import parse
+from keystead.rules.connection_edits import OptionsPreview, read_preview
 from keystead.rules.passkey_preview import REASONS, Outcome, Why
 from keystead.rules.passkey_report import PreviewReport
 from keystead.web.answers import Json
@@ -22,13 +21,6 @@ READ_PEOPLE: Final = "read:users"
 
 _OUTCOME: Final = Choice("outcome", get_args(Outcome))
 _REASON: Final = Choice("reason", REASONS)
-
-
-class OptionsPreview(BaseModel):
-    """The options as a PATCH would send them."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-    options: dict[str, Any]
 
 
 PREVIEW: Final = Scoped(
@@ -45,7 +37,7 @@ PREVIEW: Final = Scoped(
 async def preview(request: Request) -> Response:
     """``POST /connections/{id}/passkey-policy/preview``: everybody counted, and named to those who may read people."""
     asked = await PREVIEW.read(request)
-    options, part = parse(OptionsPreview, asked.body).options, cursor(asked)
+    options, part = read_preview(asked.body), cursor(asked)
     examples = Examples(
         part.size if READ_PEOPLE in asked.bearer.scope else 0,
         part.last,
