@@ -75,32 +75,50 @@ def _merged(parts: Iterable[Json]) -> Json:
 POLICIES: Jsons = st.tuples(_OTHERS, st.one_of(_UNATTESTED, _ATTESTED), _ENROLMENT).map(_merged)
 """Every field of ``passkey_policy``."""
 
-METHODS: st.SearchStrategy[tuple[bool, bool]] = st.sampled_from(
-    [(True, True), (True, True), (True, True), (True, False), (False, True)]
+_RULE = st.fixed_dictionaries({"aaguid": st.sampled_from(MODELS), "trust": _LEVEL})
+_ONE_FIELD: Jsons = st.one_of(
+    st.just({"user_verification": "required"}),
+    st.just({"attestation": "direct"}),
+    st.builds(lambda rule: {"authenticators": {"deny": [rule]}}, _RULE),
+    st.builds(lambda rule: {"attestation": "indirect", "authenticators": {"allow": [rule]}}, _RULE),
+    st.builds(lambda trust: {"attestation": "indirect", "authenticators": {"trust": trust}}, _LEVEL),
+    st.sampled_from([{"backup": each} for each in ("device_bound_only", "synced_only")]),
+    st.sampled_from([{"attachment": each} for each in ("platform", "cross_platform")]),
+    st.sampled_from([{"algorithms": each} for each in ([-7], [-8, -257], [-257, -7])]),
 )
-"""Whether passwords and passkeys are on: one of them at least."""
-
-ATTRIBUTES: st.SearchStrategy[tuple[str, ...]] = st.sampled_from(
-    [("email", "username"), ("email", "username"), ("email",), ("username",)]
+ONE_OR_TWO: Jsons = st.builds(
+    lambda one, other, mode: one | other | mode,
+    _ONE_FIELD,
+    st.just({}) | _ONE_FIELD,
+    st.sampled_from([{}, {}, {}, {"mode": "advise"}]),
 )
-"""What people log in with."""
+"""Policies that ask for little, as they do that somebody is about to save: what obeys and what breaks them meet."""
 
 
-def options_of(methods: tuple[bool, bool], kinds: tuple[str, ...], policy: Json | None, hardened: bool) -> Json:
-    """Return whole options."""
+def options_of(
+    methods: tuple[bool, bool] = (True, True),
+    kinds: tuple[str, ...] = ("email", "username"),
+    policy: Json | None = None,
+    hardened: bool = False,
+) -> Json:
+    """Return whole options: whether passwords and passkeys are on, and what people log in with."""
     passwords, passkeys = methods
-    needs_passkeys = ("enrollment", "required_after", "automatic_upgrade", "passwordless_accounts")
-    kept = {name: value for name, value in (policy or {}).items() if passkeys or name not in needs_passkeys}
     return {
         "attributes": {kind: {"signup": {"status": "optional"}} for kind in kinds},
         "authentication_methods": {
             "password": {"enabled": passwords, "api_behavior": "optional"},
             "passkey": {"enabled": passkeys},
         },
-        "passkey_policy": None if policy is None else kept,
+        "passkey_policy": policy,
         "security_profile": "hardened" if hardened else "standard",
     }
 
 
-OPTIONS: Jsons = st.builds(options_of, METHODS, ATTRIBUTES, st.none() | POLICIES, st.sampled_from([False, False, True]))
-"""Options that decide who gets in, whole."""
+OPTIONS: Jsons = st.builds(
+    options_of,
+    st.sampled_from([(True, True), (True, True), (True, True), (False, True), (True, False)]),
+    st.sampled_from([("email", "username"), ("email", "username"), ("email", "username"), ("email",), ("username",)]),
+    st.none() | ONE_OR_TWO | ONE_OR_TWO,
+    st.sampled_from([False, False, False, True]),
+)
+"""Options of which any part may decide who gets in."""

@@ -230,7 +230,7 @@ class World:
         return await self.client.request(method, f"/api/v2{path}", headers=headers, **content, **more)
 
     async def patch_options(self, **options: Any) -> httpx.Response:
-        """Set members of the default connection's options and leave the others as they are, whoever is stranded by it."""
+        """Set members of the default connection's options and leave the others as they are, whoever is stranded."""
         path = f"/connections/{self.connection_id}"
         current = (await self.manage("GET", path)).json()["options"]
         return await self.manage("PATCH", f"{path}?accept_stranded=1000", {"options": current | options})

@@ -26,7 +26,7 @@ def ways(
     **policy: Any,
 ) -> WaysIn:
     """Return who gets in by some options."""
-    options = options_of((passwords, passkeys), kinds, policy, False)
+    options = options_of((passwords, passkeys), kinds, policy)
     return ways_in(read_options(new_options(options)), rp_ids)
 
 
@@ -170,7 +170,7 @@ def test_what_a_change_means_for_somebody(case: Case) -> None:
 
 
 def test_hardened_connections_require_user_verification() -> None:
-    hardened = ways_in(read_options(new_options(options_of((True, True), ("email",), None, True))), OURS)
+    hardened = ways_in(read_options(new_options(options_of(hardened=True))), OURS)
     assert prospect(NOW, hardened, person(passkey(user_verified=False))).reasons == ("user_verification",)
     assert prospect(NOW, hardened, person(SYNCED)).outcomes == ()
 
@@ -211,7 +211,7 @@ CREDENTIALS = st.builds(
 @given(POLICIES, CREDENTIALS)
 def test_what_is_left_out_says_nothing_of_a_login(policy: Json, credential: Credential) -> None:
     """Two that differ only there are the same to whoever asks whether a change can strand anybody."""
-    options = read_options(new_options(options_of((True, True), ("email",), policy, False)))
+    options = read_options(new_options(options_of(policy=policy)))
     context = Context(registers=False, rp_ids=OURS)
     whole, kept = (evaluate(each, credential, context) for each in (policy_of(options), ways_in(options, OURS).policy))
     assert (whole.refused, whole.reasons, whole.mode) == (kept.refused, kept.reasons, kept.mode)

@@ -230,5 +230,7 @@ def _of_reason(why: Why) -> _Group:
 
 
 def _most_first(counted: tuple[_Group, _Tally]) -> tuple[object, ...]:
+    """Whatever strands most people first."""
     group, tally = counted
-    return (*(-each for each in tally.people.values()), *(-each for each in tally.passkeys.values()), group)
+    people = [-tally.people[name] for name in ("stranded", "re_enrol", "refused")]
+    return (*people, *(-each for each in tally.passkeys.values()), group)

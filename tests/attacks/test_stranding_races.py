@@ -1,0 +1,212 @@
+"""Nobody slips in between what a change of options was told about people and the moment in which it is saved."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event, text
+from sqlmodel import Session
+
+from account import MyAccount
+from authenticator import Authenticator
+from keystead.db import passkeys, tables
+from world import PUBLIC_URL, World
+
+NO_SYNCED = {"passkey_policy": {"backup": "device_bound_only"}}
+NO_PASSWORDS = {
+    "authentication_methods": {
+        "password": {"enabled": False, "api_behavior": "optional"},
+        "passkey": {"enabled": True},
+    }
+}
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE NOT granted AND datname = current_database()
+"""
+
+
+class Halt:
+    """A point in somebody's transaction at which it stops until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.reached, self.may_go_on = threading.Event(), threading.Event()
+
+    def stop(self) -> None:
+        """Stop here. Runs on the thread of the transaction."""
+        self.reached.set()
+        assert self.may_go_on.wait(30)
+
+
+@contextmanager
+def halted_before(beginning: str) -> Iterator[Halt]:
+    """Stop the first transaction that is about to send such a statement."""
+    halt = Halt()
+
+    def look(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith(beginning) and not halt.reached.is_set():
+            halt.stop()
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        yield halt
+    finally:
+        halt.may_go_on.set()
+        event.remove(Engine, "before_cursor_execute", look)
+
+
+async def reached(halt: Halt) -> None:
+    assert await asyncio.to_thread(halt.reached.wait, 30)
+
+
+async def in_the_way(world: World, task: "asyncio.Future[Any]") -> None:
+    """Wait until a task waits for a lock, or is over. With SQLite it is in the queue behind the only writer."""
+    waiting = text(_WAITING)
+    while not task.done() and not world.db.is_sqlite:
+        if await world.db.read(lambda session: session.connection().execute(waiting).scalar()):
+            return
+        await asyncio.sleep(0)
+
+
+async def save(world: World, **changes: Any) -> httpx.Response:
+    """Change options of the default connection; nobody may be stranded."""
+    path = f"/connections/{world.connection_id}"
+    options = (await world.manage("GET", path)).json()["options"] | changes
+    return await world.manage("PATCH", path, {"options": options})
+
+
+async def somebody_with_two(world: World) -> tuple[Authenticator, Authenticator]:
+    """Sign up with a passkey that will be refused, and add one that will not."""
+    synced, bound = Authenticator(), Authenticator(synced=False)
+    begun = (await world.begin_register()).json()
+    response = synced.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    mine = {"audience": f"{PUBLIC_URL}/me/", "scope": "create:me:authentication_methods"}
+    answer = (await world.exchange(begun["auth_session"], response, **mine)).json()
+    account = await MyAccount.of(world, answer["access_token"])
+    begun = await account.begin()
+    response = bound.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    assert (await account.verify(begun, response)).status_code == 201
+    return synced, bound
+
+
+async def test_a_passkey_that_is_being_removed_is_no_way_in(world: World) -> None:
+    """Whoever counts waits for whoever was first to take a passkey away, and does not count it."""
+    _, bound = await somebody_with_two(world)
+    halt, kept = Halt(), bound.credentials[0].id
+
+    def remove(session: Session) -> None:
+        found = passkeys.owned(session, kept)
+        assert found
+        assert passkeys.remove(session, found.user_id, found.id)
+        halt.stop()
+
+    removing = asyncio.ensure_future(world.db.write(remove))
+    await reached(halt)
+    saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+    await in_the_way(world, saving)
+    halt.may_go_on.set()
+    await removing
+    refused = await saving
+    assert (refused.status_code, refused.json()["errorCode"]) == (400, "would_strand_users")
+    assert refused.json()["report"]["people"]["stranded"] == 1
+
+
+async def test_a_passkey_that_was_counted_stays_until_the_change_is_saved(world: World) -> None:
+    synced, bound = await somebody_with_two(world)
+    kept = next(row["id"] for row in await world.rows(tables.Passkey) if not row["backup_eligible"])
+    user_id = (await world.rows(tables.Account))[0]["user_id"]
+    order: list[str] = []
+
+    async def saves() -> None:
+        assert (await save(world, **NO_SYNCED)).status_code == 200
+        order.append("saved")
+
+    async def removes() -> None:
+        path = f"/users/{user_id}/authentication-methods/{kept}".replace("|", "%7C")
+        assert (await world.manage("DELETE", path)).status_code == 204
+        order.append("removed")
+
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(saves())
+        await reached(halt)
+        removing = asyncio.ensure_future(removes())
+        await in_the_way(world, removing)
+        halt.may_go_on.set()
+        await asyncio.gather(saving, removing)
+    assert order == ["saved", "removed"]
+    for device in (synced, bound):
+        assert (await world.passkey_login(device)).status_code == 403
+
+
+async def test_a_passkey_that_comes_while_a_change_is_saved_is_held_to_it(world: World) -> None:
+    """Otherwise there would be somebody who was not counted, and whose only passkey is refused from the start."""
+    device = Authenticator()
+    begun = (await world.begin_register()).json()
+    response = device.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+        await reached(halt)
+        arriving = asyncio.ensure_future(world.exchange(begun["auth_session"], response))
+        await in_the_way(world, arriving)
+        halt.may_go_on.set()
+        saved, arrived = await asyncio.gather(saving, arriving)
+    assert saved.status_code == 200
+    assert (arrived.status_code, arrived.json()["error_description"]) == (
+        403,
+        "Passkeys of this kind are not allowed here.",
+    )
+    assert await world.count(tables.Account) == 0
+
+
+async def test_one_more_passkey_that_comes_while_a_change_is_saved_is_held_to_it(world: World) -> None:
+    await world.person()
+    account = await MyAccount.of(world)
+    begun = await account.begin()
+    response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+        await reached(halt)
+        arriving = asyncio.ensure_future(account.verify(begun, response))
+        await in_the_way(world, arriving)
+        halt.may_go_on.set()
+        saved, arrived = await asyncio.gather(saving, arriving)
+    assert (saved.status_code, arrived.status_code) == (200, 400)
+    assert await world.count(tables.Passkey) == 0
+
+
+async def test_a_passkey_that_came_first_is_counted(world: World) -> None:
+    device = Authenticator()
+    begun = (await world.begin_register()).json()
+    response = device.create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    with halted_before("INSERT INTO passkey") as halt:
+        arriving = asyncio.ensure_future(world.exchange(begun["auth_session"], response))
+        await reached(halt)
+        saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+        await in_the_way(world, saving)
+        halt.may_go_on.set()
+        saved, arrived = await asyncio.gather(saving, arriving)
+    assert arrived.status_code == 200
+    assert (saved.status_code, saved.json()["errorCode"]) == (400, "would_strand_users")
+    assert (await world.passkey_login(device)).status_code == 200
+
+
+@pytest.mark.parametrize("by_an_administrator", [False, True], ids=["sign-up", "management"])
+async def test_an_account_with_a_password_alone_does_not_come_where_passwords_went(
+    world: World, by_an_administrator: bool
+) -> None:
+    body = {"connection": world.connection, "email": "ann@example.com", "password": "correct horse battery"}
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(save(world, **NO_PASSWORDS))
+        await reached(halt)
+        asked = world.manage("POST", "/users", body) if by_an_administrator else world.signup()
+        arriving = asyncio.ensure_future(asked)
+        await in_the_way(world, arriving)
+        halt.may_go_on.set()
+        saved, arrived = await asyncio.gather(saving, arriving)
+    assert (saved.status_code, arrived.status_code) == (200, 400)
+    assert await world.count(tables.Account) == 0
