@@ -25,8 +25,8 @@ async def open_at(installation: Stencil, public_url: str = LOGIN, **more: Any) -
 
 
 async def set_to(world: World, **members: Any) -> dict[str, Any]:
-    """Change the relying party, and return it."""
-    answer = await world.manage("PATCH", PATH, members)
+    """Change the relying party, whoever is stranded, and return it."""
+    answer = await world.manage("PATCH", f"{PATH}?accept_stranded=1000", members)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

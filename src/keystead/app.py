@@ -295,6 +295,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     bearers = Bearers(db, keys, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
+    preview = PasskeyPreview(db, p.settings.public_url)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
         settings=p.settings,
@@ -315,7 +316,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
         tenant_settings=tenant_settings,
-        relying_party=RelyingPartySettings(db, journal, p.settings.public_url),
+        relying_party=RelyingPartySettings(db, preview, journal, p.settings.public_url),
         tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
@@ -333,9 +334,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(
-            db, p.revocation, PasskeyPreview(db, (p.settings.host_name,)), clock, p.entropy, journal
-        ),
+        connections=Connections(db, p.revocation, preview, clock, p.entropy, journal),
         clients=Clients(db, clock, p.entropy, journal, credentials, p.settings.public_url),
         credentials=credentials,
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),

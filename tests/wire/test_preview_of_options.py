@@ -317,7 +317,7 @@ async def test_a_patch_that_would_strand_people_is_refused_with_the_report(world
     where = f"POST /api/v2/connections/{world.connection_id}/passkey-policy/preview"
     assert refusal["message"] == (
         "2 people could not sign in any more (backup: 2, user_verification: 1), so nothing was changed. "
-        f"{where} shows who. Give them another way to sign in first, or say that you accept it with ?accept_stranded=2"
+        f"{where} tells more. Give them another way to sign in first, or say that you accept it with ?accept_stranded=2"
     )
     assert (refusal["errorCode"], refusal["error"]) == ("would_strand_users", "Bad Request")
     report = (await preview(world, "?outcome=stranded", passkey_policy=policy)).json()

@@ -1,7 +1,7 @@
 """Everybody of a connection with all that they could log in with, read as a stream: few are held at a time.
 
-Whoever decides by what is counted here holds still what is counted; whoever gives or takes a way in by what a
-connection's options say waits for them. One lock for both, so that there are not two to wait for each other.
+Whoever decides by what is counted here holds still what is counted; whoever gives or takes a way in by what options
+say waits for them. One lock for both, so that there are not two to wait for each other.
 """
 
 from collections.abc import Generator, Iterator
@@ -44,7 +44,7 @@ _WITHOUT_PASSKEYS: Final = (
     .group_by(*_OWNED)
 )
 _ONE_MOMENT: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-_HOLD: Final = text("LOCK TABLE passkey IN SHARE MODE")
+_HOLD: Final = text("LOCK TABLE passkey IN SHARE ROW EXCLUSIVE MODE")
 _JOIN: Final = text("LOCK TABLE passkey IN ROW EXCLUSIVE MODE")
 
 
@@ -66,7 +66,10 @@ def at_one_moment(session: Session) -> None:
 
 
 def hold(session: Session) -> None:
-    """Let nobody gain or lose a passkey until the unit of work is over."""
+    """Let nobody gain or lose a passkey until the unit of work is over, and nobody else hold them.
+
+    What decides who gets in is read afterwards: two changes that each leave everybody a way in may leave none together.
+    """
     _on_postgresql(session, _HOLD)
 
 

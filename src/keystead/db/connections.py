@@ -129,6 +129,11 @@ def page(
     return _with_realms(session, rows)
 
 
+def every(session: Session) -> list[ConnectionRecord]:
+    """Return all connections, the administrators' own included."""
+    return _with_realms(session, session.connection().execute(select(*_COLUMNS).order_by(col(Connection.id))).all())
+
+
 def total(session: Session, *, name: str | None = None, strategies: Sequence[str] = ()) -> int:
     """Return how many connections ``page`` would find in all."""
     statement = _filtered(select(func.count(col(Connection.id))), name, strategies)

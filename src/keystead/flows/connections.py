@@ -137,7 +137,7 @@ class Connections:
         foreseen = {}
         if edit.options is not None:
             values["options"] = replace_options(before.options, edit.options)
-            report = self.preview.check(session, connection_id, before.options, values["options"], allowance)
+            report = self.preview.check_options(session, connection_id, before.options, values["options"], allowance)
             foreseen = {"foreseen": report.counts} if report else {}
         realms = None if edit.realms is None else (edit.realms or [before.name])
         connections.save(session, connection_id, values, realms)

@@ -1,19 +1,22 @@
 """What a change of options would do to people: shown before it is saved, and looked at again when it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import census, connections
+from keystead.db import census, connections, tenant
 from keystead.db.session import Database
 from keystead.errors import NoSuchConnection, WouldStrandUsers
+from keystead.rules import relying_party
 from keystead.rules.connections import read_options, replace_options
-from keystead.rules.passkey_preview import Outcome, Prospect, WaysIn, Why, prospects, ways_in
+from keystead.rules.passkey_preview import Outcome, Person, Prospect, WaysIn, Why, prospects, ways_in
 from keystead.rules.passkey_report import Example, PreviewReport, counted, example
+from keystead.rules.relying_party import RelyingParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,33 @@ class Allowance:
     stranded: int = 0
     examples: int = 0
 
+    @property
+    def shown(self) -> Examples:
+        """The examples of a refusal."""
+        return Examples(self.examples, outcome="stranded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What becomes of a connection."""
+
+    connection_id: str
+    before: WaysIn
+    after: WaysIn
+
 
 @dataclass(frozen=True)
 class PasskeyPreview:
-    """``rp_ids`` are the relying party ids whose passkeys log in."""
+    """Looks at everybody, one after the other, before a change and while it is saved."""
 
     db: Database
-    rp_ids: tuple[str, ...]
+    public_url: str
 
     async def __call__(self, connection_id: str, options: Mapping[str, Any], examples: Examples) -> PreviewReport:
         """Return what a PATCH with these options would do. Raises ``NoSuchConnection``, ``InvalidOptions``."""
         return await self.db.read(self._preview, connection_id, options, examples)
 
-    def check(
+    def check_options(
         self,
         session: Session,
         connection_id: str,
@@ -64,15 +81,31 @@ class PasskeyPreview:
         Nobody's passkeys change from here to its end: who was counted as having two must not lose the one that would
         be left. Raises ``WouldStrandUsers`` where more are stranded than is allowed.
         """
-        was, will_be = self._ways_in(before), self._ways_in(after)
-        if was == will_be:
+        was, will_be = read_options(before), read_options(after)
+        if ways_in(was, ()) == ways_in(will_be, ()):
             return None
         census.hold(session)
-        examples = Examples(allowance.examples, outcome="stranded")
-        report = _report(session, connection_id, was, will_be, examples)
-        if report.people.stranded > allowance.stranded:
-            raise WouldStrandUsers(_refusal(report, connection_id), report.model_dump(exclude_none=True))
-        return report
+        rp_ids = self._rp_ids(session)
+        change = _Change(connection_id, ways_in(was, rp_ids), ways_in(will_be, rp_ids))
+        report = _report(session, [change], allowance.shown)
+        return _allowed(report, allowance, f"POST /api/v2/connections/{connection_id}/passkey-policy/preview")
+
+    def check_relying_party(
+        self, session: Session, before: RelyingParty, after: RelyingParty, allowance: Allowance
+    ) -> PreviewReport | None:
+        """Return what it does to everybody, administrators included, that another relying party is saved.
+
+        As above; ``None`` where every id stays in use.
+        """
+        if set(before.ids) <= set(after.ids):
+            return None
+        census.hold(session)
+        changes = [
+            _Change(each.id, ways_in(each.policy(), before.ids), ways_in(each.policy(), after.ids))
+            for each in connections.every(session)
+        ]
+        report = _report(session, changes, allowance.shown).model_copy(update={"next": None})
+        return _allowed(report, allowance, "GET /api/v2/keystead/relying-party/report")
 
     def _preview(
         self, session: Session, connection_id: str, options: Mapping[str, Any], examples: Examples
@@ -81,32 +114,41 @@ class PasskeyPreview:
         connection = connections.get(session, connection_id)
         if connection is None or connection.for_administrators:
             raise NoSuchConnection
-        after = self._ways_in(replace_options(connection.options, options))
-        return _report(session, connection_id, self._ways_in(connection.options), after, examples)
+        after, rp_ids = read_options(replace_options(connection.options, options)), self._rp_ids(session)
+        change = _Change(connection_id, ways_in(connection.policy(), rp_ids), ways_in(after, rp_ids))
+        return _report(session, [change], examples)
 
-    def _ways_in(self, options: Mapping[str, Any]) -> WaysIn:
-        return ways_in(read_options(options), self.rp_ids)
+    def _rp_ids(self, session: Session) -> tuple[str, ...]:
+        return relying_party.read(tenant.get(session, relying_party.SETTING), self.public_url).ids
 
 
-def _report(session: Session, connection_id: str, before: WaysIn, after: WaysIn, examples: Examples) -> PreviewReport:
-    report = counted(prospects(before, after, census.everybody(session, connection_id)))
+def _report(session: Session, changes: Sequence[_Change], examples: Examples) -> PreviewReport:
+    report = counted(_judged(changes, partial(census.everybody, session)))
     if not examples.count:
         return report
     shown: list[Example] = []
     if report.people.refused or report.people.stranded:
-        with closing(census.behind(session, connection_id, examples.last)) as people:
-            found = filter(examples.has, prospects(before, after, people))
+        with closing(_judged(changes, partial(census.behind, session, last=examples.last))) as judged:
+            found = filter(examples.has, judged)
             shown = [example(each) for each in islice(found, examples.count + 1)]
     page = shown[: examples.count]
     following = page[-1].user_id if len(shown) > len(page) else None
     return report.model_copy(update={"examples": page, "next": following})
 
 
-def _refusal(report: PreviewReport, connection_id: str) -> str:
-    """Return what somebody can act on who sees nothing but this text."""
+def _judged(changes: Sequence[_Change], people: Callable[[str], Iterator[Person]]) -> Generator[Prospect, None, None]:
+    for each in changes:
+        yield from prospects(each.before, each.after, people(each.connection_id))
+
+
+def _allowed(report: PreviewReport, allowance: Allowance, where: str) -> PreviewReport:
+    """Return a report that is allowed. Raises ``WouldStrandUsers``, whose text alone is enough to go on."""
     count = report.people.stranded
-    return (
+    if count <= allowance.stranded:
+        return report
+    text = (
         f"{count} {'person' if count == 1 else 'people'} could not sign in any more ({report.stranded_because}), so "
-        f"nothing was changed. POST /api/v2/connections/{connection_id}/passkey-policy/preview shows who. Give them "
-        f"another way to sign in first, or say that you accept it with ?accept_stranded={count}"
+        f"nothing was changed. {where} tells more. Give them another way to sign in first, or say that you accept it "
+        f"with ?accept_stranded={count}"
     )
+    raise WouldStrandUsers(text, report.model_dump(exclude_none=True))

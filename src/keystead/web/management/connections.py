@@ -17,7 +17,6 @@ from keystead.errors import (
     WouldStrandUsers,
 )
 from keystead.flows.connections import Listed, Wanted
-from keystead.flows.passkey_preview import Allowance
 from keystead.oauth.bearers import Bearer
 from keystead.rules.claims import iso
 from keystead.rules.complaints import type_of
@@ -46,7 +45,7 @@ from keystead.web.management.lists import (
     picked,
 )
 from keystead.web.management.operations import operation_of
-from keystead.web.management.passkey_preview import READ_OPTIONS, READ_PEOPLE
+from keystead.web.management.passkey_preview import ACCEPT_STRANDED, READ_OPTIONS, allowance
 from keystead.web.parameters import Number, Text, Texts
 from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, Shape, each, either
 
@@ -54,8 +53,6 @@ UPDATE_OPTIONS: Final = "update:connections_options"
 
 MAX_OFFSET: Final = 1000
 MAX_SWITCHES: Final = 50
-_EXAMPLES: Final = 10
-"""How many of those who would be stranded a refusal names to whoever may read people."""
 
 CONNECTION: Final = Shape(
     "Connection",
@@ -75,7 +72,6 @@ _LISTED: Final = CONNECTION.part()
 _NAME: Final = Text("name")
 _STRATEGY: Final = Texts("strategy")
 _PER_PAGE: Final = Number("per_page", 100, most=100, least=1)
-_ACCEPT_STRANDED: Final = Number("accept_stranded", 0, most=999_999_999)
 _TAKE_CLIENTS: Final = Number("take", 50, most=1000, least=1)
 
 INDEX: Final = Scoped(
@@ -138,7 +134,7 @@ async def show(request: Request) -> Response:
 UPDATE: Final = Scoped(
     "Change a connection",
     scopes=("update:connections",),
-    query=(_ACCEPT_STRANDED,),
+    query=(ACCEPT_STRANDED,),
     body=Body(ConnectionEdit),
     answers={200: CONNECTION},
     refuses=(NoSuchConnection, InvalidOptions, NameTaken, WouldStrandUsers),
@@ -154,8 +150,7 @@ async def update(request: Request) -> Response:
     if "options" in asked.body and UPDATE_OPTIONS not in asked.bearer.scope:
         raise InsufficientScope((UPDATE_OPTIONS,))
     edit, operation = read_edit(asked.body), operation_of(request, asked.bearer)
-    allowance = Allowance(asked[_ACCEPT_STRANDED], examples=_EXAMPLES if READ_PEOPLE in asked.bearer.scope else 0)
-    found = await flows_of(request).connections.update(request.path_params["id"], edit, operation, allowance)
+    found = await flows_of(request).connections.update(request.path_params["id"], edit, operation, allowance(asked))
     return Json(shown(found, asked.bearer))
 
 

@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.db.passkey_counts import Tally
+from keystead.errors import WouldStrandUsers
 from keystead.rules.claims import iso
 from keystead.rules.relying_party import RelyingParty, RelyingPartyMembers
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.operations import operation_of
+from keystead.web.management.passkey_preview import ACCEPT_STRANDED, allowance
 from keystead.web.shapes import FLAG, MOMENT, TEXT, WHOLE, Shape, each, word
 
 _LISTS: Final = ("origins", "related_origins", "retiring")
@@ -29,8 +31,10 @@ async def show(request: Request) -> Response:
 UPDATE: Final = Scoped(
     "Change whom passkeys are for",
     scopes=("update:tenant_settings",),
+    query=(ACCEPT_STRANDED,),
     body=Body(RelyingPartyMembers, needs=()),
     answers={200: _SHOWN},
+    refuses=(WouldStrandUsers,),
 )
 
 
@@ -38,7 +42,7 @@ async def update(request: Request) -> Response:
     """``PATCH /keystead/relying-party``: what the body does not name stays, and an id that is replaced retires."""
     asked = await UPDATE.read(request)
     operation = operation_of(request, asked.bearer)
-    return Json((await flows_of(request).relying_party.update(asked.body, operation)).shown())
+    return Json((await flows_of(request).relying_party.update(asked.body, operation, allowance(asked))).shown())
 
 
 _LEFT: Final = ("people", "with_password", "with_verified_address", "with_neither")
