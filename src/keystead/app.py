@@ -179,6 +179,7 @@ class _Parts:
     ceremonies: Ceremonies
     notices: LogoutNotices
     revocation: Revocation
+    preview: PasskeyPreview
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
         notices=notices,
         revocation=Revocation(notices),
+        preview=PasskeyPreview(db, settings.public_url),
     )
 
 
@@ -295,7 +297,6 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     bearers = Bearers(db, keys, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
-    preview = PasskeyPreview(db, p.settings.public_url)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
         settings=p.settings,
@@ -316,7 +317,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
         tenant_settings=tenant_settings,
-        relying_party=RelyingPartySettings(db, preview, journal, p.settings.public_url),
+        relying_party=RelyingPartySettings(db, p.preview, journal, p.settings.public_url),
         tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
@@ -334,7 +335,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(db, p.revocation, preview, clock, p.entropy, journal),
+        connections=Connections(db, p.revocation, p.preview, clock, p.entropy, journal),
         clients=Clients(db, clock, p.entropy, journal, credentials, p.settings.public_url),
         credentials=credentials,
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event, text
-from sqlmodel import Session
+from sqlalchemy import Engine, event, text, update
+from sqlmodel import Session, col
 
 from account import MyAccount
 from authenticator import Authenticator
-from keystead.db import passkeys, tables
+from keystead.db import passkeys, tables, tenant
+from keystead.rules.relying_party import SETTING
 from world import PUBLIC_URL, World
 
 NO_SYNCED = {"passkey_policy": {"backup": "device_bound_only"}}
@@ -210,3 +211,25 @@ async def test_an_account_with_a_password_alone_does_not_come_where_passwords_we
         saved, arrived = await asyncio.gather(saving, arriving)
     assert (saved.status_code, arrived.status_code) == (200, 400)
     assert await world.count(tables.Account) == 0
+
+
+async def test_of_two_changes_that_each_leave_a_way_in_and_none_together_one_is_refused(world: World) -> None:
+    """One takes the passkeys that can be synced, the other those of an older id: somebody has one of each kind."""
+    await somebody_with_two(world)
+
+    def move(session: Session) -> None:
+        """Let the one that is bound be of an older id."""
+        tenant.set_to(session, SETTING, {"retiring": ["old.example"]})
+        which = col(tables.Passkey.backup_eligible).is_(False)
+        session.connection().execute(update(tables.Passkey).where(which).values(rp_id="old.example"))
+
+    await world.db.write(move)
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+        await reached(halt)
+        moving = asyncio.ensure_future(world.manage("PATCH", "/keystead/relying-party", {"retiring": []}))
+        await in_the_way(world, moving)
+        halt.may_go_on.set()
+        saved, moved = await asyncio.gather(saving, moving)
+    assert (saved.status_code, moved.status_code) == (200, 400)
+    assert moved.json()["report"]["people"]["stranded"] == 1

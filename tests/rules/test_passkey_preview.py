@@ -299,7 +299,7 @@ def test_everybody_is_counted_once_and_every_passkey_where_it_belongs() -> None:
     ]
     assert found["by_aaguid"] == [
         group((4, 3), (3, 1, 1), aaguid=MODELS[0]),
-        group((1, 1), (1, 0, 1), aaguid=MODELS[1]),
+        group((1, 1), (1, 0, 1), aaguid=MODELS[1], name="Google Password Manager"),
     ]
     assert found["by_backup"] == [group((5, 4), (3, 1, 1), device_type="multi_device", backed_up=True)]
     assert found["by_user_verification"] == [

@@ -4,7 +4,7 @@ No rule is here: ``evaluate`` says of each passkey whether it logs in, as things
 looked at one by one, so that a hundred thousand passkeys need no more room than ten.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, get_args
@@ -147,25 +147,22 @@ def _judged(ways: WaysIn, credential: Credential) -> tuple[bool, tuple[Why, ...]
 def _prospect(before: WaysIn, after: WaysIn, person: Person, fate_of: Callable[[Credential], Fate]) -> Prospect:
     fates = tuple(fate_of(each.credential) for each in person.passkeys)
     password_now, password_then = _has_password_login(before, person), _has_password_login(after, person)
-    left = any(fate.works_then for fate in fates)
-    refused = any(fate.newly_refused for fate in fates)
-    had = password_now or any(fate.works_now for fate in fates)
-    stranded = had and not left and not password_then
-    outcomes: dict[Outcome, bool] = {
-        "refused": refused,
-        "re_enrol": refused and not left and password_then,
-        "stranded": stranded,
-    }
+    outcomes = _outcomes(fates, password_now, password_then)
     reasons: dict[Why, None] = {why: None for fate in fates if fate.newly_refused for why in fate.reasons}
-    if stranded and password_now:
+    if password_now and "stranded" in outcomes:
         reasons["identifiers" if after.passwords else "passwords_off"] = None
-    return Prospect(
-        person,
-        fates,
-        tuple(outcome for outcome, holds in outcomes.items() if holds),
-        tuple(reasons),
-        asked=after.asks and not person.passkeys and password_then,
-    )
+    asked = after.asks and password_then and not person.passkeys
+    return Prospect(person, fates, outcomes, tuple(reasons), asked)
+
+
+def _outcomes(fates: Sequence[Fate], password_now: bool, password_then: bool) -> tuple[Outcome, ...]:
+    lost: tuple[Outcome, ...] = ("refused",) if any(each.newly_refused for each in fates) else ()
+    if any(each.works_then for each in fates):
+        return lost
+    if password_then:
+        return (*lost, "re_enrol") if lost else ()
+    had = password_now or any(each.works_now for each in fates)
+    return (*lost, "stranded") if had else ()
 
 
 def _has_password_login(ways: WaysIn, person: Person) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from keystead.rules.authenticator_names import name_of
 from keystead.rules.passkey_preview import Fate, Held, Outcome, Prospect, Why
 
 MOST_MODELS: Final = 500
@@ -70,6 +71,8 @@ class OfModel(_Told):
     """What is affected of one model of authenticator."""
 
     aaguid: str
+    name: str | None = None
+    """What it is called, where that is known."""
     passkeys: PasskeysAffected
     people: PeopleAffected
 
@@ -168,7 +171,7 @@ class _Tallies:
     models: int = 0
 
     def add(self, prospect: Prospect) -> None:
-        """Count somebody: what each of their passkeys has in common with others, and each group once for them."""
+        """Count somebody, each of their passkeys by what it has in common with others, and each group once for them."""
         person = prospect.person
         self.passkeys += len(person.passkeys)
         self.people["total"] += person.alike
@@ -176,17 +179,20 @@ class _Tallies:
         self.people["enrol"] += person.alike * prospect.asked
         concerned = {_of_reason(why) for why in prospect.reasons}
         for held, fate in zip(person.passkeys, prospect.fates, strict=True):
-            if fate.works_then and not fate.reasons:
-                continue
-            groups = self._groups(held, fate)
-            for tally in (self.all, *(self._tally(each) for each in groups)):
-                tally.passkeys["refused"] += not fate.works_then
-                tally.passkeys["newly_refused"] += fate.newly_refused
-                tally.passkeys["advised_against"] += fate.works_then
-            concerned |= set(groups if fate.newly_refused else ())
+            if fate.reasons:
+                concerned.update(self._passkey(held, fate))
         for outcome in prospect.outcomes:
             for tally in (self.all, *(self._tally(each) for each in concerned)):
                 tally.people[outcome] += person.alike
+
+    def _passkey(self, held: Held, fate: Fate) -> Iterable[_Group]:
+        """Count a passkey that something is said against; return what its owner's outcome has to do with."""
+        groups = self._groups(held, fate)
+        for tally in (self.all, *(self._tally(each) for each in groups)):
+            tally.passkeys["refused"] += not fate.works_then
+            tally.passkeys["newly_refused"] += fate.newly_refused
+            tally.passkeys["advised_against"] += fate.works_then
+        return groups if fate.newly_refused else ()
 
     def _groups(self, held: Held, fate: Fate) -> list[_Group]:
         credential = held.credential
@@ -221,6 +227,8 @@ def counted(prospects: Iterable[Prospect]) -> PreviewReport:
     lists: dict[str, list[dict[str, Any]]] = {by: [] for by in PreviewReport.model_fields if by.startswith("by_")}
     for (by, members), tally in sorted(tallies.groups.items(), key=_most_first):
         lists[by].append({**dict(members), "passkeys": tally.passkeys, "people": tally.people})
+    for model in lists["by_aaguid"]:
+        model["name"] = name_of(model["aaguid"])
     passkeys = {"total": tallies.passkeys, **tallies.all.passkeys}
     return PreviewReport(passkeys=passkeys, people={**tallies.people, **tallies.all.people}, **lists)
 
