@@ -78,10 +78,11 @@ def get(path: str, token: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{shown}\r\n".encode()
 
 
-def post(path: str, body: object) -> bytes:
+def post(path: str, body: object, token: str = "") -> bytes:
     """Return a POST request with a JSON body."""
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    shown = f"authorization: Bearer {token}\r\n" if token else ""
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{shown}content-type: application/json\r\n"
     return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scripts.bench_parts import raw
+from scripts.bench_parts import previews, raw
 from scripts.bench_parts.load import Caller, Load, callers, each, get, post, storm
 from scripts.bench_parts.report import Check, Figures
 from scripts.bench_parts.server import Server
@@ -77,6 +77,7 @@ async def of(server: Server, workers: int) -> Figures:
     figures = await _checks_per_second(server, userinfo, figures)
     figures = await _password_logins(bench, userinfo, figures)
     figures = await _passkey_logins(bench, workers, figures)
+    figures = await _previews(server, workers, figures)
     return replace(figures, memory=server.memory())
 
 
@@ -164,6 +165,19 @@ async def _passkey_logins(bench: Bench, workers: int, figures: Figures) -> Figur
         passkey_cost=cost.server,
         driver_passkey_cost=cost.driver,
         signing_cost=raw.signing_cost(),
+    )
+
+
+async def _previews(server: Server, workers: int, figures: Figures) -> Figures:
+    """Ask what another policy would do to many passkeys, between two rounds of judging them without a server."""
+    before, memory = await asyncio.to_thread(raw.judgements_per_second, 1.0), server.memory()
+    previewed = await previews.per_second(server, workers)
+    after = await asyncio.to_thread(raw.judgements_per_second, 1.0)
+    return replace(
+        figures,
+        previewed=previewed,
+        judged_raw=(before + after) / 2,
+        preview_memory=server.memory() - memory,
     )
 
 

@@ -13,6 +13,8 @@ from joserfc.jwk import RSAKey
 from webauthn import verify_authentication_response
 
 from authenticator import ES256, Authenticator, b64url
+from keystead.rules.passkey_policy import Context, Credential, evaluate
+from keystead.rules.passkey_terms import PasskeyPolicy
 
 COST = 10
 RSA_BITS = 2048
@@ -35,6 +37,18 @@ def passkeys_per_second(seconds: float, processes: int) -> float:
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=spawned) as pool:
         return sum(pool.map(_passkey_rate, [seconds] * processes))
+
+
+def judgements_per_second(seconds: float) -> float:
+    """Return how often in a second of processor time a passkey is judged by two policies, one after the other."""
+    policies = PasskeyPolicy(), PasskeyPolicy(backup="device_bound_only", user_verification="required")
+    credential = Credential(
+        -7, True, True, ("internal", "hybrid"), "00000000-0000-0000-0000-000000000000", rp_id="localhost"
+    )
+    context = Context(registers=False, rp_ids=("localhost",))
+    began = time.process_time()
+    rate = _rate(lambda: [evaluate(policy, credential, context) for policy in policies], seconds)
+    return rate * seconds / (time.process_time() - began)
 
 
 def signing_cost() -> float:

@@ -44,6 +44,9 @@ class Figures:
     passkey_cost: float = 0
     driver_passkey_cost: float = 0
     signing_cost: float = 0
+    previewed: float = 0
+    judged_raw: float = 0
+    preview_memory: float = 0
     memory: float = 0
 
     @property
@@ -102,6 +105,15 @@ ROWS = (
     Row("  the server's processor time for one, ms", lambda it: it.passkey_cost, "{:.2f}"),
     Row("  the load's own, on the same cores, ms", lambda it: it.driver_passkey_cost, "{:.2f}"),
     Row("    of it the authenticator's signature, ms", lambda it: it.signing_cost, "{:.2f}"),
+    Row(
+        "passkeys previewed ÷ bare judging by two policies",
+        lambda it: it.previewed / it.judged_raw,
+        "{:.2f}",
+        least=0.5,
+    ),
+    Row("  passkeys previewed per second of processor time", lambda it: it.previewed),
+    Row("  bare judging by two policies, the same", lambda it: it.judged_raw),
+    Row("  memory of a worker that it needed, MB", lambda it: it.preview_memory, most=20),
     Row("sign-ups per second", lambda it: it.sign_ups, "{:.1f}"),
     Row("seconds to the first answer", lambda it: it.ready, "{:.2f}", most=1),
     Row("  of the very first start", lambda it: it.first_start, "{:.2f}"),

@@ -27,6 +27,7 @@ class Server:
     ready_after: float
     """Seconds from the start of the process to its first answer."""
     first_run: dict[str, Any]
+    database_url: str
 
     @property
     def origin(self) -> str:
@@ -77,7 +78,8 @@ class Installation:
                 self._wait(process)
                 ready = time.perf_counter() - began
                 first_run = json.loads((self.directory / "data/first-run.json").read_text(encoding="utf-8"))
-                yield Server(process, self.port, workers, ready, first_run)
+                database_url = self.database_url or f"sqlite:///{self.directory / 'data/keystead.db'}"
+                yield Server(process, self.port, workers, ready, first_run, database_url)
             finally:
                 process.terminate()
                 process.wait(PATIENCE)
