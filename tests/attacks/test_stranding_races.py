@@ -144,6 +144,48 @@ async def test_a_passkey_that_was_counted_stays_until_the_change_is_saved(world:
         assert (await world.passkey_login(device)).status_code == 403
 
 
+async def test_nobody_removes_what_a_change_leaves_them_while_it_is_saved(world: World) -> None:
+    synced, bound = await somebody_with_two(world)
+    audience, scope = f"{PUBLIC_URL}/me/", "delete:me:authentication_methods"
+    token = (await world.passkey_login(synced, audience=audience, scope=scope)).json()["access_token"]
+    kept = next(row["id"] for row in await world.rows(tables.Passkey) if not row["backup_eligible"])
+    with halted_before("UPDATE connection") as halt:
+        saving = asyncio.ensure_future(save(world, **NO_SYNCED))
+        await reached(halt)
+        path = f"/{kept}".replace("|", "%7C")
+        removing = asyncio.ensure_future(MyAccount(world, token).call("DELETE", path))
+        await in_the_way(world, removing)
+        halt.may_go_on.set()
+        saved, removed = await asyncio.gather(saving, removing)
+    assert (saved.status_code, removed.status_code) == (200, 409)
+    assert (await world.passkey_login(bound)).status_code == 200
+
+
+@pytest.mark.parametrize("first", ["the change", "the removal"])
+async def test_nobody_gives_up_their_password_while_a_change_takes_their_passkey(world: World, first: str) -> None:
+    await world.patch_options(passkey_policy={"passwordless_accounts": True})
+    user_id = await world.person()
+    mine = await MyAccount.of(world)
+    begun = await mine.begin()
+    response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    assert (await mine.verify(begun, response)).status_code == 201
+    policy = {"passkey_policy": NO_SYNCED["passkey_policy"] | {"passwordless_accounts": True}}
+
+    def gives_up() -> "asyncio.Future[httpx.Response]":
+        return asyncio.ensure_future(mine.call("DELETE", f"/password%7C{user_id.partition('|')[2]}"))
+
+    with halted_before("UPDATE connection" if first == "the change" else "UPDATE account") as halt:
+        saving = asyncio.ensure_future(save(world, **policy)) if first == "the change" else None
+        removing = None if saving else gives_up()
+        await reached(halt)
+        removing, saving = removing or gives_up(), saving or asyncio.ensure_future(save(world, **policy))
+        await in_the_way(world, removing if first == "the change" else saving)
+        halt.may_go_on.set()
+        saved, removed = await asyncio.gather(saving, removing)
+    expected = (200, 409) if first == "the change" else (400, 204)
+    assert (saved.status_code, removed.status_code) == expected
+
+
 async def test_a_passkey_that_comes_while_a_change_is_saved_is_held_to_it(world: World) -> None:
     """Otherwise there would be somebody who was not counted, and whose only passkey is refused from the start."""
     device = Authenticator()

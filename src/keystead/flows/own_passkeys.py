@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, journal, passkeys
+from keystead.db import accounts, census, connections, journal, passkeys
 from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
@@ -178,8 +178,12 @@ class OwnPasskeys:
         )
 
     def _remove(self, session: Session, proved: Proved, passkey_id: str, event: Event) -> None:
-        """Remove it while the account is locked: of two that are removed at once, one is the last."""
+        """Remove it while the account is locked: of two that are removed at once, one is the last.
+
+        And while no policy is saved that would refuse what is left.
+        """
         still_in(session, proved, event.client_id or "")
+        census.join(session)
         owner = self._owner(session, proved.user_id)
         record = next((each for each in owner.passkeys if each.id == passkey_id), None)
         if record is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import connections, journal, old_passwords, passkeys
+from keystead.db import census, connections, journal, old_passwords, passkeys
 from keystead.db.sessions import SessionRecord
 from keystead.errors import LastWayIn, NoSuchPasskey, NoSuchUser, OperationNotSupported
 from keystead.flows.passkey_enrolment import PasskeyEnrolment, Proved, still_in
@@ -42,6 +42,7 @@ class PasswordRemoval:
     def _remove(self, session: Session, proved: Proved, method_id: str, caller: Caller, client_id: str | None) -> None:
         own = self.enrolment
         profile = still_in(session, proved, client_id or "")
+        census.join(session)  # no policy is saved meanwhile that would refuse the passkeys that are left
         connection = connections.get(session, profile.connection_id)
         if connection is None:
             raise NoSuchUser
