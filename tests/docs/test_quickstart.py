@@ -65,6 +65,23 @@ def test_the_block_about_sessions_runs(server: str, tmp_path: Path) -> None:
     assert '"idle_session_lifetime":0.5,' in printed
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl")
+def test_the_preview_answers_what_the_page_says(server: str, tmp_path: Path) -> None:
+    bob = next(block for block in _blocks("quickstart.md") if "/passkey/register" in block)
+    first = "\n".join((_blocks("clients.md")[0], bob))  # the page names both
+    _, report, refusal, saved = _documents(_run("connections.md", server, tmp_path, blocks=1, first=first))
+    examples = re.findall(r"^```json\n(.*?)^```$", _page("connections.md"), re.DOTALL | re.MULTILINE)
+    told = json.loads(next(each for each in examples if "by_reason" in each))
+    (shown,), (somebody,) = report.pop("examples"), told.pop("examples")
+    assert report == told
+    assert refusal["report"] == told | {"examples": [shown]}
+    for each in (shown, somebody):  # whoever it is
+        assert each.pop("user_id").startswith("auth0|")
+        assert each["passkeys"][0].pop("id").startswith("passkey|dev_")
+    assert shown == somebody
+    assert saved["options"]["passkey_policy"] == {"backup": "device_bound_only"}
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519"])
 def test_tokens_are_checked_as_the_page_says(server: str, tmp_path: Path, algorithm: str) -> None:
     program = re.findall(r"^```python\n(.*?)^```$", _page("tokens.md"), re.DOTALL | re.MULTILINE)[0]
@@ -113,6 +130,16 @@ def _run(page: str, server: str, directory: Path, *, blocks: int, first: str = "
     done = subprocess.run(command, check=False, cwd=directory, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
+
+
+def _documents(printed: str) -> list[Any]:
+    """Return the JSON documents that were printed one after the other."""
+    found, rest = [], printed.strip()
+    while rest:
+        document, end = json.JSONDecoder().raw_decode(rest)
+        found.append(document)
+        rest = rest[end:].lstrip()
+    return found
 
 
 def _left(server: str, directory: Path) -> list[object]:
