@@ -289,12 +289,11 @@ def _password_change(p: _Parts) -> PasswordChange:
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys = signing_keys(p.settings, db, clock, p.entropy)
-    keys = own_keys.ring
-    issuer = Issuer(db, keys, clock, p.entropy, Audiences(db, p.settings.public_url), p.settings.public_url)
+    issuer = Issuer(db, own_keys.ring, clock, p.entropy, Audiences(db, p.settings.public_url), p.settings.public_url)
     tenant_settings = TenantSettings(db, journal, clock)
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
-    bearers = Bearers(db, keys, issuer)
+    bearers = Bearers(db, own_keys.ring, issuer)
     token_endpoint = _token_endpoint(p, ways, issuer)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
@@ -322,9 +321,9 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
         own_passkeys=OwnPasskeys(db, ways.enrolment, p.ceremonies, Signals(db, p.ceremonies), p.revocation, journal),
-        logout=Logout(db, keys, p.settings.public_url),
+        logout=Logout(db, own_keys.ring, p.settings.public_url),
         logout_notices=p.notices,
-        logout_tokens=_logout_tokens(p, keys),
+        logout_tokens=_logout_tokens(p, own_keys.ring),
         first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
         authorize=authorize,
         client_auth=token_endpoint.client_auth,

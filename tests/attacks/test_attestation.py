@@ -104,7 +104,7 @@ async def enrol(world: World, device: Authenticator) -> bool:
 
 
 @each_claim
-async def test_a_claim_opens_no_door_to_an_allowed_model(world: World, claim: Claim) -> None:
+async def test_incident_1_a_claim_opens_no_door_to_an_allowed_model(world: World, claim: Claim) -> None:
     await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1]), entry(OTHER, MAKER, statuses=[L1]))
     await allow(world)
     before = await world.counts()
@@ -158,7 +158,9 @@ async def test_a_model_counts_at_the_level_that_its_rule_names(
 
 
 @each_claim
-async def test_a_claim_gives_no_trust_to_any_model(world: World, claim: Claim) -> None:
+async def test_incident_7_a_claim_with_a_root_of_its_own_or_without_gives_no_trust_to_any_model(
+    world: World, claim: Claim
+) -> None:
     """``authenticators.trust`` names no model: any will do that is proved, and no other."""
     await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1]))
     policy = {"attestation": "direct", "authenticators": {"trust": "trusted_chain"}}

@@ -99,7 +99,7 @@ ROUTES: list[Route] = [
 
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
 @pytest.mark.parametrize("route", ROUTES)
-async def test_an_account_without_a_credential_takes_none_from_a_stranger(
+async def test_incident_5_an_account_without_a_credential_takes_none_from_a_stranger(
     world: World, route: Route, verified: bool
 ) -> None:
     await world.patch_options(authentication_methods=WITH_BOTH, **PASSWORDLESS)
@@ -146,7 +146,7 @@ async def test_recovery_refuses_an_address_that_nobody_verified(world: World) ->
 
 
 @pytest.mark.parametrize("options", [NO_PASSWORDS, PASSWORDLESS], ids=["no passwords", "passwordless accounts"])
-async def test_a_passkey_that_was_there_before_does_not_survive_the_sign_up_of_the_owner(
+async def test_incident_18_a_passkey_that_was_there_before_does_not_survive_the_sign_up_of_the_owner(
     world: World, options: dict[str, object]
 ) -> None:
     await world.patch_options(**options)
@@ -164,7 +164,7 @@ async def test_a_passkey_that_was_there_before_does_not_survive_the_sign_up_of_t
     assert (await world.passkey_login(device)).status_code == 200
 
 
-async def test_a_passkey_that_was_there_before_does_not_survive_a_reset_by_the_owner(world: World) -> None:
+async def test_incident_18_a_passkey_that_was_there_before_does_not_survive_a_reset_by_the_owner(world: World) -> None:
     await world.patch_options(**PASSWORDLESS)
     trap = await squat(world)
     body = {"client_id": world.client_id, "connection": world.connection, "email": VICTIM}

@@ -133,7 +133,7 @@ ACTS = [
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("half_in", HALF_IN)
-async def test_whoever_is_half_in_changes_no_passkey(
+async def test_incident_10_whoever_is_half_in_changes_no_passkey(
     world: World, half_in: Callable[[Scene], Awaitable[None]], act: Callable[[Scene], Awaitable[httpx.Response]]
 ) -> None:
     scene = await Scene.of(world)
@@ -204,7 +204,7 @@ TOKENS = [old, refreshed, without_the_scope, for_userinfo, an_id_token, of_a_mac
 
 
 @pytest.mark.parametrize("token", TOKENS)
-async def test_a_token_without_a_fresh_login_changes_no_passkey(
+async def test_incident_14_a_token_without_a_fresh_login_changes_no_passkey(
     world: World, token: Callable[[World], Awaitable[str]]
 ) -> None:
     await world.person()
@@ -225,7 +225,7 @@ async def test_a_token_without_a_fresh_login_changes_no_passkey(
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-async def test_removing_one_leaves_the_others(world: World, which: int) -> None:
+async def test_incident_44_removing_one_leaves_the_others(world: World, which: int) -> None:
     """By the page; the API's own is in its tests."""
     scene = await Scene.of(world)
     account, devices = await MyAccount.of(world), [Authenticator() for _ in range(3)]

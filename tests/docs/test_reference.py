@@ -251,3 +251,11 @@ def test_readme_is_short() -> None:
 def test_changelog_is_in_form() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert "## [Unreleased]" in text or f"## [{__version__}]" in text
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|js|html))`", text))
+    assert len(named) > 100
+    places = (ROOT / "src" / "keystead", ROOT)
+    assert [name for name in sorted(named) if not any((place / name).is_file() for place in places)] == []

@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.enrolment import LONGEST_TICKET, TICKET_LIFETIME, Deadline, advised, deadline, may_upgrade
-from keystead.rules.passkey_policy import NEVER, Held
+from keystead.rules.enrolment import (
+    LONGEST_TICKET,
+    NEVER,
+    TICKET_LIFETIME,
+    Deadline,
+    Held,
+    advised,
+    deadline,
+    may_upgrade,
+)
 from keystead.rules.profiles import Profile
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

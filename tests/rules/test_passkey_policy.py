@@ -9,14 +9,12 @@ import pytest
 from keystead.rules.ceremonies import Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.connections import read_options
+from keystead.rules.enrolment import NEVER, Held, Prompt, prompt, snoozed
 from keystead.rules.passkey_policy import (
-    NEVER,
     Context,
     Counters,
     Credential,
-    Held,
     Offer,
-    Prompt,
     Reason,
     Verdict,
     as_begun,
@@ -24,9 +22,7 @@ from keystead.rules.passkey_policy import (
     is_full,
     offer,
     policy_of,
-    prompt,
     recoverable,
-    snoozed,
     warnings,
     without_passwords,
 )

@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 from keystead.db.tables import Account, Passkey
 from keystead.errors import PasskeyTaken
 from keystead.rules.ceremonies import Assertion, KnownPasskey, NewPasskey
-from keystead.rules.passkey_policy import Credential, Held
+from keystead.rules.enrolment import Held
+from keystead.rules.passkey_policy import Credential
 from keystead.rules.passkey_terms import Trust
 from keystead.rules.relying_party import RelyingParty
 

@@ -28,11 +28,11 @@ from keystead.ports import Clock, Entropy
 from keystead.rules import authorization, enrolment, identifiers, passkey_policy
 from keystead.rules.authorization import Ask, AuthorizationRequest
 from keystead.rules.ceremonies import Ceremony, CeremonyKind
-from keystead.rules.enrolment import Deadline
+from keystead.rules.enrolment import Deadline, Held, Prompt
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction, Proof, Step, next_step, next_to_prove
-from keystead.rules.passkey_policy import Held, Offer, Prompt
+from keystead.rules.passkey_policy import Offer
 from keystead.rules.profiles import Draft
 from keystead.rules.relying_party import RelyingParty
 from keystead.rules.tokens import TRANSACTION_LIFETIME
@@ -333,7 +333,7 @@ class HostedLogin:
     async def _prompt(self, place: Place, proof: Proof, known: "_Known", attachment: str) -> Prompt:
         if await self._deadline(proof, place.connection):
             return "required"
-        return passkey_policy.prompt(
+        return enrolment.prompt(
             place.connection.policy(),
             method=proof.method,
             passkeys=known.passkeys,

@@ -26,6 +26,7 @@ from keystead.flows.passkey_notices import PasskeyNotices
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Ceremony, CeremonyKind, Mediation, NewPasskey
+from keystead.rules.enrolment import snoozed
 from keystead.rules.events import Caller
 from keystead.rules.passkey_policy import (
     Context,
@@ -35,7 +36,6 @@ from keystead.rules.passkey_policy import (
     is_full,
     of_new,
     policy_of,
-    snoozed,
 )
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Profile

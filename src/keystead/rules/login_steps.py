@@ -10,7 +10,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.authorization import Ask, AuthorizationRequest
-from keystead.rules.passkey_policy import Offer, Prompt
+from keystead.rules.enrolment import Prompt
+from keystead.rules.passkey_policy import Offer
 from keystead.rules.verification import Verifiable
 
 Step = Literal[

@@ -1,11 +1,11 @@
-"""Which methods to offer, when to prompt for a passkey, and what a connection's policy says of one.
+"""Which methods a connection offers, and what its policy says of a passkey.
 
 ``evaluate`` is the only judge: registration and login ask it, and whoever wants to know what a policy would do.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
 from keystead.rules.ceremonies import Ceremony, KnownPasskey, NewPasskey
@@ -14,10 +14,6 @@ from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.passkey_terms import MOST_PER_USER, Allowed, Mode, PasskeyPolicy, Trust, reaches
 
 CEREMONY_LIFETIME: Final = timedelta(seconds=300)
-NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""Until when somebody is not asked who said "never"."""
-
-Prompt = Literal["none", "progressive", "local", "moved", "required"]
 Judged = Literal[
     "relying_party",
     "quarantine",
@@ -110,62 +106,6 @@ def warnings(options: ConnectionOptions) -> list[str]:
         ),
     }
     return [text for text, holds in found.items() if holds]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How many passkeys somebody has: of the current relying party id, and of older ones that still log in."""
-
-    current: int = 0
-    older: int = 0
-
-    @property
-    def must_move(self) -> bool:
-        """Whether they lose their last passkey when the older ids go."""
-        return self.older > 0 and self.current == 0
-
-
-def prompt(
-    options: ConnectionOptions,
-    *,
-    method: str,
-    passkeys: Held,
-    attachment: str,
-    snoozed_until: datetime | None,
-    now: datetime,
-) -> Prompt:
-    """Return whether to offer a passkey after a login: after a password (PK-7), or here after another device's (PK-8).
-
-    Whoever has but passkeys for an older address is offered one for the current address, however they logged in.
-    ``method`` is ``pwd`` or ``phr``; ``attachment`` is the browser's word for where the passkey that was used lives.
-    """
-    policy = policy_of(options)
-    if not _has_room(options, passkeys) or not _asks(policy, snoozed_until, now):
-        return "none"
-    if passkeys.must_move:
-        return "moved"
-    if method == "pwd":
-        return "progressive" if not passkeys.current and options.passkeys.progressive_enrollment_enabled else "none"
-    from_afar = attachment == "cross-platform" and policy.attachment != "cross_platform"
-    return "local" if from_afar and options.passkeys.local_enrollment_enabled else "none"
-
-
-def _has_room(options: ConnectionOptions, passkeys: Held) -> bool:
-    return options.methods.passkey.enabled and passkeys.current < policy_of(options).max_per_user
-
-
-def _asks(policy: PasskeyPolicy, snoozed_until: datetime | None, now: datetime) -> bool:
-    return policy.enrollment != "off" and not is_snoozed(policy, snoozed_until, now)
-
-
-def snoozed(policy: PasskeyPolicy, now: datetime, *, never: bool) -> datetime:
-    """Return until when somebody is not asked again who said so; ``never`` counts where the policy allows it."""
-    return NEVER if never and policy.allow_never_ask else now + timedelta(days=policy.snooze_days)
-
-
-def is_snoozed(policy: PasskeyPolicy, until: datetime | None, now: datetime) -> bool:
-    """Whether somebody does not want to be asked yet. A "never" holds as long as the policy allows one."""
-    return until is not None and now < until and (until < NEVER or policy.allow_never_ask)
 
 
 # --- the verdict -------------------------------------------------------------------------------------------------
