@@ -62,9 +62,10 @@ class Site:
         return answer.json() if answer.content else None
 
     def patch_options(self, connection_id: str = "", **options: Any) -> None:
-        """Set members of a connection's options (the default one's) and leave the others as they are."""
+        """Set members of a connection's options (the default one's) and leave the others, whoever is stranded."""
         path = f"/connections/{connection_id or self.connection_id}"
-        self.manage("PATCH", path, {"options": self.manage("GET", path)["options"] | options})
+        after = self.manage("GET", path)["options"] | options
+        self.manage("PATCH", f"{path}?accept_stranded=1000", {"options": after})
 
     def has_account(self, email: str, password: str = PASSWORD) -> None:
         """See to it that somebody has an account, with a password and no passkey."""

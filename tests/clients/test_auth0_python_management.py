@@ -280,3 +280,16 @@ def test_an_error_names_what_is_wrong(auth0: There) -> None:
         auth0.clients.create(name="<b>")
     assert (refused.value.kind, refused.value.status) == ("BadRequestError", 400)
     assert refused.value.about["body"]["errorCode"] == "invalid_body"
+
+
+def test_who_knows_nothing_of_a_preview_can_read_why_a_change_is_refused(
+    auth0: There, ann: Any, connection: Json
+) -> None:
+    options = auth0.connections.get(connection["id"])["options"]
+    options["authentication_methods"]["password"] |= {"enabled": False, "api_behavior": "optional"}
+    with pytest.raises(RaisedThere) as refused:
+        auth0.connections.update(connection["id"], options=options)
+    assert (refused.value.kind, refused.value.status) == ("BadRequestError", 400)
+    message = refused.value.about["body"]["message"]
+    assert message.startswith("1 person could not sign in any more (passwords_off: 1), so nothing was changed. ")
+    assert message.endswith("?accept_stranded=1")

@@ -130,7 +130,8 @@ def _dbconnections(found: dict[str, Any], status: int, headers: dict[str, str], 
 
 
 def _management(found: dict[str, Any], status: int, headers: dict[str, str], error: DomainError) -> None:
-    assert list(found) in (["statusCode", "error", "message"], ["statusCode", "error", "message", "errorCode"])
+    report = ["report"] if isinstance(error, errors.WouldStrandUsers) else []
+    assert list(found) in (["statusCode", "error", "message"], ["statusCode", "error", "message", "errorCode", *report])
     assert (found["statusCode"], found["error"]) == (status, HTTPStatus(status).phrase)
     assert found["message"]
 
