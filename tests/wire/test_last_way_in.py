@@ -59,3 +59,17 @@ async def test_a_password_is_another_way_in_where_passwords_are_on(world: World,
         assert (await world.patch_options(authentication_methods=methods)).status_code == 200
     removed = await mine.call("DELETE", f"/{await only_passkey(world)}")
     assert removed.status_code == (204 if passwords_on else 409)
+
+
+async def test_that_a_code_would_lead_back_is_no_reason_to_remove_the_last_passkey(world: World) -> None:
+    """A mailbox is a way back and not a way in: nobody should come to need it by a click."""
+    methods = {"password": {"enabled": False, "api_behavior": "optional"}, "passkey": {"enabled": True}}
+    await world.patch_options(authentication_methods=methods)
+    device = Authenticator()
+    await world.register(device)
+    (account,) = await world.rows(tables.Account)
+    verified = await world.manage("PATCH", f"/users/{account['user_id']}", {"email_verified": True})
+    assert verified.status_code == 200
+    mine = await in_the_hands_of(world, device)
+    assert (await mine.call("DELETE", f"/{await only_passkey(world)}")).status_code == 409
+    assert (await world.passkey_login(device)).status_code == 200

@@ -135,7 +135,10 @@ class PasskeyRecovery:
         return await self.db.read(self._look, page)
 
     async def begin(self, page: str, party: Party) -> Options:
-        """Return the options for the new passkey. Raises ``CeremonyExpired``, ``BadRequest`` where passkeys are off."""
+        """Return the options for the new passkey. Raises ``CeremonyExpired``, ``BadRequest`` where passkeys are off.
+
+        No passkey is excluded: what lies on this authenticator may be one that the policy refuses, and is replaced.
+        """
         found = await self.look(page)
         if found is None:
             raise CeremonyExpired(detail="no code was entered, or it is long ago")
