@@ -49,11 +49,13 @@ test_settings.__test__ = False  # type: ignore[attr-defined]  # pytest would tak
 
 @dataclass
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands until it is moved, or moves by a ``step`` whenever it is read."""
 
     now: datetime = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+    step: timedelta = timedelta()
 
     def __call__(self) -> datetime:
+        self.now += self.step
         return self.now
 
     def advance(self, **by: float) -> None:

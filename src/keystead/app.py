@@ -342,7 +342,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         breaches=p.breaches,
         users=Users(db, p.store_for, p.breaches, ways.verification, p.revocation, clock, journal),
         methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
-        quarantine=Quarantine(db, p.ceremonies, p.revocation, clock, journal),
+        quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),
         access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, clock, journal),
     )

@@ -92,6 +92,8 @@ async def test_a_deleted_passkey_opens_nothing(world: World) -> None:
     answer = await world.manage("DELETE", one)
     assert (answer.status_code, answer.content) == (204, b"")
     assert (await world.manage("GET", path)).json() == []
+    newest = (await world.letters())[0]
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey was removed from your account")
     assert (await world.passkey_login(authenticator)).status_code == 403
     again = await world.manage("DELETE", one)
     assert (again.status_code, again.json()) == (404, NO_METHOD)

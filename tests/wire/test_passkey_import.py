@@ -84,6 +84,17 @@ async def test_it_is_journalled_and_nothing_of_the_key_is(world: World) -> None:
 
 
 @sqlite_alone
+async def test_its_owner_is_told(world: World) -> None:
+    user_id = await world.person()
+    before = len(await world.letters())
+    await add(world, user_id, made_elsewhere(Authenticator(), name="Old phone"))
+    newest, *others = await world.letters()
+    assert len(others) == before
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey was added to your account")
+    assert "Old phone." in newest.text
+
+
+@sqlite_alone
 async def test_only_what_it_needs_must_be_said(world: World) -> None:
     device = Authenticator(synced=False)
     user_id = await world.person()

@@ -1,11 +1,14 @@
 """``/api/v2/keystead/users/{id}/passkeys``: what administrators see of passkeys, and how they take one out of use."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select, text
+from sqlmodel import Session
 
 from account import MyAccount
 from authenticator import Authenticator
@@ -15,6 +18,7 @@ from world import PASSWORD, PUBLIC_URL, World, claims_of
 
 pytestmark = pytest.mark.anyio
 
+OFFLINE = "openid offline_access"
 sqlite_alone = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 
 
@@ -85,20 +89,43 @@ async def test_what_it_had_opened_ends(world: World) -> None:
     assert await world.open_sessions() == 0
 
 
-async def test_a_login_at_the_same_moment_leaves_nothing(world: World) -> None:
+@pytest.mark.parametrize("how", ["quarantine", "removal"])
+@pytest.mark.parametrize("installation", ["postgres"], indirect=True)
+async def test_a_login_that_comes_in_just_before_does_not_outlive_it(world: World, how: str) -> None:
+    """On SQLite one writes at a time. Both wait for the passkey's row, and the login gets it first."""
     device = Authenticator()
     user_id = await somebody(world, device)
     path = await path_of(world, user_id)
+    passkey = (
+        path.removesuffix("/quarantine").replace("/keystead/", "/").replace("/passkeys/", "/authentication-methods/")
+    )
     begun = (await world.begin_challenge()).json()
     response = device.get(begun["authn_params_public_key"], origin=PUBLIC_URL)
-    offline = {"scope": "openid offline_access"}
-    login, answer = await asyncio.gather(
-        world.exchange(begun["auth_session"], response, **offline), world.manage("PUT", path, {"reason": "stolen"})
-    )
-    assert answer.status_code == 200
+    world.clock.step = timedelta(microseconds=1)
+    with world.db.engine.connect() as connection, connection.begin():
+        connection.execute(select(tables.Passkey.__table__).with_for_update())  # type: ignore[attr-defined]
+        logging_in = asyncio.ensure_future(world.exchange(begun["auth_session"], response, scope=OFFLINE))
+        await waiting(world, 1)
+        taking_out = asyncio.ensure_future(
+            world.manage("PUT", path, {"reason": "stolen"}) if how == "quarantine" else world.manage("DELETE", passkey)
+        )
+        await waiting(world, 2)
+    login = await logging_in
+    assert (await taking_out).is_success
     if login.status_code == 200:
         token = login.json()["refresh_token"]
         assert (await world.token("refresh_token", refresh_token=token)).status_code == 403
+
+
+async def waiting(world: World, how_many: int) -> None:
+    """Wait until so many transactions wait for a row."""
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def count(session: Session) -> int:
+        return int(session.connection().execute(text(statement)).scalar_one())
+
+    while await world.db.read(count) < how_many:
+        pass
 
 
 # --- whose it is to lift -------------------------------------------------------------------------------------------
@@ -165,6 +192,27 @@ async def test_it_is_journalled_with_who_did_it_and_why(world: World) -> None:
     assert (noted["type"], noted["details"]["reason"]) == ("passkey_quarantine_lifted", None)
     assert (await world.manage("DELETE", path)).status_code == 204
     assert await world.last_entry() == noted, "what is not there was not lifted"
+
+
+@sqlite_alone
+async def test_its_owner_is_told_and_not_why(world: World) -> None:
+    user_id = await somebody(world, Authenticator())
+    path = await path_of(world, user_id)
+    before = len(await world.letters())
+    headers = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    token = await world.management_token()
+    body = {"reason": "sold at the flea market"}
+    headers |= {"authorization": f"Bearer {token}"}
+    assert (await world.client.put(f"/api/v2{path}", json=body, headers=headers)).status_code == 200
+    newest, *others = await world.letters()
+    assert len(others) == before
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey of your account was taken out of use")
+    assert "You were signed out everywhere. If you know nothing of it, tell whoever runs" in newest.text
+    assert f"{PUBLIC_URL}/u/account/passkeys" in newest.text
+    assert "flea market" not in newest.text
+    assert "Firefox" not in newest.text, "an administrator's device is not the owner's"
+    assert (await world.manage("DELETE", path)).status_code == 204
+    assert len(await world.letters()) == before + 1
 
 
 @sqlite_alone

@@ -104,6 +104,7 @@ class AuthenticationMethods:
         stored = passkeys.add(session, user_id, new, registration)
         advised = {"policy": reasons(verdict)} if verdict.reasons else {}
         self._record(session, operation, "Create an authentication method", stored, **advised)
+        self.enrolment.notices.send(session, "passkey_added", profile, stored, operation.for_owner)
         return stored
 
     def _judge(
@@ -120,7 +121,7 @@ class AuthenticationMethods:
         if given.identity_user_id not in (None, profile.user_id, profile.local_id):
             raise BadRequest("must be the user's own", path="identity_user_id")
         policy = policy_of(options)
-        if is_full(policy, passkeys.count(session, profile.user_id)):
+        if is_full(policy, passkeys.count_by_rp_id(session, profile.user_id).get(given.relying_party_identifier, 0)):
             raise PasskeyLimitReached
         best = new.model_copy(update={"user_verified": True})
         credential = of_new(best, given.relying_party_identifier)
@@ -152,6 +153,7 @@ class AuthenticationMethods:
             raise NoSuchPasskey
         self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, revocation.Subject(user_id), self.clock())
         self._record(session, operation, "Delete an authentication method", found)
+        self.enrolment.notices.send(session, "passkey_removed", profile, found, operation.for_owner)
 
     def _remove_all(self, session: Session, user_id: str, operation: Operation) -> None:
         _refuse_passkeys(session, user_id)

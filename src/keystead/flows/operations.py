@@ -15,6 +15,11 @@ class Operation:
     method: str
     path: str
 
+    @property
+    def for_owner(self) -> Caller:
+        """Who asked, as a message to the owner of an account may say it: an administrator's device is not theirs."""
+        return self.caller.model_copy(update={"user_agent": "", "browser": ""})
+
     def event(
         self,
         journal: Journal,

@@ -192,7 +192,8 @@ class OwnPasskeys:
             raise LastWayIn
         passkeys.remove(session, proved.user_id, passkey_id)
         acting = revocation.Subject(proved.user_id, proved.session_id)
-        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, acting, event.date)
+        # Not as of the event, which is older: a login with this passkey may have been waited for.
+        self.revocation.apply(session, revocation.Event.PASSKEY_REMOVED, acting, self.enrolment.clock())
         self.enrolment.notices.send(session, "passkey_removed", owner.profile, record, event.caller)
         journal.add(session, event)
 

@@ -1,4 +1,7 @@
-"""Whoever has an account is told when a passkey was added to it or removed, by whichever door (ASVS 6.3.7)."""
+"""Whoever has an account is told when a passkey was added to it, removed or taken out of use, by whichever door.
+
+OWASP ASVS 5.0, 6.3.7.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -27,7 +30,7 @@ class PasskeyNotices:
     def send(
         self,
         session: Session,
-        happened: Literal["passkey_added", "passkey_removed"],
+        happened: Literal["passkey_added", "passkey_removed", "passkey_quarantined"],
         owner: Profile,
         passkey: PasskeyRecord,
         caller: Caller,
@@ -43,7 +46,8 @@ class PasskeyNotices:
             variables={
                 "happened": happened,
                 "passkey": shown_name(passkey.name, name_of(passkey.aaguid), passkey.transports, passkey.user_agent),
-                "device": "" if (device := device_name(caller.user_agent)) == UNKNOWN else device,
+                # To Liquid an empty text is something.
+                "device": None if (device := device_name(caller.user_agent)) == UNKNOWN else device,
                 "url": self.post.public_url + PAGE,
             },
             user_id=owner.user_id,

@@ -10,9 +10,9 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
 from keystead.errors import NoSuchPasskey
-from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
 from keystead.flows.users import known
 from keystead.ports import Clock
@@ -41,7 +41,7 @@ class Quarantine:
     """A passkey in quarantine stays where it is and opens nothing, under every policy; what it opened ends."""
 
     db: Database
-    ceremonies: Ceremonies
+    enrolment: PasskeyEnrolment
     revocation: Revocation
     clock: Clock
     journal: Journal
@@ -64,24 +64,28 @@ class Quarantine:
 
     def _of_user(self, session: Session, user_id: str) -> list[Standing]:
         _, connection = known(session, user_id)
-        rp_ids = self.ceremonies.relying_party(session).ids
+        rp_ids = self.enrolment.ceremonies.relying_party(session).ids
         return [_standing(each, connection, rp_ids) for each in passkeys.of_account(session, user_id)]
 
     def _impose(
         self, session: Session, user_id: str, passkey_id: str, why: quarantine.Quarantine, operation: Operation
     ) -> tuple[Standing, bool]:
-        """First the passkey, then the account, in the order in which a login locks them."""
-        now = self.clock()
+        """First the passkey, then the account, in the order in which a login locks them.
+
+        The clock is read again once both are locked: a login that was waited for is older than what ends it.
+        """
         profile, connection = known(session, user_id)
-        if not passkeys.quarantine(session, user_id, passkey_id, why.text, now):
+        if not passkeys.quarantine(session, user_id, passkey_id, why.text, self.clock()):
             raise NoSuchPasskey
-        self.revocation.apply(session, revocation.Event.PASSKEY_QUARANTINED, revocation.Subject(user_id), now)
+        ended = revocation.Event.PASSKEY_QUARANTINED
+        self.revocation.apply(session, ended, revocation.Subject(user_id), self.clock())
         found = self._of_user(session, user_id)
         password = profile.has_password and connection.policy().methods.password.enabled
         stranded = not (password or any(each.may_log_in for each in found))
         about = {"reason": why.reason, "stranded": stranded}
         standing = next(each for each in found if each.record.id == passkey_id)
         self._record(session, operation, "Quarantine a passkey", standing.record, **about)
+        self.enrolment.notices.send(session, "passkey_quarantined", profile, standing.record, operation.for_owner)
         return standing, stranded
 
     def _lift(self, session: Session, user_id: str, passkey_id: str, operation: Operation) -> None:

@@ -66,14 +66,17 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
     "security_notice": Words(
         "{% if happened == 'passkey_added' %}A passkey was added to your account"
         "{% elsif happened == 'passkey_removed' %}A passkey was removed from your account"
+        "{% elsif happened == 'passkey_quarantined' %}A passkey of your account was taken out of use"
         "{% else %}Your password was changed{% endif %}",
         "{% if happened == 'passkey_added' %}A passkey was added to your account: {{ passkey }}"
         "{% elsif happened == 'passkey_removed' %}A passkey was removed from your account: {{ passkey }}"
+        "{% elsif happened == 'passkey_quarantined' %}A passkey of your account was taken out of use: {{ passkey }}"
         "{% else %}The password of your account was changed{% endif %}{% if device %} ({{ device }}){% endif %}.",
         "See your passkeys",
+        "{% if happened == 'passkey_quarantined' %}You were signed out everywhere. If you know nothing of it,{% else %}"
         "If it was not you, {% if happened == 'passkey_added' %}remove it now, choose a new password if you have one,"
         "{% elsif happened == 'passkey_removed' %}sign in, see what else is different,"
-        "{% else %}choose a new password now{% endif %} and tell whoever runs {{ application.name }}.",
+        "{% else %}choose a new password now{% endif %} and{% endif %} tell whoever runs {{ application.name }}.",
     ),
     "passkey_recovery_by_code": Words(
         "{{ code }} is your code",
@@ -155,14 +158,18 @@ GERMAN: Final[dict[TemplateName, Words]] = {
     "security_notice": Words(
         "{% if happened == 'passkey_added' %}Ihr Konto hat einen neuen Passkey"
         "{% elsif happened == 'passkey_removed' %}Ein Passkey Ihres Kontos wurde entfernt"
+        "{% elsif happened == 'passkey_quarantined' %}Ein Passkey Ihres Kontos wurde gesperrt"
         "{% else %}Ihr Passwort wurde geändert{% endif %}",
         "{% if happened == 'passkey_added' %}Ihr Konto hat einen neuen Passkey: {{ passkey }}"
         "{% elsif happened == 'passkey_removed' %}Ein Passkey Ihres Kontos wurde entfernt: {{ passkey }}"
+        "{% elsif happened == 'passkey_quarantined' %}Ein Passkey Ihres Kontos wurde gesperrt: {{ passkey }}"
         "{% else %}Das Passwort Ihres Kontos wurde geändert{% endif %}{% if device %} ({{ device }}){% endif %}.",
         "Zu Ihren Passkeys",
-        "Wenn Sie es nicht waren, {% if happened == 'passkey_added' %}entfernen Sie ihn jetzt, wählen Sie ein neues "
-        "Passwort, falls Sie eines haben,{% elsif happened == 'passkey_removed' %}melden Sie sich an, sehen Sie nach, "
-        "was sonst anders ist,{% else %}wählen Sie jetzt ein neues Passwort{% endif %} und melden Sie es "
+        "{% if happened == 'passkey_quarantined' %}Sie wurden überall abgemeldet. Wenn Sie davon nichts wissen,"
+        "{% else %}Wenn Sie es nicht waren, {% if happened == 'passkey_added' %}entfernen Sie ihn jetzt, "
+        "wählen Sie ein neues Passwort, falls Sie eines haben,"
+        "{% elsif happened == 'passkey_removed' %}melden Sie sich an, sehen Sie nach, "
+        "was sonst anders ist,{% else %}wählen Sie jetzt ein neues Passwort{% endif %} und{% endif %} melden Sie es "
         "{{ application.name }}.",
     ),
     "passkey_recovery_by_code": Words(
