@@ -11,7 +11,7 @@ from sqlmodel import Session
 from keystead.db.passkeys import PasskeyRecord
 from keystead.flows.post import Post
 from keystead.rules.authenticator_names import name_of
-from keystead.rules.devices import UNKNOWN, device_name
+from keystead.rules.devices import known_device
 from keystead.rules.events import Caller
 from keystead.rules.messages import Message
 from keystead.rules.passkey_names import shown_name
@@ -46,8 +46,7 @@ class PasskeyNotices:
             variables={
                 "happened": happened,
                 "passkey": shown_name(passkey.name, name_of(passkey.aaguid), passkey.transports, passkey.user_agent),
-                # To Liquid an empty text is something.
-                "device": None if (device := device_name(caller.user_agent)) == UNKNOWN else device,
+                "device": known_device(caller.user_agent),
                 "url": self.post.public_url + PAGE,
             },
             user_id=owner.user_id,

@@ -40,7 +40,10 @@ def device_name(user_agent: str) -> str:
     return browser or (f"Browser on {system}" if system else UNKNOWN)
 
 
-def known_device(user_agent: str) -> str:
-    """Return the same; nothing where nothing in it is known, for a sentence that goes on without."""
+def known_device(user_agent: str) -> str | None:
+    """Return the same; ``None`` where nothing in it is known, for a sentence that goes on without.
+
+    An empty text would be something to a template of a letter (Liquid).
+    """
     name = device_name(user_agent)
-    return "" if name == UNKNOWN else name
+    return None if name == UNKNOWN else name
