@@ -32,6 +32,7 @@ from keystead.app import SystemEntropy
 from keystead.flows.fido_metadata import FidoMetadata, Update
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.revocation import Revocation
 from keystead.rules.events import Caller
 from world import World
 
@@ -310,7 +311,8 @@ class Service:
 def metadata_of(world: World) -> FidoMetadata:
     """Return what an operator works with."""
     journal = Journal(world.clock, SystemEntropy())
-    return FidoMetadata(world.db, fido_metadata, attestation, journal, world.clock)
+    revocation = Revocation(world.app.state.flows.logout_notices)
+    return FidoMetadata(world.db, fido_metadata, attestation, revocation, journal, world.clock)
 
 
 def _json(payload: object) -> bytes:

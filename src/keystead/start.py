@@ -18,6 +18,8 @@ from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecke
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
 from keystead.flows.journal import Journal
+from keystead.flows.logout_notices import LogoutNotices
+from keystead.flows.revocation import Revocation
 from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.settings import Settings, SettingsError, with_keys
@@ -103,16 +105,23 @@ def open_signing_keys(settings: Settings) -> Iterator[SigningKeys]:
     """Open the signing keys of an installation, for the command line. Raises ``SettingsError`` where there is none."""
     entropy = SystemEntropy()
     with _installation(settings) as db:
-        with _in_data_dir(settings):
-            settings = with_keys(settings, lambda: entropy.token(48))
-        yield signing_keys(settings, db, system_clock, entropy)
+        yield signing_keys(_with_keys(settings, entropy), db, system_clock, entropy)
 
 
 @contextmanager
 def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
     """Open the FIDO metadata of an installation, likewise."""
+    entropy = SystemEntropy()
     with _installation(settings) as db:
-        yield FidoMetadata(db, fido_metadata, attestation, Journal(system_clock, SystemEntropy()), system_clock)
+        sealer = Sealer(_with_keys(settings, entropy).secret_keys, entropy)
+        revocation = Revocation(LogoutNotices(sealer, system_clock, entropy))
+        journal = Journal(system_clock, entropy)
+        yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
+
+
+def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:
+    with _in_data_dir(settings):
+        return with_keys(settings, lambda: entropy.token(48))
 
 
 @contextmanager

@@ -64,7 +64,8 @@ def test_an_update_and_its_status(data_dir: Path, tmp_path: Path, root: Path) ->
     assert told.stderr == ""
 
     found = json.loads(run(data_dir, "status", "--json").stdout)
-    assert set(found) == {"no", "next_update", "stale", "anchor", "updated_at", "models", "skipped"}
+    about = {"no", "next_update", "stale", "anchor", "updated_at", "unfinished", "models", "skipped"}
+    assert set(found) == about
     assert (found["no"], found["next_update"], found["stale"], found["models"]) == (291, NEXT, False, 1)
     told = run(data_dir, "status")
     assert told.stdout == f"no. 291 since {found['updated_at'][:10]}: 1 models. The next is due on {NEXT}.\n"

@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -15,11 +16,17 @@ from sqlmodel import Session, col
 
 from attestation import APPLE, NIL, Maker, Service, entry, metadata_of, text
 from authenticator import AAGUID, ES256, Authenticator, Json
+from keystead.app import SystemEntropy
 from keystead.db import authenticator_models, tables
 from keystead.db import passkeys as db_passkeys
 from keystead.db.authenticator_models import BATCH
-from keystead.errors import InvalidMetadata, OlderMetadata
+from keystead.errors import Conflict, InvalidMetadata, OlderMetadata
+from keystead.flows.fido_metadata import Update
+from keystead.flows.journal import Journal
+from keystead.flows.operations import Operation
 from keystead.rules.authenticators import GRACE
+from keystead.rules.events import Caller
+from keystead.rules.events import Event as JournalEntry
 from program import SECONDS
 from world import PUBLIC_URL, World
 
@@ -404,3 +411,85 @@ async def test_a_registration_that_is_under_way_is_not_missed(world: World) -> N
     await registering
     assert (await updating).quarantined == 2
     assert {row["quarantine"] for row in await world.rows(tables.Passkey)} == {REASON}
+
+
+async def test_what_a_compromised_authenticator_opened_ends_with_it(world: World) -> None:
+    """Whoever broke it may be in already."""
+    tokens: dict[str, dict[str, Any]] = {}
+    for name, aaguid in (("bad", AAGUID), ("good", APPLE)):
+        held = Authenticator(aaguid=aaguid)
+        await world.register(held, f"{name}@example.com")
+        tokens[name] = (await world.passkey_login(held, scope="openid offline_access")).json()
+    await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1]), no=1)
+
+    async def works(name: str) -> list[int]:
+        refreshed = await world.token("refresh_token", refresh_token=tokens[name]["refresh_token"])
+        return [refreshed.status_code, (await world.userinfo(tokens[name]["access_token"])).status_code]
+
+    assert await works("bad") == await works("good") == [200, 200]
+    world.clock.advance(seconds=1)
+    await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1, REVOKED]), no=2)
+    assert await works("bad") == [403, 401]
+    assert await works("good") == [200, 200]
+
+
+@dataclass(frozen=True)
+class Breaking(Journal):
+    """A journal whose disk is full from an entry on."""
+
+    after: int = 0
+    written: list[str] = field(default_factory=list)
+
+    def event(self, type: str, caller: Caller, **about: Any) -> JournalEntry:
+        """Make an entry, or fail."""
+        self.written.append(type)
+        if len(self.written) > self.after:
+            raise OSError("No space left on device")
+        return super().event(type, caller, **about)
+
+
+async def test_an_update_that_breaks_off_is_taken_up_by_the_next(world: World) -> None:
+    for number in range(3):
+        await world.register(Authenticator(), f"p{number}@example.com")
+    await _copies(world, BATCH)
+    revoked = entry(AAGUID, MAKER, statuses=[REVOKED])
+    breaking = replace(metadata_of(world), journal=Breaking(world.clock, SystemEntropy(), after=BATCH + 1))
+    operation = Operation("cli", Caller(), "keystead", "mds update")
+    with pytest.raises(OSError, match="No space left"):
+        await breaking.update(SERVICE.blob(revoked), SERVICE.root.pem, operation, force=False)
+    quarantined = [row for row in await world.rows(tables.Passkey) if row["quarantine"]]
+    assert len(quarantined) == BATCH, "the first batch is done, and nothing of the second"
+    stored = await metadata_of(world).stored()
+    assert stored is not None
+    assert stored.pending == (str(UUID(bytes=AAGUID)),)
+    with pytest.raises(AssertionError):
+        await world.register(Authenticator(), "new@example.com")
+
+    done = await SERVICE.brings(world, revoked)
+    assert (done.passkeys, done.quarantined, done.stored.pending) == (BATCH + 3, 3, ())
+    assert await metadata_of(world).stored() == done.stored
+    assert len(await entries(world, "passkey_quarantined")) == BATCH + 3
+
+
+async def test_of_two_updates_at_once_the_later_goes_on(world: World) -> None:
+    await world.register(device())
+    metadata, operation = metadata_of(world), Operation("cli", Caller(), "keystead", "mds update")
+    blobs = [SERVICE.blob(entry(AAGUID, MAKER, statuses=[L1, REVOKED]), no=2), SERVICE.blob(entry(AAGUID, MAKER), no=1)]
+    updates = [metadata.update(blob, SERVICE.root.pem, operation, force=True) for blob in blobs]
+    outcomes = await asyncio.gather(*updates, return_exceptions=True)
+    assert {type(each) for each in outcomes} <= {Update, Conflict}
+    stored = await metadata.stored()
+    assert stored is not None
+    assert stored.pending == ()
+    found = (await passkeys(world))["ann@example.com"]
+    assert (found["quarantine"] is not None) == (stored.edition.no == 2)
+    assert found["trust"] == ("untrusted_chain" if stored.edition.no == 2 else "certified_L1")
+
+
+async def _copies(world: World, many: int) -> None:
+    """Give the first account many passkeys more, like its own."""
+    model = (await world.rows(tables.Passkey))[0]
+    rows = [
+        model | {"id": f"passkey|dev_{number:06d}", "credential_id": str(number).encode()} for number in range(many)
+    ]
+    await world.db.write(lambda session: session.connection().execute(insert(tables.Passkey), rows))

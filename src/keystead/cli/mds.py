@@ -21,6 +21,7 @@ app = typer.Typer(help="The FIDO metadata about authenticators.", no_args_is_hel
 
 Result = TypeVar("Result")
 
+_BROKEN_OFF: Final = "an update broke off, or is under way: if there is none, run it again"
 _LATE: Final = "its next update was due on {}: until there is a newer one, no new passkey is trusted on its word"
 
 
@@ -93,11 +94,14 @@ def _row(stored: Stored) -> dict[str, Any]:
         "stale": stored.edition.is_stale(system_clock().date()),
         "anchor": stored.edition.anchor,
         "updated_at": iso(stored.updated_at),
+        "unfinished": bool(stored.pending),
         "models": stored.models,
         "skipped": stored.skipped,
     }
 
 
 def _warn(found: dict[str, Any]) -> None:
+    if found["unfinished"]:
+        tell(_BROKEN_OFF)
     if found["stale"]:
         tell(_LATE.format(found["next_update"]))

@@ -1,7 +1,7 @@
 """Models of authenticators, as the FIDO metadata describes them, and the passkeys that are looked at again by it."""
 
 from base64 import b64decode
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -48,8 +48,8 @@ class Judged:
 def take_turns(session: Session) -> None:
     """Wait until no transaction is under way that has read models, and keep others from it to the end of this one.
 
-    A registration that judged a passkey by the models as they were, and stored it after this one had looked through all
-    of them, would be missed. On SQLite there is one writer at a time anyway.
+    A registration that judged a passkey by the models as they were, and stored it after all passkeys had been looked
+    through, would be missed. On SQLite there is one writer at a time anyway.
     """
     connection = session.connection()
     if connection.dialect.name == "postgresql":
@@ -93,8 +93,8 @@ def remove(session: Session, gone: Collection[str]) -> None:
     session.connection().execute(delete(AuthenticatorModel).where(col(AuthenticatorModel.aaguid).in_(gone)))
 
 
-def passkeys(session: Session, models: Collection[str]) -> Iterator[Sequence[Judged]]:
-    """Give the passkeys of models in batches, and with them those of U2F, whose model is in their certificate.
+def passkeys(session: Session, models: Collection[str], last: str) -> list[Judged]:
+    """Return a batch of the passkeys of models after the last one, and of U2F's, whose model is in their certificate.
 
     Locked, as what is read decides what is written: an administrator may be putting one into quarantine.
     """
@@ -109,10 +109,7 @@ def passkeys(session: Session, models: Collection[str]) -> Iterator[Sequence[Jud
         .limit(BATCH)
         .with_for_update(of=Passkey)
     )
-    last = ""
-    while batch := session.connection().execute(statement, {"last": last}).all():
-        yield [_judged(row) for row in batch]
-        last = batch[-1].id
+    return [_judged(row) for row in session.connection().execute(statement, {"last": last})]
 
 
 def judge(session: Session, passkeys: Sequence[Judged]) -> None:

@@ -12,11 +12,13 @@ from sqlmodel import Session
 from keystead.db import authenticator_models, journal, tenant
 from keystead.db.authenticator_models import Judged
 from keystead.db.session import Database
-from keystead.errors import OlderMetadata
+from keystead.errors import Conflict, OlderMetadata
 from keystead.flows.authenticator_models import stored_metadata
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.revocation import Revocation
 from keystead.ports import Attestations, Clock, MetadataReader
+from keystead.rules import revocation
 from keystead.rules.authenticators import (
     SETTING,
     Attested,
@@ -44,14 +46,15 @@ class Update:
 
     stored: Stored
     changed: int
-    """Models of which something counts now that did not before."""
+    """Models that say something that they did not before."""
     passkeys: int = 0
-    """Passkeys that were looked at again for it."""
+    """Passkeys that were looked at again."""
     trust: int = 0
-    """Of these, with another trust than before."""
+    """Those of them with another trust than before."""
     quarantined: int = 0
+    """Those that went into quarantine."""
     lifted: int = 0
-    """Of these, with a quarantine that metadata had asked for, and does no longer."""
+    """Those that came out of it, since the metadata has nothing against them any more."""
 
     def counts(self) -> dict[str, Any]:
         """Return what is recorded of it."""
@@ -61,11 +64,16 @@ class Update:
 
 @dataclass(frozen=True)
 class FidoMetadata:
-    """Takes metadata in, whole or not at all."""
+    """Takes metadata in: the models at once, and then the passkeys that were there before, batch by batch.
+
+    No transaction is longer than a batch, so that people log in meanwhile. Which models are still to be gone through is
+    stored with them: an update that broke off is taken up by the next.
+    """
 
     db: Database
     reader: MetadataReader
     attestations: Attestations
+    revocation: Revocation
     journal: Journal
     clock: Clock
 
@@ -76,12 +84,20 @@ class FidoMetadata:
     async def update(self, blob: bytes, root: bytes | None, operation: Operation, *, force: bool) -> Update:
         """Verify a blob and use it from now on. ``root`` is another anchor than the FIDO Alliance's.
 
-        Raises ``InvalidMetadata``, and ``OlderMetadata`` unless it is forced.
+        Raises ``InvalidMetadata``, ``OlderMetadata`` unless it is forced, and ``Conflict`` where somebody else brings
+        metadata at the same time: then theirs is in use.
         """
         found = await asyncio.to_thread(self.reader.read, blob, root, self.clock())
-        return await self.db.write(self._update, found, operation, force)
+        stored = await self.db.write(self._take_in, found, force)
+        update = Update(stored, len(stored.pending))
+        vouching = _Vouching(self.attestations, {model.key: model for model in found.models})
+        last: str | None = ""
+        while last is not None:
+            update, last = await self.db.write(self._judge_batch, vouching, update, last)
+        return await self.db.write(self._end, update, operation)
 
-    def _update(self, session: Session, found: Metadata, operation: Operation, force: bool) -> Update:
+    def _take_in(self, session: Session, found: Metadata, force: bool) -> Stored:
+        """Store the models: whoever registers from here on is judged by them."""
         authenticator_models.take_turns(session)
         now, before = self.clock(), stored_metadata(session)
         if before and not force:
@@ -90,39 +106,60 @@ class FidoMetadata:
         models = {model.key: model for model in found.models}
         authenticator_models.store(session, found.models, now)
         authenticator_models.remove(session, known.keys() - models.keys())
-        moved = _moved(known, models, before, now)
-        stored = Stored(edition=found.edition, models=len(models), skipped=found.skipped, updated_at=now)
+        stored = Stored(
+            edition=found.edition,
+            models=len(models),
+            skipped=found.skipped,
+            updated_at=now,
+            pending=tuple(sorted(_moved(known, models, before, now))),
+        )
         tenant.set_to(session, SETTING, stored.model_dump(mode="json"))
-        update = self._judge_again(session, _Vouching(self.attestations, models), moved, Update(stored, len(moved)))
-        journal.add(session, operation.event(self.journal, "Update the FIDO metadata", **update.counts()))
-        return update
+        return stored
 
-    def _judge_again(self, session: Session, vouching: "_Vouching", moved: set[str], update: Update) -> Update:
-        for batch in authenticator_models.passkeys(session, moved):
-            pairs = [(before, self._judged(before, vouching)) for before in batch]
-            different = [(before, after) for before, after in pairs if before != after]
-            authenticator_models.judge(session, [after for _, after in different])
-            turned = [after for before, after in different if after.quarantine != before.quarantine]
-            journal.add(session, *(self._noted(passkey) for passkey in turned))
-            quarantined = sum(each.quarantine is not None for each in turned)
-            update = replace(
-                update,
-                passkeys=update.passkeys + len(batch),
-                trust=update.trust + sum(after.trust != before.trust for before, after in different),
-                quarantined=update.quarantined + quarantined,
-                lifted=update.lifted + len(turned) - quarantined,
-            )
-        return update
+    def _judge_batch(
+        self, session: Session, vouching: "_Vouching", update: Update, last: str
+    ) -> tuple[Update, str | None]:
+        """Look at a batch of passkeys again; return the last of them, or ``None`` where there was none left."""
+        _check_in_use(session, update.stored)
+        batch = authenticator_models.passkeys(session, update.stored.pending, last)
+        if not batch:
+            return update, None
+        pairs = [(before, self._judged(before, vouching)) for before in batch]
+        different = [(before, after) for before, after in pairs if before != after]
+        authenticator_models.judge(session, [after for _, after in different])
+        lifted = [after for before, after in different if before.quarantine and not after.quarantine]
+        imposed = [after for before, after in different if after.quarantine and not before.quarantine]
+        journal.add(session, *(self._noted(passkey) for passkey in (*lifted, *imposed)))
+        for user_id in sorted({passkey.user_id for passkey in imposed}):
+            # Whoever broke the authenticator may be in already.
+            subject = revocation.Subject(user_id)
+            self.revocation.apply(session, revocation.Event.PASSKEY_QUARANTINED, subject, self.clock())
+        done = replace(
+            update,
+            passkeys=update.passkeys + len(batch),
+            trust=update.trust + sum(after.trust != before.trust for before, after in different),
+            quarantined=update.quarantined + len(imposed),
+            lifted=update.lifted + len(lifted),
+        )
+        return done, batch[-1].id
+
+    def _end(self, session: Session, update: Update, operation: Operation) -> Update:
+        _check_in_use(session, update.stored)
+        stored = update.stored.model_copy(update={"pending": ()})
+        tenant.set_to(session, SETTING, stored.model_dump(mode="json"))
+        journal.add(session, operation.event(self.journal, "Update the FIDO metadata", **update.counts()))
+        return replace(update, stored=stored)
 
     def _judged(self, passkey: Judged, vouching: "_Vouching") -> Judged:
         """Return a passkey as it stands by the models now. An administrator's quarantine is not ours to change."""
         now, attested = self.clock(), passkey.attested
         model, vouched = vouching.find(attested)
         judged = replace(passkey, trust=trust_of(attested, model, vouched=vouched, today=now.date()))
-        quarantine = quarantine_of(model, attested, now.date())
-        if quarantine == passkey.quarantine or is_an_administrators(passkey.quarantine):
+        if is_an_administrators(passkey.quarantine):
             return judged
-        return replace(judged, quarantine=quarantine, quarantined_at=now if quarantine else None)
+        why = quarantine_of(model, attested, now.date())
+        since = passkey.quarantined_at if passkey.quarantine is not None else now
+        return replace(judged, quarantine=why, quarantined_at=None if why is None else since)
 
     def _noted(self, passkey: Judged) -> Event:
         """Return the entry in its owner's journal."""
@@ -162,13 +199,21 @@ def _check_follows(before: Edition, after: Edition) -> None:
         raise OlderMetadata(f"The metadata in use is no. {before.no}; this is no. {after.no}.")
 
 
+def _check_in_use(session: Session, stored: Stored) -> None:
+    """Refuse to go on by models that somebody else replaced meanwhile: passkeys are judged by newer ones already."""
+    if stored_metadata(session) != stored:
+        raise Conflict("Somebody else brought metadata at the same time.")
+
+
 def _moved(known: Mapping[str, Model], models: Mapping[str, Model], before: Stored | None, now: datetime) -> set[str]:
     """Return the keys of models that say something else now than when passkeys were judged by them last.
 
-    After a gap in which nothing was believed any more those of that time have no trust yet: then it is every model.
+    After a gap in which nothing was believed any more those of that time have no trust yet: then it is every model. And
+    those that an update which broke off did not come to.
     """
     every = known.keys() | models.keys()
     if before is None or before.edition.is_stale(now.date()):
         return set(every)
     then = before.updated_at.date()
-    return {key for key in every if changed(known.get(key), then, models.get(key), now.date())}
+    differing = {key for key in every if changed(known.get(key), then, models.get(key), now.date())}
+    return differing | set(before.pending)

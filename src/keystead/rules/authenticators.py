@@ -120,6 +120,8 @@ class Stored(_Value):
     models: int
     skipped: int
     updated_at: datetime
+    pending: tuple[str, ...] = ()
+    """Models of which the passkeys are still to be looked at again: an update is under way, or it broke off."""
 
 
 def said(model: Model, today: date) -> tuple[StatusReport, ...]:
