@@ -50,15 +50,15 @@ def test_a_passkey_from_the_first_day_to_the_last(ann: Person) -> None:
     opens_it(ann)
     ann.reads("You have none yet.")
     adds_one(ann)
-    expect(card(ann, "Chrome on Linux")).to_contain_text("Synced")
-    expect(card(ann, "Chrome on Linux")).to_contain_text("Not used yet")
+    expect(card(ann, "Chromium virtual authenticator")).to_contain_text("Synced")
+    expect(card(ann, "Chromium virtual authenticator")).to_contain_text("Not used yet")
     assert len(ann.device.credentials) == 1
 
-    renaming = opens_on(ann, "Chrome on Linux", "Rename")
+    renaming = opens_on(ann, "Chromium virtual authenticator", "Rename")
     renaming.get_by_label("Name").fill("Ann’s <blue> phone")  # noqa: RUF001 - as people write it
     renaming.get_by_role("button", name="Save").click()
     ann.reads("The passkey has its new name.")
-    expect(card(ann, "Ann’s <blue> phone")).to_contain_text("Chrome on Linux · Synced")  # noqa: RUF001
+    expect(card(ann, "Ann’s <blue> phone")).to_contain_text("Chromium virtual authenticator · Synced")  # noqa: RUF001
 
     ann.opens("/v2/logout")
     ann.opens(PAGE)
@@ -131,7 +131,7 @@ def test_a_login_that_is_too_old_and_back(ann: Person) -> None:
 
     ann.site.clock.advance(minutes=6)
     ann.device.ignores()
-    opens_on(ann, "Chrome on Linux", "Remove").get_by_role("button", name="Remove it").click()
+    opens_on(ann, "Chromium virtual authenticator", "Remove").get_by_role("button", name="Remove it").click()
     ann.gives_password()
     ann.is_at("Your passkeys")
     again = ann.page.get_by_role("button", name="Remove it")
@@ -155,7 +155,7 @@ def test_without_scripts(somebody: SomebodyAt) -> None:
     adds_one(other)
 
     ann.opens(PAGE)
-    renaming = opens_on(ann, "Chrome on Linux", "Rename")
+    renaming = opens_on(ann, "Chromium virtual authenticator", "Rename")
     renaming.get_by_label("Name").fill("Mine")
     renaming.get_by_role("button", name="Save").click()
     ann.reads("The passkey has its new name.")
@@ -208,14 +208,14 @@ def test_the_page_as_it_is_read_aloud(ann: Person) -> None:
           - paragraph: /A passkey signs you in/
           - list:
             - listitem:
-              - paragraph: Chrome on Linux
+              - paragraph: Chromium virtual authenticator
               - paragraph: Synced
               - paragraph:
                 - text: Created
                 - time
               - paragraph: Not used yet
-              - group: Rename Chrome on Linux
-              - group: Remove Chrome on Linux
+              - group: Rename Chromium virtual authenticator
+              - group: Remove Chromium virtual authenticator
           - button "Add a passkey"
           - status
           - paragraph:
@@ -225,7 +225,7 @@ def test_the_page_as_it_is_read_aloud(ann: Person) -> None:
         """
     )
     assert ann.page.title() == "Your passkeys"
-    renaming = opens_on(ann, "Chrome on Linux", "Rename")
+    renaming = opens_on(ann, "Chromium virtual authenticator", "Rename")
     expect(renaming.get_by_role("textbox")).to_have_accessible_name("Name")
 
 
@@ -251,7 +251,7 @@ def test_a_long_name_and_no_sideways_scrolling(ann: Person) -> None:
     ann.page.set_viewport_size({"width": 320, "height": 640})
     opens_it(ann)
     adds_one(ann)
-    renaming = opens_on(ann, "Chrome on Linux", "Rename")
+    renaming = opens_on(ann, "Chromium virtual authenticator", "Rename")
     renaming.get_by_label("Name").fill("Vereinigte" * 10)
     renaming.get_by_role("button", name="Save").click()
     opens_on(ann, "Vereinigte", "Remove")
@@ -269,9 +269,9 @@ def test_an_error_has_the_focus(ann: Person) -> None:
     adds_one(ann)
     other = ann.in_another_tab()
     other.opens(PAGE)
-    opens_on(other, "Chrome on Linux", "Remove").get_by_role("button", name="Remove it").click()
+    opens_on(other, "Chromium virtual authenticator", "Remove").get_by_role("button", name="Remove it").click()
     other.reads("You have none yet.")
-    opens_on(ann, "Chrome on Linux", "Remove").get_by_role("button", name="Remove it").click()
+    opens_on(ann, "Chromium virtual authenticator", "Remove").get_by_role("button", name="Remove it").click()
     expect(ann.page.get_by_role("alert")).to_be_focused()
     expect(ann.page.get_by_role("alert")).to_have_text(re.compile("could not be found"))
 
@@ -288,7 +288,9 @@ def test_a_password_is_given_up(ann: Person) -> None:
     expect(removal).to_contain_text("You will sign in with a passkey alone.")
     removal.get_by_role("button", name="Remove it").click()
     ann.reads("Your password was removed.")
-    expect(opens_on(ann, "Chrome on Linux", "Remove")).to_contain_text("This is your only way to sign in.")
+    expect(opens_on(ann, "Chromium virtual authenticator", "Remove")).to_contain_text(
+        "This is your only way to sign in."
+    )
     ann.opens("/v2/logout")
     ann.opens(PAGE)
     ann.is_at("Your passkeys")

@@ -1,6 +1,7 @@
 """The Signal API as the browser hears it: what pages say, once each, and that today's Chromium takes it."""
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from authenticator import b64url
 from browser import ON_SQLITE
 from browser.conftest import SomebodyAt
-from browser.devices import Device
+from browser.devices import PATIENCE_S, Device
 from browser.people import Person
 
 pytestmark = [pytest.mark.browser, ON_SQLITE]
@@ -38,10 +39,18 @@ def ann(somebody: SomebodyAt) -> Person:
 
 def heard(person: Person, count: int) -> list[tuple[str, dict[str, Any]]]:
     """Return what the page has said, once it has said so many things and the browser has taken them all."""
-    person.page.wait_for_function("count => window.heard.length >= count", arg=count)
-    found = person.page.evaluate("window.heard")
+    found = outcomes(person, count)
     assert [outcome for _, _, outcome in found] == ["taken"] * count
     return [(name, options) for name, options, _ in found]
+
+
+def outcomes(person: Person, count: int) -> list[tuple[str, dict[str, Any], str]]:
+    """Return what the page has said, with what the browser made of it; asked from outside, as pages allow no eval."""
+    deadline = time.monotonic() + PATIENCE_S
+    while len(found := person.page.evaluate("window.heard")) < count:
+        assert time.monotonic() < deadline, f"the page said {len(found)} things, not {count}"
+        time.sleep(0.02)
+    return [(name, options, outcome) for name, options, outcome in found]
 
 
 def ids(*devices: Device) -> list[str]:
@@ -182,5 +191,4 @@ def test_an_address_that_is_not_this_page_s_business(ann: Person) -> None:
         tell([{ type: "allAcceptedCredentials", options: { ...about, allAcceptedCredentialIds: [] } }]);
     }"""
     ann.page.evaluate(script)
-    ann.page.wait_for_function("window.heard.length >= 3")
-    assert "SecurityError" in ann.page.evaluate("window.heard.at(-1)[2]")
+    assert "SecurityError" in outcomes(ann, 3)[-1][2]
