@@ -257,6 +257,26 @@ def test_a_report_may_be_about_one_certificate(member: str) -> None:
     report: Json = {"status": "ATTESTATION_KEY_COMPROMISE", member: spelled}
     (found,) = the_model(entry(AAGUID, MAKER, statuses=[report])).reports
     assert found.certificate == text(base64.b64decode(spelled))
-    broken: Json = {"status": "ATTESTATION_KEY_COMPROMISE", member: "AAAA"}
-    (found,) = the_model(entry(AAGUID, MAKER, statuses=[broken])).reports
-    assert found.certificate == "", "then it is about them all"
+    unreadable: Json = {"status": "ATTESTATION_KEY_COMPROMISE", member: "AAAA"}
+    (found,) = the_model(entry(AAGUID, MAKER, statuses=[unreadable])).reports
+    assert found.certificate == "AAAA", "some makers' are; and it is about no other"
+    broken: Json = {"status": "ATTESTATION_KEY_COMPROMISE", member: "?"}
+    assert the_model(entry(AAGUID, MAKER, statuses=[broken])).reports == ()
+
+
+def test_a_report_may_be_about_two_certificates() -> None:
+    report: Json = {"status": "ATTESTATION_KEY_COMPROMISE", "certificate": "AAAA", "batchCertificate": "BBBB"}
+    found = the_model(entry(AAGUID, MAKER, statuses=[report])).reports
+    assert {each.certificate for each in found} == {"AAAA", "BBBB"}
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "\x1b[31m"])
+def test_what_no_database_takes_is_left_out(odd: str) -> None:
+    found = the_model(entry(AAGUID, MAKER, statuses=[(f"REVOKED{odd}", "2024-01-01")], description=f"A{odd} model"))
+    assert found.description.isprintable()
+    assert found.description.startswith("A")
+    assert found.reports == ()
+
+
+def test_zeros_are_no_model() -> None:
+    assert read(SERVICE.blob(entry(bytes(16), MAKER))).models == ()

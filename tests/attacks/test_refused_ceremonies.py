@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from account import SCOPE, MyAccount
-from authenticator import FLAWLESS, LOGIN_FLAWS, REGISTRATION_FLAWS, Authenticator, Flaw, b64url
+from authenticator import FLAWLESS, LOGIN_FLAWS, REGISTRATION_FLAWS, Authenticator, Flaw, b64url, put
 from keystead.db import tables
 from visitor import Visitor
 from world import PASSKEY_GRANT, PUBLIC_URL, World
@@ -474,6 +474,27 @@ async def test_misuse(shared_world: World, name: str, kind: str) -> None:
 @pytest.mark.parametrize(("name", "kind"), _listed(CHANGES))
 async def test_a_change_in_between(world: World, name: str, kind: str) -> None:
     await CHANGES[name].run(Scene(world, kind))
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"])
+@pytest.mark.parametrize("door", ["sign-up", "login"])
+async def test_what_a_library_quotes_of_a_refused_answer_does_not_keep_it_out_of_the_journal(
+    world: World, odd: str, door: str
+) -> None:
+    device = Authenticator()
+    await world.register(device)
+    before = await world.journal()
+    flaw = Flaw(client=put(tokenBinding={"status": odd}))
+    if door == "login":
+        begun = (await world.begin_challenge()).json()
+        response = device.get(begun["authn_params_public_key"], origin=PUBLIC_URL, flaw=flaw)
+    else:
+        begun = (await world.begin_register("eve@example.com")).json()
+        response = device.create(begun["authn_params_public_key"], origin=PUBLIC_URL, flaw=flaw)
+    answer = await world.exchange(begun["auth_session"], response)
+    assert (answer.status_code, answer.json()["error"]) == (403, "invalid_grant")
+    assert (await world.journal())[len(before) :] == ["passkey_challenge_started", "f" if door == "login" else "fs"]
+    assert (await world.last_entry())["details"]["reason"].isprintable()
 
 
 def test_these_are_many() -> None:

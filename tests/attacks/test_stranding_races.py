@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, event, text, update
 from sqlmodel import Session, col
 
-from account import MyAccount
-from authenticator import Authenticator
+from account import SCOPE, MyAccount
+from authenticator import Authenticator, b64url
 from keystead.db import passkeys, tables, tenant
 from keystead.rules.relying_party import SETTING
 from world import PUBLIC_URL, World
@@ -27,8 +27,7 @@ NO_PASSWORDS = {
 
 
 _WAITING = """
-SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
-WHERE NOT granted AND datname = current_database()
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -275,3 +274,21 @@ async def test_of_two_changes_that_each_leave_a_way_in_and_none_together_one_is_
         saved, moved = await asyncio.gather(saving, moving)
     assert (saved.status_code, moved.status_code) == (200, 400)
     assert moved.json()["report"]["people"]["stranded"] == 1
+
+
+async def test_a_login_and_the_removal_of_its_passkey_lock_in_one_order(world: World) -> None:
+    """In two orders each waits for the other, and the database ends one of them: a 500 for somebody."""
+    synced, bound = await somebody_with_two(world)
+    mine = {"audience": f"{PUBLIC_URL}/me/", "scope": SCOPE}
+    account = MyAccount(world, (await world.passkey_login(synced, **mine)).json()["access_token"])
+    (wanted,) = [each["id"] for each in await account.passkeys() if each["key_id"] == b64url(bound.credentials[0].id)]
+    begun = (await world.begin_challenge()).json()
+    response = bound.get(begun["authn_params_public_key"], origin=PUBLIC_URL)
+    with halted_before("UPDATE account") as halt:
+        login = asyncio.ensure_future(world.exchange(begun["auth_session"], response))
+        await reached(halt)
+        removal = asyncio.ensure_future(account.call("DELETE", f"/{wanted}"))
+        await in_the_way(world, removal)
+        halt.may_go_on.set()
+        answers = await asyncio.gather(login, removal)
+    assert [each.status_code for each in answers] == [200, 204]

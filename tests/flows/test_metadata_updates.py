@@ -35,7 +35,8 @@ SERVICE = Service()
 L1 = ("FIDO_CERTIFIED_L1", "2024-01-01")
 L2 = ("FIDO_CERTIFIED_L2", "2025-01-01")
 REVOKED = ("REVOKED", "2026-01-01")
-UPDATED = ("UPDATE_AVAILABLE", "2026-02-01")
+OTHER = bytes(range(16))
+CERTIFIED_AGAIN = ("FIDO_CERTIFIED_L1", "2026-02-01")
 REASON = "fido_metadata: REVOKED since 2026-01-01"
 DENIED = (403, "invalid_grant")
 
@@ -99,10 +100,10 @@ async def test_an_update_is_stored_and_recorded(world: World) -> None:
 
 async def test_the_next_edition_replaces_the_one_before(world: World) -> None:
     await SERVICE.brings(world, entry(AAGUID, MAKER), entry(APPLE), no=7)
-    done = await SERVICE.brings(world, entry(AAGUID, MAKER, description="Renamed"), entry(NIL), no=8)
+    done = await SERVICE.brings(world, entry(AAGUID, MAKER, description="Renamed"), entry(OTHER), no=8)
     assert done.changed == 2, "one came and one went; a name is nothing that passkeys are judged by"
     found = {row["aaguid"]: row["record"]["description"] for row in await world.rows(tables.AuthenticatorModel)}
-    assert found == {str(UUID(bytes=AAGUID)): "Renamed", str(UUID(bytes=NIL)): "A model"}
+    assert found == {str(UUID(bytes=AAGUID)): "Renamed", str(UUID(bytes=OTHER)): "A model"}
 
 
 async def test_nothing_is_taken_back_unless_it_is_forced(world: World) -> None:
@@ -258,7 +259,7 @@ async def test_a_revoked_model_quarantines_its_passkeys_until_it_is_lifted(world
 
     assert (await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1, REVOKED]), no=3)).quarantined == 0
 
-    done = await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1, REVOKED, UPDATED]), no=4)
+    done = await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=[L1, REVOKED, CERTIFIED_AGAIN]), no=4)
     assert (done.trust, done.quarantined, done.lifted) == (1, 0, 2)
     assert {(await outcome(world, each))[0] for each in held.values()} == {200}
     assert {row["quarantined_at"] for row in (await passkeys(world)).values()} == {None}
@@ -292,7 +293,7 @@ async def test_an_administrators_quarantine_is_left_alone(world: World) -> None:
         session.connection().execute(update(tables.Passkey).values(values))
 
     await world.db.write(take_out)
-    for number, statuses in enumerate(([L1], [L1, REVOKED], [L1, REVOKED, UPDATED])):
+    for number, statuses in enumerate(([L1], [L1, REVOKED], [L1, REVOKED, CERTIFIED_AGAIN])):
         done = await SERVICE.brings(world, entry(AAGUID, MAKER, statuses=statuses), no=number)
         assert (done.quarantined, done.lifted) == (0, 0)
         found = (await passkeys(world))["ann@example.com"]

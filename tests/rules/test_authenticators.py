@@ -99,7 +99,8 @@ def test_a_compromise_stands_until_it_is_lifted(status: str) -> None:
     assert report.status == status
     assert compromise(found, attested(), date(2023, 12, 31)) is None, "not before its day"
     for lifting in ("UPDATE_AVAILABLE", "FIDO_CERTIFIED", "FIDO_CERTIFIED_L2"):
-        assert compromise(model(*found.reports, (lifting, "2024-01-02")), attested(), TODAY) is None
+        lifts = lifting != "UPDATE_AVAILABLE" or status != "REVOKED"
+        assert bool(compromise(model(*found.reports, (lifting, "2024-01-02")), attested(), TODAY)) is not lifts
         assert compromise(model(*found.reports, (lifting, "2023-12-31")), attested(), TODAY), "that was before"
         assert compromise(model(*found.reports, (lifting, "2024-01-01")), attested(), TODAY), "of one day, the worse"
         assert compromise(model(*found.reports, (lifting, "2026-06-02")), attested(), TODAY), "not yet"
@@ -225,3 +226,9 @@ def test_every_level_has_a_status() -> None:
 
 def _names() -> list[str]:
     return [f"L{number}{plus}" for number in (1, 2, 3) for plus in ("", "plus")]
+
+
+def test_a_service_may_say_that_there_is_no_next_edition() -> None:
+    edition = Edition(no=1, next_update=date.max, anchor="a")
+    assert not edition.is_stale(date.max)
+    assert Edition(no=1, next_update=date(2024, 1, 1), anchor="a").is_stale(date.max)

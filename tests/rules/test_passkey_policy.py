@@ -1,7 +1,7 @@
 """Passkeys: what is offered, when somebody is asked to make one, and what a policy says of one."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from keystead.rules.ceremonies import Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.connections import read_options
-from keystead.rules.enrolment import NEVER, Held, Prompt, prompt, snoozed
 from keystead.rules.passkey_policy import (
     Context,
     Counters,
@@ -62,89 +61,6 @@ def options(*, passkey: bool = True, password: dict[str, Any] | None = None, **m
 )
 def test_offer(given: ConnectionOptions, expected: Offer) -> None:
     assert offer(given) == expected
-
-
-AFTER_PASSWORD: dict[str, Any] = {"method": "pwd", "passkeys": 0, "attachment": "", "snoozed_until": None}
-FROM_A_PHONE: dict[str, Any] = {
-    "method": "phr",
-    "passkeys": 1,
-    "attachment": "cross-platform",
-    "snoozed_until": None,
-}
-
-
-@pytest.mark.parametrize(
-    ("given", "login", "expected"),
-    [
-        (options(), AFTER_PASSWORD, "progressive"),
-        (options(), AFTER_PASSWORD | {"passkeys": 1}, "none"),
-        (options(), AFTER_PASSWORD | {"snoozed_until": NOW + timedelta(seconds=1)}, "none"),
-        (options(), AFTER_PASSWORD | {"snoozed_until": NOW}, "progressive"),
-        (options(), AFTER_PASSWORD | {"attachment": "cross-platform"}, "progressive"),
-        (options(progressive_enrollment_enabled=False), AFTER_PASSWORD, "none"),
-        (options(local_enrollment_enabled=False), AFTER_PASSWORD, "progressive"),
-        (options(passkey=False), AFTER_PASSWORD, "none"),
-        (options(), FROM_A_PHONE, "local"),
-        (options(), FROM_A_PHONE | {"attachment": "platform"}, "none"),
-        (options(), FROM_A_PHONE | {"attachment": ""}, "none"),
-        (options(), FROM_A_PHONE | {"passkeys": 19}, "local"),
-        (options(), FROM_A_PHONE | {"passkeys": 20}, "none"),
-        (options(), FROM_A_PHONE | {"snoozed_until": NOW + timedelta(days=1)}, "none"),
-        (options(local_enrollment_enabled=False), FROM_A_PHONE, "none"),
-        (options(progressive_enrollment_enabled=False), FROM_A_PHONE, "local"),
-        (options(passkey=False), FROM_A_PHONE, "none"),
-        (options(passkey_policy={"max_per_user": 2}), FROM_A_PHONE, "local"),
-        (options(passkey_policy={"max_per_user": 1}), FROM_A_PHONE, "none"),
-        (options(passkey_policy={"max_per_user": 1, "mode": "advise"}), FROM_A_PHONE, "none"),
-        (options(passkey_policy={"enrollment": "off"}), FROM_A_PHONE, "none"),
-        (options(passkey_policy={"enrollment": "off"}), AFTER_PASSWORD, "none"),
-        (options(passkey_policy={"enrollment": "required"}), FROM_A_PHONE, "local"),
-        (options(passkey_policy={"attachment": "platform"}), FROM_A_PHONE, "local"),
-        (options(passkey_policy={"attachment": "cross_platform"}), FROM_A_PHONE, "none"),
-        (options(passkey_policy={"attachment": "cross_platform"}), AFTER_PASSWORD, "progressive"),
-        (options(passkey_policy={"allow_never_ask": True}), AFTER_PASSWORD | {"snoozed_until": NEVER}, "none"),
-        (options(passkey_policy={"allow_never_ask": False}), AFTER_PASSWORD | {"snoozed_until": NEVER}, "progressive"),
-    ],
-)
-def test_prompt(given: ConnectionOptions, login: dict[str, Any], expected: Prompt) -> None:
-    assert prompt(given, now=NOW, **login | {"passkeys": Held(login["passkeys"])}) == expected
-
-
-OFF: dict[str, Any] = {"progressive_enrollment_enabled": False, "local_enrollment_enabled": False}
-
-
-@pytest.mark.parametrize("login", [AFTER_PASSWORD, FROM_A_PHONE], ids=["password", "phone"])
-@pytest.mark.parametrize(
-    ("given", "passkeys", "more", "expected"),
-    [
-        (options(), Held(current=0, older=1), {}, "moved"),
-        (options(), Held(current=0, older=40), {}, "moved"),
-        (options(**OFF), Held(current=0, older=1), {"attachment": "platform"}, "moved"),
-        (options(passkey_policy={"max_per_user": 1}), Held(current=0, older=1), {}, "moved"),
-        (options(), Held(current=0, older=1), {"snoozed_until": NOW + timedelta(seconds=1)}, "none"),
-        (options(**OFF), Held(current=1, older=1), {}, "none"),
-        (options(passkey=False), Held(current=0, older=1), {}, "none"),
-    ],
-)
-def test_whoever_has_not_moved_is_prompted_to(
-    given: ConnectionOptions, passkeys: Held, more: dict[str, Any], expected: Prompt, login: dict[str, Any]
-) -> None:
-    assert prompt(given, now=NOW, **login | more | {"passkeys": passkeys}) == expected
-
-
-@pytest.mark.parametrize(
-    ("policy", "never", "until"),
-    [
-        ({}, False, NOW + timedelta(days=30)),
-        ({"snooze_days": 365}, False, NOW + timedelta(days=365)),
-        ({"snooze_days": 0}, False, NOW),
-        ({}, True, NOW + timedelta(days=30)),
-        ({"allow_never_ask": True}, True, NEVER),
-        ({"allow_never_ask": True}, False, NOW + timedelta(days=30)),
-    ],
-)
-def test_snooze(policy: dict[str, Any], never: bool, until: datetime) -> None:
-    assert snoozed(PasskeyPolicy(**policy), NOW, never=never) == until
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ async def test_from_the_request_to_the_login(world: World, ann: str) -> None:
     assert await world.open_sessions() == 0
     assert "keystead-session" not in visitor.client.cookies, "that is for the new passkey to do"
     assert "gd_enrollment_complete" in await world.journal(ann)
+    assert (await world.letters())[0].subject == "A passkey was added to your account"
     assert claims_of((await world.passkey_login(device)).json()["id_token"])["sub"] == ann
 
 

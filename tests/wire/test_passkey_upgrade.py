@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from account import MyAccount
+from account import SCOPE, MyAccount
 from authenticator import FLAWLESS, UP, UV, Authenticator, Flaw, flags
 from keystead.db import tables
 from keystead.flows.hosted_login import Visit
@@ -138,9 +138,7 @@ async def test_not_unless_the_policy_says_so(world: World, ann: str) -> None:
 
 
 async def test_not_for_whoever_has_a_passkey(world: World, ann: str) -> None:
-    account = await MyAccount.of(world)
-    options = await account.begin()
-    await account.verify(options, Authenticator().create(options["authn_params_public_key"], origin=PUBLIC_URL))
+    await (await MyAccount.of(world)).enrols(Authenticator())
     assert "code" in (await signs_in(Visitor.of(world))).answer
 
 
@@ -422,6 +420,30 @@ async def test_the_link_takes_it_back_without_a_login(world: World, ann: str) ->
     assert (await world.login()).status_code == 200
     entry = [row for row in await world.rows(tables.JournalRow) if row["details"].get("by") == "undo link"]
     assert [(each["type"], each["user_id"]) for each in entry] == [("my_account_authentication_method_succeeded", ann)]
+
+
+async def test_its_owner_is_told_of_that_too(world: World, ann: str) -> None:
+    await upgraded(world)
+    await used(world, await undo_link(world))
+    (newest, *_) = await world.letters()
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey was removed from your account")
+
+
+async def test_the_last_way_in_goes_too_and_the_page_says_so(world: World, ann: str) -> None:
+    """A thief who made the passkey and then gave the password up must not keep the account by that."""
+    await ask_for(world, automatic_upgrade=True, passwordless_accounts=True)
+    device = Authenticator()
+    await upgraded(world, device)
+    link = await undo_link(world)
+    assert "only way in" not in (await Visitor.of(world).open(link)).text
+    asked = {"audience": f"{PUBLIC_URL}/me/", "scope": SCOPE}
+    thief = MyAccount(world, (await world.passkey_login(device, **asked)).json()["access_token"])
+    (password,) = [each for each in await thief.methods() if each["type"] == "password"]
+    assert (await thief.call("DELETE", f"/{quote(password['id'])}")).status_code == 204
+    page = await Visitor.of(world).open(link)
+    assert "It is the only way in that your account has now." in page.text
+    await Visitor.of(world).send(page.form())
+    assert await world.count(tables.Passkey) == 0
 
 
 async def used(world: World, link: str) -> None:

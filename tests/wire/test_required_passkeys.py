@@ -70,10 +70,7 @@ async def makes_one(visitor: Visitor, at: Landed, device: Authenticator | None =
 
 async def has_passkey(world: World, device: Authenticator | None = None) -> None:
     """Give Ann a passkey by the API."""
-    account = await MyAccount.of(world)
-    begun = await account.begin()
-    response = (device or Authenticator()).create(begun["authn_params_public_key"], origin=PUBLIC_URL)
-    assert (await account.verify(begun, response)).status_code == 201
+    await (await MyAccount.of(world)).enrols(device or Authenticator())
 
 
 # --- before the day ----------------------------------------------------------------------------------------------
@@ -276,10 +273,7 @@ async def test_access_tokens_go_on_and_can_add_a_passkey(world: World, ann: str)
     tokens = await world.tokens(audience=f"{PUBLIC_URL}/me/", scope=f"openid {SCOPE}")
     comes(world, DAY)
     assert (await world.userinfo(tokens["access_token"])).status_code == 200
-    account = MyAccount(world, tokens["access_token"])
-    begun = await account.begin()
-    response = Authenticator().create(begun["authn_params_public_key"], origin=PUBLIC_URL)
-    assert (await account.verify(begun, response)).status_code == 201
+    await MyAccount(world, tokens["access_token"]).enrols(Authenticator())
     assert (await world.login()).status_code == 200
 
 

@@ -49,8 +49,13 @@ class Procedure(NamedTuple):
     authenticator_data: int
 
     def refusal(self, step: int, why: str) -> CeremonyRefused:
-        """Make the refusal that names the step; ``why`` is for the log."""
-        return CeremonyRefused(detail=f"{self.section} step {step}: {why}")
+        """Make the refusal that names the step; ``why`` is for the log.
+
+        Libraries quote what they refuse: a NUL or half a surrogate would keep the entry out of the journal, which is a
+        way to try without a trace.
+        """
+        said = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in why)
+        return CeremonyRefused(detail=f"{self.section} step {step}: {said}")
 
     @contextmanager
     def step(self, number: int) -> Iterator[None]:

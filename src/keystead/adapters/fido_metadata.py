@@ -85,7 +85,7 @@ def _certificate(octets: bytes) -> x509.Certificate:
     try:
         load = x509.load_pem_x509_certificate if b"-----BEGIN" in octets else x509.load_der_x509_certificate
         return load(octets)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _refused("the root is no certificate in PEM or DER") from None
 
 
@@ -98,7 +98,7 @@ def _verified(blob: bytes, anchor: x509.Certificate, at: datetime) -> dict[str, 
         header = jws.extract_compact(text, registry=_REGISTRY).headers()
         chain = [x509.load_der_x509_certificate(b64decode(each)) for each in header["x5c"]]
         leaf, kind = chain[0], _KEYS[header["alg"]]
-    except (JoseError, KeyError, IndexError, TypeError, ValueError):
+    except (JoseError, KeyError, IndexError, TypeError, ValueError, RecursionError, x509.InvalidVersion):
         raise _refused("not a JWS with x5c, signed with RS256 or ES256") from None
     if not path_to([anchor.public_bytes(Encoding.DER)], [each.public_bytes(Encoding.DER) for each in chain], at):
         raise _refused("its certificates do not lead to the root, or are not valid today")
@@ -135,7 +135,7 @@ def _models(entry: object) -> Iterator[Model]:
     described = statement.get("description")
     model = Model(
         key="",
-        description=" ".join(described.split())[:DESCRIPTION_CHARACTERS] if isinstance(described, str) else "",
+        description=_line(described)[:DESCRIPTION_CHARACTERS] if isinstance(described, str) else "",
         roots=tuple(dict.fromkeys(_certificates(statement.get("attestationRootCertificates")))),
         reports=tuple(_reports(entry.get("statusReports"))),
     )
@@ -143,13 +143,20 @@ def _models(entry: object) -> Iterator[Model]:
         yield model.model_copy(update={"key": key})
 
 
+def _line(text: str) -> str:
+    """Return a text as one line of what can be printed: no database takes a NUL or half a surrogate."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
+
+
 def _entry_keys(entry: dict[str, Any]) -> Iterator[str]:
     """Give the AAGUID of an entry, or the identifiers of its attestation keys (U2F)."""
     for aaguid in _texts([entry.get("aaguid")]):
         try:
-            yield str(UUID(aaguid))
+            found = UUID(aaguid)
         except ValueError:
             continue
+        if found.int:  # zeros are of whoever names no model
+            yield str(found)
     for identifier in _texts(entry.get("attestationCertificateKeyIdentifiers")):
         if _KEY_IDENTIFIER.fullmatch(identifier.lower()):
             yield identifier.lower()
@@ -168,9 +175,28 @@ def _certificates(listed: object) -> Iterator[str]:
 
 def _reports(listed: object) -> Iterator[StatusReport]:
     for report in listed if isinstance(listed, list) else ():
-        if isinstance(report, dict) and isinstance(report.get("status"), str):
-            about = _certificates([report.get("batchCertificate"), report.get("certificate")])
-            yield StatusReport(status=report["status"], effective=_day(report), certificate=next(about, ""))
+        if isinstance(report, dict) and _is_word(report.get("status")):
+            for certificate in _named(report):
+                yield StatusReport(status=report["status"], effective=_day(report), certificate=certificate)
+
+
+def _named(report: dict[str, Any]) -> Iterator[str]:
+    """Give the certificates that a report is about; an empty text where it is about the model as a whole.
+
+    Whether we can read one does not matter here: it is compared with those that passkeys came with, byte by byte.
+    """
+    named = [text for name in ("batchCertificate", "certificate") for text in _texts([report.get(name)])]
+    if not named:
+        yield ""
+    for text in named:
+        try:
+            yield b64encode(b64decode("".join(text.split()), validate=True)).decode()
+        except ValueError:
+            continue
+
+
+def _is_word(status: object) -> bool:
+    return isinstance(status, str) and status.isascii() and status.isprintable()
 
 
 def _day(report: dict[str, Any]) -> date | None:

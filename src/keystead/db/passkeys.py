@@ -180,6 +180,15 @@ def quarantine(session: Session, user_id: str, passkey_id: str, why: str | None,
     return session.connection().execute(statement.values(values)).rowcount == 1
 
 
+def hold(session: Session, user_id: str) -> None:
+    """Lock an account's passkeys, before the account itself: in the order in which a login locks them.
+
+    In the other order a login and the removal of its passkey wait for each other, and the database ends one of them.
+    """
+    statement = select(col(Passkey.id)).where(col(Passkey.user_id) == user_id).order_by(col(Passkey.id))
+    session.connection().execute(statement.with_for_update())
+
+
 def remove(session: Session, user_id: str, passkey_id: str) -> bool:
     """Delete one passkey of an account; ``False`` where it has none by that id."""
     statement = delete(Passkey).where(col(Passkey.user_id) == user_id, col(Passkey.id) == passkey_id)

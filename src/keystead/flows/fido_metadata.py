@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -125,23 +125,24 @@ class FidoMetadata:
         if not batch:
             return update, None
         pairs = [(before, self._judged(before, vouching)) for before in batch]
-        different = [(before, after) for before, after in pairs if before != after]
-        authenticator_models.judge(session, [after for _, after in different])
-        lifted = [after for before, after in different if before.quarantine and not after.quarantine]
-        imposed = [after for before, after in different if after.quarantine and not before.quarantine]
+        authenticator_models.judge(session, [after for before, after in pairs if after != before])
+        lifted, imposed = _turned(pairs, into=False), _turned(pairs, into=True)
         journal.add(session, *(self._noted(passkey) for passkey in (*lifted, *imposed)))
-        for user_id in sorted({passkey.user_id for passkey in imposed}):
-            # Whoever broke the authenticator may be in already.
-            subject = revocation.Subject(user_id)
-            self.revocation.apply(session, revocation.Event.PASSKEY_QUARANTINED, subject, self.clock())
+        self._end_what_they_opened(session, imposed)
         done = replace(
             update,
             passkeys=update.passkeys + len(batch),
-            trust=update.trust + sum(after.trust != before.trust for before, after in different),
+            trust=update.trust + sum(after.trust != before.trust for before, after in pairs),
             quarantined=update.quarantined + len(imposed),
             lifted=update.lifted + len(lifted),
         )
         return done, batch[-1].id
+
+    def _end_what_they_opened(self, session: Session, imposed: Sequence[Judged]) -> None:
+        """Whoever broke the authenticators may be in already."""
+        for user_id in sorted({passkey.user_id for passkey in imposed}):
+            subject = revocation.Subject(user_id)
+            self.revocation.apply(session, revocation.Event.PASSKEY_QUARANTINED, subject, self.clock())
 
     def _end(self, session: Session, update: Update, operation: Operation) -> Update:
         _check_in_use(session, update.stored)
@@ -189,6 +190,13 @@ class _Vouching:
                     self.held.clear()
                 self.held[shown] = period
         return model, period is not None
+
+
+def _turned(pairs: Sequence[tuple[Judged, Judged]], *, into: bool) -> list[Judged]:
+    """Return the passkeys that came into quarantine, or out of it; another reason for it is neither."""
+    return [
+        after for before, after in pairs if (before.quarantine is None, after.quarantine is None) == (into, not into)
+    ]
 
 
 def _check_follows(before: Edition, after: Edition) -> None:

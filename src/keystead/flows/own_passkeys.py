@@ -182,6 +182,7 @@ class OwnPasskeys:
 
         And while no policy is saved that would refuse what is left.
         """
+        passkeys.hold(session, proved.user_id)
         still_in(session, proved, event.client_id or "")
         census.join(session)
         owner = self._owner(session, proved.user_id)

@@ -143,12 +143,13 @@ def _judged(changes: Sequence[_Change], people: Callable[[str], Iterator[Person]
 
 def _allowed(report: PreviewReport, allowance: Allowance, where: str) -> PreviewReport:
     """Return a report that is allowed. Raises ``WouldStrandUsers``, whose text alone is enough to go on."""
-    count = report.people.stranded
+    count, because = report.people.stranded, report.stranded_because
     if count <= allowance.stranded:
         return report
+    whole = ". Options are replaced whole: what is left out goes back to its default" if "_off" in because else ""
     text = (
-        f"{count} {'person' if count == 1 else 'people'} could not sign in any more ({report.stranded_because}), so "
+        f"{count} {'person' if count == 1 else 'people'} could not sign in any more ({because}), so "
         f"nothing was changed. {where} tells more. Give them another way to sign in first, or say that you accept it "
-        f"with ?accept_stranded={count}"
+        f"with ?accept_stranded={count}{whole}"
     )
     raise WouldStrandUsers(text, report.model_dump(exclude_none=True))

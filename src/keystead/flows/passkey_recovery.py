@@ -219,6 +219,8 @@ class PasskeyRecovery:
     ) -> None:
         """Claim the way that the code opened, under the account's lock, and use it whole or not at all."""
         now = self.enrolment.clock()
+        if remove_others:
+            passkeys.hold(session, ceremony.user_id)
         accounts.by_id(session, ceremony.user_id, lock=True)
         found = self._look(session, page)
         if found is None or found.profile.user_id != ceremony.user_id:

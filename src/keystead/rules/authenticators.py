@@ -101,7 +101,7 @@ class Edition(_Value):
 
     def is_stale(self, today: date) -> bool:
         """Whether the next edition is so late that nothing new should be believed on the word of this one."""
-        return today > self.next_update + GRACE
+        return today - GRACE > self.next_update  # in this order: a service may say that there is no next one
 
 
 class Metadata(_Value):
@@ -172,9 +172,14 @@ def _stands(reports: Iterable[StatusReport]) -> StatusReport | None:
     for report in reports:
         if report.status in COMPROMISES:
             found = report
-        elif report.status == "UPDATE_AVAILABLE" or report.status.startswith(_CERTIFIED):
+        elif report.status.startswith(_CERTIFIED) or (report.status == "UPDATE_AVAILABLE" and not _revoked(found)):
             found = None
     return found
+
+
+def _revoked(report: StatusReport | None) -> bool:
+    """Whether a model is not to be trusted at all: makers report their own updates, and do not take that back."""
+    return report is not None and report.status == "REVOKED"
 
 
 def trust_of(attested: Attested, model: Model | None, *, vouched: bool, today: date) -> Trust:

@@ -116,7 +116,7 @@ emptied                account   account   account   account   account   account
 e-mail changed         account   -/o       account/s account   account   account   account   account   -/d
 identifier changed     -/i       -/i       -/i       -/i       -/i       account   account   account   -/d
 passkey removed        others?   others?   others?   others?   account   -/p       -/p       others/l  -/d
-passkey quarantined    account   account   account   account   account   -/p       -/p       account/l -/d
+passkey quarantined    account   account   account   account   account   account   account   account/l -/d
 connection disabled    members/g members/g members/g members/g members/g members/g members/g members/g -/d
 connection deleted     gone      gone      members/g gone      members   members   members   members/g -/d
 client deleted         -/c       gone      client/g  gone      client/a  -/p       client/g  client/g  -/d
@@ -125,7 +125,7 @@ signing key revoked    -/n       -/n       key/k     -/n       -/n       -/n    
 logged out             session   session?  session/s session   -/m       -/p       -/p       session/l session/b
 session revoked        session   session   session/s session   -/m       -/p       -/p       session/l -/d
 session deleted        session   -/o       session/s session   -/m       -/p       -/p       session/l -/d
-signed out everywhere  account   account   account   account   account   -/p       -/p       account/l -/d
+signed out everywhere  account   account   account   account   account   account   account   account/l -/d
 token revoked          -/f       family    -/x       -/n       -/n       -/n       -/n       -/n       -/d
 token reused           -/f       family    -/x       -/n       -/n       -/n       -/n       -/n       -/d
 code replayed          -/f       family    -/x       -/n       -/n       -/n       -/n       -/n       -/d
