@@ -129,9 +129,8 @@ def _installation(settings: Settings) -> Iterator[Database]:
     """Open the database of an installation that is there, and up to date."""
     path = settings.database_url.reveal().partition("sqlite:///")[2]
     if path and not Path(path).exists():  # opening it would make one
-        raise SettingsError(
-            f"KEYSTEAD_DATABASE_URL: {path}: there is no such file: --data-dir names an installation, 'keystead serve' makes one"
-        )
+        remedy = "--data-dir names an installation, 'keystead serve' makes one"
+        raise SettingsError(f"KEYSTEAD_DATABASE_URL: {path}: there is no such file: {remedy}")
     with _database(settings) as db:
         if schema.version(db.engine) is None:
             raise SettingsError("KEYSTEAD_DATABASE_URL: the database is empty; 'keystead serve' sets it up")
