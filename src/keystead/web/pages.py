@@ -4,6 +4,7 @@ Which screen is next is never decided here (``resume`` asks the rules), and a GE
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -367,7 +368,7 @@ def options_answer(options: Options) -> Response:
     return Json(body, headers={"cache-control": "no-store"})
 
 
-def authenticator_answer(sent: dict[str, str]) -> object:
+def authenticator_answer(sent: Mapping[str, str]) -> object:
     """Return the authenticator's answer out of a form; what is not JSON is refused like any other wrong answer."""
     try:
         return json.loads(sent.get("response", ""))

@@ -1,5 +1,6 @@
 """``/u/account/passkeys``: where people see their passkeys, name and remove them, and add more."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -56,12 +57,12 @@ _DONE: Final = {
 
 async def passkeys(request: Request) -> Response:
     """Show them, or do what one of the forms says. Without a session: sign in, and come back."""
-    if submitted(request):
-        same_origin(request)
-    here = await _session(request)
-    if here is None:
-        return redirect(PATH) if submitted(request) else await sign_in(request, PATH)
-    return await _act(request, here) if submitted(request) else await _show(request, here)
+    if not submitted(request):
+        here = await _session(request)
+        return await _show(request, here) if here else await sign_in(request, PATH)
+    same_origin(request)
+    sent, here = await form(request), await _session(request)
+    return await _act(request, here, sent) if here else redirect(PATH)
 
 
 async def passkey_options(request: Request) -> Response:
@@ -78,12 +79,12 @@ async def _session(request: Request) -> SessionRecord | None:
     return await flows.sessions.read(flows.cookies.session(request), caller_of(request))
 
 
-async def _act(request: Request, here: SessionRecord) -> Response:
+async def _act(request: Request, here: SessionRecord, sent: Mapping[str, str]) -> Response:
     """Do one thing and show the page again: whatever is sent again then changes nothing.
 
     A login that is too old is renewed on the way: the person comes back to where they were, and presses again.
     """
-    sent, caller, own = await form(request), caller_of(request), flows_of(request).own_passkeys
+    caller, own = caller_of(request), flows_of(request).own_passkeys
     at = sent.get("remove") or sent.get("rename") or ""
     try:
         if "rename" in sent:
