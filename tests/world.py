@@ -278,10 +278,11 @@ class World:
         await worker.deliver_due(self.db, post, self.clock)
         return [each.letter for each in await post.outbox()]
 
-    async def link(self, to: str = "ann@example.com") -> str:
-        """Return the link in the newest message to somebody, as a path."""
-        text = next(letter.text for letter in await self.letters() if letter.to == to and PUBLIC_URL in letter.text)
-        return re.search(re.escape(PUBLIC_URL) + r"(/\S+)", text)[1]  # type: ignore[index]
+    async def link(self, to: str = "ann@example.com", page: str = "/") -> str:
+        """Return the link in the newest message to somebody, or to some page, as a path."""
+        wanted = PUBLIC_URL + page
+        text = next(letter.text for letter in await self.letters() if letter.to == to and wanted in letter.text)
+        return re.search(re.escape(PUBLIC_URL) + rf"({re.escape(page)}\S*)", text)[1]  # type: ignore[index]
 
     async def code(self, to: str = "ann@example.com") -> str:
         """Return the code in the newest message to somebody."""

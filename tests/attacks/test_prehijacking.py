@@ -80,7 +80,7 @@ async def test_opening_the_link_of_a_stranger_verifies_nothing_without_a_proof(w
 async def test_it_was_not_me(world: World) -> None:
     trap = await squat(world)
     victim = Visitor.of(world)
-    page = await victim.open((await world.link(VICTIM)).rstrip("#"))
+    page = await victim.open((await world.link(VICTIM, "/u/email-verification")).rstrip("#"))
     taken = await victim.send(Form(page.form().action), action="take-over")
     await is_dead(world, *trap)
     assert "/u/reset-password?ticket=" in taken.text

@@ -146,10 +146,10 @@ def _allowed(report: PreviewReport, allowance: Allowance, where: str) -> Preview
     count, because = report.people.stranded, report.stranded_because
     if count <= allowance.stranded:
         return report
-    whole = ". Options are replaced whole: what is left out goes back to its default" if "_off" in because else ""
+    whole = "Options are replaced whole: what is left out goes back to its default. " if "_off" in because else ""
     text = (
         f"{count} {'person' if count == 1 else 'people'} could not sign in any more ({because}), so "
-        f"nothing was changed. {where} tells more. Give them another way to sign in first, or say that you accept it "
-        f"with ?accept_stranded={count}{whole}"
+        f"nothing was changed. {whole}{where} tells more. Give them another way to sign in first, or say that you "
+        f"accept it with ?accept_stranded={count}"
     )
     raise WouldStrandUsers(text, report.model_dump(exclude_none=True))
