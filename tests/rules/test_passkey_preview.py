@@ -184,6 +184,9 @@ def test_hardened_connections_require_user_verification() -> None:
         (person(password=True), ways(enrollment="offer"), False),
         (person(password=True), ways(passwords=False, enrollment="required"), False),
         (person(SYNCED, password=True), ways(enrollment="required"), False),
+        (person(SYNCED, password=True), ways(enrollment="required", backup="device_bound_only"), True),
+        (person(passkey(quarantine="REVOKED"), password=True), ways(enrollment="required"), True),
+        (person(SYNCED, BOUND, password=True), ways(enrollment="required", backup="device_bound_only"), False),
         (person(), ways(enrollment="required"), False),
     ],
 )

@@ -116,7 +116,7 @@ class Prospect:
     reasons: tuple[Why, ...]
     """Why ways in are lost that the outcomes are about."""
     asked: bool
-    """Whether they have no passkey, get in, and must make one."""
+    """Whether they have no passkey that works, get in, and must make one."""
 
     @property
     def lost(self) -> Iterator[tuple[Held, Fate]]:
@@ -151,7 +151,7 @@ def _prospect(before: WaysIn, after: WaysIn, person: Person, fate_of: Callable[[
     reasons: dict[Why, None] = {why: None for fate in fates if fate.newly_refused for why in fate.reasons}
     if password_now and "stranded" in outcomes:
         reasons["identifiers" if after.passwords else "passwords_off"] = None
-    asked = after.asks and password_then and not person.passkeys
+    asked = after.asks and password_then and not any(fate.works_then for fate in fates)
     return Prospect(person, fates, outcomes, tuple(reasons), asked)
 
 
