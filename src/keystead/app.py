@@ -218,7 +218,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
-        protection=Protection(attempts, places_of_one(settings.hash_workers, settings.hash_queue)),
+        protection=Protection(db, attempts, sealer, journal, places_of_one(settings.hash_workers, settings.hash_queue)),
         directory=Directory(db),
         sealer=sealer,
         post=post,
@@ -340,11 +340,11 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),
         client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
         breaches=p.breaches,
-        users=Users(db, p.store_for, p.breaches, ways.verification, p.revocation, clock, journal),
+        users=Users(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, clock, journal),
         methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
         quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),
         access=Access(db, p.revocation, journal, clock),
-        blocks=Blocks(db, p.attempts, clock, journal),
+        blocks=Blocks(db, p.attempts, p.protection, clock, journal),
     )
 
 

@@ -8,6 +8,8 @@
         AccountGone               a token or code of an account that no longer exists
         TooManyAttempts           charged beyond the limit; says when to come back
           TooManyMessages           more messages asked for than one person is sent
+          TooManyOfOne              one person, too often in a minute, rightly or not
+          AddressBlocked            too many failures from one address, or too many sign-ups
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
@@ -60,7 +62,7 @@ each of the wire dialects in ``web/wire.py`` gives the same fact its own.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class DomainError(Exception):
@@ -72,7 +74,14 @@ class DomainError(Exception):
     def __init__(self, text: str | None = None, *, detail: str = "") -> None:
         self.text = text if text is not None else self.default_text
         self.detail = detail
+        self.facts: Mapping[str, Any] = {}
+        """What it was decided by, and about whom: plain values, for administrators who ask why."""
         super().__init__(self.text if not detail else f"{self.text} ({detail})")
+
+    def because(self, **facts: Any) -> Self:
+        """Add facts, and return the refusal."""
+        self.facts = {**self.facts, **facts}
+        return self
 
 
 class Rejected(DomainError):
@@ -123,6 +132,20 @@ class TooManyAttempts(Rejected):
     def __init__(self, retry_after: float, *, detail: str = "") -> None:
         self.retry_after = retry_after
         super().__init__(detail=detail)
+
+
+class TooManyOfOne(TooManyAttempts):
+    """One person from one address, too often in a minute, with whatever password (AP-1)."""
+
+    code = "too_many_of_one"
+    default_text = "Too many logins of this user. Wait a moment, and try again."
+
+
+class AddressBlocked(TooManyAttempts):
+    """Too many failed logins from one address, whoever was tried; or too many sign-ups (AP-9)."""
+
+    code = "address_blocked"
+    default_text = "Too many failed attempts from your network. Try again later."
 
 
 class TooManyMessages(TooManyAttempts):

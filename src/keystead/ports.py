@@ -77,10 +77,13 @@ class Charged:
 class Attempts(Protocol):
     """Counts tries. Each method is one statement, exact under concurrency."""
 
-    async def take(self, key: str, capacity: float, refill: float, cost: float = 1.0) -> Charge:
+    async def take(
+        self, key: str, capacity: float, refill: float, cost: float = 1.0, *, lasts: float | None = None
+    ) -> Charge:
         """Charge ``cost`` to a bucket of ``capacity`` that regains ``refill`` a second; a refused charge costs nothing.
 
-        A negative cost gives back what was charged for an attempt that was never tried.
+        With ``lasts`` it is empty again so many seconds after the last charge, whatever was spent. A negative cost
+        gives back what was charged for an attempt that was never tried; a cost of 0 only asks.
         """
         ...
 

@@ -123,6 +123,40 @@ class AttemptsConformance:
         for key in ("login/an", "login/ann ", "LOGIN/ann", "login/ann/x", "löschen/ann"):
             assert (await attempts.take(key)).left == pytest.approx(9)
 
+    async def test_what_lasts_is_forgotten_at_once(self, attempts: Counted) -> None:
+        """A block: nothing comes back before its time, and then everything."""
+        take = attempts.here.take
+        for _ in range(3):
+            assert (await take("lock/ann", 3, 0, lasts=60)).allowed
+            attempts.clock.advance(seconds=30)
+        refused = await take("lock/ann", 3, 0, lasts=60)
+        assert not refused.allowed
+        assert refused.retry_after == pytest.approx(30)
+        assert (await take("lock/ann", 4, 0, 0, lasts=60)).left == 1, "a larger limit has room"
+        attempts.clock.advance(seconds=29)
+        assert not (await take("lock/ann", 3, 0, lasts=60)).allowed, "hammering prolongs nothing, nor does asking"
+        attempts.clock.advance(seconds=1)
+        assert await attempts.there.list("lock/") == []
+        assert (await take("lock/ann", 3, 0, lasts=60)).left == 2
+
+    async def test_giving_back_prolongs_nothing(self, attempts: Counted) -> None:
+        take = attempts.here.take
+        await take("lock/ann", 3, 0, 2, lasts=60)
+        attempts.clock.advance(seconds=50)
+        assert (await take("lock/ann", 3, 0, -1, lasts=60)).left == 2
+        attempts.clock.advance(seconds=10)
+        assert (await take("lock/ann", 3, 0, lasts=60)).left == 2
+
+    async def test_parts_of_a_charge(self, attempts: Counted) -> None:
+        for _ in range(9):
+            await attempts.here.take("lock/ann", 3, 0, 0.1, lasts=60)
+        assert (await attempts.there.take("lock/ann", 3, 0, 2, lasts=60)).left == pytest.approx(0.1)
+        assert not (await attempts.there.take("lock/ann", 3, 0, 0.2, lasts=60)).allowed
+
+    async def test_only_asking_leaves_nothing_behind(self, attempts: Counted) -> None:
+        assert (await attempts.here.take("lock/ann", 3, 0, 0, lasts=60)).left == 3
+        assert await attempts.there.list("lock/") == []
+
     async def test_list(self, attempts: Counted) -> None:
         """By prefix, which is no pattern."""
         await attempts.take("a_b%/1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keystead.rules.attack_protection import recovery_bucket, reset_bucket
+from keystead.rules.buckets import recovery_bucket, reset_bucket
 from keystead.rules.connections import read_options
 from keystead.rules.messages import CODE_TRIES, LONG_CODE_DIGITS, RECOVERY_LIFETIME
 from keystead.rules.passkey_policy import recoverable

@@ -1,28 +1,54 @@
 """Buckets: which attempts are counted together."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystead.rules.attack_protection import login_bucket, places_of_one, recovery_bucket, secret_bucket
+from keystead.errors import BadRequest
+from keystead.rules.attack_protection import (
+    BruteForce,
+    Guards,
+    Guess,
+    Limit,
+    SuspiciousIp,
+    address_limits,
+    edit,
+    is_allowed,
+    password_limits,
+    places_of_one,
+    read_guards,
+)
+from keystead.rules.buckets import LockKey, read_lock_key, recovery_bucket, secret_bucket
 from keystead.rules.identifiers import Identifier
+from keystead.rules.known_devices import Device
 
 ANN = Identifier("email", "ann@example.com")
 
 
+PLAIN = read_guards({"attack_protection": {"lock_scope": "auth0"}})
+AWARE = read_guards({})
+LAPTOP = Device(id="laptop").after_login("con_1", [ANN])
+
+
+def limits(guards: Guards = PLAIN, identifier: Identifier | None = ANN, **more: Any) -> list[Limit]:
+    about: dict[str, Any] = {"connection_id": "con_1", "text": "", "address": "203.0.113.9"} | more
+    return password_limits(guards, Guess(identifier=identifier, **about))
+
+
 def key(identifier: Identifier | None = ANN, typed: str = "", address: str = "203.0.113.9", at: str = "con_1") -> str:
-    return login_bucket(at, identifier, typed, address).key
+    return limits(identifier=identifier, text=typed, address=address, connection_id=at)[-1].bucket.key
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (key(typed="ann@example.com"), key(typed=" ANN@example.com")),
         (key(address="2001:db8::1"), key(address="2001:db8::ffff:0:0:9")),
         (key(address="2001:0db8::1"), key(address="2001:db8:0:0:0:0:0:2")),
         (key(address="::ffff:203.0.113.9"), key()),
         (key(address=""), key(address="not an address")),
-        (key(None, "x" * 128), key(None, "x" * 4096)),
     ],
 )
 def test_counted_together(one: str, other: str) -> None:
@@ -71,17 +97,88 @@ def test_guesses_at_a_recovery_are_an_account_s_by_whatever_name() -> None:
 
 
 def test_sizes() -> None:
-    """Ten failures, and all of them back after a block of thirty days; secrets of clients come back quickly."""
-    login, secret = login_bucket("con_1", ANN, "", ""), secret_bucket("client", "203.0.113.9")
-    assert (login.capacity, login.refill * 30 * 86_400) == (10, 1)
-    assert (secret.capacity, secret.refill) == (10, 1 / 6)
-    assert secret.key == "client/203.0.113.9/client"
+    """Twenty, then ten a minute; a hundred, then one each 864 s; ten, until thirty days after the last (AP-1 to 9)."""
+    same_user, suspicious, lock = (each.bucket for each in limits())
+    assert (same_user.capacity, same_user.refill * 60, same_user.lasts) == (20, 10, None)
+    assert (suspicious.capacity, suspicious.refill * 864, suspicious.lasts) == (100, 1, None)
+    assert (lock.capacity, lock.refill, lock.lasts) == (10, 0, 30 * 86_400)
+    signup = address_limits(PLAIN, "203.0.113.9", "signup")[0].bucket
+    assert (signup.capacity, signup.refill * 1728) == (50, 1)
+    secret = secret_bucket("client", "203.0.113.9")
+    assert (secret.capacity, secret.refill, secret.key) == (10, 1 / 6, "client/203.0.113.9/client")
 
 
 def test_what_the_log_may_say_is_not_what_was_typed() -> None:
-    assert login_bucket("con_1", ANN, "", "2001:db8::1").prefix == "login/con_1/2001:db8::/64"
-    assert login_bucket("con_1", None, "hunter2", "").prefix == "login/con_1/unknown"
-    assert secret_bucket("a/b", "203.0.113.9").prefix == "client/203.0.113.9"
+    for each in (*limits(AWARE), *limits(AWARE, None, text="hunter2"), *limits(AWARE, device=LAPTOP)):
+        assert "ann" not in each.bucket.prefix
+        assert "hunter2" not in each.bucket.prefix
+
+
+RULES = [
+    (PLAIN, {}, ["brute_force"]),
+    (PLAIN, {"device": LAPTOP}, ["brute_force"]),
+    (AWARE, {}, ["brute_force", "strangers"]),
+    (AWARE, {"device": Device(id="another")}, ["brute_force", "strangers"]),
+    (AWARE, {"device": LAPTOP}, ["device"]),
+    (AWARE, {"device": LAPTOP, "connection_id": "con_2"}, ["brute_force", "strangers"]),
+    (AWARE, {"protected": False}, []),
+]
+
+
+@pytest.mark.parametrize(("guards", "about", "expected"), RULES)
+def test_which_locks_an_attempt_meets(guards: Guards, about: dict[str, Any], expected: list[str]) -> None:
+    assert [each.rule for each in limits(guards, **about)] == ["same_user", "suspicious_ip", *expected]
+
+
+@pytest.mark.parametrize(("guards", "device", "rule"), [(PLAIN, None, "account"), (AWARE, None, "strangers")])
+def test_a_lock_of_the_account(guards: Guards, device: Device | None, rule: str) -> None:
+    whole = replace(guards, brute_force=BruteForce(mode="count_per_identifier"))
+    found = limits(whole)[2:]
+    assert [each.rule for each in found] == [rule]
+    assert found[0].bucket.key == limits(whole, address="198.51.100.7")[-1].bucket.key
+
+
+def test_whose_addresses_are_not_counted() -> None:
+    off = replace(PLAIN, brute_force=BruteForce(allowlist=["203.0.113.0/24"]))
+    assert [each.rule for each in limits(off)] == ["same_user", "suspicious_ip"]
+    assert [each.rule for each in limits(off, address="203.0.114.1")][2:] == ["brute_force"]
+    off = replace(PLAIN, suspicious_ip=SuspiciousIp(allowlist=["203.0.113.9", "2001:db8::/32"]))
+    assert [each.rule for each in limits(off)] == ["same_user", "brute_force"]
+    assert not is_allowed("", ["0.0.0.0/0", "::/0"])
+    assert not is_allowed("unknown", ["0.0.0.0/0"])
+
+
+def test_monitoring_refuses_nobody_and_tells_nobody() -> None:
+    watched = replace(PLAIN, brute_force=BruteForce(shields=[]), suspicious_ip=SuspiciousIp(shields=[]))
+    assert [(each.blocks, each.notifies) for each in limits(watched)] == [(True, False), (False, False), (False, False)]
+
+
+def test_a_change_keeps_what_it_does_not_name() -> None:
+    changed = edit(SuspiciousIp(shields=["block"]), {"stage": {"pre-login": {"max_attempts": 7}}})
+    assert changed.stage.login.model_dump() == {"max_attempts": 7, "rate": 864_000}
+    assert (changed.shields, changed.stage.signup.max_attempts) == (["block"], 50)
+    with pytest.raises(BadRequest, match="Not an IP address or a CIDR range: x"):
+        edit(BruteForce(), {"allowlist": ["x"]})
+
+
+@given(st.sampled_from(["email", "username", "text"]), st.text(max_size=60), st.sampled_from(
+    [("from", "203.0.113.9"), ("from", "2001:db8::/64"), ("device", "a-b_c"), ("strangers", ""), ("anywhere", "")]
+))  # fmt: skip
+def test_keys_can_be_read_again(kind: str, value: str, end: tuple[str, str]) -> None:
+    made = LockKey("con_1", kind, value, *end)  # type: ignore[arg-type]
+    assert read_lock_key(str(made)) == made
+
+
+def test_a_device_knows_a_handful_of_people() -> None:
+    device = Device(id="d")
+    people = [Identifier("email", f"{number}@example.com") for number in range(40)]
+    for person in people:
+        device = device.after_login("con_1", [person])
+    assert len(device.tags) == 24
+    assert device.knows("con_1", people[-1])
+    assert device.knows("con_1", people[16])
+    assert not device.knows("con_1", people[15])
+    assert device.after_login("con_1", [people[16]]).tags[0] == device.tags[-1]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +194,6 @@ def test_one_source_gets_half_of_the_places(workers: int, queue: int, places: in
 def test_keys_fit_their_column(typed: str, address: str) -> None:
     """Keys are at most 600 characters, whatever was typed and wherever it came from."""
     longest = Identifier("phone_number", "x" * 254)
-    assert len(login_bucket("con_" + "x" * 16, None, typed, address).key) <= 600
-    assert len(login_bucket("con_" + "x" * 16, longest, typed, address).key) <= 600
+    for each in limits(AWARE, longest, address=address, connection_id="con_" + "x" * 16):
+        assert len(each.bucket.key) <= 600
     assert len(secret_bucket(typed, address).key) <= 600

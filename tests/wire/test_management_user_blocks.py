@@ -49,9 +49,9 @@ async def test_another_ones_block_stays(world: World) -> None:
 
 async def test_blocks_of_ipv6_addresses_are_shown_by_their_network(world: World) -> None:
     await world.signup()
-    key = f"login/{world.connection_id}/2001:db8::/64/email:ann@example.com"
+    key = f"lock/{world.connection_id}/email:ann@example.com/from/2001:db8::/64"
     for _ in range(10):
-        await world.attempts.take(key, 10, 0)
+        await world.attempts.take(key, 10, 0, lasts=60)
     found = await world.manage("GET", "/user-blocks", params={"identifier": "ann@example.com"})
     assert found.json()["blocked_for"][0]["ip"] == "2001:db8::/64"
 

@@ -1,28 +1,36 @@
-"""The SQL side of the ``Attempts`` port: token buckets, each charged by one statement."""
+"""The SQL side of the ``Attempts`` port: buckets, each charged by one statement."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, select, text
 from sqlmodel import Session, col
 
 from keystead.db.session import Database
 from keystead.db.tables import Attempt
 from keystead.ports import Charge, Charged, Clock
-from keystead.rules.attack_protection import BLOCK, read_login_key
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
-# that would go over the limit changes nothing, so hammering a full bucket does not keep it full.
+# that would go over the limit changes nothing, so hammering a full bucket does not keep it full. What lasts is as old
+# as the last charge: to ask, or to give something back, makes it no younger.
+_OLD: Final = ":now - attempt.at >= :lasts"
 _REGAINED: Final = "(:now - attempt.at) * :refill"
-_LEFT_OVER: Final = f"(CASE WHEN attempt.spent > {_REGAINED} THEN attempt.spent - {_REGAINED} ELSE 0 END)"
+_LEFT_OVER: Final = (
+    f"(CASE WHEN {_OLD} THEN 0 WHEN attempt.spent > {_REGAINED} THEN attempt.spent - {_REGAINED} ELSE 0 END)"
+)
 _AFTER: Final = f"(CASE WHEN {_LEFT_OVER} + :cost > 0 THEN {_LEFT_OVER} + :cost ELSE 0 END)"
+_YOUNGER: Final = ":cost > 0 OR :refill > 0"
 _TAKE: Final = text(
-    "INSERT INTO attempt (key, spent, at) VALUES (:key, :first, :now) "  # noqa: S608 - constants
-    f"ON CONFLICT (key) DO UPDATE SET spent = {_AFTER}, at = :now "
+    "INSERT INTO attempt (key, spent, at, until) VALUES (:key, :first, :now, :until) "  # noqa: S608 - constants
+    f"ON CONFLICT (key) DO UPDATE SET spent = {_AFTER}, "
+    f"at = CASE WHEN {_YOUNGER} THEN :now ELSE attempt.at END, "
+    f"until = CASE WHEN {_YOUNGER} THEN :until ELSE attempt.until END "
     f"WHERE {_AFTER} <= :capacity RETURNING spent"
 )
 _FORGIVE: Final = delete(Attempt).where(col(Attempt.key) == bindparam("which"))
+_EVER: Final = 1e15
+"""Longer than anything lasts, in seconds, and a number to databases."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,15 @@ class SqlAttempts:
     db: Database
     clock: Clock
 
-    async def take(self, key: str, capacity: float, refill: float, cost: float = 1.0) -> Charge:
+    async def take(
+        self, key: str, capacity: float, refill: float, cost: float = 1.0, *, lasts: float | None = None
+    ) -> Charge:
         """Charge ``cost`` to a bucket; see the port."""
-        return await self.db.write(_take, key, capacity, refill, cost, self.clock().timestamp())
+        now = self.clock().timestamp()
+        ends = min(lasts or _EVER, capacity / refill if refill else _EVER)
+        values = {"key": key, "first": max(cost, 0.0), "cost": cost, "refill": refill, "capacity": capacity}
+        times = {"now": now, "lasts": lasts or _EVER, "until": now + ends}
+        return await self.db.write(_take, values | times)
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""
@@ -42,42 +56,37 @@ class SqlAttempts:
 
     async def list(self, prefix: str) -> list[Charged]:
         """Return the buckets whose key begins with ``prefix``."""
-        return await self.db.read(_list, prefix)
+        return await self.db.read(_list, prefix, self.clock().timestamp())
 
 
 def sweep(session: Session, now: datetime) -> int:
-    """Delete buckets that nobody was charged to for as long as a block lasts; return how many rows went."""
-    statement = delete(Attempt).where(col(Attempt.at) < (now - BLOCK).timestamp())
-    return session.connection().execute(statement).rowcount
+    """Delete buckets that are empty by now; return how many rows went."""
+    return session.connection().execute(delete(Attempt).where(col(Attempt.until) <= now.timestamp())).rowcount
 
 
 def _forgive(session: Session, key: str) -> None:
     session.connection().execute(_FORGIVE, {"which": key})
 
 
-def forgive_logins(session: Session, connection_id: str, identifiers: set[tuple[str, str]]) -> None:
-    """Lift the blocks of somebody's identifiers (kind, value), from every address (RS-5)."""
-    for charged in _list(session, f"login/{connection_id}/"):
-        key = read_login_key(charged.key)
-        if key and (key.kind, key.value) in identifiers:
-            _forgive(session, charged.key)
-
-
-def _take(session: Session, key: str, capacity: float, refill: float, cost: float, now: float) -> Charge:
-    values = {"key": key, "first": max(cost, 0.0), "cost": cost, "refill": refill, "capacity": capacity, "now": now}
+def _take(session: Session, values: dict[str, Any]) -> Charge:
     spent = session.connection().execute(_TAKE, values).scalar()
-    if cost < 0 and spent == 0:
+    key, cost, capacity, refill = (values[name] for name in ("key", "cost", "capacity", "refill"))
+    if cost <= 0 and spent == 0:
         # Whoever is turned away with 503 must not leave a row behind for each name that they made up.
         _forgive(session, key)
     if spent is not None:
         return Charge(allowed=True, left=capacity - spent, retry_after=0.0)
-    row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(col(Attempt.key) == key)).one()
-    missing = row.spent - max(now - row.at, 0.0) * refill + cost - capacity
-    return Charge(allowed=False, left=0.0, retry_after=missing / refill if refill else 0.0)
+    found = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(col(Attempt.key) == key))
+    row = found.one()
+    passed = max(values["now"] - row.at, 0.0)
+    missing = row.spent - passed * refill + cost - capacity
+    wait = min(missing / refill if refill else _EVER, values["lasts"] - passed)
+    return Charge(allowed=False, left=0.0, retry_after=max(wait, 0.0))
 
 
-def _list(session: Session, prefix: str) -> list[Charged]:
-    # Not LIKE, which takes capitals for small letters on SQLite.
-    begins = func.substr(col(Attempt.key), 1, len(prefix)) == prefix
-    rows = session.connection().execute(select(col(Attempt.key), col(Attempt.spent), col(Attempt.at)).where(begins))
+def _list(session: Session, prefix: str, now: float) -> list[Charged]:
+    # By the index: not LIKE, which takes capitals for small letters on SQLite. No key holds the last code point.
+    begins = col(Attempt.key).between(prefix, f"{prefix}\U0010ffff")
+    columns = select(col(Attempt.key), col(Attempt.spent), col(Attempt.at))
+    rows = session.connection().execute(columns.where(begins, col(Attempt.until) > now))
     return [Charged(row.key, row.spent, datetime.fromtimestamp(row.at, UTC)) for row in rows]

@@ -18,7 +18,8 @@ def add(session: Session, *events: Event) -> None:
 
 
 def _row(event: Event) -> dict[str, Any]:
-    caller = {"ip": event.caller.address[:45], "user_agent": event.caller.user_agent[:300]}
+    who = event.caller
+    caller = {"ip": who.address[:45], "user_agent": who.user_agent[:300], "decision": who.decision or None}
     return event.model_dump(exclude={"caller"}) | caller
 
 

@@ -19,6 +19,9 @@ SQLModel.metadata = MetaData(
     }
 )
 
+_KEY = String(600).with_variant(String(600, collation="C"), "postgresql")
+"""Compared byte by byte on both databases, so that what begins alike can be found by the index."""
+
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -452,12 +455,33 @@ class OldPassword(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """A bucket of tries: how much of it is spent, as of when."""
+    """A bucket of tries: how much of it is spent, as of when, and from when the row says nothing any more."""
 
-    key: str = Field(primary_key=True, max_length=600)
+    key: str = Field(sa_column=Column(_KEY, primary_key=True))
     spent: float
-    at: float = Field(index=True)
+    at: float
     """Seconds since the epoch, so that the refill is arithmetic inside one statement."""
+    until: float = Field(index=True)
+
+
+class Decision(SQLModel, table=True):
+    """Why a request was refused: for administrators, under the id that the answer carried."""
+
+    id: str = Field(primary_key=True, max_length=40)
+    date: datetime = _moment(index=True)
+    code: str = Field(max_length=40)
+    """The refusal's name among our errors."""
+    detail: str = Field(default="", max_length=500)
+    facts: dict[str, Any] = _document()
+    """What it was decided by: the rule, the bucket, its counts."""
+    connection_id: str | None = Field(default=None, max_length=20)
+    user_id: str | None = Field(default=None, max_length=300, index=True)
+    identifier: str | None = Field(default=None, max_length=280, index=True)
+    """What was typed, as kind and canonical value, where it was an identifier."""
+    client_id: str | None = Field(default=None, max_length=64)
+    path: str = Field(default="", max_length=200)
+    ip: str = Field(default="", max_length=45)
+    user_agent: str = Field(default="", max_length=300)
 
 
 class JournalRow(SQLModel, table=True):
@@ -473,4 +497,6 @@ class JournalRow(SQLModel, table=True):
     ip: str = Field(default="", max_length=45)
     user_agent: str = Field(default="", max_length=300)
     description: str | None = Field(sa_column=Column(Text, nullable=True), default=None)
+    decision: str | None = Field(default=None, max_length=40, index=True)
+    """Of the request that it was recorded in."""
     details: dict[str, Any] = _document()

@@ -18,8 +18,8 @@ from keystead.flows.operations import Operation
 from keystead.flows.post import Post
 from keystead.ports import Attempts, BreachSource
 from keystead.rules import breaches
-from keystead.rules.attack_protection import Bucket
 from keystead.rules.breaches import BreachSettings, Stage
+from keystead.rules.buckets import Bucket
 from keystead.rules.events import Caller
 from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile

@@ -12,7 +12,7 @@ from keystead.db.session import Database
 from keystead.errors import WrongCode
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Sealer
-from keystead.rules.attack_protection import Bucket
+from keystead.rules.buckets import Bucket
 from keystead.rules.messages import CODE_DIGITS, CODE_LIFETIME, CODE_TRIES, LONG_CODE_DIGITS
 
 _PURPOSE = "one-time-codes"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, attempts, connections, journal, passkeys, tickets
+from keystead.db import accounts, connections, journal, passkeys, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, CeremonyExpired, DomainError, TooManyMessages, WrongCode
@@ -23,7 +23,7 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.rules import identifiers, revocation
-from keystead.rules.attack_protection import Bucket, recovery_bucket, reset_bucket
+from keystead.rules.buckets import Bucket, recovery_bucket, reset_bucket
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -155,6 +155,7 @@ class PasskeyRecovery:
         try:
             new = self.enrolment.webauthn.verify_registration(ceremony, response)
             await self.db.write(self._finish, page, ceremony, new, caller, remove_others)
+            await self.protection.lift(ceremony.user_id)
         except DomainError as refusal:
             about = {"user_id": ceremony.user_id, "connection_id": ceremony.connection_id}
             failure = self.journal.event("passkey_recovery_failed", caller, reason=refusal.detail, **about)
@@ -232,7 +233,6 @@ class PasskeyRecovery:
         owned = passkeys.count_by_rp_id(session, profile.user_id).get(ceremony.rp_id, 0)
         accepted = self.enrolment.judge(session, ceremony, new, passkeys=owned)
         self.revocation.apply(session, revocation.Event.RECOVERED, revocation.Subject(profile.user_id), now)
-        attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
         stored = self.enrolment.store(session, profile.user_id, ceremony, accepted, caller)
         about: dict[str, Any] = {
             "user_id": profile.user_id,

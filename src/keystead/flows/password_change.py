@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, attempts, connections, journal, old_passwords, tickets
+from keystead.db import accounts, connections, journal, old_passwords, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import CeremonyExpired, NoSuchUser, OperationNotSupported
@@ -65,7 +65,9 @@ class PasswordChange:
         await self.breaches.check("pre-change-password", password, subject, caller)
         with self.protection.place(caller.address):
             hashed = await self.store_for(connection).prepare(profile, password)
-        return await self.db.write(self._finish, proved, client_id, connection, hashed, caller)
+        profile = await self.db.write(self._finish, proved, client_id, connection, hashed, caller)
+        await self.protection.lift(profile.user_id)
+        return profile
 
     def _begin(self, session: Session, token: str, user_id: str, client_id: str) -> ConnectionRecord:
         _, connection = _account(session, user_id)
@@ -95,7 +97,6 @@ class PasswordChange:
         old_passwords.replace(session, profile.user_id, hashed, self.clock(), size=size)
         acting = revocation.Subject(proved.user_id, proved.session_id)
         self.revocation.apply(session, revocation.Event.PASSWORD_CHANGED, acting, self.clock())
-        attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, profile.user_id)))
         about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": connection.id}
         journal.add(session, self.journal.event("scp", caller, **about))
         return accounts.by_id(session, profile.user_id) or profile

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from keystead.db import journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import DomainError, NotVerified, TooManyAttempts, WrongCredentials
+from keystead.errors import DomainError, NotVerified, WrongCredentials
 from keystead.flows.accounts import Admission, Admitted, Entered, Method, unwrap
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
@@ -18,8 +18,9 @@ from keystead.flows.protection import Protection
 from keystead.flows.verification import Verification
 from keystead.ports import Clock, Refused
 from keystead.rules import identifiers
-from keystead.rules.attack_protection import login_bucket
+from keystead.rules.attack_protection import Guess
 from keystead.rules.events import Caller, Event
+from keystead.rules.profiles import Profile
 from keystead.secrecy import Secret, fingerprint
 
 MAX_TYPED_BYTES = 4096
@@ -29,7 +30,7 @@ E = TypeVar("E", bound=Entered)
 
 @dataclass(frozen=True)
 class PasswordLogin:
-    """Charge, verify, admit, forgive: in this order."""
+    """Charge, verify, settle, admit: in this order."""
 
     db: Database
     admission: Admission
@@ -72,18 +73,17 @@ class PasswordLogin:
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
-        bucket = login_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
-        about = {"connection_id": connection.id, "client_id": client_id}
-        protected = options.brute_force_protection
+        guess = Guess(
+            *(connection.id, identifier, fingerprint(typed)[:8], caller.address, caller.device),
+            protected=options.brute_force_protection,
+        )
+        about: dict[str, str | None] = {"connection_id": connection.id, "client_id": client_id}
         # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.
         began = self.clock()
-        try:
-            async with self.protection.charged(bucket, active=protected):
-                with self.protection.place(caller.address):
-                    found = await self.store_for(connection).verify(identifier, password)
-        except TooManyAttempts:
-            await self.db.write(journal.add, self.journal.event("limit_wc", caller, **about))
-            raise
+        async with self.protection.guessing(guess, password, caller, about) as attempt:
+            with self.protection.place(caller.address):
+                found = await self.store_for(connection).verify(identifier, password)
+            attempt.right = isinstance(found, Profile) and options.methods.password.enabled
         if isinstance(found, Refused) or not options.methods.password.enabled:
             user_id = found.user_id
             kind = "fp" if user_id else "fu"
@@ -94,8 +94,6 @@ class PasswordLogin:
         success = success.model_copy(update={"date": began})
         failure = self.journal.event("f", caller, user_id=found.user_id, **about)
         outcome = await self.db.write(enter, "pwd", success, failure)
-        if protected:
-            await self.protection.forgive(bucket)
         if isinstance(outcome, NotVerified):
             await self.verification.remind(found.user_id, client_id, caller)
         return unwrap(outcome)

@@ -8,7 +8,6 @@ from sqlmodel import Session
 
 from keystead.db import (
     accounts,
-    attempts,
     connections,
     journal,
     old_passwords,
@@ -29,7 +28,7 @@ from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers, revocation
-from keystead.rules.attack_protection import all_codes_bucket, reset_bucket
+from keystead.rules.buckets import all_codes_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -168,7 +167,9 @@ class PasswordReset:
             about = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
             await self.db.write(journal.add, self.journal.event("fcp", caller, reason=refusal.code, **about))
             raise
-        return await self.db.write(self._finish, token, hashed, caller)
+        done = await self.db.write(self._finish, token, hashed, caller)
+        await self.protection.lift(done.profile.user_id)
+        return done
 
     def _request(self, session: Session, asked: _Asked) -> None:
         about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}
@@ -225,7 +226,6 @@ class PasswordReset:
         if shown:
             accounts.change(session, profile.user_id, profile.verifying(shown.kind))
         self.revocation.apply(session, revocation.Event.PASSWORD_RESET, revocation.Subject(profile.user_id), now)
-        attempts.forgive_logins(session, profile.connection_id, set(accounts.identifiers_of(session, profile.user_id)))
         about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
         journal.add(session, self.journal.event("scp", caller, **about))
         if profile.email:

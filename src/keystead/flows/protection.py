@@ -1,13 +1,60 @@
-"""Every way to try a secret begins here: the attempt is charged before it is tried, and forgiven on success."""
+"""Every way to try a secret begins here: an attempt is charged before it is tried, and settled when it was.
+
+A try stands as a wrong one until somebody says that it was right, so that no path can forget to count.
+"""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Final
 
-from keystead.errors import Busy, TooManyAttempts, Unavailable
-from keystead.ports import Attempts
-from keystead.rules.attack_protection import Bucket, source
+from sqlmodel import Session
+
+from keystead.db import accounts, journal, tenant
+from keystead.db.session import Database
+from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, Unavailable
+from keystead.flows.journal import Journal
+from keystead.ports import Attempts, Charge, Sealer
+from keystead.rules.attack_protection import (
+    COST_OF_KNOWN,
+    EVENTS,
+    SETTINGS,
+    Guards,
+    Guess,
+    Limit,
+    Rule,
+    address_limits,
+    password_limits,
+    read_guards,
+)
+from keystead.rules.buckets import Bucket, locks_of, read_lock_key, source, wrong_bucket
+from keystead.rules.events import Caller
+from keystead.rules.identifiers import KINDS
+from keystead.secrecy import Secret
+
+_REFUSALS: Final[dict[Rule, type[TooManyAttempts]]] = {"same_user": TooManyOfOne, "suspicious_ip": AddressBlocked}
+_PURPOSE: Final = "wrong-passwords"
+
+About = dict[str, str | None]
+"""What the journal says of an attempt: the connection, the client, the account."""
+
+
+@dataclass
+class Try:
+    """One attempt that was charged."""
+
+    right: bool = False
+    """Whether the secret was right; else the charge stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A limit that was charged: what, how much, and what was left."""
+
+    limit: Limit
+    cost: float
+    charge: Charge
 
 
 @dataclass(frozen=True)
@@ -18,39 +65,109 @@ class Protection:
     of their own, and enough of them at once would leave no room in the queue for anybody else.
     """
 
+    db: Database
     attempts: Attempts
+    sealer: Sealer
+    journal: Journal
     places: int
     _under_way: Counter[str] = field(default_factory=Counter, repr=False)
 
     @asynccontextmanager
-    async def charged(
-        self, bucket: Bucket, *, active: bool = True, refusal: type[TooManyAttempts] = TooManyAttempts
-    ) -> AsyncIterator[None]:
-        """Charge one attempt for the block. Raises ``TooManyAttempts`` before the block is entered.
+    async def guessing(self, guess: Guess, password: Secret[str], caller: Caller, about: About) -> AsyncIterator[Try]:
+        """Charge a password for the block that compares it, which says whether it was ``right``.
 
-        ``active`` is off where a connection has switched its protection off (AP-2).
-
-        An attempt that we were not able to try is given back: a full queue must not lock people out.
+        Raises ``TooManyAttempts``, ``TooManyOfOne`` or ``AddressBlocked`` before the block is entered. An attempt that
+        we were not able to try is given back: a full queue must not lock people out. A password that was wrong for the
+        same person not long ago is no guess, and costs little; that it was is remembered as a keyed hash, for a day.
         """
-        if not active:
+        guards = await self.guards()
+        limits, heeded = password_limits(guards, guess), guards.lock.lock_scope == "device_aware"
+        mark = wrong_bucket(guess.connection_id, guess.who, self._mac(guess, password))
+        cost = COST_OF_KNOWN if heeded and await self.attempts.list(mark.key) else 1.0
+        about = about | {"identifier": ":".join(guess.who) if guess.identifier else None}
+        async with self._charged(limits, cost, caller, about) as attempt:
+            yield attempt
+        if heeded and not attempt.right and cost == 1.0:
+            await self._take(mark, 1.0)
+
+    @asynccontextmanager
+    async def presenting(self, caller: Caller, about: About) -> AsyncIterator[Try]:
+        """The same for a secret that can be guessed and is nobody's password, such as a code: the address is charged.
+
+        Raises ``AddressBlocked``.
+        """
+        async with self._charged(address_limits(await self.guards(), caller.address), 1.0, caller, about) as attempt:
+            yield attempt
+
+    @asynccontextmanager
+    async def showing(
+        self, caller: Caller, about: About, *, wrong: tuple[type[DomainError], ...], bucket: Bucket | None = None
+    ) -> AsyncIterator[None]:
+        """The same for what nobody can guess: a link, a signature, the secret of a client.
+
+        Charged only once it was ``wrong``: these do not fear being tried, and whoever shows the right one never waits
+        for what others at their address did. ``bucket`` is charged instead of the address, where given. Raises
+        ``AddressBlocked`` or ``TooManyAttempts`` in place of what was wrong, where the bucket is full.
+        """
+        try:
             yield
-            return
-        charge = await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)
+        except wrong:
+            if bucket is not None:
+                async with self.charged(bucket):
+                    pass
+            else:
+                limits = address_limits(await self.guards(), caller.address)
+                async with self._charged(limits, 1.0, caller, about):
+                    pass
+            raise
+
+    async def signing_up(self, caller: Caller, about: About) -> None:
+        """Charge a sign-up to its address, whatever comes of it (AP-9). Raises ``AddressBlocked``."""
+        limits = address_limits(await self.guards(), caller.address, "signup")
+        async with self._charged(limits, 1.0, caller, about | {"flow": "signup"}):
+            pass
+
+    @asynccontextmanager
+    async def charged(self, bucket: Bucket, *, refusal: type[TooManyAttempts] = TooManyAttempts) -> AsyncIterator[None]:
+        """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered."""
+        charge = await self._take(bucket, 1.0)
         if not charge.allowed:
-            raise refusal(charge.retry_after, detail=bucket.prefix)
+            raise refusal(charge.retry_after, detail=bucket.prefix).because(**_facts("messages", bucket, charge))
         try:
             yield
         except Unavailable:
-            await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, -1.0)
+            await self._take(bucket, -1.0)
             raise
 
     async def allows(self, bucket: Bucket) -> bool:
         """Charge once, for what is left undone in silence where the bucket is full."""
-        return (await self.attempts.take(bucket.key, bucket.capacity, bucket.refill)).allowed
+        return (await self._take(bucket, 1.0)).allowed
 
     async def has_room(self, bucket: Bucket) -> bool:
         """Whether an attempt would be allowed, for choosing what to do; nothing is charged."""
-        return (await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, 0.0)).left >= 1
+        return (await self._take(bucket, 0.0)).left >= 1
+
+    async def guards(self) -> Guards:
+        """Return the settings."""
+        return await self.db.read(_guards)
+
+    async def lift(self, user_id: str) -> int:
+        """Open every lock of an account (RS-5); return how many there were. After the commit of what it is for."""
+        connection_id, identifiers = await self.db.read(_locked, user_id)
+        # What was typed may have been read as another kind than the account has it as (``identifiers.parse``).
+        pairs = {(kind, value) for _, value in identifiers for kind in KINDS}
+        return await self.open(connection_id, pairs)
+
+    async def open(self, connection_id: str, identifiers: Iterable[tuple[str, str]]) -> int:
+        """Open every lock of these identifiers, whoever filled it; return how many there were."""
+        opened = 0
+        for kind, value in identifiers:
+            for found in await self.attempts.list(locks_of(connection_id, kind, value)):
+                key = read_lock_key(found.key)
+                if key and (key.kind, key.value) == (kind, value):
+                    await self.attempts.forgive(found.key)
+                    opened += 1
+        return opened
 
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
@@ -67,6 +184,68 @@ class Protection:
             if not self._under_way[who]:
                 del self._under_way[who]
 
-    async def forgive(self, bucket: Bucket) -> None:
-        """Empty the bucket after a success."""
-        await self.attempts.forgive(bucket.key)
+    @asynccontextmanager
+    async def _charged(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> AsyncIterator[Try]:
+        """Charge every limit for the block, and settle them when it ends; a refusal by one gives the others back."""
+        attempt, taken = Try(), await self._take_all(limits, cost, caller, about)
+        try:
+            yield attempt
+        except Unavailable:
+            await self._give_back(taken)
+            raise
+        if attempt.right:
+            await self._succeeded(taken)
+
+    async def _take_all(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> list[_Taken]:
+        taken: list[_Taken] = []
+        for limit in limits:
+            costs = cost if limit.weighs else 1.0
+            charge = await self._take(limit.bucket, costs)
+            if charge.allowed:
+                taken.append(_Taken(limit, costs, charge))
+                continue
+            facts = _facts(limit.rule, limit.bucket, charge)
+            event = self.journal.event(EVENTS[limit.rule], caller, blocks=limit.blocks, **facts, **about)
+            await self.db.write(journal.add, event)
+            if limit.blocks:
+                await self._give_back([each for each in taken if each.limit.on_success != "kept"])
+                refusal = _REFUSALS.get(limit.rule, TooManyAttempts)(charge.retry_after, detail=limit.bucket.prefix)
+                raise refusal.because(**facts, **about)
+        return taken
+
+    async def _give_back(self, taken: list[_Taken]) -> None:
+        for each in taken:
+            await self._take(each.limit.bucket, -each.cost)
+
+    async def _succeeded(self, taken: list[_Taken]) -> None:
+        """Forget what this person did here, and nothing of anybody else's (rows 29 and 30)."""
+        for each in taken:
+            if each.limit.on_success == "emptied":
+                await self.attempts.forgive(each.limit.bucket.key)
+        await self._give_back([each for each in taken if each.limit.on_success == "given_back"])
+
+    async def _take(self, bucket: Bucket, cost: float) -> Charge:
+        return await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, cost, lasts=bucket.lasts)
+
+    def _mac(self, guess: Guess, password: Secret[str]) -> str:
+        """Return a keyed hash of a password for one person: the same password of another is another hash."""
+        return self.sealer.fingerprint("\0".join((guess.connection_id, *guess.who, password.reveal())), _PURPOSE)
+
+
+def _facts(rule: str, bucket: Bucket, charge: Charge) -> dict[str, Any]:
+    """Return what administrators see of a full bucket. The key says who it is about; it holds no secret."""
+    return {
+        "rule": rule,
+        "bucket": bucket.key,
+        "capacity": bucket.capacity,
+        "retry_after": round(charge.retry_after, 1),
+    }
+
+
+def _guards(session: Session) -> Guards:
+    return read_guards(tenant.some(session, SETTINGS))
+
+
+def _locked(session: Session, user_id: str) -> tuple[str, list[tuple[str, str]]]:
+    profile = accounts.by_id(session, user_id)
+    return (profile.connection_id if profile else "", accounts.identifiers_of(session, user_id))

@@ -29,7 +29,7 @@ from keystead.flows.protection import Protection
 from keystead.flows.verification import PURPOSES, Verification
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
-from keystead.rules.attack_protection import message_bucket
+from keystead.rules.buckets import message_bucket
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event

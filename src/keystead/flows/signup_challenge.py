@@ -15,7 +15,7 @@ from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.signup import Signup
-from keystead.rules.attack_protection import all_codes_bucket, code_bucket
+from keystead.rules.buckets import all_codes_bucket, code_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction

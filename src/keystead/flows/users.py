@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import accounts, attempts, clients, connections, journal, old_passwords
+from keystead.db import accounts, clients, connections, journal, old_passwords
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchUser
@@ -12,6 +12,7 @@ from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
+from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
@@ -41,6 +42,7 @@ class Users:
     db: Database
     store_for: StoreFor
     breaches: Breaches
+    protection: Protection
     verification: Verification
     revocation: Revocation
     clock: Clock
@@ -92,7 +94,10 @@ class Users:
         ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
         """
         hashed = await self._hashed(user_id, edit, password, operation) if password is not None else None
-        return await self.db.write(self._update, user_id, edit, hashed, operation)
+        person = await self.db.write(self._update, user_id, edit, hashed, operation)
+        if hashed is not None:
+            await self.protection.lift(user_id)
+        return person
 
     async def delete(self, user_id: str, operation: Operation) -> None:
         """Delete an account and all that hangs on it; no error where there is none (US-5)."""
@@ -133,7 +138,6 @@ class Users:
             accounts.change(session, user_id, values | {"updated_at": now})
         if hashed is not None:
             old_passwords.replace(session, user_id, hashed, now, size=history_size(options))
-            attempts.forgive_logins(session, connection.id, set(accounts.identifiers_of(session, user_id)))
         for ending in user_edits.endings(values, password=hashed is not None):
             self.revocation.apply(session, ending, revocation.Subject(user_id), now)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])

@@ -21,8 +21,9 @@ from keystead.flows.journal import Journal
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import JOB, Post
 from keystead.flows.protection import Protection
-from keystead.ports import Clock, Entropy, Refused
-from keystead.rules.attack_protection import login_bucket, message_bucket
+from keystead.ports import Clock, Entropy
+from keystead.rules.attack_protection import Guess
+from keystead.rules.buckets import message_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.letters import About, link_lifetime, result_url
@@ -167,13 +168,17 @@ class Verification:
         named = [each for each in identifiers_of_profile(found.profile) if each.kind in options.active_identifiers()]
         if not named or not found.takes_password:
             raise WrongCredentials
-        bucket = login_bucket(found.connection.id, named[0], "", caller.address)
-        async with self.protection.charged(bucket, active=options.brute_force_protection):
+        guess = Guess(
+            *(found.connection.id, named[0], "", caller.address, caller.device),
+            protected=options.brute_force_protection,
+        )
+        about: dict[str, str | None] = {"connection_id": found.connection.id, "user_id": found.profile.user_id}
+        async with self.protection.guessing(guess, password, caller, about) as attempt:
             with self.protection.place(caller.address):
                 verdict = await self.store_for(found.connection).verify(named[0], password)
-        if isinstance(verdict, Refused) or verdict.user_id != found.profile.user_id:
+            attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
+        if not attempt.right:
             raise WrongCredentials
-        await self.protection.forgive(bucket)
         return await self._settled(token, caller)
 
     async def take_over(self, token: str, caller: Caller) -> str:

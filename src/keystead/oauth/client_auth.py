@@ -11,7 +11,8 @@ from keystead.errors import BadClient
 from keystead.flows.protection import Protection
 from keystead.oauth.client_assertions import ClientAssertions
 from keystead.ports import Clock
-from keystead.rules.attack_protection import secret_bucket
+from keystead.rules.buckets import secret_bucket
+from keystead.rules.events import Caller
 from keystead.secrecy import Secret, fingerprint
 
 _NOBODY = fingerprint("")
@@ -35,7 +36,7 @@ class ClientAuth:
     assertions: ClientAssertions
     clock: Clock
 
-    async def __call__(self, shown: ClientCredentials, address: str) -> ClientRecord:
+    async def __call__(self, shown: ClientCredentials, caller: Caller) -> ClientRecord:
         """Return the client. Raises ``BadClient``, ``TooManyAttempts``.
 
         A public client is named, not proved: what it may do is bounded by its redirect URIs and grants.
@@ -45,14 +46,9 @@ class ClientAuth:
             return client
         if client is None or (shown.secret is None and shown.assertion is None):
             raise BadClient(detail="no such public client")
-        try:
+        bucket = secret_bucket(client.client_id, caller.address)
+        async with self.protection.showing(caller, {"client_id": client.client_id}, wrong=(BadClient,), bucket=bucket):
             await self._check(client, shown)
-        except BadClient:
-            # Charged after the check, which costs little and which 384 random bits or a signature do not fear:
-            # charging first would let whoever shares an address with a client lock it out by guessing.
-            async with self.protection.charged(secret_bucket(client.client_id, address)):
-                pass
-            raise
         return client
 
     async def _check(self, client: ClientRecord, shown: ClientCredentials) -> None:

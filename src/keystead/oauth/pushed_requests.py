@@ -15,6 +15,7 @@ from keystead.oauth.authorize import Authorize, ErrorForClient
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials
 from keystead.ports import Clock, Entropy
 from keystead.rules.authorization import PARAMETERS, REQUEST_URI
+from keystead.rules.events import Caller
 
 LIFETIME: Final = 90
 """Seconds that a pushed request waits for its browser (TK-8), unless the client has a ``par_request_expiry``."""
@@ -41,12 +42,14 @@ class PushedRequests:
     clock: Clock
     entropy: Entropy
 
-    async def __call__(self, credentials: ClientCredentials, parameters: Mapping[str, object], address: str) -> Pushed:
+    async def __call__(
+        self, credentials: ClientCredentials, parameters: Mapping[str, object], caller: Caller
+    ) -> Pushed:
         """Store a request. It is refused here as it would be in the browser, where the client could not see why.
 
         Raises ``BadClient``, ``BadRequest``, ``InvalidScope``.
         """
-        client = await self.client_auth(credentials, address)
+        client = await self.client_auth(credentials, caller)
         if "request_uri" in parameters:
             raise BadRequest("A pushed request cannot refer to another", path="request_uri")
         asked = _asked(parameters) | {"client_id": client.client_id}

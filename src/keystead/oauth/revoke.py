@@ -10,6 +10,7 @@ from keystead.flows.clients import FLAGS
 from keystead.flows.revocation import Revocation
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials
 from keystead.ports import Clock
+from keystead.rules.events import Caller
 from keystead.rules.revocation import Event, Subject
 
 
@@ -25,9 +26,9 @@ class Revoke:
     revocation: Revocation
     clock: Clock
 
-    async def __call__(self, credentials: ClientCredentials, token: str, address: str) -> None:
+    async def __call__(self, credentials: ClientCredentials, token: str, caller: Caller) -> None:
         """End everything that came of the login that gave the token. Raises ``BadClient``."""
-        client = await self.client_auth(credentials, address)
+        client = await self.client_auth(credentials, caller)
         await self.db.write(self._end, token, client.client_id)
 
     def _end(self, session: Session, token: str, client_id: str) -> None:

@@ -83,7 +83,7 @@ class TokenEndpoint:
         grant = self.grants.get(request.grant_type)
         if grant is None:
             raise UnsupportedGrant(request.grant_type[:100])
-        client = await self.client_auth(request.credentials, request.caller.address)
+        client = await self.client_auth(request.credentials, request.caller)
         third_party = not client.settings.is_first_party
         if request.grant_type not in client.settings.grant_types:
             raise GrantNotAllowed(request.grant_type)

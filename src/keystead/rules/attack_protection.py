@@ -1,108 +1,256 @@
-"""How often may somebody try: which bucket an attempt is charged to, how large it is, and what a refusal says."""
+"""How often may somebody try: the settings (AP-1 to AP-9), and which limits an attempt meets under them."""
 
-import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
-from typing import Final
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Any, Final, Literal, TypeVar
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from keystead.rules.buckets import Bucket, LockKey, Where, address_bucket, lock_bucket, same_user_bucket, source
+from keystead.rules.complaints import parse
 from keystead.rules.identifiers import Identifier
+from keystead.rules.known_devices import Device
 
-MAX_ATTEMPTS: Final = 10
-"""Failures of one identifier from one address before the pair is blocked (AP-2)."""
+BRUTE_FORCE: Final = "brute_force_protection"
+SUSPICIOUS_IP: Final = "suspicious_ip_throttling"
+LOCK: Final = "attack_protection"
+SETTINGS: Final = (BRUTE_FORCE, SUSPICIOUS_IP, LOCK)
+"""The names of the settings among those of the tenant."""
 
-BLOCK: Final = timedelta(days=30)
-"""How long a block lasts after the last attempt that counted (AP-7)."""
+COST_OF_KNOWN: Final = 0.1
+"""What it costs to try a password again that was wrong before: an old one that a phone still keeps, not a guess."""
+
+Rule = Literal["same_user", "suspicious_ip", "brute_force", "device", "strangers", "account"]
+"""Which limit it is. The last four are brute-force protection: of an address, a device, all strangers, everybody."""
+
+EVENTS: Final[dict[Rule, str]] = {
+    "same_user": "limit_sul",
+    "suspicious_ip": "limit_mu",
+    "brute_force": "limit_wc",
+    "device": "limit_wc",
+    "strangers": "limit_wc",
+    "account": "limit_wc",
+}
+"""What the journal calls an attempt that met the limit."""
+
+_CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"Not an IP address or a CIDR range: {text[:100]}") from None
+    return text
+
+
+AllowList = Annotated[list[Annotated[str, AfterValidator(_network)]], Field(max_length=100)]
+"""Addresses and networks that a limit does not count (AP-5)."""
+
+
+class BruteForce(BaseModel):
+    """``brute-force-protection`` as the wire has it. Without a shield, blocks are only recorded (AP-4)."""
+
+    model_config = _CLOSED
+    enabled: bool = True
+    shields: list[Literal["block", "user_notification"]] = ["block", "user_notification"]
+    mode: Literal["count_per_identifier_and_ip", "count_per_identifier"] = "count_per_identifier_and_ip"
+    allowlist: AllowList = []
+    max_attempts: int = Field(default=10, ge=1, le=100)
+
+
+class LoginStage(BaseModel):
+    """Failed logins of one address: a bucket of ``max_attempts`` that regains one every ``rate`` milliseconds."""
+
+    model_config = _CLOSED
+    max_attempts: int = Field(default=100, ge=1, le=2500)
+    rate: int = Field(default=864_000, ge=34_560, le=86_400_000)
+
+
+class SignupStage(BaseModel):
+    """Sign-ups of one address, counted alike."""
+
+    model_config = _CLOSED
+    max_attempts: int = Field(default=50, ge=1, le=72_000)
+    rate: int = Field(default=1_728_000, ge=1_200, le=86_400_000)
+
+
+class Stages(BaseModel):
+    """What is counted apart."""
+
+    model_config = _CLOSED
+    login: LoginStage = Field(default=LoginStage(), alias="pre-login")
+    signup: SignupStage = Field(default=SignupStage(), alias="pre-user-registration")
+
+
+class SuspiciousIp(BaseModel):
+    """``suspicious-ip-throttling`` as the wire has it (AP-9)."""
+
+    model_config = _CLOSED
+    enabled: bool = True
+    shields: list[Literal["block", "admin_notification"]] = ["admin_notification", "block"]
+    allowlist: AllowList = []
+    stage: Stages = Stages()
+
+
+class LockSettings(BaseModel):
+    """Ours: whose failures lock whom out."""
+
+    model_config = _CLOSED
+    lock_scope: Literal["device_aware", "auth0"] = "device_aware"
+    """``device_aware``: a device that somebody logged in on before has a lock of its own, and strangers share one."""
+    max_attempts_by_strangers: int = Field(default=100, ge=1, le=10_000)
+    """Tries that all unknown devices and addresses together have at one identifier, regained over thirty days."""
+
+
+Settings = TypeVar("Settings", BruteForce, SuspiciousIp, LockSettings)
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """What an attempt is charged to: ``capacity`` tries, of which ``refill`` come back each second.
+class Guards:
+    """All settings together."""
 
-    The key is ``prefix`` and then what somebody typed, which is nothing for the log.
+    brute_force: BruteForce
+    suspicious_ip: SuspiciousIp
+    lock: LockSettings
+
+
+def read_guards(stored: Mapping[str, Any]) -> Guards:
+    """Read settings that were checked when they were stored; the defaults where nobody stored any."""
+    return Guards(
+        BruteForce.model_validate(stored.get(BRUTE_FORCE) or {}),
+        SuspiciousIp.model_validate(stored.get(SUSPICIOUS_IP) or {}),
+        LockSettings.model_validate(stored.get(LOCK) or {}),
+    )
+
+
+def edit(current: Settings, body: Mapping[str, Any]) -> Settings:
+    """Return settings after a PATCH: members that it does not name stay, inside of stages too.
+
+    The body is read alone first, so that what is wrong in it has its own path. Raises ``BadRequest`` by path.
     """
-
-    prefix: str
-    key: str
-    capacity: float
-    refill: float
+    given = parse(type(current), body).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return type(current).model_validate(_merged(on_wire(current), given))
 
 
-def login_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
-    """Return the bucket of one identifier and one address (AP-3, default mode).
+def on_wire(settings: BaseModel) -> dict[str, Any]:
+    """Return settings as they are stored and shown."""
+    return settings.model_dump(mode="json", by_alias=True)
 
-    Keyed by the canonical identifier, so that another spelling is not another bucket. Text
-    that is no identifier is counted too, under what was typed: it costs the same hash.
-    """
-    prefix = f"login/{connection_id}/{source(address)}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", MAX_ATTEMPTS, 1 / BLOCK.total_seconds())
+
+def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {
+        name: _merged(before[name], value)
+        for name, value in given.items()
+        if isinstance(value, dict) and isinstance(before.get(name), dict)
+    }
+    return {**before, **given, **inner}
 
 
 @dataclass(frozen=True, slots=True)
-class LoginKey:
-    """What the key of a login bucket says."""
+class Limit:
+    """One limit that an attempt meets: a bucket, and what a full one means."""
+
+    rule: Rule
+    bucket: Bucket
+    blocks: bool = True
+    """Whether a full bucket refuses; else it is only recorded (monitoring)."""
+    notifies: bool = False
+    """Whether somebody is told when the bucket fills."""
+    weighs: bool = True
+    """Whether a password that is known to be wrong costs less."""
+    on_success: Literal["kept", "given_back", "emptied"] = "emptied"
+    """What becomes of the charge where the secret was right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Who is asked for, where from: what the limits of a password depend on."""
 
     connection_id: str
-    source: str
-    kind: str
-    value: str
+    identifier: Identifier | None
+    text: str
+    """What stands for text that is no identifier: a fingerprint, since it may be a password in the wrong field."""
+    address: str
+    device: Device | None = None
+    protected: bool = True
+    """Whether the connection has its brute-force protection on (AP-2)."""
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """Kind and value, canonical, so that another spelling is not another bucket.
+
+        Text that is no identifier is counted too: it costs the same hash.
+        """
+        return (self.identifier.kind, self.identifier.value) if self.identifier else ("text", self.text)
+
+    @property
+    def known_device(self) -> Device | None:
+        """The device, where somebody logged in on it with this identifier before."""
+        found = self.identifier and self.device and self.device.knows(self.connection_id, self.identifier)
+        return self.device if found else None
 
 
-def read_login_key(key: str) -> LoginKey | None:
-    """Take the key of a login bucket apart again; ``None`` for any other key. A source may have a slash in it."""
-    found = re.fullmatch(r"login/([^/]+)/([^/]+(?:/64)?)/([a-z_]+):(.*)", key, re.DOTALL)
-    return LoginKey(*found.groups()) if found else None
+def password_limits(guards: Guards, guess: Guess) -> list[Limit]:
+    """Return the limits of trying a password, in the order in which they are charged."""
+    same_user = same_user_bucket(guess.connection_id, guess.who, guess.address)
+    limits = [Limit("same_user", same_user, weighs=False, on_success="kept"), *address_limits(guards, guess.address)]
+    settings = guards.brute_force
+    if settings.enabled and guess.protected and not is_allowed(guess.address, settings.allowlist):
+        limits += _locks(guards, guess)
+    return limits
 
 
-def is_full(spent: float, since: datetime, now: datetime) -> bool:
-    """Whether a login bucket has no room for another attempt."""
-    left_over = spent - (now - since).total_seconds() / BLOCK.total_seconds()
-    return left_over + 1 > MAX_ATTEMPTS
+def _locks(guards: Guards, guess: Guess) -> Iterator[Limit]:
+    """Give the locks of brute-force protection that an attempt meets (AP-2, AP-3), by the scope of locks."""
+    settings, aware = guards.brute_force, guards.lock.lock_scope == "device_aware"
+    blocks, notifies = "block" in settings.shields, "user_notification" in settings.shields
+
+    def lock(rule: Rule, where: Where, which: str = "") -> Limit:
+        key = LockKey(guess.connection_id, *guess.who, where, which)
+        return Limit(rule, lock_bucket(key, settings.max_attempts), blocks, notifies)
+
+    device = guess.known_device if aware else None
+    if device is not None:
+        yield lock("device", "device", device.id)
+        return
+    if settings.mode == "count_per_identifier":
+        # Strangers alone fill it where devices are known; everybody does at Auth0, which is how victims are locked out.
+        yield lock("strangers", "strangers") if aware else lock("account", "anywhere")
+        return
+    yield lock("brute_force", "from", source(guess.address))
+    if aware:
+        everybody = LockKey(guess.connection_id, *guess.who, "strangers")
+        bucket = lock_bucket(everybody, guards.lock.max_attempts_by_strangers, leaks=True)
+        yield Limit("strangers", bucket, blocks, notifies, on_success="given_back")
 
 
-def reset_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
-    """Return the bucket for asking for resets: ten, then one a minute, by address and identifier (RS-4)."""
-    prefix = f"reset/{connection_id}/{source(address)}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, typed)}", 10, 1 / 60)
+def address_limits(guards: Guards, address: str, stage: Literal["login", "signup"] = "login") -> list[Limit]:
+    """Return the limit of one address: of failed logins by whatever secret, or of sign-ups (AP-9)."""
+    settings = guards.suspicious_ip
+    if not settings.enabled or is_allowed(address, settings.allowlist):
+        return []
+    stages: dict[str, LoginStage | SignupStage] = {"login": settings.stage.login, "signup": settings.stage.signup}
+    bucket = address_bucket(stage, address, stages[stage].max_attempts, stages[stage].rate)
+    return [
+        Limit(
+            "suspicious_ip",
+            bucket,
+            "block" in settings.shields,
+            "admin_notification" in settings.shields,
+            on_success="given_back" if stage == "login" else "kept",
+        )
+    ]
 
 
-def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Bucket:
-    """Return the bucket for having codes sent: five, then one in five minutes, by address and identifier."""
-    prefix = f"code/{connection_id}/{source(address)}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 5, 1 / 300)
-
-
-def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for all codes that one identifier is sent, whoever asks: thirty a day, so that a crowd of
-    addresses cannot guess its way through a million codes."""
-    prefix = f"codes/{connection_id}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
-
-
-def recovery_bucket(connection_id: str, user_id: str | None, identifier: Identifier | None, typed: str) -> Bucket:
-    """Return the bucket for guesses at the short codes that lead to a new passkey: twenty in thirty days.
-
-    Of one account, by whichever identifier, page, code and address, so that a crowd cannot guess its way in over the
-    years. Beyond, codes are sent that are too long to be guessed: nobody is kept from their account by who guesses.
-    """
-    prefix = f"recovery/{connection_id}"
-    return Bucket(prefix, f"{prefix}/{user_id or _who(identifier, typed)}", 20, 20 / BLOCK.total_seconds())
-
-
-def message_bucket(connection_id: str, identifier: Identifier, about: str) -> Bucket:
-    """Return the bucket for messages that nobody waits for, whoever causes them: two, then one an hour."""
-    prefix = f"message/{connection_id}/{about}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 2, 1 / 3600)
-
-
-def _who(identifier: Identifier | None, typed: str) -> str:
-    return f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
-
-
-def secret_bucket(client_id: str, address: str) -> Bucket:
-    """Return the bucket for guesses at a client's secret: ten, then one each six seconds."""
-    prefix = f"client/{source(address)}"
-    return Bucket(prefix, f"{prefix}/{client_id[:64]}", MAX_ATTEMPTS, 1 / 6)
+def is_allowed(address: str, allowlist: list[str]) -> bool:
+    """Whether an address is in a list of addresses and networks; what is no address never is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in ip_network(each, strict=False) for each in allowlist)
 
 
 def places_of_one(workers: int, queue: int) -> int:
@@ -112,19 +260,3 @@ def places_of_one(workers: int, queue: int) -> int:
     address.
     """
     return max(workers, (workers + queue) // 2)
-
-
-def source(address: str) -> str:
-    """Return what stands for an address: itself, or the /64 of an IPv6 address, which one person may own whole.
-
-    What is no address shares one bucket: a missing address must not mean a missing limit (row 33).
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
-    return str(parsed)

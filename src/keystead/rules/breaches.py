@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from keystead.rules.attack_protection import Bucket, source
+from keystead.rules.buckets import Bucket, source
 from keystead.rules.complaints import parse
 from keystead.rules.password_policy import normal
 from keystead.secrecy import Secret

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from keystead.rules.known_devices import Device
+
 TYPES: Final = {
     "s": "Success Login",
     "f": "Failed Login",
@@ -25,6 +27,9 @@ TYPES: Final = {
     "fcp": "Failed Change Password",
     "sdu": "Successfully Deleted User",
     "limit_wc": "Blocked Account",
+    "limit_mu": "Blocked IP Address",
+    "limit_sul": "Too Many Logins of One User",
+    "ublkdu": "Block Lifted",
     "pwd_leak": "Breached Password at Login",
     "signup_pwd_leak": "Breached Password at Sign-up",
     "reset_pwd_leak": "Breached Password at Change",
@@ -58,6 +63,10 @@ class Caller(BaseModel):
     """The language that whoever asks would like to be written to in."""
     browser: str = ""
     """SHA-256 of the secret in the browser's cookie, where it has one of ours."""
+    device: Device | None = None
+    """What the device carries that asks, where somebody logged in on it before."""
+    decision: str = ""
+    """The id under which it is kept why the request was refused, if it is."""
 
 
 class Event(BaseModel):

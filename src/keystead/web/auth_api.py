@@ -162,7 +162,7 @@ async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRe
     Raises ``BadClient``, ``ConnectionNotAllowed``, ``GrantNotAllowed`` where it could not be finished anyway (PK-21).
     """
     flows = flows_of(request)
-    client = await flows.client_auth(client_credentials(request, body), caller_of(request).address)
+    client = await flows.client_auth(client_credentials(request, body), caller_of(request))
     if PASSKEY not in client.settings.grant_types:
         raise GrantNotAllowed(PASSKEY)
     if not client.settings.is_first_party:

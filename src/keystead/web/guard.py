@@ -45,6 +45,7 @@ def caller_of(request: Request) -> Caller:
         user_agent=request.headers.get("user-agent", "")[:300],
         language=preferred_language(request.headers.get("accept-language", "")),
         browser=fingerprint(browser.reveal()) if browser else "",
+        decision=request.scope["keystead.decision"],
     )
 
 

@@ -54,6 +54,7 @@ class Gate:
         request_id = self.entropy.token(12)
         peer = scope["client"][0] if scope.get("client") else ""
         scope["keystead.address"] = client_address(peer, request.headers, self.settings.trusted_proxies)
+        scope["keystead.decision"] = f"dec_{self.entropy.token(12)}"
         scope["keystead.log"] = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
         answer = _Answer(send, self._headers(request_id), scope)
         try:

@@ -54,16 +54,14 @@ async def revoke(request: Request) -> Response:
     token = body.get("token")
     if not isinstance(token, str) or not token:
         raise BadRequest("Missing required parameter: token", path="token")
-    await flows_of(request).revoke(client_credentials(request, body), token, caller_of(request).address)
+    await flows_of(request).revoke(client_credentials(request, body), token, caller_of(request))
     return Response(headers=_NO_STORE)
 
 
 async def push(request: Request) -> Response:
     """``POST /oauth/par``."""
     body = await parameters(request)
-    pushed = await flows_of(request).pushed_requests(
-        client_credentials(request, body), body, caller_of(request).address
-    )
+    pushed = await flows_of(request).pushed_requests(client_credentials(request, body), body, caller_of(request))
     return Json({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201, headers=_NO_STORE)
 
 

@@ -1,0 +1,39 @@
+"""A device that somebody logged in with before: it has a lock of its own, which no stranger can turn.
+
+What it carries is signed and says no name: a random id, and a tag for each identifier that was logged in with.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from keystead.rules.identifiers import Identifier
+from keystead.secrecy import fingerprint
+
+MOST_TAGS: Final = 24
+"""How many identifiers a device is known for: a family's computer, with three each; the oldest go first."""
+
+
+class Device(BaseModel):
+    """What a device carries: its id, and for whom it is known, the newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    tags: tuple[str, ...] = ()
+
+    def knows(self, connection_id: str, identifier: Identifier) -> bool:
+        """Whether somebody logged in on it with an identifier before."""
+        return _tag(connection_id, identifier) in self.tags
+
+    def after_login(self, connection_id: str, identifiers: Iterable[Identifier]) -> "Device":
+        """Return what the device carries once somebody with these identifiers has logged in on it."""
+        mine = tuple(_tag(connection_id, each) for each in identifiers)
+        others = (each for each in self.tags if each not in mine)
+        return self.model_copy(update={"tags": (*mine, *others)[:MOST_TAGS]})
+
+
+def _tag(connection_id: str, identifier: Identifier) -> str:
+    # Not of its kind: what was typed may be read as another kind than the account has it as (``identifiers.parse``).
+    return fingerprint(f"{connection_id}/{identifier.value}")[:16]
