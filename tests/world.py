@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -113,6 +114,7 @@ class World:
     client: httpx.AsyncClient
     app: Starlette
     _tokens: dict[str, str] = field(default_factory=dict)
+    _guesses: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def attempts(self) -> SqlAttempts:
@@ -147,6 +149,14 @@ class World:
         """Log in by API, with the password grant."""
         body = {"grant_type": "password", "client_id": self.client_id, "username": username, "password": password}
         return await self.client.post("/oauth/token", json=body | {"scope": "openid profile email"} | more)
+
+    async def guess(self, username: str = "ann@example.com", **more: Any) -> httpx.Response:
+        """Guess at a password, at another one each time: the same again would be no guess, and cost little."""
+        return await self.login(username, self.wrong_password(), **more)
+
+    def wrong_password(self) -> str:
+        """Return a wrong password that nobody tried before."""
+        return f"wrong {next(self._guesses)}"
 
     async def begin_register(self, email: str = "ann@example.com", **more: Any) -> httpx.Response:
         """Ask for the options of a sign-up with a passkey."""

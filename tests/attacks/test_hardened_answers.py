@@ -93,7 +93,7 @@ async def test_passkeys_check_who_holds_them(fort: World) -> None:
 
 
 async def test_there_are_no_password_grants(fort: World) -> None:
-    right, wrong = await fort.login(ANN), await fort.login(ANN, "wrong")
+    right, wrong = await fort.login(ANN), await fort.guess(ANN)
     assert (right.status_code, right.json()) == (wrong.status_code, wrong.json())
     assert right.status_code == 403
     realm = await fort.login(ANN, PASSWORD, grant_type=REALM_GRANT, realm=fort.connection)

@@ -345,7 +345,7 @@ async def test_rfc9700_4_13_headers_of_proxies_nobody_configured_are_ignored(wor
     told = {"x-forwarded-for": "198.51.100.1", "x-forwarded-proto": "https", "x-forwarded-host": "evil.example"}
     answer = await world.client.get("/.well-known/openid-configuration", headers=told)
     assert answer.json()["issuer"] == f"{PUBLIC_URL}/"
-    await world.login(password="wrong")
+    await world.guess()
     await world.client.post(
         "/oauth/token",
         json={"grant_type": "password", "client_id": world.client_id, "username": "eve", "password": "x"},

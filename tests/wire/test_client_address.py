@@ -16,7 +16,12 @@ PEER = "203.0.113.9"
 
 async def tried_from(world: World, forwarded: Sequence[str], email: str = "ann@example.com") -> httpx.Response:
     """Guess a password, with these headers."""
-    body = {"grant_type": "password", "client_id": world.client_id, "username": email, "password": "wrong"}
+    body = {
+        "grant_type": "password",
+        "client_id": world.client_id,
+        "username": email,
+        "password": world.wrong_password(),
+    }
     headers = [("x-forwarded-for", each) for each in forwarded]
     return await world.client.post("/oauth/token", json=body, headers=headers)
 
@@ -111,8 +116,11 @@ async def test_without_an_address_the_limit_is_shared(world: World) -> None:
     for client in (None, ("", 0), ("unix:", 0)):
         transport = httpx.ASGITransport(app=world.app, client=client)  # type: ignore[arg-type]  # as servers may
         async with httpx.AsyncClient(transport=transport, base_url=world.settings.public_url) as http:
-            body = {"grant_type": "password", "client_id": world.client_id, "username": "a@b.com", "password": "x"}
-            last = [(await http.post("/oauth/token", json=body)).status_code for _ in range(5)][-1]
+            body = {"grant_type": "password", "client_id": world.client_id, "username": "a@b.com"}
+            guesses = [body | {"password": world.wrong_password()} for _ in range(5)]
+            last = [(await http.post("/oauth/token", json=each)).status_code for each in guesses][-1]
     assert last == 429
     assert (await world.login()).status_code == 403
-    assert await world.count(tables.Attempt) == 2
+    keys = [row["key"].removeprefix(f"lock/{world.connection_id}/") for row in await world.rows(tables.Attempt)]
+    locks = {key for key in keys if "/from/" in key}
+    assert locks == {"email:a@b.com/from/unknown", "email:ann@example.com/from/203.0.113.9"}

@@ -152,7 +152,7 @@ async def test_a_new_password_ends_what_was_open_and_lifts_blocks(world: World) 
     await open_session(world, user["user_id"])
     await open_session(world, other["user_id"])
     for _ in range(11):
-        answer = await world.login(password="wrong")
+        answer = await world.guess()
     assert answer.status_code == 429
     world.clock.advance(seconds=1)
     found = await patched(world, user, password=ANOTHER, connection=world.connection)

@@ -220,7 +220,7 @@ async def test_the_same_password_in_another_normal_form(world: World) -> None:
 async def test_blocked_is_said_only_after_the_right_password(world: World) -> None:
     user_id = await world.person()
     await world.block(user_id)
-    wrong = await world.login(password="wrong")
+    wrong = await world.guess()
     assert (wrong.status_code, wrong.json()) == (403, WRONG)
     right = await world.login()
     assert right.status_code == 401

@@ -145,7 +145,7 @@ async def test_a_password_alone_gets_no_tokens(
     world: World, ann: str, grant: Callable[[World], Awaitable[httpx.Response]]
 ) -> None:
     comes(world, DAY)
-    before, wrong = await world.counts(), await world.login(password="wrong")
+    before, wrong = await world.counts(), await world.guess()
     refused = await grant(world)
     assert (refused.status_code, refused.json()) == (403, UNMET)
     assert await world.counts() == before

@@ -102,7 +102,9 @@ async def test_another_browser_confirms_with_the_password(world: World) -> None:
 async def test_guesses_at_the_page_are_charged(world: World) -> None:
     await world.signup()
     link, visitor = await world.link(), Visitor.of(world)
-    answers = [(await confirmed(world, visitor, link, password="wrong")).response.status_code for _ in range(11)]
+    answers = [
+        (await confirmed(world, visitor, link, password=world.wrong_password())).response.status_code for _ in range(11)
+    ]
     assert answers[-1] == 429
     assert answers[0] != 429
     assert world.hasher.verified == 10
@@ -119,7 +121,7 @@ async def test_whoever_is_signed_in_confirms_with_a_button(world: World) -> None
 async def test_an_account_that_must_be_verified_first_lets_nobody_in(world: World) -> None:
     assert (await world.patch_options(attributes=attributes())).status_code == 200
     user_id = await world.person()
-    stranger, owner = await world.login(password="wrong"), await world.login()
+    stranger, owner = await world.guess(), await world.login()
     assert (stranger.status_code, stranger.json()) == (owner.status_code, owner.json()) == (403, stranger.json())
     done = await confirmed(world, Visitor.of(world), await world.link(), password=PASSWORD)
     assert done.response.status_code == 200

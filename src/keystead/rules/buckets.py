@@ -70,7 +70,7 @@ def lock_bucket(key: LockKey, capacity: float, *, leaks: bool = False) -> Bucket
     One that ``leaks`` regains its capacity over those 30 days instead: nobody could otherwise come in as a stranger
     again while somebody keeps trying.
     """
-    prefix = f"lock/{key.connection_id}/{key.where}"
+    prefix = "/".join(part for part in ("lock", key.connection_id, key.where, key.which) if part)
     seconds = BLOCK.total_seconds()
     if leaks:
         return Bucket(prefix, str(key), capacity, capacity / seconds)
