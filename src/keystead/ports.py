@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from keystead.rules.authentication_methods import PasskeyKey
 from keystead.rules.authenticators import Attested, Metadata, Period
@@ -74,8 +74,25 @@ class Charged:
     since: datetime
 
 
+EVERYTHING: Final = -1e12
+"""The cost that empties a bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One of several charges that belong together; the fields are those of ``Attempts.take``."""
+
+    key: str
+    capacity: float
+    refill: float = 0.0
+    cost: float = 1.0
+    lasts: float | None = None
+    must: bool = True
+    """Whether its refusal refuses them all; else it is only said."""
+
+
 class Attempts(Protocol):
-    """Counts tries. Each method is one statement, exact under concurrency."""
+    """Counts tries. Each charge is one statement, exact under concurrency."""
 
     async def take(
         self, key: str, capacity: float, refill: float, cost: float = 1.0, *, lasts: float | None = None
@@ -84,6 +101,13 @@ class Attempts(Protocol):
 
         With ``lasts`` it is empty again so many seconds after the last charge, whatever was spent. A negative cost
         gives back what was charged for an attempt that was never tried; a cost of 0 only asks.
+        """
+        ...
+
+    async def take_all(self, wanted: Sequence[Wanted]) -> list[Charge]:
+        """Charge several buckets, all or none, in one transaction and in this order: the same for everybody.
+
+        Return one charge for each; where one that must be is refused, it is the last, and nothing was charged at all.
         """
         ...
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keystead.ports import Attempts, Charge
+from keystead.ports import EVERYTHING, Attempts, Charge, Wanted
 from world import Clock
 
 TEN_PER_MINUTE = (10, 1 / 6)
@@ -156,6 +156,47 @@ class AttemptsConformance:
     async def test_only_asking_leaves_nothing_behind(self, attempts: Counted) -> None:
         assert (await attempts.here.take("lock/ann", 3, 0, 0, lasts=60)).left == 3
         assert await attempts.there.list("lock/") == []
+
+    async def test_all_or_none(self, attempts: Counted) -> None:
+        """An attempt that one limit refuses is charged to none, and makes no block younger."""
+        await attempts.here.take("c/full", 1, 0, lasts=60)
+        attempts.clock.advance(seconds=30)
+        await attempts.here.take("b/lock", 3, 0, lasts=60)
+        attempts.clock.advance(seconds=20)
+        both = [
+            Wanted("a/new", 2, 1),
+            Wanted("b/lock", 3, lasts=60),
+            Wanted("c/full", 1, lasts=60),
+            Wanted("d/new", 1, 1),
+        ]
+        charges = await attempts.there.take_all(both)
+        assert [charge.allowed for charge in charges] == [True, True, False]
+        assert charges[-1].retry_after == pytest.approx(10)
+        found = {charged.key: charged for prefix in "abcd" for charged in await attempts.here.list(prefix)}
+        assert {key: charged.spent for key, charged in found.items()} == {"b/lock": 1, "c/full": 1}
+        assert (attempts.clock() - found["b/lock"].since).total_seconds() == 20
+
+    async def test_what_only_watches_refuses_nothing(self, attempts: Counted) -> None:
+        await attempts.here.take("watched", 1, 0, lasts=60)
+        wanted = [Wanted("watched", 1, lasts=60, must=False), Wanted("other", 1, lasts=60)]
+        assert [charge.allowed for charge in await attempts.here.take_all(wanted)] == [False, True]
+        assert [charge.allowed for charge in await attempts.here.take_all(wanted)] == [False, False]
+        assert await attempts.here.take_all([]) == []
+
+    async def test_several_are_settled_at_once(self, attempts: Counted) -> None:
+        for key, cost in (("one", 7), ("two", 2), ("three", 1)):
+            await attempts.take(f"s/{key}", cost)
+        terms = (10, 1 / 6)
+        back = [Wanted("s/one", *terms, EVERYTHING), Wanted("s/two", *terms, -1), Wanted("s/three", *terms, -1)]
+        assert [charge.left for charge in await attempts.here.take_all(back)] == pytest.approx([10, 9, 10])
+        assert [charged.key for charged in await attempts.there.list("s/")] == ["s/two"]
+
+    async def test_of_many_at_once_all_or_none(self, attempts: Counted) -> None:
+        wanted = [Wanted("m/all", 40, lasts=60), Wanted("m/few", 5, lasts=60)]
+        takers = [attempts.here, attempts.there] * 20
+        found = await asyncio.gather(*(taker.take_all(wanted) for taker in takers))
+        assert sum(charges[-1].allowed for charges in found) == 5
+        assert {charged.key: charged.spent for charged in await attempts.here.list("m/")} == {"m/all": 5, "m/few": 5}
 
     async def test_list(self, attempts: Counted) -> None:
         """By prefix, which is no pattern."""

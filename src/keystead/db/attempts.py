@@ -1,15 +1,16 @@
 """The SQL side of the ``Attempts`` port: buckets, each charged by one statement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import bindparam, delete, select, text
 from sqlmodel import Session, col
 
 from keystead.db.session import Database
 from keystead.db.tables import Attempt
-from keystead.ports import Charge, Charged, Clock
+from keystead.ports import EVERYTHING, Charge, Charged, Clock, Wanted
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full. What lasts is as old
@@ -44,11 +45,15 @@ class SqlAttempts:
         self, key: str, capacity: float, refill: float, cost: float = 1.0, *, lasts: float | None = None
     ) -> Charge:
         """Charge ``cost`` to a bucket; see the port."""
-        now = self.clock().timestamp()
-        ends = min(lasts or _EVER, capacity / refill if refill else _EVER)
-        values = {"key": key, "first": max(cost, 0.0), "cost": cost, "refill": refill, "capacity": capacity}
-        times = {"now": now, "lasts": lasts or _EVER, "until": now + ends}
-        return await self.db.write(_take, values | times)
+        (charge,) = await self.take_all([Wanted(key, capacity, refill, cost, lasts)])
+        return charge
+
+    async def take_all(self, wanted: Sequence[Wanted]) -> list[Charge]:
+        """Charge several buckets, all or none; see the port."""
+        try:
+            return await self.db.write(_take_all, wanted, self.clock().timestamp())
+        except _Refused as refused:
+            return refused.charges
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""
@@ -68,19 +73,45 @@ def _forgive(session: Session, key: str) -> None:
     session.connection().execute(_FORGIVE, {"which": key})
 
 
-def _take(session: Session, values: dict[str, Any]) -> Charge:
+class _Refused(Exception):
+    """Rolls back what was charged before one was refused."""
+
+    def __init__(self, charges: list[Charge]) -> None:
+        self.charges = charges
+        super().__init__("refused")
+
+
+def _take_all(session: Session, wanted: Sequence[Wanted], now: float) -> list[Charge]:
+    charges: list[Charge] = []
+    for each in wanted:
+        charges.append(_take(session, each, now))
+        if each.must and not charges[-1].allowed:
+            raise _Refused(charges)
+    return charges
+
+
+def _take(session: Session, wanted: Wanted, now: float) -> Charge:
+    if wanted.cost <= EVERYTHING:
+        _forgive(session, wanted.key)
+        return Charge(allowed=True, left=wanted.capacity, retry_after=0.0)
+    values = {
+        **{name: getattr(wanted, name) for name in ("key", "capacity", "refill", "cost")},
+        "first": max(wanted.cost, 0.0),
+        "now": now,
+        "lasts": wanted.lasts or _EVER,
+        "until": now + min(wanted.lasts or _EVER, wanted.capacity / wanted.refill if wanted.refill else _EVER),
+    }
     spent = session.connection().execute(_TAKE, values).scalar()
-    key, cost, capacity, refill = (values[name] for name in ("key", "cost", "capacity", "refill"))
-    if cost <= 0 and spent == 0:
+    if wanted.cost <= 0 and spent == 0:
         # Whoever is turned away with 503 must not leave a row behind for each name that they made up.
-        _forgive(session, key)
+        _forgive(session, wanted.key)
     if spent is not None:
-        return Charge(allowed=True, left=capacity - spent, retry_after=0.0)
-    found = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(col(Attempt.key) == key))
-    row = found.one()
-    passed = max(values["now"] - row.at, 0.0)
-    missing = row.spent - passed * refill + cost - capacity
-    wait = min(missing / refill if refill else _EVER, values["lasts"] - passed)
+        return Charge(allowed=True, left=wanted.capacity - spent, retry_after=0.0)
+    which = col(Attempt.key) == wanted.key
+    row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(which)).one()
+    passed = max(now - row.at, 0.0)
+    missing = row.spent - passed * wanted.refill + wanted.cost - wanted.capacity
+    wait = min(missing / wanted.refill if wanted.refill else _EVER, (wanted.lasts or _EVER) - passed)
     return Charge(allowed=False, left=0.0, retry_after=max(wait, 0.0))
 
 

@@ -6,7 +6,7 @@ A try stands as a wrong one until somebody says that it was right, so that no pa
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlmodel import Session
@@ -15,7 +15,7 @@ from keystead.db import accounts, journal, tenant
 from keystead.db.session import Database
 from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, Unavailable
 from keystead.flows.journal import Journal
-from keystead.ports import Attempts, Charge, Sealer
+from keystead.ports import EVERYTHING, Attempts, Charge, Sealer, Wanted
 from keystead.rules.attack_protection import (
     COST_OF_KNOWN,
     EVENTS,
@@ -40,6 +40,9 @@ About = dict[str, str | None]
 """What the journal says of an attempt: the connection, the client, the account."""
 
 
+_UNTRIED: Final = Charge(allowed=True, left=0.0, retry_after=0.0)
+
+
 @dataclass
 class Try:
     """One attempt that was charged."""
@@ -50,11 +53,24 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A limit that was charged: what, how much, and what was left."""
+    """A limit that is charged: what, how much, and what was left."""
 
     limit: Limit
     cost: float
-    charge: Charge
+    charge: Charge = _UNTRIED
+
+    def wanted(self, cost: float) -> Wanted:
+        """Return what is asked of its bucket."""
+        bucket = self.limit.bucket
+        return Wanted(bucket.key, bucket.capacity, bucket.refill, cost, bucket.lasts, must=self.limit.blocks)
+
+    def back(self) -> Wanted:
+        """Return what undoes the charge."""
+        return self.wanted(-self.cost)
+
+    def settled(self) -> Wanted:
+        """Return what is left to do where the secret was right."""
+        return self.wanted(EVERYTHING) if self.limit.on_success == "emptied" else self.back()
 
 
 @dataclass(frozen=True)
@@ -186,43 +202,34 @@ class Protection:
 
     @asynccontextmanager
     async def _charged(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> AsyncIterator[Try]:
-        """Charge every limit for the block, and settle them when it ends; a refusal by one gives the others back."""
+        """Charge every limit for the block, and settle them when it ends; where one refuses, none is charged."""
         attempt, taken = Try(), await self._take_all(limits, cost, caller, about)
         try:
             yield attempt
         except Unavailable:
-            await self._give_back(taken)
+            await self.attempts.take_all([each.back() for each in taken])
             raise
         if attempt.right:
-            await self._succeeded(taken)
+            # What this person did here is forgotten, and nothing of anybody else's (rows 29 and 30).
+            await self.attempts.take_all([each.settled() for each in taken if each.limit.on_success != "kept"])
 
     async def _take_all(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> list[_Taken]:
-        taken: list[_Taken] = []
-        for limit in limits:
-            costs = cost if limit.weighs else 1.0
-            charge = await self._take(limit.bucket, costs)
-            if charge.allowed:
-                taken.append(_Taken(limit, costs, charge))
-                continue
-            facts = _facts(limit.rule, limit.bucket, charge)
-            event = self.journal.event(EVENTS[limit.rule], caller, blocks=limit.blocks, **facts, **about)
-            await self.db.write(journal.add, event)
-            if limit.blocks:
-                await self._give_back([each for each in taken if each.limit.on_success != "kept"])
-                refusal = _REFUSALS.get(limit.rule, TooManyAttempts)(charge.retry_after, detail=limit.bucket.prefix)
-                raise refusal.because(**facts, **about)
-        return taken
-
-    async def _give_back(self, taken: list[_Taken]) -> None:
+        wanted = [_Taken(limit, cost if limit.weighs else 1.0) for limit in limits]
+        charges = await self.attempts.take_all([each.wanted(each.cost) for each in wanted])
+        taken = [replace(each, charge=charge) for each, charge in zip(wanted, charges, strict=False)]
         for each in taken:
-            await self._take(each.limit.bucket, -each.cost)
+            if not each.charge.allowed:
+                await self._refused(each, caller, about)
+        return [each for each in taken if each.charge.allowed]
 
-    async def _succeeded(self, taken: list[_Taken]) -> None:
-        """Forget what this person did here, and nothing of anybody else's (rows 29 and 30)."""
-        for each in taken:
-            if each.limit.on_success == "emptied":
-                await self.attempts.forgive(each.limit.bucket.key)
-        await self._give_back([each for each in taken if each.limit.on_success == "given_back"])
+    async def _refused(self, met: _Taken, caller: Caller, about: About) -> None:
+        """Record that a limit was met, and refuse, unless it only watches."""
+        facts = _facts(met.limit.rule, met.limit.bucket, met.charge)
+        event = self.journal.event(EVENTS[met.limit.rule], caller, blocks=met.limit.blocks, **facts, **about)
+        await self.db.write(journal.add, event)
+        if met.limit.blocks:
+            refusal = _REFUSALS.get(met.limit.rule, TooManyAttempts)
+            raise refusal(met.charge.retry_after, detail=met.limit.bucket.prefix).because(**facts, **about)
 
     async def _take(self, bucket: Bucket, cost: float) -> Charge:
         return await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, cost, lasts=bucket.lasts)
