@@ -122,12 +122,22 @@ RULES = [
     (AWARE, {"device": LAPTOP}, ["device"]),
     (AWARE, {"device": LAPTOP, "connection_id": "con_2"}, ["brute_force", "strangers"]),
     (AWARE, {"protected": False}, []),
+    (AWARE, {"protected": False, "device": LAPTOP}, []),
 ]
 
 
 @pytest.mark.parametrize(("guards", "about", "expected"), RULES)
 def test_which_locks_an_attempt_meets(guards: Guards, about: dict[str, Any], expected: list[str]) -> None:
-    assert [each.rule for each in limits(guards, **about)] == ["same_user", "suspicious_ip", *expected]
+    shared = [] if expected == ["device"] else ["suspicious_ip"]
+    assert [each.rule for each in limits(guards, **about)] == ["same_user", *shared, *expected]
+
+
+def test_a_known_device_shares_nothing() -> None:
+    """Whoever fails beside it, at the same address and on the same name, fills nothing of its own."""
+    mine, theirs = limits(AWARE, device=LAPTOP), limits(AWARE)
+    assert {each.bucket.key for each in mine}.isdisjoint(each.bucket.key for each in theirs)
+    elsewhere = limits(AWARE, device=LAPTOP, address="198.51.100.7")
+    assert [each.bucket for each in elsewhere] == [each.bucket for each in mine], "wherever it is carried"
 
 
 @pytest.mark.parametrize(("guards", "device", "rule"), [(PLAIN, None, "account"), (AWARE, None, "strangers")])

@@ -94,19 +94,25 @@ def _take(session: Session, wanted: Wanted, now: float) -> Charge:
     if wanted.cost <= EVERYTHING:
         _forgive(session, wanted.key)
         return Charge(allowed=True, left=wanted.capacity, retry_after=0.0)
+    lasts = wanted.lasts or _EVER
     values = {
         **{name: getattr(wanted, name) for name in ("key", "capacity", "refill", "cost")},
         "first": max(wanted.cost, 0.0),
         "now": now,
-        "lasts": wanted.lasts or _EVER,
-        "until": now + min(wanted.lasts or _EVER, wanted.capacity / wanted.refill if wanted.refill else _EVER),
+        "lasts": lasts,
+        "until": now + min(lasts, wanted.capacity / wanted.refill if wanted.refill else _EVER),
     }
     spent = session.connection().execute(_TAKE, values).scalar()
+    if spent is None:
+        return _refusal(session, wanted, now)
     if wanted.cost <= 0 and spent == 0:
         # Whoever is turned away with 503 must not leave a row behind for each name that they made up.
         _forgive(session, wanted.key)
-    if spent is not None:
-        return Charge(allowed=True, left=wanted.capacity - spent, retry_after=0.0)
+    return Charge(allowed=True, left=wanted.capacity - spent, retry_after=0.0)
+
+
+def _refusal(session: Session, wanted: Wanted, now: float) -> Charge:
+    """Say when to come back. The row is there: what conflicts stays locked, also where it is left as it is."""
     which = col(Attempt.key) == wanted.key
     row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(which)).one()
     passed = max(now - row.at, 0.0)

@@ -193,16 +193,25 @@ class Guess:
 
 
 def password_limits(guards: Guards, guess: Guess) -> list[Limit]:
-    """Return the limits of trying a password, in the order in which they are charged."""
-    same_user = same_user_bucket(guess.connection_id, guess.who, guess.address)
-    limits = [Limit("same_user", same_user, weighs=False, on_success="kept"), *address_limits(guards, guess.address)]
+    """Return the limits of trying a password, in the order in which they are charged.
+
+    A known device that has a lock of its own shares none with anybody: whoever fails beside it, behind the same
+    address, must not block it.
+    """
     settings = guards.brute_force
-    if settings.enabled and guess.protected and not is_allowed(guess.address, settings.allowlist):
-        limits += _locks(guards, guess)
+    locked = settings.enabled and guess.protected and not is_allowed(guess.address, settings.allowlist)
+    device = guess.known_device if locked and guards.lock.lock_scope == "device_aware" else None
+    where = f"device/{device.id}" if device else source(guess.address)
+    same_user = same_user_bucket(guess.connection_id, guess.who, where)
+    limits = [Limit("same_user", same_user, weighs=False, on_success="kept")]
+    if device is None:
+        limits += address_limits(guards, guess.address)
+    if locked:
+        limits += _locks(guards, guess, device)
     return limits
 
 
-def _locks(guards: Guards, guess: Guess) -> Iterator[Limit]:
+def _locks(guards: Guards, guess: Guess, device: Device | None) -> Iterator[Limit]:
     """Give the locks of brute-force protection that an attempt meets (AP-2, AP-3), by the scope of locks."""
     settings, aware = guards.brute_force, guards.lock.lock_scope == "device_aware"
     blocks, notifies = "block" in settings.shields, "user_notification" in settings.shields
@@ -211,7 +220,6 @@ def _locks(guards: Guards, guess: Guess) -> Iterator[Limit]:
         key = LockKey(guess.connection_id, *guess.who, where, which)
         return Limit(rule, lock_bucket(key, settings.max_attempts), blocks, notifies)
 
-    device = guess.known_device if aware else None
     if device is not None:
         yield lock("device", "device", device.id)
         return

@@ -77,9 +77,9 @@ def lock_bucket(key: LockKey, capacity: float, *, leaks: bool = False) -> Bucket
     return Bucket(prefix, str(key), capacity, lasts=seconds)
 
 
-def same_user_bucket(connection_id: str, who: tuple[str, str], address: str) -> Bucket:
-    """Return the bucket of all logins of one identifier from one address: twenty, then ten a minute (AP-1)."""
-    prefix = f"rate/{connection_id}/{source(address)}"
+def same_user_bucket(connection_id: str, who: tuple[str, str], where: str) -> Bucket:
+    """Return the bucket of all logins of one identifier from one source or device: twenty, then ten a minute (AP-1)."""
+    prefix = f"rate/{connection_id}/{where}"
     return Bucket(prefix, f"{prefix}/{who[0]}:{who[1]}", 20, 10 / 60)
 
 
