@@ -15,6 +15,7 @@ import structlog
 
 from keystead.settings import Settings
 from keystead.start import prepare
+from redis_server import RedisServer
 from refilled import Refilled, copy_database, database_of, execute
 from world import PUBLIC_URL, World, open_world, test_settings
 
@@ -65,6 +66,21 @@ def postgres_url() -> Iterator[str]:
     execute(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis, one for each process of a run. What tests of it count is still there for the next: ``empty`` it."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of that Redis."""
+    return redis_server.url
 
 
 @pytest.fixture(scope="session")

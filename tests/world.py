@@ -22,9 +22,8 @@ from authenticator import Authenticator
 from keystead import worker
 from keystead.app import create_app
 from keystead.db import journal, tables
-from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
-from keystead.ports import Verdict
+from keystead.ports import Attempts, Verdict
 from keystead.rules.messages import Letter
 from keystead.settings import Settings, load, with_keys
 from keystead.users.hashing import BcryptHasher
@@ -117,9 +116,10 @@ class World:
     _guesses: Iterator[int] = field(default_factory=itertools.count)
 
     @property
-    def attempts(self) -> SqlAttempts:
+    def attempts(self) -> Attempts:
         """The counters of tries."""
-        return SqlAttempts(self.db, self.clock)
+        found: Attempts = self.app.state.flows.blocks.attempts
+        return found
 
     @property
     def client_id(self) -> str:

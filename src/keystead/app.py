@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -18,6 +20,7 @@ from keystead import worker
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.cose_keys import CoseKeys
+from keystead.adapters.fallback_attempts import FallbackAttempts
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.public_keys import PemKeys
@@ -93,7 +96,7 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.ports import BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
+from keystead.ports import Attempts, BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
 from keystead.rules import clients as grants
 from keystead.rules.attack_protection import places_of_one
 from keystead.secrecy import Secret
@@ -108,6 +111,8 @@ from keystead.web.refusals import HANDLERS
 from keystead.web.routes import routes
 
 _ALPHABET = string.ascii_letters + string.digits
+
+log = structlog.get_logger("keystead")
 
 
 def system_clock() -> datetime:
@@ -144,7 +149,7 @@ def create_app(
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     parts = _parts(settings, clock, entropy, hasher, db)
-    return _application(settings, _flows(parts, _ways_in(parts)), db, clock)
+    return _application(settings, _flows(parts, _ways_in(parts)), db, clock, parts.attempts)
 
 
 def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> SigningKeys:
@@ -156,6 +161,21 @@ def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entrop
 def key_maker(settings: Settings, entropy: Entropy) -> KeyMaker:
     """Return what makes signing keys."""
     return KeyMaker(Sealer(settings.secret_keys, entropy), entropy, settings.rsa_bits, settings.host_name)
+
+
+def attempts_of(settings: Settings, db: Database, clock: Clock) -> Attempts:
+    """Return where attempts are counted: in the database, or in Redis where that is configured and not lost."""
+    in_database = SqlAttempts(db, clock)
+    if not settings.redis_url:
+        return in_database
+    # By name: whoever has no Redis need not have its library.
+    in_redis: Attempts = import_module("keystead.adapters.redis_attempts").RedisAttempts(settings.redis_url, clock)
+    return FallbackAttempts(in_redis, in_database, clock, _tell_of_redis)
+
+
+def _tell_of_redis(what: str, why: str) -> None:
+    where = "the database" if what == "lost" else "Redis"
+    log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +190,7 @@ class _Parts:
     store_for: StoreFor
     journal: Journal
     admission: Admission
-    attempts: SqlAttempts
+    attempts: Attempts
     protection: Protection
     directory: Directory
     sealer: Sealer
@@ -199,7 +219,7 @@ class _WaysIn:
 
 def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> _Parts:
     journal = Journal(clock, entropy)
-    attempts = SqlAttempts(db, clock)
+    attempts = attempts_of(settings, db, clock)
     sealer = Sealer(settings.secret_keys, entropy)
     post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
     unchecked = settings.breached_passwords_down
@@ -348,7 +368,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     )
 
 
-def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -> Starlette:
+def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, attempts: Attempts) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
@@ -360,6 +380,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
             await sweeping
         await flows.breaches.close()
+        await attempts.close()
         db.close()
 
     app = Starlette(

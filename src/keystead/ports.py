@@ -119,6 +119,10 @@ class Attempts(Protocol):
         """Return the buckets whose key begins with ``prefix``."""
         ...
 
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

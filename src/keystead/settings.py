@@ -20,9 +20,10 @@ from keystead.secrecy import Secret
 
 PREFIX: Final = "KEYSTEAD_"
 MIN_KEY_BYTES: Final = 32
-_FROM_FILE: Final = ("secret_keys", "database_url", "smtp_url", "sms_url", "sms_key")
+_FROM_FILE: Final = ("secret_keys", "database_url", "redis_url", "smtp_url", "sms_url", "sms_key")
 _PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_REDIS: Final = re.compile(rf"rediss?://(?:[^\s/?#@]*@)?{_HOST}(?:/[0-9]{{0,5}})?")
 _SMTP: Final = re.compile(
     rf"(?:smtp://(?:[^\s/?#@]+@)?{_HOST}/?(?:\?tls=(?:required|offered|never))?|smtps://(?:[^\s/?#@]+@)?{_HOST}/?)"
 )
@@ -94,6 +95,14 @@ def _database(value: object) -> object:
     if not found or not (is_file or driver == "postgresql+psycopg"):
         raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/database")
     return Secret(f"{driver}://{rest}")
+
+
+def _redis(value: object) -> object:
+    """Accept a server and the number of a database. What else its library would read from a URL is ours to say."""
+    url = (value.reveal() if isinstance(value, Secret) else str(value)).strip()
+    if url and not (_REDIS.fullmatch(url) and _has_good_port(url)):
+        raise ValueError("must be redis://user:password@host:6379/0, or rediss:// for TLS")
+    return Secret(url)
 
 
 def _secret(value: object) -> object:
@@ -176,6 +185,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str, BeforeValidator(_public_url)] = ""
     database_url: Annotated[Secret[str], BeforeValidator(_database)] = Secret("")
     database_pool: Annotated[int, _whole(1, 100)] = 8
+    redis_url: Annotated[Secret[str], BeforeValidator(_redis)] = Secret("")
     secret_keys: Annotated[tuple[Secret[str], ...], NoDecode, BeforeValidator(_keys)] = ()
     trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = ()
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()

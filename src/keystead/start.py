@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ def prepare(
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         settings = with_keys(settings, lambda: entropy.token(48))
         _check_breached_passwords(settings)
+        _check_redis(settings)
         older = _older(settings)
         with _database(settings) as db:
             _bring_up_to_date(db, migrate=migrate)
@@ -199,6 +201,11 @@ def _check_breached_passwords(settings: Settings) -> None:
             HashFile(Path(where)).check()
         except PasswordUnchecked as error:
             raise SettingsError(f"KEYSTEAD_BREACHED_PASSWORDS: {error.detail}") from None
+
+
+def _check_redis(settings: Settings) -> None:
+    if settings.redis_url and find_spec("redis") is None:
+        raise SettingsError("KEYSTEAD_REDIS_URL: Redis needs the extra 'redis'")
 
 
 def _complete_keys(db: Database, settings: Settings, entropy: SystemEntropy) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from keystead.db.session import Database
 from keystead.db.tables import Attempt
 from keystead.ports import EVERYTHING, Charge, Charged, Clock, Wanted
+from keystead.rules.buckets import EVER, empty_after, seconds_to_wait
 
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full. What lasts is as old
@@ -30,8 +31,6 @@ _TAKE: Final = text(
     f"WHERE {_AFTER} <= :capacity RETURNING spent"
 )
 _FORGIVE: Final = delete(Attempt).where(col(Attempt.key) == bindparam("which"))
-_EVER: Final = 1e15
-"""Longer than anything lasts, in seconds, and a number to databases."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,9 @@ class SqlAttempts:
     async def list(self, prefix: str) -> list[Charged]:
         """Return the buckets whose key begins with ``prefix``."""
         return await self.db.read(_list, prefix, self.clock().timestamp())
+
+    async def close(self) -> None:
+        """Do nothing: whoever opened the database closes it."""
 
 
 def sweep(session: Session, now: datetime) -> int:
@@ -94,13 +96,12 @@ def _take(session: Session, wanted: Wanted, now: float) -> Charge:
     if wanted.cost <= EVERYTHING:
         _forgive(session, wanted.key)
         return Charge(allowed=True, left=wanted.capacity, retry_after=0.0)
-    lasts = wanted.lasts or _EVER
     values = {
         **{name: getattr(wanted, name) for name in ("key", "capacity", "refill", "cost")},
         "first": max(wanted.cost, 0.0),
         "now": now,
-        "lasts": lasts,
-        "until": now + min(lasts, wanted.capacity / wanted.refill if wanted.refill else _EVER),
+        "lasts": wanted.lasts or EVER,
+        "until": now + empty_after(wanted.capacity, wanted.refill, wanted.lasts),
     }
     spent = session.connection().execute(_TAKE, values).scalar()
     if spent is None:
@@ -116,9 +117,8 @@ def _refusal(session: Session, wanted: Wanted, now: float) -> Charge:
     which = col(Attempt.key) == wanted.key
     row = session.connection().execute(select(col(Attempt.spent), col(Attempt.at)).where(which)).one()
     passed = max(now - row.at, 0.0)
-    missing = row.spent - passed * wanted.refill + wanted.cost - wanted.capacity
-    wait = min(missing / wanted.refill if wanted.refill else _EVER, (wanted.lasts or _EVER) - passed)
-    return Charge(allowed=False, left=0.0, retry_after=max(wait, 0.0))
+    wait = seconds_to_wait(row.spent + wanted.cost - wanted.capacity, passed, wanted.refill, wanted.lasts)
+    return Charge(allowed=False, left=0.0, retry_after=wait)
 
 
 def _list(session: Session, prefix: str, now: float) -> list[Charged]:

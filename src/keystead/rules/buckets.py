@@ -33,6 +33,22 @@ class Bucket:
     lasts: float | None = None
 
 
+EVER: Final = 1e15
+"""Longer than anything lasts, in seconds, and a number to databases."""
+
+
+def empty_after(capacity: float, refill: float, lasts: float | None) -> float:
+    """Return how many seconds after its last charge a bucket is empty for certain."""
+    return min(lasts or EVER, capacity / refill if refill else EVER)
+
+
+def seconds_to_wait(over: float, passed: float, refill: float, lasts: float | None) -> float:
+    """Return when a charge that was refused has room: it was ``over`` the capacity ``passed`` seconds ago, when the
+    bucket was last charged."""
+    regained = over / refill if refill else EVER
+    return max(min(regained, lasts or EVER) - passed, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class LockKey:
     """What the key of a lock says. ``value`` is a canonical identifier, ``which`` the address or device, if any."""
