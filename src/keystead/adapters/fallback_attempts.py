@@ -1,12 +1,12 @@
 """Counting that goes on elsewhere while the place for it is lost."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from keystead.errors import DatabaseUnavailable
-from keystead.ports import Attempts, Charge, Charged, Clock
+from keystead.ports import Attempts, Charge, Charged, Clock, Wanted
 
 REST: Final = timedelta(seconds=5)
 """How long a place that was lost is left alone, so that not everybody waits for it."""
@@ -36,6 +36,10 @@ class FallbackAttempts:
     ) -> Charge:
         """Charge ``cost`` to a bucket; see the port."""
         return await self._ask(lambda place: place.take(key, capacity, refill, cost, lasts=lasts))
+
+    async def take_all(self, wanted: Sequence[Wanted]) -> list[Charge]:
+        """Charge several buckets, all or none; see the port."""
+        return await self._ask(lambda place: place.take_all(wanted))
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""

@@ -1,8 +1,8 @@
-"""The Redis side of the ``Attempts`` port: buckets, each charged by one script."""
+"""The Redis side of the ``Attempts`` port: buckets, charged by one script."""
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from keystead.errors import DatabaseUnavailable
-from keystead.ports import Charge, Charged, Clock
+from keystead.ports import Charge, Charged, Clock, Wanted
 from keystead.rules.buckets import EVER, empty_after, seconds_to_wait
 from keystead.secrecy import Secret
 
@@ -34,43 +34,67 @@ _PREFIX: Final = "keystead:attempts:"
 _NAMES: Final = f"{_PREFIX}names"
 _ENDS: Final = f"{_PREFIX}ends"
 
-# One script decides and counts, as one statement does in db/attempts.py, by the same arithmetic and our clock. Beside
-# each bucket, its name is in two sorted sets: one by name, so that finding those with a prefix looks at no others, and
-# one by when it is empty, so that each charge can take out a few names whose time is over. Numbers come and go as text
-# of 17 digits, which is every bit of them; Redis would cut a number that a script returns to an integer.
+# One script decides and counts, as one transaction does in db/attempts.py, by the same arithmetic and our clock: first
+# it reads and reckons, one charge after the other, and only when none is refused that must be it writes. Beside each
+# bucket, its name is in two sorted sets: one by name, so that finding those with a prefix looks at no others, and one
+# by when it is empty, so that each charge can take out a few names whose time is over. Numbers come and go as text of
+# 17 digits, which is every bit of them; Redis would cut a number that a script returns to an integer.
 _TAKE: Final = """
-local bucket, names, ends = KEYS[1], KEYS[2], KEYS[3]
-local name, now, capacity, refill = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local cost, lasts, until_, keep = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
-local found = redis.call('HMGET', bucket, 'spent', 'at')
-local spent, at = tonumber(found[1]), tonumber(found[2])
-local left_over = 0
-if at and now - at < lasts and spent > (now - at) * refill then left_over = spent - (now - at) * refill end
-local after = math.max(left_over + cost, 0)
-if at and after > capacity then return {'refused', found[1], found[2]} end
-if cost <= 0 and after == 0 then
-  redis.call('DEL', bucket)
-  redis.call('ZREM', names, name)
-  redis.call('ZREM', ends, name)
-  return {'charged', '0'}
-end
-local text = string.format('%.17g', after)
-redis.call('HSET', bucket, 'spent', text)
-if not at or cost > 0 or refill > 0 then
-  redis.call('HSET', bucket, 'at', ARGV[2], 'until', until_)
-  redis.call('PEXPIRE', bucket, keep)
-  redis.call('ZADD', names, 0, name)
-  redis.call('ZADD', ends, until_, name)
-  for _, set in ipairs({names, ends}) do
-    if redis.call('PTTL', set) < tonumber(keep) then redis.call('PEXPIRE', set, keep) end
+local names, ends, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local function text(number) return string.format('%.17g', number) end
+
+local rows, answers = {}, {}
+for place = 3, #KEYS do
+  local bucket, first = KEYS[place], (place - 3) * 8 + 2
+  local name, must, over, keep = unpack(ARGV, first, first + 3)
+  local capacity, refill = tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5])
+  local cost, lasts = tonumber(ARGV[first + 6]), tonumber(ARGV[first + 7])
+  local row = rows[bucket]
+  if not row then
+    local found = redis.call('HMGET', bucket, 'spent', 'at')
+    row = {name = name, spent = tonumber(found[1]), at = tonumber(found[2])}
+    rows[bucket] = row
+  end
+  local after = 0
+  if row.at and now - row.at < lasts and row.spent > (now - row.at) * refill then
+    after = row.spent - (now - row.at) * refill
+  end
+  after = math.max(after + cost, 0)
+  if row.at and after > capacity then
+    table.insert(answers, {'refused', text(row.spent), text(row.at)})
+    if must == 'must' then return answers end
+  else
+    if not row.at or cost > 0 or refill > 0 then row.at, row.over, row.keep = now, over, keep end
+    if cost <= 0 and after == 0 then row.at = nil end
+    row.spent, row.charged = after, true
+    table.insert(answers, {'charged', text(after)})
   end
 end
-local over = redis.call('ZRANGEBYSCORE', ends, '-inf', ARGV[2], 'LIMIT', 0, 10)
-if #over > 0 then
-  redis.call('ZREM', names, unpack(over))
-  redis.call('ZREM', ends, unpack(over))
+
+for bucket, row in pairs(rows) do
+  if row.charged and not row.at then
+    redis.call('DEL', bucket)
+    redis.call('ZREM', names, row.name)
+    redis.call('ZREM', ends, row.name)
+  elseif row.charged then
+    redis.call('HSET', bucket, 'spent', text(row.spent))
+    if row.over then
+      redis.call('HSET', bucket, 'at', text(row.at), 'until', row.over)
+      redis.call('PEXPIRE', bucket, row.keep)
+      redis.call('ZADD', names, 0, row.name)
+      redis.call('ZADD', ends, row.over, row.name)
+      for _, set in ipairs({names, ends}) do
+        if redis.call('PTTL', set) < tonumber(row.keep) then redis.call('PEXPIRE', set, row.keep) end
+      end
+    end
+  end
 end
-return {'charged', text}
+local empty = redis.call('ZRANGEBYSCORE', ends, '-inf', ARGV[1], 'LIMIT', 0, 100)
+if #empty > 0 then
+  redis.call('ZREM', names, unpack(empty))
+  redis.call('ZREM', ends, unpack(empty))
+end
+return answers
 """
 
 
@@ -104,16 +128,19 @@ class RedisAttempts:
         self, key: str, capacity: float, refill: float, cost: float = 1.0, *, lasts: float | None = None
     ) -> Charge:
         """Charge ``cost`` to a bucket; see the port."""
-        now, seconds = self.clock().timestamp(), empty_after(capacity, refill, lasts)
-        keep = math.ceil((seconds + _MARGIN_SECONDS) * 1000)
-        numbers = [*map(repr, (now, capacity, refill, cost, lasts or EVER, now + seconds)), str(keep)]
+        (charge,) = await self.take_all([Wanted(key, capacity, refill, cost, lasts)])
+        return charge
+
+    async def take_all(self, wanted: Sequence[Wanted]) -> list[Charge]:
+        """Charge several buckets, all or none; see the port."""
+        if not wanted:
+            return []
+        now = self.clock().timestamp()
+        keys = [_NAMES, _ENDS, *(_bucket(each.key) for each in wanted)]
+        terms = [term for each in wanted for term in _terms(each, now)]
         async with _answered(), asyncio.timeout(_CHARGE_SECONDS):
-            what, *found = await self._take(keys=[_bucket(key), _NAMES, _ENDS], args=[key, *numbers])
-        if what == b"charged":
-            return Charge(allowed=True, left=capacity - float(found[0]), retry_after=0.0)
-        spent, at = map(float, found)
-        wait = seconds_to_wait(spent + cost - capacity, max(now - at, 0.0), refill, lasts)
-        return Charge(allowed=False, left=0.0, retry_after=wait)
+            answers = await self._take(keys=keys, args=[repr(now), *terms])
+        return [_charge(each, answer, now) for each, answer in zip(wanted, answers, strict=False)]
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""
@@ -136,6 +163,25 @@ class RedisAttempts:
     async def close(self) -> None:
         """End the connections."""
         await self._redis.aclose()
+
+
+def _terms(wanted: Wanted, now: float) -> Iterator[str]:
+    """Give what the script reads of one charge."""
+    seconds = empty_after(wanted.capacity, wanted.refill, wanted.lasts)
+    yield wanted.key
+    yield "must" if wanted.must else "may"
+    yield repr(now + seconds)
+    yield str(math.ceil((seconds + _MARGIN_SECONDS) * 1000))
+    yield from map(repr, (wanted.capacity, wanted.refill, wanted.cost, wanted.lasts or EVER))
+
+
+def _charge(wanted: Wanted, answer: Sequence[bytes], now: float) -> Charge:
+    what, *numbers = answer
+    if what == b"charged":
+        return Charge(allowed=True, left=wanted.capacity - float(numbers[0]), retry_after=0.0)
+    spent, at = map(float, numbers)
+    over, passed = spent + wanted.cost - wanted.capacity, max(now - at, 0.0)
+    return Charge(allowed=False, left=0.0, retry_after=seconds_to_wait(over, passed, wanted.refill, wanted.lasts))
 
 
 async def _read(redis: Redis, names: Sequence[bytes], now: float) -> list[Charged]:
