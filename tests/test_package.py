@@ -58,6 +58,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
     assert "\nLicense-Expression: Apache-2.0\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
     assert "\nProvides-Extra: postgres\n" in metadata
+    assert "\nProvides-Extra: redis\n" in metadata
     assert "keystead = keystead.__main__:main" in entry_points
 
 

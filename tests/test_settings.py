@@ -74,6 +74,9 @@ def test_defaults() -> None:
         ("PUBLIC_URL", "https://localhost:80", "https://localhost:80"),
         ("PUBLIC_URL", "http://[::1]:8000", "http://[::1]:8000"),
         ("DATABASE_POOL", "1", 1),
+        ("REDIS_URL", "redis://localhost", "redis://localhost"),
+        ("REDIS_URL", " redis://:p%40ss@[::1]:6380/1\n", "redis://:p%40ss@[::1]:6380/1"),
+        ("REDIS_URL", "rediss://ann:hunter2@redis.example.com:6379/0", "rediss://ann:hunter2@redis.example.com:6379/0"),
         ("HASH_COST", "12", 12),
         ("HASH_WORKERS", "4", 4),
         ("HASH_QUEUE", "10", 10),
@@ -91,7 +94,8 @@ def test_defaults() -> None:
     ],
 )
 def test_good_values(variable: str, text: str, value: object) -> None:
-    assert getattr(read(**{variable: text}), variable.lower()) == value
+    found = getattr(read(**{variable: text}), variable.lower())
+    assert (found.reveal() if isinstance(found, Secret) else found) == value
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,14 @@ def test_lists() -> None:
         ("DATABASE_URL", "sqlite+aiosqlite:///x", "sqlite:///path/to/file"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "postgresql://user:password@host/database"),
         ("DATABASE_POOL", "0", "a whole number from 1 to 100"),
+        ("REDIS_URL", "redis.example.com:6379", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "http://ann:hunter2@redis.example.com", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "redis://", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "redis://ann:hun/ter2@redis.example.com/0", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "redis://redis.example.com:0/0", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "redis://redis.example.com/counts", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_cert_reqs=none", "redis://user:password@host:6379/0"),
+        ("REDIS_URL", "unix:///run/redis.sock", "redis://user:password@host:6379/0"),
         ("SECRET_KEYS", "hunter2", "at least 32 bytes"),
         ("SECRET_KEYS", f"{KEY},hunter2", "at least 32 bytes"),
         ("TRUSTED_PROXIES", "proxy.example", "IPv4 or IPv6 network"),
@@ -207,9 +219,12 @@ def test_options_win_over_the_environment() -> None:
 def test_files_hold_secrets(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(f"{KEY}\n{OLDER}\n")
     (tmp_path / "url").write_text("postgres://u:p@h/d\n")
-    settings = read(SECRET_KEYS_FILE=str(tmp_path / "keys"), DATABASE_URL_FILE=str(tmp_path / "url"))
+    (tmp_path / "redis").write_text("rediss://:p@h/0\n")
+    files = {"SECRET_KEYS_FILE": "keys", "DATABASE_URL_FILE": "url", "REDIS_URL_FILE": "redis"}
+    settings = read(**{variable: str(tmp_path / name) for variable, name in files.items()})
     assert [key.reveal() for key in settings.secret_keys] == [KEY, OLDER]
     assert settings.database_url.reveal() == "postgresql+psycopg://u:p@h/d"
+    assert settings.redis_url.reveal() == "rediss://:p@h/0"
 
 
 def test_the_variable_itself_wins_over_its_file(tmp_path: Path) -> None:
@@ -217,7 +232,7 @@ def test_the_variable_itself_wins_over_its_file(tmp_path: Path) -> None:
     assert read(SECRET_KEYS=KEY, SECRET_KEYS_FILE=str(tmp_path / "keys")).secret_keys[0].reveal() == KEY
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEYS", "DATABASE_URL"])
+@pytest.mark.parametrize("name", ["SECRET_KEYS", "DATABASE_URL", "REDIS_URL"])
 def test_files_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "missing", tmp_path, tmp_path / "binary"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conformance.attempts import AttemptsConformance, Counted
 from conftest import Stencil
 from keystead.adapters.fallback_attempts import REST, FallbackAttempts
-from keystead.adapters.redis_attempts import RedisAttempts
+from keystead.adapters.redis_attempts import PLACES, RedisAttempts
 from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable
@@ -32,8 +32,10 @@ pytestmark = pytest.mark.anyio
 async def counting(url: str, clock: Clock) -> AsyncIterator[RedisAttempts]:
     """Count in Redis, with a client of its own."""
     attempts = RedisAttempts(Secret(url), clock)
-    yield attempts
-    await attempts.close()
+    try:
+        yield attempts
+    finally:
+        await attempts.close()
 
 
 class TestRedisAttempts(AttemptsConformance):
@@ -61,9 +63,10 @@ class TestRedisAttempts(AttemptsConformance):
         assert [each.key for each in await attempts.there.list("ä/")] == ["ä/1", "ä/\U0010ffff"]
         assert len(await attempts.there.list("")) == 9
 
-    async def test_many(self, attempts: Counted) -> None:
+    async def test_a_list_of_many(self, attempts: Counted) -> None:
         keys = sorted(f"many/{number}" for number in range(2500))
-        await asyncio.gather(*(attempts.here.take(key, 3, 0) for key in keys))
+        for start in range(0, len(keys), 100):
+            await attempts.here.take_all([Wanted(key, 3) for key in keys[start : start + 100]])
         assert [each.key for each in await attempts.there.list("many/")] == keys
 
     async def test_scripts_may_be_forgotten(self, attempts: Counted, redis_url: str) -> None:
@@ -245,6 +248,14 @@ async def test_lost_while_many_try(falling: Falling) -> None:
     charges = await asyncio.gather(*trying)
     assert 3 <= sum(charge.allowed for charge in charges) <= 5
     assert falling.told.lines == ["lost"]
+
+
+async def test_that_many_come_at_once_is_no_loss(falling: Falling) -> None:
+    charges = await asyncio.gather(*(falling.take() for _ in range(400)))
+    assert sum(charge.allowed for charge in charges) == 3
+    assert falling.told.lines == []
+    with redis.Redis.from_url(falling.redis.url) as client:
+        assert len(client.client_list()) <= PLACES + 1
 
 
 async def test_what_is_forgiven_and_given_back_while_it_is_away(falling: Falling) -> None:

@@ -47,6 +47,7 @@ UNUSUAL: dict[str, Any] = {
     "public_url": "https://login.example.com:8443",
     "database_url": "postgresql://u:p%40,s s@h:1/d?sslmode=require",
     "database_pool": 3,
+    "redis_url": "rediss://u:p%40,s@h:1/2",
     "secret_keys": ["k" * 32, "o" * 40],
     "trusted_proxies": "10.0.0.0/8, ::1, 2001:db8::/32",
     "allowed_hosts": "A.example, b.example:8443",
@@ -282,6 +283,22 @@ def test_databases_that_are_not_there(tmp_path: Path, url: str, told: str) -> No
     with pytest.raises(SettingsError, match=f"^KEYSTEAD_DATABASE_URL: {told}") as refused:
         prepare(settings_for(tmp_path, database_url=url))
     assert "hunter2" not in str(refused.value)
+
+
+def test_redis_without_its_library(tmp_path: Path) -> None:
+    """Where the extra is missing, that is told before anybody relies on it; without Redis nobody misses it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['redis'] = None\n")
+    paths = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+
+    def run(code: str, **settings: str) -> tuple[int, list[str]]:
+        env = environment({"DATA_DIR": str(tmp_path / "data")} | settings) | {"PYTHONPATH": paths}
+        command = [sys.executable, "-c", f"from keystead import start, settings, app\n{code}"]
+        told = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
+        return told.returncode, told.stderr.strip().splitlines()[-1:]
+
+    code, told = run("start.prepare(settings.load())", REDIS_URL="redis://127.0.0.1/0")
+    assert (code, told) == (1, ["keystead.settings.SettingsError: KEYSTEAD_REDIS_URL: Redis needs the extra 'redis'"])
+    assert run("app.create_app(start.prepare(settings.load())[0])") == (0, [])
 
 
 @pytest.mark.parametrize("user", ["guest", "stranger"])

@@ -56,19 +56,21 @@ class FallbackAttempts:
 
     async def _ask(self, question: Callable[[Attempts], Awaitable[Answer]]) -> Answer:
         was_lost = self._rests_until is not None
-        if self._rests_until is not None:
-            if self.clock() < self._rests_until:
-                return await question(self.second)
-            # One of those who come now waits for the answer; the others need not.
-            self._rests_until = self.clock() + REST
+        if self._rests_until and self.clock() < self._rests_until:
+            return await question(self.second)
+        if was_lost:
+            self._rest()  # one of those who come now waits for an answer; the others need not
         try:
             answer = await question(self.first)
         except DatabaseUnavailable as error:
-            if self._rests_until is None:
+            if not self._rests_until:
                 self.tell("lost", error.detail)
-            self._rests_until = self.clock() + REST
+            self._rest()
             return await question(self.second)
-        if was_lost and self._rests_until is not None:
+        if was_lost and self._rests_until:
             self._rests_until = None
             self.tell("back", "")
         return answer
+
+    def _rest(self) -> None:
+        self._rests_until = self.clock() + REST

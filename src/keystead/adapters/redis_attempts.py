@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
@@ -19,13 +19,14 @@ from keystead.ports import Charge, Charged, Clock, Wanted
 from keystead.rules.buckets import EVER, empty_after, seconds_to_wait
 from keystead.secrecy import Secret
 
-TIMEOUT_SECONDS: Final = 1.0
-"""How long a connection, or a reply, may take: whoever logs in waits for it."""
+TIMEOUT_SECONDS: Final = 2.0
+"""How long a connection, or a reply, may take: whoever logs in waits for it. Enough for a busy process to notice one
+that has come."""
 
-_CHARGE_SECONDS: Final = 2.0
-"""How long all of a charge may take, a new connection and a script that must be loaded among it."""
+PLACES: Final = 8
+"""How many ask at once, each on a connection of its own. The others wait, without a limit of time: however many come at
+once, that alone is no reason to count elsewhere."""
 
-_CONNECTIONS: Final = 32
 _AT_ONCE: Final = 1000
 _MARGIN_SECONDS: Final = 3600
 """How much longer than by our clock Redis keeps a bucket by its own: it is never the one who forgets first."""
@@ -110,18 +111,18 @@ class RedisAttempts:
     clock: Clock
     _redis: Redis = field(init=False, repr=False)
     _take: AsyncScript = field(init=False, repr=False)
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES), repr=False)
+    _failures: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
-        pool = BlockingConnectionPool.from_url(
+        self._redis = Redis.from_url(
             self.url.reveal(),
-            max_connections=_CONNECTIONS,
-            timeout=TIMEOUT_SECONDS,
+            max_connections=PLACES,
             socket_connect_timeout=TIMEOUT_SECONDS,
             socket_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
-        self._redis = Redis.from_pool(pool)
         self._take = self._redis.register_script(_TAKE)
 
     async def take(
@@ -138,13 +139,13 @@ class RedisAttempts:
         now = self.clock().timestamp()
         keys = [_NAMES, _ENDS, *(_bucket(each.key) for each in wanted)]
         terms = [term for each in wanted for term in _terms(each, now)]
-        async with _answered(), asyncio.timeout(_CHARGE_SECONDS):
+        async with self._asking():
             answers = await self._take(keys=keys, args=[repr(now), *terms])
         return [_charge(each, answer, now) for each, answer in zip(wanted, answers, strict=False)]
 
     async def forgive(self, key: str) -> None:
         """Empty a bucket."""
-        async with _answered(), asyncio.timeout(_CHARGE_SECONDS), self._redis.pipeline(transaction=True) as pipeline:
+        async with self._asking(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(_bucket(key))
             pipeline.zrem(_NAMES, key)
             pipeline.zrem(_ENDS, key)
@@ -154,7 +155,7 @@ class RedisAttempts:
         """Return the buckets whose key begins with ``prefix``, in order."""
         begin = b"[" + prefix.encode()  # and ends before a byte that no text has
         now, charged = self.clock().timestamp(), list[Charged]()
-        async with _answered():
+        async with self._asking():
             names = cast("Sequence[bytes]", await self._redis.zrangebylex(_NAMES, begin, begin + b"\xff"))
             for start in range(0, len(names), _AT_ONCE):
                 charged += await _read(self._redis, names[start : start + _AT_ONCE], now)
@@ -163,6 +164,19 @@ class RedisAttempts:
     async def close(self) -> None:
         """End the connections."""
         await self._redis.aclose()
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """Wait for a place, and tell whoever asks when Redis is away, slow, full, loading or read-only."""
+        failures = self._failures
+        async with self._places:
+            if self._failures != failures:
+                raise DatabaseUnavailable(detail="Redis: it did not answer those who asked before")
+            try:
+                yield
+            except (RedisError, OSError, TimeoutError) as error:
+                self._failures += 1
+                raise DatabaseUnavailable(detail=f"Redis: {error or type(error).__name__}") from error
 
 
 def _terms(wanted: Wanted, now: float) -> Iterator[str]:
@@ -199,12 +213,3 @@ async def _read(redis: Redis, names: Sequence[bytes], now: float) -> list[Charge
 
 def _bucket(key: str) -> str:
     return f"{_PREFIX}bucket:{key}"
-
-
-@asynccontextmanager
-async def _answered() -> AsyncIterator[None]:
-    """Tell whoever counts that Redis did not: away, slow, full, loading, read-only or not letting us in."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise DatabaseUnavailable(detail=f"Redis: {error or type(error).__name__}") from error
