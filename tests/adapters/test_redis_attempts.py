@@ -1,12 +1,15 @@
 """The Redis side of the ``Attempts`` port, on a real Redis: as in SQL, and what happens when it is lost."""
 
 import asyncio
+import json
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 from hypothesis import given, settings
@@ -21,6 +24,7 @@ from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable
 from keystead.ports import EVERYTHING, Charge, Wanted
 from keystead.secrecy import Secret
+from program import SECONDS, Server, serving
 from redis_server import RedisServer
 from world import Clock, World, open_world
 from world import test_settings as settings_for
@@ -68,6 +72,15 @@ class TestRedisAttempts(AttemptsConformance):
         for start in range(0, len(keys), 100):
             await attempts.here.take_all([Wanted(key, 3) for key in keys[start : start + 100]])
         assert [each.key for each in await attempts.there.list("many/")] == keys
+
+    async def test_who_leaves_takes_nobody_elses_answer(self, attempts: Counted) -> None:
+        """A request may be cancelled at any step; the next one on that connection gets its own answer."""
+        for steps in range(24):
+            leaving = asyncio.create_task(attempts.here.take("leaves", 1000, 0))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            assert (await attempts.here.take(f"stays/{steps}", 10 + steps, 0)).left == 9 + steps
 
     async def test_scripts_may_be_forgotten(self, attempts: Counted, redis_url: str) -> None:
         await attempts.take()
@@ -332,3 +345,36 @@ async def _holds(world: World) -> None:
     statuses = await _guesses(world, 12)
     assert statuses == [403] * 10 + [429] * 2
     assert world.hasher.verified == before + 10
+
+
+def test_the_log_says_it_once(own_redis: RedisServer, tmp_path: Path) -> None:
+    """A server, as it is started: lost and back are a line each, however many try meanwhile."""
+    with serving(tmp_path / "data", REDIS_URL=own_redis.url, LOG_FORMAT="json") as server:
+        client_id = json.loads((tmp_path / "data" / "first-run.json").read_text())["clients"]["default"]["client_id"]
+
+        def guess() -> int:
+            body = {
+                "grant_type": "password",
+                "client_id": client_id,
+                "username": "ann@example.com",
+                "password": "wrong",
+            }
+            return httpx.post(f"{server.url}/oauth/token", json=body).status_code
+
+        assert {guess() for _ in range(3)} == {403}
+        assert _said(server) == []
+        own_redis.kill()
+        assert {guess() for _ in range(5)} == {403}
+        assert _said(server) == [("warning", "redis is lost: attempts are counted in the database")]
+        own_redis.start()
+        until = time.monotonic() + SECONDS
+        while len(_said(server)) < 2 and time.monotonic() < until:
+            time.sleep(0.5)
+            guess()
+        assert _said(server)[1:] == [("warning", "redis is back: attempts are counted in Redis")]
+        assert any(":bucket:" in key for key in own_redis.held())
+
+
+def _said(server: Server) -> list[tuple[str, str]]:
+    lines = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
+    return [(line["level"], line["event"]) for line in lines if str(line.get("event", "")).startswith("redis")]
