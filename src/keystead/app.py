@@ -105,10 +105,12 @@ from keystead.users.hashing import BcryptHasher
 from keystead.users.hosted import HostedStore
 from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
+from keystead.web.devices import Devices
 from keystead.web.flows import Flows
 from keystead.web.middleware import Gate
 from keystead.web.refusals import HANDLERS
 from keystead.web.routes import routes
+from keystead.web.seals import Seals
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -306,6 +308,11 @@ def _password_change(p: _Parts) -> PasswordChange:
     return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
 
 
+def _devices(p: _Parts) -> Devices:
+    seals = Seals(p.settings.secret_keys, p.clock)
+    return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
+
+
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys = signing_keys(p.settings, db, clock, p.entropy)
@@ -319,7 +326,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
         settings=p.settings,
-        cookies=Cookies(p.settings, clock, p.entropy),
+        devices=_devices(p),
         entropy=p.entropy,
         directory=p.directory,
         hosted_login=hosted_login,

@@ -1,4 +1,4 @@
-"""The two cookies of the hosted pages: how they are set, what they open, and when they are over."""
+"""The cookies of the hosted pages: how they are set, what they open, and when they are over."""
 
 from http.cookies import SimpleCookie
 from typing import Any
@@ -13,6 +13,7 @@ from world import PASSWORD, World, open_world
 
 WEEK = 168 * 3600
 MONTH = 30 * 86_400
+YEAR = 365 * 86_400
 
 
 def cookies_of(answer: httpx.Response) -> dict[str, Any]:
@@ -42,14 +43,14 @@ async def is_signed_in(world: World, cookie: str) -> bool:
 async def test_over_plain_http(world: World) -> None:
     await world.person()
     _, answer = await session_of(world)
-    (name,) = cookies_of(answer)
-    cookie = cookies_of(answer)[name]
-    assert name == "keystead-session"
-    assert cookie["httponly"] is True
-    assert cookie["samesite"] == "lax"
-    assert (cookie["path"], cookie["domain"]) == ("/", "")
-    assert cookie["max-age"] == str(WEEK)
-    assert not cookie["secure"]
+    cookies = cookies_of(answer)
+    ages = {"keystead-session": str(WEEK), "keystead-device": str(YEAR)}
+    assert {name: cookie["max-age"] for name, cookie in cookies.items()} == ages
+    for cookie in cookies.values():
+        assert cookie["httponly"] is True
+        assert cookie["samesite"] == "lax"
+        assert (cookie["path"], cookie["domain"]) == ("/", "")
+        assert not cookie["secure"]
 
 
 async def test_behind_tls(installation: Stencil) -> None:

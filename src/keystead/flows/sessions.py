@@ -16,16 +16,18 @@ from keystead.ports import Clock, Entropy
 from keystead.rules import revocation
 from keystead.rules.claims import iso
 from keystead.rules.events import Caller, Event
+from keystead.rules.profiles import Profile
 from keystead.rules.revocation import Subject
 from keystead.secrecy import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that was opened or renewed, and the value of the cookie that leads to it."""
+    """A session that was opened or renewed, the value of the cookie that leads to it, and whose it is."""
 
     record: SessionRecord
     cookie: Secret[str]
+    profile: Profile
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Sessions:
             persistent=persistent,
         )
         await self.db.write(self._open, record, secret, caller, old)
-        return Opened(record, Secret(f"{record.id}.{secret}"))
+        return Opened(record, Secret(f"{record.id}.{secret}"), entered.profile)
 
     async def read(self, cookie: Secret[str] | None, caller: Caller | None = None) -> SessionRecord | None:
         """Return the session that a cookie leads to, if it is still good; renew its idle time now and then."""

@@ -11,6 +11,7 @@ from keystead.errors import BadClient
 from keystead.flows.protection import Protection
 from keystead.oauth.client_assertions import ClientAssertions
 from keystead.ports import Clock
+from keystead.rules.addresses import spelled
 from keystead.rules.buckets import secret_bucket
 from keystead.rules.events import Caller
 from keystead.secrecy import Secret, fingerprint
@@ -25,6 +26,8 @@ class ClientCredentials:
     client_id: str
     secret: Secret[str] | None = None
     assertion: Secret[str] | None = None
+    forwarded_for: str = ""
+    """The address that it says it asks for: ``auth0-forwarded-for``."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,17 @@ class ClientAuth:
             await self.assertions.check(client, shown.assertion)
         elif shown.secret is None or by_key or not _is_secret_of(client, shown.secret, self.clock()):
             raise BadClient(detail="wrong secret, or another way than the client's")
+
+
+def asked_for(client: ClientRecord, shown: ClientCredentials, caller: Caller) -> Caller:
+    """Return who asks, by the address that a client has leave to name, in place of its own server's (LG-4).
+
+    Only of one that has shown its secret or key: a public client is whoever says so. What is not one address is not
+    heeded. Guesses at the client's own secret were counted before, by the address that they came from.
+    """
+    may = client.settings.is_token_endpoint_ip_header_trusted and not client.settings.is_public
+    address = spelled(shown.forwarded_for) if may else None
+    return caller.model_copy(update={"address": address}) if address else caller
 
 
 def _is_secret_of(client: ClientRecord, secret: Secret[str], now: datetime) -> bool:

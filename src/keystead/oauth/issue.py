@@ -16,6 +16,7 @@ from keystead.oauth.keys import Claims, KeyRing
 from keystead.ports import Clock, Entropy
 from keystead.rules.claims import about, microseconds, timed
 from keystead.rules.events import Caller
+from keystead.rules.profiles import Profile
 from keystead.rules.tokens import ACCESS_LIFETIME, Authority, RefreshRecord, refresh_expiry
 from keystead.secrecy import Secret
 
@@ -32,6 +33,8 @@ class Tokens:
     scope: tuple[str, ...]
     id_token: Secret[str] | None = None
     refresh_token: Secret[str] | None = None
+    logged_in: Profile | None = None
+    """Who proved to the client itself who they are, where this is a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Wish:
     """Who asks, for a refresh token that is yet to be stored."""
     refresh_token: Secret[str] | None = None
     """The refresh token, where the grant stored one already; else there is one for ``offline_access``."""
+    is_login: bool = False
+    """Whether the client took the proof of the person itself, just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ class Issuer:
         refresh = wish.refresh_token
         if refresh is None and "offline_access" in wish.scope:
             refresh = await self._refresh_token(admitted, client, wish)
-        return Tokens(Secret(access), int(lifetime.total_seconds()), wish.scope, id_token, refresh)
+        logged_in = admitted.profile if wish.is_login else None
+        return Tokens(Secret(access), int(lifetime.total_seconds()), wish.scope, id_token, refresh, logged_in)
 
     def _login(self, admitted: Admitted, wish: Wish) -> Claims:
         """Return what both kinds of tokens say about the login that they come from."""

@@ -5,12 +5,12 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from keystead.db.clients import ClientRecord
 from keystead.errors import BadRequest, GrantNotAllowed, UnsupportedGrant
-from keystead.oauth.client_auth import ClientAuth, ClientCredentials
+from keystead.oauth.client_auth import ClientAuth, ClientCredentials, asked_for
 from keystead.oauth.issue import Tokens
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, REFRESH
 from keystead.rules.events import Caller
@@ -84,6 +84,7 @@ class TokenEndpoint:
         if grant is None:
             raise UnsupportedGrant(request.grant_type[:100])
         client = await self.client_auth(request.credentials, request.caller)
+        request = replace(request, caller=asked_for(client, request.credentials, request.caller))
         third_party = not client.settings.is_first_party
         if request.grant_type not in client.settings.grant_types:
             raise GrantNotAllowed(request.grant_type)

@@ -24,8 +24,8 @@ class Device(BaseModel):
     tags: tuple[str, ...] = ()
 
     def knows(self, connection_id: str, identifier: Identifier) -> bool:
-        """Whether somebody logged in on it with an identifier before."""
-        return _tag(connection_id, identifier) in self.tags
+        """Whether somebody logged in on it with an identifier before, however what was typed is read."""
+        return any(_tag(connection_id, each) in self.tags for each in (identifier, *identifier.otherwise))
 
     def after_login(self, connection_id: str, identifiers: Iterable[Identifier]) -> "Device":
         """Return what the device carries once somebody with these identifiers has logged in on it."""

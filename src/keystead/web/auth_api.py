@@ -21,7 +21,9 @@ from keystead.errors import (
 )
 from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_login import Options
+from keystead.oauth.client_auth import asked_for
 from keystead.rules.clients import PASSKEY, app_origins
+from keystead.rules.events import Caller
 from keystead.rules.profiles import ROOT_FIELDS, Profile
 from keystead.rules.signups import check_one_identifier
 from keystead.web.answers import Json
@@ -126,7 +128,7 @@ PASSKEY_REGISTER: Final = Endpoint(
 async def passkey_register(request: Request) -> Response:
     """``POST /passkey/register``: options for an account that does not exist yet (PK-22 to PK-24)."""
     flows, body = flows_of(request), await parameters(request)
-    client, connection = await _ceremony_of(request, body)
+    client, connection, caller = await _ceremony_of(request, body)
     asked = body.get("user_profile")
     if not isinstance(asked, dict):
         raise BadRequest("Missing required parameter: user_profile", path="user_profile")
@@ -136,7 +138,7 @@ async def passkey_register(request: Request) -> Response:
     draft = flows.signup.draft(connection, {**asked, "user_metadata": body.get("user_metadata")})
     check_one_identifier(draft, connection.policy())
     party = passkey_party(request, client, connection)
-    return _options(await flows.signup.begin_passkey(connection, draft, party, caller_of(request)))
+    return _options(await flows.signup.begin_passkey(connection, draft, party, caller))
 
 
 PASSKEY_CHALLENGE: Final = Endpoint(
@@ -151,18 +153,19 @@ PASSKEY_CHALLENGE: Final = Endpoint(
 async def passkey_challenge(request: Request) -> Response:
     """``POST /passkey/challenge``: options for whoever has a passkey here (PK-26)."""
     flows, body = flows_of(request), await parameters(request)
-    client, connection = await _ceremony_of(request, body)
+    client, connection, caller = await _ceremony_of(request, body)
     party = passkey_party(request, client, connection)
-    return _options(await flows.passkey_login.begin(connection, party, caller_of(request)))
+    return _options(await flows.passkey_login.begin(connection, party, caller))
 
 
-async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRecord, ConnectionRecord]:
-    """Return the client and the connection that a ceremony is for.
+async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRecord, ConnectionRecord, Caller]:
+    """Return the client and the connection that a ceremony is for, and who asks.
 
     Raises ``BadClient``, ``ConnectionNotAllowed``, ``GrantNotAllowed`` where it could not be finished anyway (PK-21).
     """
     flows = flows_of(request)
-    client = await flows.client_auth(client_credentials(request, body), caller_of(request))
+    shown, caller = client_credentials(request, body), caller_of(request)
+    client = await flows.client_auth(shown, caller)
     if PASSKEY not in client.settings.grant_types:
         raise GrantNotAllowed(PASSKEY)
     if not client.settings.is_first_party:
@@ -170,7 +173,8 @@ async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRe
     realm = body.get("realm")
     if realm is not None and not isinstance(realm, str):
         raise BadRequest("Parameter realm must be a string", path="realm")
-    return client, await flows.directory.by_realm(realm or None, client.client_id)
+    connection = await flows.directory.by_realm(realm or None, client.client_id)
+    return client, connection, asked_for(client, shown, caller)
 
 
 def passkey_party(request: Request, client: ClientRecord, connection: ConnectionRecord) -> Party:

@@ -1,10 +1,11 @@
 """Whose address is it: the connection's, unless hops that we were told to trust say whom they speak for."""
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 
+from keystead.rules.addresses import spelled
 from keystead.settings import Networks
 
 
@@ -34,17 +35,9 @@ def _is_trusted(address: str, trusted: Sequence[object]) -> bool:
 
 
 def _bare(hop: str) -> str | None:
-    """Return the address of an entry, without a port or brackets; ``None`` where it is none.
-
-    On a socket for both versions an IPv4 address comes as ``::ffff:a.b.c.d``: it is the same address.
-    """
+    """Return the address of an entry, without a port or brackets; ``None`` where it is none."""
     if hop.startswith("["):
         hop = hop[1:].partition("]")[0]
     elif hop.count(":") == 1:
         hop = hop.partition(":")[0]
-    try:
-        found = ip_address(hop)
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return str(mapped or found)
+    return spelled(hop)

@@ -1,6 +1,7 @@
 """What a request shows of its client, wherever a client has to prove itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,8 +27,14 @@ CLIENT_MEMBERS: Final = {
 def client_credentials(request: Request, body: Mapping[str, Any]) -> ClientCredentials:
     """Return what a request shows of its client: a secret by HTTP Basic or in the body, an assertion, or only a name.
 
-    Raises ``BadClient``, and ``BadRequest`` for more than one way at once (RFC 6749 §2.3).
+    With it comes the address that it says it asks for, if it names just one. Raises ``BadClient``, and ``BadRequest``
+    for more than one way at once (RFC 6749 §2.3).
     """
+    named = request.headers.getlist("auth0-forwarded-for")
+    return replace(_shown(request, body), forwarded_for=named[0].strip() if len(named) == 1 else "")
+
+
+def _shown(request: Request, body: Mapping[str, Any]) -> ClientCredentials:
     header = request.headers.get("authorization")
     by_basic = _by_basic(header, body) if header is not None else None
     secret, assertion = secret_of(body, "client_secret"), secret_of(body, "client_assertion")

@@ -1,15 +1,13 @@
 """The cookies of the hosted pages, written and read here and nowhere else.
 
-``session`` leads to a row and needs no seal. ``browser`` ties a login transaction to the browser that began it, and
-``blocked`` names the account whose passkeys it was told not to offer. Both are sealed with itsdangerous, each with a
-salt of its own, so that a made-up value is not even looked up.
+``session`` leads to a row and needs no seal. ``browser`` ties a login transaction to the browser that began it,
+``blocked`` names the account whose passkeys it was told not to offer, and ``device`` says for whom the browser is
+known. These are sealed, each with a salt of its own, so that a made-up value is not even looked up.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,11 +15,15 @@ from keystead.flows.sessions import Opened
 from keystead.ports import Clock, Entropy
 from keystead.secrecy import Secret
 from keystead.settings import Settings
+from keystead.web.seals import Seals
 
 _BROWSER_SALT: Final = "keystead/browser/v1"
 _BROWSER_AGE: Final = 30 * 86_400
 _BLOCKED_SALT: Final = "keystead/blocked/v1"
 _BLOCKED_AGE: Final = 365 * 86_400
+_DEVICE_SALT: Final = "keystead/device/v1"
+DEVICE_AGE: Final = 365 * 86_400
+"""Seconds that a device is known for after the last login on it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Cookies:
     """Reads and writes cookies: ``__Host-`` and ``Secure`` where the public URL is https, always ``HttpOnly``."""
 
     settings: Settings
+    seals: Seals
     clock: Clock
     entropy: Entropy
 
@@ -59,7 +62,7 @@ class Cookies:
 
     def set_browser(self, response: Response, value: Secret[str]) -> None:
         """Give a browser its secret."""
-        self._set(response, "browser", self._sealed(value.reveal(), _BROWSER_SALT), _BROWSER_AGE)
+        self._set(response, "browser", self.seals.seal(value.reveal(), _BROWSER_SALT), _BROWSER_AGE)
 
     def clear_browser(self, response: Response) -> None:
         """Take the browser's secret: every login that it has under way is nobody's from then on."""
@@ -71,11 +74,19 @@ class Cookies:
 
     def set_blocked(self, response: Response, user_id: str) -> None:
         """Note whose passkey answered and was turned away: the next page says it, and later ones take it back."""
-        self._set(response, "blocked", self._sealed(user_id, _BLOCKED_SALT), _BLOCKED_AGE)
+        self._set(response, "blocked", self.seals.seal(user_id, _BLOCKED_SALT), _BLOCKED_AGE)
 
     def clear_blocked(self, response: Response) -> None:
         """Forget it: the account is not blocked any more, or is gone."""
         self._set(response, "blocked", "", 0)
+
+    def device(self, request: Request) -> str | None:
+        """Return what ``Devices`` wrote about the browser, if anything."""
+        return self._opened(request, "device", _DEVICE_SALT, DEVICE_AGE)
+
+    def set_device(self, response: Response, value: str) -> None:
+        """Give a browser what ``Devices`` writes about it."""
+        self._set(response, "device", self.seals.seal(value, _DEVICE_SALT), DEVICE_AGE)
 
     def _name(self, name: str) -> str:
         return f"__Host-keystead-{name}" if self.settings.is_https else f"keystead-{name}"
@@ -91,35 +102,6 @@ class Cookies:
             samesite=self.settings.cookie_samesite,
         )
 
-    def _sealed(self, value: str, salt: str) -> str:
-        sealed = self._seal(salt).dumps(value)
-        return sealed if isinstance(sealed, str) else sealed.decode("ascii")
-
     def _opened(self, request: Request, name: str, salt: str, max_age: int) -> str | None:
         sealed = request.cookies.get(self._name(name))
-        if sealed is None:
-            return None
-        try:
-            return str(self._seal(salt).loads(sealed, max_age=max_age))
-        except BadSignature:
-            return None
-
-    def _seal(self, salt: str) -> URLSafeTimedSerializer:
-        # itsdangerous signs with the last key of its list; our settings name the newest first: turned round here, once.
-        keys = [key.reveal() for key in reversed(self.settings.secret_keys)]
-        return URLSafeTimedSerializer(
-            keys,
-            salt=salt,
-            signer=_signer(self.clock),
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
-
-
-def _signer(clock: Clock) -> type[TimestampSigner]:
-    """Return itsdangerous's signer on our clock; its own would be a second reader of the time."""
-
-    class Signer(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return int(clock().timestamp())
-
-    return Signer
+        return self.seals.open(sealed, salt, max_age) if sealed is not None else None

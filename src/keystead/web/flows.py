@@ -55,6 +55,7 @@ from keystead.oauth.userinfo import UserInfo
 from keystead.ports import Entropy
 from keystead.settings import Settings
 from keystead.web.cookies import Cookies
+from keystead.web.devices import Devices
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Flows:
     """One field per thing that somebody can do; made in ``create_app`` and nowhere else."""
 
     settings: Settings
-    cookies: Cookies
+    devices: Devices
     entropy: Entropy
     directory: Directory
     hosted_login: HostedLogin
@@ -108,6 +109,11 @@ class Flows:
     quarantine: Quarantine
     access: Access
     blocks: Blocks
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies of the hosted pages."""
+        return self.devices.cookies
 
     @property
     def authenticators(self) -> AuthenticatorModels:

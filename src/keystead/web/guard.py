@@ -39,12 +39,14 @@ def bearer_token(request: Request) -> str:
 
 def caller_of(request: Request) -> Caller:
     """Return who asks, as the gate found out."""
-    browser = flows_of(request).cookies.browser(request)
+    flows = flows_of(request)
+    browser = flows.cookies.browser(request)
     return Caller(
         address=request.scope["keystead.address"],
         user_agent=request.headers.get("user-agent", "")[:300],
         language=preferred_language(request.headers.get("accept-language", "")),
         browser=fingerprint(browser.reveal()) if browser else "",
+        device=flows.devices.of(request),
         decision=request.scope["keystead.decision"],
     )
 

@@ -69,14 +69,17 @@ async def reset_password(request: Request) -> Response:
     same_origin(request)
     password = Secret((await form(request)).get("password", ""))
     try:
-        await flows.reset.finish(ticket, password, caller_of(request))
+        done = await flows.reset.finish(ticket, password, caller_of(request))
     except (*AT_PASSWORD, BadRequest, Busy, PasswordUnchecked) as error:
         context |= {"error": wording.said(error, found.options), "error_field": "password"}
         status = wire.row_of(wire.PAGES, error).status
         return screens.show("reset-password.html", context, status=status, redirects_to=link.result_url)
     if link.result_url:
-        return _back(link.result_url, _CHANGED, found.profile.email or "" if link.include_email else "")
-    return screens.show("reset-password-done.html", {"home_url": "/"})
+        response = _back(link.result_url, _CHANGED, found.profile.email or "" if link.include_email else "")
+    else:
+        response = screens.show("reset-password-done.html", {"home_url": "/"})
+    flows.devices.remember(request, response, done.profile)
+    return response
 
 
 async def _signed_in_as(request: Request) -> str | None:

@@ -29,14 +29,18 @@ _PUBLISHED = {"cache-control": f"public, max-age={CACHE_SECONDS}"}
 
 
 async def token(request: Request) -> Response:
-    """``POST /oauth/token``."""
+    """``POST /oauth/token``. A client that took somebody's proof itself runs on a device that is known from then on."""
     body = await parameters(request)
     grant_type = body.get("grant_type")
     if not isinstance(grant_type, str) or not grant_type:
         raise BadRequest("Missing required parameter: grant_type", path="grant_type")
     asked = TokenRequest(client_credentials(request, body), grant_type, body, caller_of(request))
-    tokens = await flows_of(request).token_endpoint(asked)
-    return Json(_answer(tokens), headers=_NO_STORE)
+    flows = flows_of(request)
+    tokens = await flows.token_endpoint(asked)
+    response = Json(_answer(tokens), headers=_NO_STORE)
+    if tokens.logged_in is not None:
+        flows.devices.hand_out(request, response, tokens.logged_in)
+    return response
 
 
 def _answer(tokens: Tokens) -> dict[str, Any]:

@@ -308,10 +308,14 @@ def url_of(step: Step, state: str) -> str:
 
 
 def signed_in(request: Request, visit: Visit, opened: Opened | None) -> Response:
-    """Go on, with the session that was opened, if one was: an account to be verified has none yet."""
+    """Go on, with the session that was opened, if one was: an account to be verified has none yet.
+
+    From then on the browser is known, and has a lock of its own.
+    """
     response = go_to("done", visit.state)
     if opened is not None:
         flows_of(request).cookies.set_session(response, opened)
+        flows_of(request).devices.remember(request, response, opened.profile)
     return response
 
 

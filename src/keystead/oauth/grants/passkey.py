@@ -43,7 +43,8 @@ class PasskeyGrant:
             await self.db.write(journal.add, self.journal.event("f", request.caller, **about))
             raise
         admitted = await self._admitted(connection, ceremony, response, request.caller)
-        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience, caller=request.caller))
+        wish = Wish(scope, asked.audience, caller=request.caller, is_login=True)
+        return await self.issuer.for_person(admitted, asked.client, wish)
 
     async def _claim(self, auth_session: str, realm: str | None, client_id: str) -> tuple[Ceremony, ConnectionRecord]:
         ceremony = await self.ceremonies.claim(auth_session, ("login", "signup"), client_id=client_id)

@@ -27,4 +27,5 @@ class PasswordGrant:
         if connection.policy().hardened:
             raise GrantNotAllowed(request.grant_type, by="connection")
         admitted = await self.login(connection, asked.client.client_id, username, password, request.caller)
-        return await self.issuer.for_person(admitted, asked.client, Wish(scope, asked.audience, caller=request.caller))
+        wish = Wish(scope, asked.audience, caller=request.caller, is_login=True)
+        return await self.issuer.for_person(admitted, asked.client, wish)
