@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 
 import httpx
 import pytest
 
 from conftest import Stencil
-from keystead.db import tables, tenant
+from keystead.db import tenant
 from keystead.rules.attack_protection import BRUTE_FORCE, LOCK
+from keystead.web.routes import routes
+from visitor import Visitor
 from world import PASSWORD, PUBLIC_URL, World, open_world
 
 BOTS = 2_000
@@ -129,19 +132,20 @@ async def test_where_locks_are_auth0_s_and_of_the_account_anybody_locks_anybody_
     assert (await siege.log_in(HOME, siege.device)).status_code == 429
 
 
-# --- what is charged ------------------------------------------------------------------------------------------------
+LINKED = any(getattr(each, "path", "") == "/u/unblock" for each in routes(Path()))
 
 
-async def spent(siege: Siege) -> float:
-    """Return what strangers have spent."""
-    rows = await siege.world.rows(tables.Attempt)
-    return float(sum(row["spent"] for row in rows if row["key"].endswith("/strangers")))
-
-
-async def test_the_same_wrong_password_again_is_no_guess(siege: Siege) -> None:
-    """A phone that keeps an old password must not lock its owner out; it costs a tenth."""
-    for bot in range(11):
-        await siege.log_in(f"198.18.0.{bot}", password="the old one")
-    assert await spent(siege) == pytest.approx(2.0)
-    await siege.log_in("198.18.0.99", password="another one")
-    assert await spent(siege) == pytest.approx(3.0)
+@pytest.mark.skipif(not LINKED, reason="there is no link that opens locks")
+async def test_an_unknown_device_gets_in_after_the_link_and_stays_in(siege: Siege) -> None:
+    """The link opens the lock, and makes the browser known: the botnet goes on, and Ann never notices again."""
+    await siege.storm(300)
+    laptop = Visitor.of(siege.world)
+    laptop.client.headers["x-forwarded-for"] = HOTEL
+    assert (await laptop.log_in(await laptop.authorize())).response.status_code == 429
+    page = await laptop.open(await siege.world.link(page="/u/unblock"))
+    assert (await laptop.log_in(await laptop.authorize())).response.status_code == 429, "to look opens nothing"
+    assert (await laptop.send(page.form("/u/unblock"))).response.status_code == 200
+    await siege.storm(300)
+    assert siege.reached == 2 * STRANGERS, "once more for each time that the lock is opened"
+    assert "code" in (await laptop.log_in(await laptop.authorize())).answer
+    await siege.owner_logs_in()
