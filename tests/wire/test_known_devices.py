@@ -250,18 +250,37 @@ def tampered(device: str) -> dict[str, str]:
     }
 
 
+async def on_pages(world: World, device: str) -> int:
+    """Return the status of a login on the pages in a browser with that cookie."""
+    world.clock.advance(minutes=5)
+    visitor = Visitor.of(world)
+    landed = await visitor.authorize()
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.client.cookies.items())
+    visitor.client.cookies.clear()
+    visitor.client.headers = httpx.Headers([(b"cookie", f"{cookies}; keystead-device={device}".encode("latin-1"))])
+    return (await visitor.log_in(landed)).response.status_code
+
+
 async def test_what_is_not_ours_is_as_good_as_nothing(world: World) -> None:
     await world.person()
-    device = await known(world)
+    device, browser = await known(world), await known_browser(world)
     await fill(world)
     for what, token in tampered(device).items():
         world.clock.advance(minutes=5)
-        for name, sent in ((HEADER, token), ("cookie", f"keystead-device={token}")):
-            headers = [(name.encode(), sent.encode("latin-1"))]
-            body = {"grant_type": "password", "client_id": world.client_id, "username": ANN, "password": PASSWORD}
-            answer = await world.client.post("/oauth/token", json=body, headers=headers)
-            assert answer.status_code == 429, what
+        body = {"grant_type": "password", "client_id": world.client_id, "username": ANN, "password": PASSWORD}
+        headers = [(HEADER.encode(), token.encode("latin-1"))]
+        assert (await world.client.post("/oauth/token", json=body, headers=headers)).status_code == 429, what
+    for what, token in tampered(browser).items():
+        assert await on_pages(world, token) == 429, what
     assert await is_known(world, device)
+    assert await on_pages(world, browser) == 303
+
+
+async def known_browser(world: World) -> str:
+    """Log in on the pages in a new browser, and return the cookie that it is given."""
+    visitor = Visitor.of(world)
+    await visitor.log_in(await visitor.authorize())
+    return str(visitor.client.cookies["keystead-device"])
 
 
 async def test_one_kind_of_token_is_not_taken_for_another(world: World) -> None:
@@ -274,10 +293,20 @@ async def test_one_kind_of_token_is_not_taken_for_another(world: World) -> None:
     await fill(world)
     for foreign in (cookie, browser):
         assert not await is_known(world, foreign)
-    body = {"grant_type": "password", "client_id": world.client_id, "username": ANN, "password": PASSWORD}
     for foreign in (app, browser):
-        headers = {"cookie": f"keystead-device={foreign}"}
-        assert (await world.client.post("/oauth/token", json=body, headers=headers)).status_code == 429
+        assert await on_pages(world, foreign) == 429
+
+
+async def test_a_page_elsewhere_cannot_use_up_its_visitor_s_tries(world: World) -> None:
+    """The API looks at no cookie: failures that another site's page sends from Ann's own browser are a stranger's."""
+    await world.person()
+    browser = await known_browser(world)
+    body = {"grant_type": "password", "client_id": world.client_id, "username": ANN}
+    for _ in range(12):
+        sent = body | {"password": wrong()}
+        answer = await world.client.post("/oauth/token", data=sent, headers={"cookie": f"keystead-device={browser}"})
+    assert answer.status_code == 429
+    assert await on_pages(world, browser) == 303
 
 
 async def test_a_token_of_another_installation_is_nothing(installation: Stencil, world: World) -> None:

@@ -1,6 +1,6 @@
 """Somebody who forgot their password proves who they are by their address, and chooses a new one (RS-1 to RS-5)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -237,7 +237,7 @@ class PasswordReset:
                 **about,
             )
             self.post.send(session, notice)
-        return found
+        return replace(found, profile=profile)
 
     def _lifetime(self, session: Session, profile: Profile) -> timedelta:
         connection = connections.get(session, profile.connection_id)

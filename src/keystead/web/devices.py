@@ -14,6 +14,7 @@ from keystead.rules.known_devices import Device
 from keystead.rules.profiles import Profile
 from keystead.rules.signups import identifiers_of_profile
 from keystead.web.cookies import DEVICE_AGE, Cookies
+from keystead.web.cors import FOR_CLIENTS
 from keystead.web.seals import Seals
 
 HEADER: Final = "keystead-device"
@@ -29,10 +30,15 @@ class Devices:
     entropy: Entropy
 
     def of(self, request: Request) -> Device | None:
-        """Return the device that asks, where somebody logged in on it before."""
+        """Return the device that asks, where somebody logged in on it before.
+
+        Routes for other sites' pages look at no cookie: such a page could send wrong passwords from its visitor's own
+        browser, and lock that.
+        """
+        if not request.scope["path"].startswith(FOR_CLIENTS):
+            return _read(self.cookies.device(request))
         sealed = request.headers.get(HEADER)
-        by_header = self.seals.open(sealed, _HEADER_SALT, DEVICE_AGE) if sealed else None
-        return _read(by_header or self.cookies.device(request))
+        return _read(self.seals.open(sealed, _HEADER_SALT, DEVICE_AGE)) if sealed else None
 
     def remember(self, request: Request, response: Response, profile: Profile) -> None:
         """Let the browser be known for every identifier of somebody who proved in it who they are."""
