@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 from itertools import count
+from urllib.parse import quote
 
 import httpx
 
@@ -376,3 +377,14 @@ async def test_pages_of_clients_may_read_and_send_it(world: World) -> None:
     assert HEADER in preflight.headers["access-control-allow-headers"]
     asked = await world.client.post("/oauth/token", json={}, headers={"origin": shop})
     assert HEADER in asked.headers["access-control-expose-headers"]
+
+
+async def test_a_new_password_makes_strangers_of_the_devices_of_before(world: World) -> None:
+    """Whoever knew the old one could have had any number of devices made known, each worth ten guesses."""
+    user_id = await world.person()
+    collected = [await known(world) for _ in range(3)]
+    assert (await world.manage("PATCH", f"/users/{quote(user_id)}", {"password": NEW})).status_code == 200
+    await fill(world)
+    for device in collected:
+        world.clock.advance(minutes=5)
+        assert (await login(world, device, NEW)).status_code == 429

@@ -169,7 +169,8 @@ class PasswordReset:
             raise
         done = await self.db.write(self._finish, token, hashed, caller)
         await self.protection.lift(done.profile.user_id)
-        return done
+        after = await self.db.read(accounts.by_id, done.profile.user_id)
+        return replace(done, profile=after or done.profile)
 
     def _request(self, session: Session, asked: _Asked) -> None:
         about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}

@@ -96,7 +96,7 @@ class Protection:
         we were not able to try is given back: a full queue must not lock people out. A password that was wrong for the
         same person not long ago is no guess, and costs little; that it was is remembered as a keyed hash, for a day.
         """
-        guards = await self.guards()
+        guards, guess = await self.db.read(_met, guess)
         limits, heeded = password_limits(guards, guess), guards.lock.lock_scope == "device_aware"
         mark = wrong_bucket(guess.connection_id, guess.who, self._mac(guess, password))
         cost = COST_OF_KNOWN if heeded and await self.attempts.list(mark.key) else 1.0
@@ -247,6 +247,14 @@ def _facts(rule: str, bucket: Bucket, charge: Charge) -> dict[str, Any]:
         "capacity": bucket.capacity,
         "retry_after": round(charge.retry_after, 1),
     }
+
+
+def _met(session: Session, guess: Guess) -> tuple[Guards, Guess]:
+    """Return the settings, and the guess with what the account says of the device that was shown, if any was."""
+    if guess.identifier is not None and guess.device is not None:
+        known = accounts.by_identifier(session, guess.connection_id, guess.identifier)
+        guess = replace(guess, renewed_at=known.profile.renewed_at if known else "")
+    return _guards(session), guess
 
 
 def _guards(session: Session) -> Guards:

@@ -174,6 +174,8 @@ class Guess:
     """What stands for text that is no identifier: a fingerprint, since it may be a password in the wrong field."""
     address: str
     device: Device | None = None
+    renewed_at: str = ""
+    """The account's, where a device is shown (``Profile.renewed_at``)."""
     protected: bool = True
     """Whether the connection has its brute-force protection on (AP-2)."""
 
@@ -188,8 +190,9 @@ class Guess:
     @property
     def known_device(self) -> Device | None:
         """The device, where somebody logged in on it with this identifier before."""
-        found = self.identifier and self.device and self.device.knows(self.connection_id, self.identifier)
-        return self.device if found else None
+        if self.identifier is None or self.device is None:
+            return None
+        return self.device if self.device.knows(self.connection_id, self.identifier, self.renewed_at) else None
 
 
 def password_limits(guards: Guards, guess: Guess) -> list[Limit]:

@@ -95,6 +95,12 @@ class Profile(BaseModel):
         """Whether everything that a proof of that moment gave has come to its end, such as at a reset."""
         return self.signed_out_at is not None and moment < self.signed_out_at
 
+    @property
+    def renewed_at(self) -> str:
+        """When it was last taken from whoever was in it before: by a new password, or a sign-out everywhere."""
+        moments = [each for each in (self.last_password_reset, self.signed_out_at) if each is not None]
+        return max(moments).isoformat() if moments else ""
+
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the account has one."""
         return {"email": self.email, "phone_number": self.phone_number, "username": self.username}[kind]
