@@ -238,7 +238,7 @@ class PasswordReset:
                 **about,
             )
             self.post.send(session, notice)
-        return replace(found, profile=profile)
+        return replace(found, profile=accounts.by_id(session, profile.user_id) or profile)
 
     def _lifetime(self, session: Session, profile: Profile) -> timedelta:
         connection = connections.get(session, profile.connection_id)
