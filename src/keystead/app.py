@@ -33,6 +33,7 @@ from keystead.db.session import Database
 from keystead.flows.access import Access
 from keystead.flows.accounts import Admission
 from keystead.flows.apis import Apis
+from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.blocks import Blocks
@@ -367,6 +368,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),
         client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
         breaches=p.breaches,
+        attack_protection=AttackProtection(db, journal),
         users=Users(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, clock, journal),
         methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
         quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from keystead.errors import BadRequest
+from keystead.rules.attack_protection import edit, on_wire
 from keystead.rules.breaches import (
     BreachSettings,
     administrator_buckets,
     digest,
-    edit,
     is_test_value,
     read_settings,
     record_bucket,
@@ -30,12 +30,12 @@ def after(*bodies: dict[str, Any]) -> dict[str, Any]:
     settings = BreachSettings()
     for body in bodies:
         settings = edit(settings, body)
-    assert read_settings(settings.on_wire()) == settings
-    return settings.on_wire()
+    assert read_settings(on_wire(settings)) == settings
+    return on_wire(settings)
 
 
 def test_the_default_is_the_recorded_one() -> None:
-    assert read_settings(None).on_wire() == DEFAULT
+    assert on_wire(read_settings(None)) == DEFAULT
 
 
 @pytest.mark.parametrize(

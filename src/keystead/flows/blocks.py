@@ -1,31 +1,53 @@
 """Administrators see who is blocked after too many failures, and let them try again (AP-7, AP-15)."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from sqlmodel import Session
 
 from keystead.db import accounts, connections, journal
+from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import NoSuchUser
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.protection import Protection
-from keystead.ports import Attempts, Charged, Clock
-from keystead.rules.attack_protection import Guards, address_limits
-from keystead.rules.buckets import BLOCK, LockKey, locks_of, read_lock_key
+from keystead.ports import Attempts, Clock
+from keystead.rules.attack_protection import Guards, address_limits, is_allowed, lock_bucket_of, locks_in_force
+from keystead.rules.buckets import UNKNOWN, AddressStage, LockKey, address_key, locks_of, read_lock_key
 from keystead.rules.identifiers import KINDS, parse
-from keystead.rules.profiles import Profile
+
+_SHOWN: Final = 254
+"""How much of an identifier the journal keeps."""
+
+_STAGES: Final[tuple[AddressStage, ...]] = ("login", "signup")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One identifier that is blocked on one connection: from an address, or, without one, wherever from."""
 
-    key: str
     identifier: str
-    address: str
     connection: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names whose locks are asked for on one connection."""
+
+    connection_id: str
+    connection: str
+    protected: bool
+    """Whether the connection has its brute-force protection on."""
+    values: frozenset[str]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return kinds and values: what is typed may be read as another kind than the account has it as."""
+        return [(kind, value) for value in sorted(self.values) for kind in KINDS]
 
 
 @dataclass(frozen=True)
@@ -38,86 +60,95 @@ class Blocks:
     clock: Clock
     journal: Journal
 
-    async def of_identifier(self, identifier: str, *, heed_settings: bool = False) -> list[Block]:
+    async def of_identifier(self, typed: str, *, heed_settings: bool = False) -> list[Block]:
         """Return the blocks of whoever logs in with an identifier, on every connection.
 
-        ``heed_settings`` leaves out what does not count while brute-force protection is off.
+        ``heed_settings`` leaves out what refuses nobody, since brute-force protection, its shield ``block``, or the
+        protection of the connection is off.
         """
-        found = parse(identifier, KINDS)
-        wanted = {(each.kind, each.value) for each in (found, *found.otherwise)} if found else set()
-        where = await self.db.read(_connections)
-        return await self._blocks(where, wanted, heed_settings)
+        return await self._blocks(await self.db.read(_named, typed), heed_settings)
 
     async def of_user(self, user_id: str, *, heed_settings: bool = False) -> list[Block]:
-        """Return the blocks of an account. Raises ``NoSuchUser``."""
-        profile, connection = await self.db.read(_profile, user_id)
-        values = {each for each in (profile.email, profile.phone_number, profile.username) if each}
-        wanted = {(kind, value) for kind in KINDS for value in values}
-        return await self._blocks({profile.connection_id: connection}, wanted, heed_settings)
+        """Return the blocks of an account, by any of its identifiers. Raises ``NoSuchUser``."""
+        return await self._blocks([await self.db.read(_names_of, user_id)], heed_settings)
 
-    async def lift(self, blocks: list[Block], operation: Operation) -> None:
-        """Let whoever is blocked try again."""
-        for block in blocks:
-            await self.attempts.forgive(block.key)
-        await self.db.write(journal.add, operation.event(self.journal, "Unblock a user", blocks=len(blocks)))
+    async def lift_of_identifier(self, typed: str, operation: Operation) -> None:
+        """Let whoever logs in with an identifier try again, as if nobody had failed; no error where nobody did."""
+        for names in await self.db.read(_named, typed):
+            await self.protection.open(names.connection_id, names.pairs)
+        await self.db.write(journal.add, operation.event(self.journal, "Unblock a user", identifier=typed[:_SHOWN]))
+
+    async def lift_of_user(self, user_id: str, operation: Operation) -> None:
+        """Let an account try again by any of its identifiers. Raises ``NoSuchUser``."""
+        names = await self.db.read(_names_of, user_id)
+        await self.protection.open(names.connection_id, names.pairs)
+        await self.db.write(journal.add, operation.event(self.journal, "Unblock a user", user_id=user_id))
 
     async def is_blocked(self, address: str) -> bool:
-        """Whether an address has failed, or signed up, too often (AP-15)."""
-        return bool([key for key, spent, capacity in await self._addresses(address) if spent + 1 > capacity])
+        """Whether an address has failed, or signed up, so often that it is refused (AP-15)."""
+        guards = await self.protection.guards()
+        limits = [limit for stage in _STAGES for limit in address_limits(guards, address, stage) if limit.blocks]
+        for bucket in (limit.bucket for limit in limits):
+            for charged in await self.attempts.list(bucket.key):
+                if charged.key == bucket.key and bucket.is_full(charged.spent, self._passed(charged.since)):
+                    return True
+        return False
 
     async def lift_address(self, address: str, operation: Operation) -> None:
-        """Let an address try again; no error where it may."""
-        for key, _, _ in await self._addresses(address):
-            await self.attempts.forgive(key)
+        """Let an address try again, also where it is not counted at the moment; no error where it may."""
+        for stage in _STAGES:
+            await self.attempts.forgive(address_key(stage, address))
         event = operation.event(self.journal, "Unblock an IP address", address=address)
         await self.db.write(journal.add, event)
 
-    async def _addresses(self, address: str) -> list[tuple[str, float, float]]:
-        """Return the buckets of an address: key, what is spent of it by now, and its size."""
-        guards, now = await self.protection.guards(), self.clock()
-        buckets = [limit.bucket for stage in ("login", "signup") for limit in address_limits(guards, address, stage)]
-        found: list[tuple[str, float, float]] = []
-        for bucket in buckets:
-            for charged in await self.attempts.list(bucket.key):
-                if charged.key == bucket.key:
-                    spent = charged.spent - (now - charged.since).total_seconds() * bucket.refill
-                    found.append((bucket.key, spent, bucket.capacity))
-        return found
-
-    async def _blocks(
-        self, where: dict[str, str], wanted: Iterable[tuple[str, str]], heed_settings: bool
-    ) -> list[Block]:
+    async def _blocks(self, asked: list[_Names], heed_settings: bool) -> list[Block]:
         guards, found = await self.protection.guards(), []
-        if heed_settings and not guards.brute_force.enabled:
-            return []
-        for connection_id, name in where.items():
-            for kind, value in sorted(wanted):
-                for charged in await self.attempts.list(locks_of(connection_id, kind, value)):
-                    key = read_lock_key(charged.key)
-                    if key and (key.kind, key.value) == (kind, value) and self._is_full(guards, key, charged):
-                        address = key.which if key.where == "from" else ""
-                        found.append(Block(charged.key, value, address, name))
-        return found
+        refuses = guards.brute_force.enabled and "block" in guards.brute_force.shields
+        for names in asked:
+            if not heed_settings or (refuses and names.protected):
+                async for key in self._full_locks(guards, names):
+                    address = key.which if key.where == "from" and key.which != UNKNOWN else ""
+                    found.append(Block(key.value, names.connection, address))
+        # Two devices of one person that are blocked look the same here.
+        return list(dict.fromkeys(found))
 
-    def _is_full(self, guards: Guards, key: LockKey, charged: Charged) -> bool:
-        """Whether a lock has no room for another attempt, by the settings as they are now."""
-        passed = (self.clock() - charged.since).total_seconds() / BLOCK.total_seconds()
-        by_address = guards.brute_force.mode == "count_per_identifier_and_ip"
-        if key.where == "strangers" and by_address:
-            most = guards.lock.max_attempts_by_strangers
-            return charged.spent - passed * most + 1 > most
-        return passed < 1 and charged.spent + 1 > guards.brute_force.max_attempts
+    async def _full_locks(self, guards: Guards, names: _Names) -> AsyncIterator[LockKey]:
+        """Give the locks that have no room for another attempt, by the settings as they are now."""
+        in_force = locks_in_force(guards)
+        for kind, value in names.pairs:
+            for charged in await self.attempts.list(locks_of(names.connection_id, kind, value)):
+                key = read_lock_key(charged.key)
+                if key is None or (key.kind, key.value) != (kind, value) or key.where not in in_force:
+                    continue
+                if key.where == "from" and is_allowed(key.which, guards.brute_force.allowlist):
+                    continue
+                if lock_bucket_of(guards, key).is_full(charged.spent, self._passed(charged.since)):
+                    yield key
+
+    def _passed(self, since: datetime) -> float:
+        return (self.clock() - since).total_seconds()
 
 
-def _profile(session: Session, user_id: str) -> tuple[Profile, str]:
-    """Return an account, but no administrator's (out of this API's reach), and the name of its connection."""
+def _names_of(session: Session, user_id: str) -> _Names:
+    """Return the names of an account. An administrator's is out of this API's reach: ``NoSuchUser``."""
     profile = accounts.by_id(session, user_id)
     connection = connections.get(session, profile.connection_id) if profile else None
     if profile is None or connection is None or connection.for_administrators:
         raise NoSuchUser
-    return profile, connection.name
+    return _on(connection, (value for _, value in accounts.identifiers_of(session, user_id)))
 
 
-def _connections(session: Session) -> dict[str, str]:
-    """Return the names of all connections by id, but of the administrators': it is out of this API's reach."""
-    return {record.id: record.name for record in connections.every(session) if not record.for_administrators}
+def _named(session: Session, typed: str) -> list[_Names]:
+    """Return what was typed as each connection reads it; the administrators' is out of this API's reach."""
+    found: list[_Names] = []
+    for connection in connections.every(session):
+        options = connection.policy()
+        read = parse(typed, options.active_identifiers(), options.precedence, options.username_rules())
+        if read and not connection.for_administrators:
+            found.append(_on(connection, (each.value for each in (read, *read.otherwise))))
+    return found
+
+
+def _on(connection: ConnectionRecord, values: Iterable[str]) -> _Names:
+    protected = connection.policy().brute_force_protection
+    return _Names(connection.id, connection.name, protected, frozenset(values))

@@ -4,9 +4,8 @@ A check comes before the hash is made, and outside any transaction: it may wait 
 after the right password alone, so that strangers learn nothing from it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlmodel import Session
 
@@ -14,7 +13,6 @@ from keystead.db import accounts, journal, tenant
 from keystead.db.session import Database
 from keystead.errors import PasswordLeaked, PasswordUnchecked
 from keystead.flows.journal import Journal
-from keystead.flows.operations import Operation
 from keystead.flows.post import Post
 from keystead.ports import Attempts, BreachSource
 from keystead.rules import breaches
@@ -95,10 +93,6 @@ class Breaches:
         if self.source:
             await self.source.close()
 
-    async def update(self, body: Mapping[str, Any], operation: Operation) -> BreachSettings:
-        """Change the settings. Raises ``BadRequest`` by path."""
-        return await self.db.write(self._update, body, operation)
-
     async def _found(self, settings: BreachSettings, stage: Stage, subject: Subject, caller: Caller) -> None:
         shields, profile = settings.shields_of(stage), subject.profile
         to_owner = [breaches.user_bucket(profile.user_id)] if profile and "user_notification" in shields else []
@@ -162,12 +156,3 @@ class Breaches:
             await self.db.write(journal.add, event)
         if self.when_down == "closed" and stage != "login":
             raise unchecked
-
-    def _update(self, session: Session, body: Mapping[str, Any], operation: Operation) -> BreachSettings:
-        before = breaches.read_settings(tenant.get(session, breaches.SETTING))
-        after = breaches.edit(before, body)
-        tenant.set_to(session, breaches.SETTING, after.on_wire())
-        changed = [name for name, value in after.on_wire().items() if before.on_wire()[name] != value]
-        description = "Update breached password detection settings"
-        journal.add(session, operation.event(self.journal, description, changed=changed))
-        return after

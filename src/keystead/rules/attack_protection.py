@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -33,6 +33,17 @@ EVENTS: Final[dict[Rule, str]] = {
     "account": "limit_wc",
 }
 """What the journal calls an attempt that met the limit."""
+
+Settled = Literal["kept", "given_back", "emptied"]
+"""What becomes of a charge where the secret was right."""
+
+_LOCKS: Final[dict[Where, Rule]] = {
+    "from": "brute_force",
+    "device": "device",
+    "strangers": "strangers",
+    "anywhere": "account",
+}
+"""Which limit the lock of whose attempts is."""
 
 _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -104,7 +115,7 @@ class LockSettings(BaseModel):
     """Tries that all unknown devices and addresses together have at one identifier, regained over thirty days."""
 
 
-Settings = TypeVar("Settings", BruteForce, SuspiciousIp, LockSettings)
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ def read_guards(stored: Mapping[str, Any]) -> Guards:
 
 
 def edit(current: Settings, body: Mapping[str, Any]) -> Settings:
-    """Return settings after a PATCH: members that it does not name stay, inside of stages too.
+    """Return settings after a PATCH: members that it does not name stay, inside of other members too.
 
     The body is read alone first, so that what is wrong in it has its own path. Raises ``BadRequest`` by path.
     """
@@ -135,8 +146,8 @@ def edit(current: Settings, body: Mapping[str, Any]) -> Settings:
 
 
 def on_wire(settings: BaseModel) -> dict[str, Any]:
-    """Return settings as they are stored and shown."""
-    return settings.model_dump(mode="json", by_alias=True)
+    """Return settings as they are stored and shown; what nobody said is left out where it has no default."""
+    return settings.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +171,7 @@ class Limit:
     """Whether somebody is told when the bucket fills."""
     weighs: bool = True
     """Whether a password that is known to be wrong costs less."""
-    on_success: Literal["kept", "given_back", "emptied"] = "emptied"
+    on_success: Settled = "emptied"
     """What becomes of the charge where the secret was right."""
 
 
@@ -216,25 +227,35 @@ def password_limits(guards: Guards, guess: Guess) -> list[Limit]:
 
 def _locks(guards: Guards, guess: Guess, device: Device | None) -> Iterator[Limit]:
     """Give the locks of brute-force protection that an attempt meets (AP-2, AP-3), by the scope of locks."""
-    settings, aware = guards.brute_force, guards.lock.lock_scope == "device_aware"
-    blocks, notifies = "block" in settings.shields, "user_notification" in settings.shields
+    settings = guards.brute_force
+    which = {"from": source(guess.address), "device": device.id if device else ""}
+    for where in locks_in_force(guards):
+        if (where == "device") == (device is not None):
+            key = LockKey(guess.connection_id, *guess.who, where, which.get(where, ""))
+            bucket = lock_bucket_of(guards, key)
+            blocks, notifies = "block" in settings.shields, "user_notification" in settings.shields
+            # What strangers share leaks, so that one of them who is right empties it for none of the others.
+            settled: Settled = "given_back" if bucket.lasts is None else "emptied"
+            yield Limit(_LOCKS[where], bucket, blocks, notifies, on_success=settled)
 
-    def lock(rule: Rule, where: Where, which: str = "") -> Limit:
-        key = LockKey(guess.connection_id, *guess.who, where, which)
-        return Limit(rule, lock_bucket(key, settings.max_attempts), blocks, notifies)
 
-    if device is not None:
-        yield lock("device", "device", device.id)
-        return
-    if settings.mode == "count_per_identifier":
-        # Strangers alone fill it where devices are known; everybody does at Auth0, which is how victims are locked out.
-        yield lock("strangers", "strangers") if aware else lock("account", "anywhere")
-        return
-    yield lock("brute_force", "from", source(guess.address))
-    if aware:
-        everybody = LockKey(guess.connection_id, *guess.who, "strangers")
-        bucket = lock_bucket(everybody, guards.lock.max_attempts_by_strangers, leaks=True)
-        yield Limit("strangers", bucket, blocks, notifies, on_success="given_back")
+def locks_in_force(guards: Guards) -> tuple[Where, ...]:
+    """Return whose attempts at one identifier are counted (AP-3), by the mode and the scope of locks.
+
+    Strangers alone fill the lock of an account where devices are known; everybody does at Auth0, which is how victims
+    are locked out.
+    """
+    whole_account = guards.brute_force.mode == "count_per_identifier"
+    if guards.lock.lock_scope == "device_aware":
+        return ("device", "strangers") if whole_account else ("device", "from", "strangers")
+    return ("anywhere",) if whole_account else ("from",)
+
+
+def lock_bucket_of(guards: Guards, key: LockKey) -> Bucket:
+    """Return the bucket of a lock, as large as the settings are now."""
+    if key.where == "strangers" and guards.brute_force.mode == "count_per_identifier_and_ip":
+        return lock_bucket(key, guards.lock.max_attempts_by_strangers, leaks=True)
+    return lock_bucket(key, guards.brute_force.max_attempts)
 
 
 def address_limits(guards: Guards, address: str, stage: Literal["login", "signup"] = "login") -> list[Limit]:
@@ -256,12 +277,18 @@ def address_limits(guards: Guards, address: str, stage: Literal["login", "signup
 
 
 def is_allowed(address: str, allowlist: list[str]) -> bool:
-    """Whether an address is in a list of addresses and networks; what is no address never is."""
+    """Whether an address, or the network that stands for it, is in a list; what is no address never is."""
     try:
-        parsed = ip_address(address)
+        asked = ip_network(address)
     except ValueError:
         return False
-    return any(parsed in ip_network(each, strict=False) for each in allowlist)
+    return any(_holds(ip_network(each, strict=False), asked) for each in allowlist)
+
+
+def _holds(network: IPv4Network | IPv6Network, asked: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv4Network) and isinstance(asked, IPv4Network):
+        return asked.subnet_of(network)
+    return isinstance(network, IPv6Network) and isinstance(asked, IPv6Network) and asked.subnet_of(network)
 
 
 def places_of_one(workers: int, queue: int) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from keystead.rules.buckets import Bucket, source
-from keystead.rules.complaints import parse
 from keystead.rules.password_policy import normal
 from keystead.secrecy import Secret
 
@@ -74,24 +73,10 @@ class BreachSettings(BaseModel):
         }
         return frozenset(found[stage])
 
-    def on_wire(self) -> dict[str, Any]:
-        """Return the settings as they are stored and shown."""
-        return self.model_dump(mode="json", by_alias=True)
-
 
 def read_settings(stored: Mapping[str, Any] | None) -> BreachSettings:
     """Read settings that were checked when they were stored; the defaults where nobody stored any."""
     return BreachSettings.model_validate(dict(stored or {}))
-
-
-def edit(current: BreachSettings, body: Mapping[str, Any]) -> BreachSettings:
-    """Return the settings after a PATCH: members that it does not name stay, of ``stage`` too. ``BadRequest`` by path.
-
-    The body is read alone first, so that what is wrong in it has its own path.
-    """
-    given = parse(BreachSettings, body).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    stage = current.on_wire()["stage"] | given.pop("stage", {})
-    return BreachSettings.model_validate(current.on_wire() | given | {"stage": stage})
 
 
 def is_test_value(password: Secret[str]) -> bool:

@@ -14,6 +14,9 @@ BLOCK: Final = timedelta(days=30)
 WRONG_KNOWN: Final = timedelta(days=1)
 """How long it is remembered, as a keyed hash, that a password was wrong for somebody."""
 
+UNKNOWN: Final = "unknown"
+"""What stands for every address that is none."""
+
 Where = Literal["from", "device", "strangers", "anywhere"]
 """Whose attempts a lock counts: an address's, a device's, those of all strangers, everybody's."""
 
@@ -31,6 +34,12 @@ class Bucket:
     capacity: float
     refill: float = 0.0
     lasts: float | None = None
+
+    def is_full(self, spent: float, passed: float) -> bool:
+        """Whether it has no room for one attempt more, of which ``spent`` was charged ``passed`` seconds ago."""
+        if self.lasts is not None and passed >= self.lasts:
+            return False
+        return max(spent - passed * self.refill, 0) + 1 > self.capacity
 
 
 EVER: Final = 1e15
@@ -99,10 +108,17 @@ def same_user_bucket(connection_id: str, who: tuple[str, str], where: str) -> Bu
     return Bucket(prefix, f"{prefix}/{who[0]}:{who[1]}", 20, 10 / 60)
 
 
-def address_bucket(stage: Literal["login", "signup"], address: str, most: int, milliseconds: int) -> Bucket:
+AddressStage = Literal["login", "signup"]
+
+
+def address_bucket(stage: AddressStage, address: str, most: int, milliseconds: int) -> Bucket:
     """Return the bucket of one address for failed logins or sign-ups: one comes back each ``milliseconds`` (AP-9)."""
-    prefix = f"address/{stage}"
-    return Bucket(prefix, f"{prefix}/{source(address)}", most, 1000 / milliseconds)
+    return Bucket(f"address/{stage}", address_key(stage, address), most, 1000 / milliseconds)
+
+
+def address_key(stage: AddressStage, address: str) -> str:
+    """Return the key of that bucket, whatever its size."""
+    return f"address/{stage}/{source(address)}"
 
 
 def wrong_bucket(connection_id: str, who: tuple[str, str], mac: str) -> Bucket:
@@ -164,7 +180,7 @@ def source(address: str) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return "unknown"
+        return UNKNOWN
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)

@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from keystead.flows.access import Access
 from keystead.flows.apis import Apis
+from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.blocks import Blocks
@@ -104,6 +105,7 @@ class Flows:
     client_grants: ClientGrants
     credentials: Credentials
     breaches: Breaches
+    attack_protection: AttackProtection
     users: Users
     methods: AuthenticationMethods
     quarantine: Quarantine

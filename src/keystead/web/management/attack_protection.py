@@ -1,37 +1,52 @@
-"""``/api/v2/attack-protection``: what is done about breached passwords (auth0-behaviour 2.8)."""
+"""``/api/v2/attack-protection``, and our own ``/keystead/attack-protection``: settings (auth0-behaviour 2.8)."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keystead.rules.attack_protection import BruteForce, LockSettings, SuspiciousIp, on_wire
+from keystead.rules.bot_detection import BotDetection, Captcha
 from keystead.rules.breaches import BreachSettings
 from keystead.web.answers import Json
-from keystead.web.endpoints import Body, Scoped
+from keystead.web.endpoints import Body, Described, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.operations import operation_of
 
-SHOW_BREACHES: Final = Scoped(
-    "Show what is done about breached passwords", scopes=("read:attack_protection",), answers={200: BreachSettings}
-)
+
+class Subject(NamedTuple):
+    """What settings are about, as a model and in words."""
+
+    kind: type[BaseModel]
+    words: str
 
 
-async def show_breaches(request: Request) -> Response:
-    """``GET /attack-protection/breached-password-detection``."""
-    await SHOW_BREACHES.read(request)
-    return Json((await flows_of(request).breaches.settings()).on_wire())
+BRUTE_FORCE: Final = Subject(BruteForce, "what stops guessing at one identifier")
+SUSPICIOUS_IP: Final = Subject(SuspiciousIp, "what stops guessing from one address")
+BREACHES: Final = Subject(BreachSettings, "what is done about breached passwords")
+BOT_DETECTION: Final = Subject(BotDetection, "what is kept about bot detection")
+CAPTCHA: Final = Subject(Captcha, "what is kept about captchas")
+LOCK: Final = Subject(LockSettings, "whom locks lock out")
 
 
-UPDATE_BREACHES: Final = Scoped(
-    "Change what is done about breached passwords",
-    scopes=("update:attack_protection",),
-    body=Body(BreachSettings),
-    answers={200: BreachSettings},
-)
+def settings(path: str, about: Subject) -> tuple[Described, Described]:
+    """Return a route that shows settings, and one that changes them: what a body does not name stays as it is."""
+    shows = Scoped(f"Show {about.words}", scopes=("read:attack_protection",), answers={200: about.kind})
+    changes = Scoped(
+        f"Change {about.words}",
+        scopes=("update:attack_protection",),
+        body=Body(about.kind, needs=()),
+        answers={200: about.kind},
+    )
 
+    async def show(request: Request) -> Response:
+        await shows.read(request)
+        return Json(on_wire(await flows_of(request).attack_protection.show(about.kind)))
 
-async def update_breaches(request: Request) -> Response:
-    """``PATCH /attack-protection/breached-password-detection``: what the body does not name stays as it is."""
-    asked = await UPDATE_BREACHES.read(request)
-    operation = operation_of(request, asked.bearer)
-    return Json((await flows_of(request).breaches.update(asked.body, operation)).on_wire())
+    async def update(request: Request) -> Response:
+        asked = await changes.read(request)
+        operation = operation_of(request, asked.bearer)
+        return Json(on_wire(await flows_of(request).attack_protection.update(about.kind, asked.body, operation)))
+
+    return Described(path, show, GET=shows), Described(path, update, PATCH=changes)
