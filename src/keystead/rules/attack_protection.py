@@ -87,7 +87,7 @@ class SignupStage(BaseModel):
     rate: int = Field(default=1_728_000, ge=1_200, le=86_400_000)
 
 
-class Stages(BaseModel):
+class AddressStages(BaseModel):
     """What is counted apart."""
 
     model_config = _CLOSED
@@ -102,7 +102,7 @@ class SuspiciousIp(BaseModel):
     enabled: bool = True
     shields: list[Literal["block", "admin_notification"]] = ["admin_notification", "block"]
     allowlist: AllowList = []
-    stage: Stages = Stages()
+    stage: AddressStages = AddressStages()
 
 
 class LockSettings(BaseModel):

@@ -46,7 +46,7 @@ class StageSettings(BaseModel):
     shields: list[StageShield] = []
 
 
-class Stages(BaseModel):
+class BreachStages(BaseModel):
     """The stages beside the login."""
 
     model_config = _CLOSED
@@ -62,7 +62,7 @@ class BreachSettings(BaseModel):
     shields: list[Shield] = []
     admin_notification_frequency: list[Frequency] = []
     method: Literal["standard", "enhanced"] = "standard"
-    stage: Stages = Stages()
+    stage: BreachStages = BreachStages()
 
     def shields_of(self, stage: Stage) -> frozenset[Shield]:
         """Return what is done at a stage."""
