@@ -367,7 +367,6 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         credentials=credentials,
         apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),
         client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
-        breaches=p.breaches,
         attack_protection=AttackProtection(db, journal),
         users=Users(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, clock, journal),
         methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from keystead.db import journal, tenant
@@ -26,7 +25,7 @@ from keystead.rules.attack_protection import (
 from keystead.rules.bot_detection import BOT_DETECTION, CAPTCHA, BotDetection, Captcha
 from keystead.rules.breaches import BreachSettings
 
-_KINDS: Final[dict[type[BaseModel], tuple[str, str]]] = {
+_KINDS: Final[dict[type[Any], tuple[str, str]]] = {
     BruteForce: (BRUTE_FORCE, "Update brute force settings"),
     SuspiciousIp: (SUSPICIOUS_IP, "Update suspicious IP throttling settings"),
     BreachSettings: (breaches.SETTING, "Update breached password detection settings"),

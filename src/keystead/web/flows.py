@@ -104,7 +104,6 @@ class Flows:
     apis: Apis
     client_grants: ClientGrants
     credentials: Credentials
-    breaches: Breaches
     attack_protection: AttackProtection
     users: Users
     methods: AuthenticationMethods
@@ -121,6 +120,11 @@ class Flows:
     def authenticators(self) -> AuthenticatorModels:
         """What is known of models of authenticators."""
         return self.enrolment.models
+
+    @property
+    def breaches(self) -> Breaches:
+        """What knows passwords that everybody can read."""
+        return self.reset.breaches
 
     @property
     def keys(self) -> KeyRing:
