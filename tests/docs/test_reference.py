@@ -17,6 +17,7 @@ from keystead import __version__
 from keystead.cli import app as command_line
 from keystead.errors import DomainError
 from keystead.rules.apis import ApiSettings
+from keystead.rules.attack_protection import BruteForce, LockSettings, SuspiciousIp
 from keystead.rules.clients import ClientSettings
 from keystead.rules.connection_edits import ConnectionEdit, NewConnection
 from keystead.rules.connection_options import ConnectionOptions, PasswordLevel
@@ -210,6 +211,19 @@ def test_client_settings_are_told() -> None:
     page, found = rows("clients.md", 4), [each for each in members(ClientSettings) if "mobile" not in each.path]
     assert not set(told(page, found))
     assert {member.path for member in found} == {path for path in page if "mobile" not in path}
+
+
+def test_settings_of_attack_protection_are_told() -> None:
+    page, found = (
+        rows("attack-protection.md", 4),
+        [
+            *members(BruteForce, "brute-force-protection."),
+            *members(SuspiciousIp, "suspicious-ip-throttling."),
+            *members(LockSettings, "keystead."),
+        ],
+    )
+    assert not set(told(page, found))
+    assert {member.path for member in found} == set(page)
 
 
 def test_members_of_apis_are_told() -> None:

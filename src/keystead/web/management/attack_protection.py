@@ -1,8 +1,7 @@
 """``/api/v2/attack-protection``, and our own ``/keystead/attack-protection``: settings (auth0-behaviour 2.8)."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +17,7 @@ from keystead.web.management.operations import operation_of
 class Subject(NamedTuple):
     """What settings are about, as a model and in words."""
 
-    kind: type[BaseModel]
+    kind: type[Any]
     words: str
 
 
