@@ -237,29 +237,76 @@ def test_tickets_and_jobs(auth0: There, ann: Any, site: Site) -> None:
     assert auth0.jobs.get(job["id"])["type"] == "verification_email"
 
 
-def test_blocks(auth0: There, ann: Any, site: Site) -> None:
-    body = {
-        "grant_type": "password",
-        "client_id": site.first["clients"]["default"]["client_id"],
-        "username": "ann@example.com",
-        "password": "wrong",
-    }
-    while site.http.post("/oauth/token", data=body).status_code != 429:
-        pass
+def guess(site: Site, password: str, username: str = "ann@example.com") -> int:
+    """Try a password, and return the status."""
+    body = {"grant_type": "password", "client_id": site.first["clients"]["default"]["client_id"], "username": username}
+    answer = site.http.post("/oauth/token", data=body | {"password": password})
+    return int(answer.status_code)
+
+
+def test_blocks(auth0: There, ann: Any, connection: Json, site: Site) -> None:
+    protection = auth0.attack_protection.brute_force_protection
+    assert protection.update(max_attempts=2)["max_attempts"] == 2
+    assert [guess(site, f"wrong {number}") for number in range(3)] == [403, 403, 429]
     (blocked,) = auth0.user_blocks.list(ann["user_id"])["blocked_for"]
-    assert blocked["identifier"] == "ann@example.com"
-    assert len(auth0.user_blocks.list_by_identifier(identifier="ann@example.com")["blocked_for"]) == 1
+    assert blocked == {"identifier": "ann@example.com", "ip": "127.0.0.1", "connection": connection["name"]}
+    by_identifier = auth0.user_blocks.list_by_identifier
+    assert by_identifier(identifier="ann@example.com")["blocked_for"] == [blocked]
+    protection.update(shields=[])
+    considered = by_identifier(identifier="ann@example.com", consider_brute_force_enablement=True)
+    assert considered["blocked_for"] == []
+    protection.update(shields=["block"])
     auth0.user_blocks.delete(ann["user_id"])
     assert auth0.user_blocks.list(ann["user_id"])["blocked_for"] == []
+    assert [guess(site, f"wrong {number}") for number in range(3, 6)] == [403, 403, 429]
+    auth0.user_blocks.delete_by_identifier(identifier="ann@example.com")
+    assert guess(site, PASSWORD) == 200
+
+
+def test_blocks_of_addresses(auth0: There, ann: Any, site: Site) -> None:
+    few = {"max_attempts": 1, "rate": 86_400_000}
+    throttling = auth0.attack_protection.suspicious_ip_throttling
+    assert throttling.update(stage={"pre-login": few})["stage"]["pre-login"] == few
+    is_gone(auth0.anomaly.blocks.check_ip, "127.0.0.1")
+    assert [guess(site, "wrong", f"{name}@example.com") for name in ("ben", "carl")] == [403, 429]
+    auth0.anomaly.blocks.check_ip("127.0.0.1")
+    auth0.anomaly.blocks.unblock_ip("127.0.0.1")
+    is_gone(auth0.anomaly.blocks.check_ip, "127.0.0.1")
+    assert guess(site, PASSWORD) == 200
 
 
 def test_settings(auth0: There) -> None:
     changed = auth0.tenants.settings.update(session_lifetime=24, idle_session_lifetime=2)
     assert (changed["session_lifetime"], changed["idle_session_lifetime"]) == (24, 2)
     assert auth0.tenants.settings.get()["session_lifetime"] == 24
-    detection = auth0.attack_protection.breached_password_detection
-    assert detection.update(enabled=True)["enabled"] is True
-    assert detection.get()["enabled"] is True
+
+
+def without_nulls(found: Json) -> Json:
+    """Return what was on the wire: the SDK's models have a null for each member that was not."""
+    inner = {name: without_nulls(value) if isinstance(value, dict) else value for name, value in found.items()}
+    return {name: value for name, value in inner.items() if value is not None}
+
+
+def test_settings_of_attack_protection(auth0: There) -> None:
+    """What was got can be sent back, and its models miss nothing that they insist on."""
+    for name, change in (
+        ("breached_password_detection", {"shields": ["block"]}),
+        ("brute_force_protection", {"mode": "count_per_identifier", "allowlist": ["10.0.0.0/8", "2001:db8::1"]}),
+        ("suspicious_ip_throttling", {"shields": [], "allowlist": ["198.51.100.7"]}),
+        ("bot_detection", {"bot_detection_level": "high", "challenge_password_policy": "when_risky"}),
+        ("captcha", {"active_provider_id": "hcaptcha", "simple_captcha": {}}),
+    ):
+        kind = getattr(auth0.attack_protection, name)
+        changed = kind.update(**change)
+        assert {member: changed[member] for member in change} == change, name
+        assert kind.get() == changed
+        assert kind.update(**without_nulls(changed)) == changed
+    captcha = auth0.attack_protection.captcha
+    assert captcha.update(arkose={"site_key": "a", "secret": "b"})["arkose"]["site_key"] == "a"
+    assert captcha.update(recaptcha_v_2={"site_key": "a", "secret": "b"})["recaptcha_v2"] == {"site_key": "a"}
+    with pytest.raises(RaisedThere) as refused:
+        auth0.attack_protection.brute_force_protection.update(max_attempts=101)
+    assert (refused.value.kind, refused.value.status) == ("BadRequestError", 400)
 
 
 def test_messages(auth0: There) -> None:

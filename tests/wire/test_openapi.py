@@ -1,5 +1,6 @@
 """``/openapi.json``: a true description of every route (ASVS V8.1.1), with the scopes that hold (V8.2.1)."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -73,8 +74,9 @@ def test_requests_are_read_by_the_endpoint_that_describes_them() -> None:
     for route in described:
         for endpoint in route.endpoints.values():
             if isinstance(endpoint, Scoped):
-                code, space = route.endpoint.__code__, route.endpoint.__globals__
-                read = [space[name] for name in code.co_names if isinstance(space.get(name), Endpoint)]
+                named = inspect.getclosurevars(route.endpoint)
+                values = (*named.globals.values(), *named.nonlocals.values())
+                read = [value for value in values if isinstance(value, Endpoint)]
                 assert read == [endpoint], route.path
 
 
