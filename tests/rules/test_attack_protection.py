@@ -21,7 +21,7 @@ from keystead.rules.attack_protection import (
     places_of_one,
     read_guards,
 )
-from keystead.rules.buckets import LockKey, read_lock_key, recovery_bucket, secret_bucket
+from keystead.rules.buckets import Bucket, LockKey, read_lock_key, recovery_bucket, secret_bucket
 from keystead.rules.identifiers import Identifier
 from keystead.rules.known_devices import Device
 
@@ -156,6 +156,30 @@ def test_whose_addresses_are_not_counted() -> None:
     assert [each.rule for each in limits(off)] == ["same_user", "brute_force"]
     assert not is_allowed("", ["0.0.0.0/0", "::/0"])
     assert not is_allowed("unknown", ["0.0.0.0/0"])
+
+
+def test_a_network_is_allowed_where_all_of_it_is() -> None:
+    assert is_allowed("2001:db8::/64", ["2001:db8::/48"])
+    assert not is_allowed("2001:db8::/64", ["2001:db8::1", "0.0.0.0/0"])
+    assert not is_allowed("203.0.113.9", ["::/0"])
+
+
+@pytest.mark.parametrize(
+    ("bucket", "spent", "passed", "full"),
+    [
+        (Bucket("", "", 10), 9, 0, False),
+        (Bucket("", "", 10), 9.1, 0, True),
+        (Bucket("", "", 10), 10, 10**9, True),
+        (Bucket("", "", 10, lasts=60), 10, 59, True),
+        (Bucket("", "", 10, lasts=60), 10, 60, False),
+        (Bucket("", "", 10, refill=0.5), 10, 1, True),
+        (Bucket("", "", 10, refill=0.5), 10, 2, False),
+        (Bucket("", "", 1, refill=0.5), 1, 10**9, False),
+        (Bucket("", "", 5), 10, 0, True),
+    ],
+)
+def test_a_bucket_is_full_without_room_for_one_more(bucket: Bucket, spent: float, passed: float, full: bool) -> None:
+    assert bucket.is_full(spent, passed) is full
 
 
 def test_monitoring_refuses_nobody_and_tells_nobody() -> None:
