@@ -267,10 +267,10 @@ def _ways_in(p: _Parts) -> _WaysIn:
         password_login=PasswordLogin(
             *(p.db, p.admission, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock)
         ),
-        passkey_login=PasskeyLogin(p.db, p.admission, p.ceremonies, webauthn, verification, p.journal),
+        passkey_login=PasskeyLogin(p.db, p.admission, p.protection, p.ceremonies, webauthn, verification, p.journal),
         enrolment=enrolment,
         recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
-        by_ticket=EnrolmentTickets(enrolment, p.settings.public_url),
+        by_ticket=EnrolmentTickets(enrolment, p.protection, p.settings.public_url),
         signup=Signup(
             *(p.db, p.admission, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
             *(p.post, webauthn, p.journal, p.clock, p.entropy),
@@ -334,7 +334,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         passkey_login=ways.passkey_login,
         enrolment=ways.enrolment,
         recovery=ways.recovery,
-        upgrade=PasskeyUpgrade(hosted_login, ways.enrolment, p.post, p.revocation),
+        upgrade=PasskeyUpgrade(hosted_login, ways.enrolment, p.protection, p.post, p.revocation),
         signup=ways.signup,
         verification=ways.verification,
         reset=ways.reset,

@@ -13,6 +13,7 @@
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
+          WrongSignature          or is signed by another key
           PasskeyNotAllowed       or is right, and the passkey not of the kind that the policy allows
         PasskeyLimitReached       the account holds as many passkeys as the policy allows
         InvalidGrant              a code, verifier or refresh token that does not fit
@@ -179,6 +180,12 @@ class CeremonyRefused(Rejected):
 
     code = "ceremony_refused"
     default_text = "Passkey could not be verified."
+
+
+class WrongSignature(CeremonyRefused):
+    """The answer is not signed by the key of the passkey that it names."""
+
+    code = "wrong_signature"
 
 
 class PasskeyNotAllowed(CeremonyRefused):

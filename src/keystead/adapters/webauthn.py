@@ -13,7 +13,8 @@ steps 22 and 24).
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -43,6 +44,7 @@ from keystead.adapters.client_response import (
     read_authenticator_data,
     read_client_data,
 )
+from keystead.errors import CeremonyRefused, WrongSignature
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.passkey_terms import PasskeyPolicy
@@ -272,7 +274,8 @@ def _check_with_library(ceremony: Ceremony, answer: AttestationResponse, algorit
 def verify_assertion(ceremony: Ceremony, answer: AssertionResponse, known: KnownPasskey) -> Assertion:
     """Verify the answer to ``navigator.credentials.get()`` with the passkey that was looked up for it (§7.2).
 
-    The signature counter is reported as it came; what it means is policy. Raises ``CeremonyRefused``.
+    The signature counter is reported as it came; what it means is policy. Raises ``CeremonyRefused``, of which
+    ``WrongSignature`` where everything else is right.
     """
     if ceremony.is_registration:
         raise AUTHENTICATION.refusal(1, "the ceremony was begun as a registration")
@@ -299,9 +302,18 @@ def _check_owner(answer: AssertionResponse, known: KnownPasskey) -> None:
         raise AUTHENTICATION.refusal(6, "the userHandle is not that of the passkey's owner")
 
 
+@contextmanager
+def _signature() -> Iterator[None]:
+    """Say of whatever is refused inside that it is the key that was not shown: that alone is a guess."""
+    try:
+        yield
+    except CeremonyRefused as refusal:
+        raise WrongSignature(detail=refusal.detail) from refusal
+
+
 def _check_signature(ceremony: Ceremony, answer: AssertionResponse, known: KnownPasskey) -> None:
     """§7.2 steps 20 and 21. The library would judge the counter before the signature, so it is told of none."""
-    with AUTHENTICATION.step(21):
+    with _signature(), AUTHENTICATION.step(21):
         verify_authentication_response(
             credential=AuthenticationCredential(
                 id=base64url.encode(answer.credential_id),

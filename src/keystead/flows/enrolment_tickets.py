@@ -17,6 +17,7 @@ from keystead.errors import InvalidTicket
 from keystead.flows.ceremonies import Party
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options
+from keystead.flows.protection import Protection
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.enrolment import TICKET_LIFETIME, EnrolmentLink
 from keystead.rules.events import Caller
@@ -45,6 +46,7 @@ class EnrolmentTickets:
     """A ceremony that fails is spent and the link is not; of any number of passkeys that are made, one is stored."""
 
     enrolment: PasskeyEnrolment
+    protection: Protection
     public_url: str
 
     def link(
@@ -57,13 +59,14 @@ class EnrolmentTickets:
         tickets.put(session, token, PURPOSE, record.model_dump(), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/passkey-enrollment/ticket?ticket={token}"
 
-    async def look(self, token: str) -> Enrolling:
-        """Return what a link is about, without using it. Raises ``InvalidTicket``."""
-        return await self.enrolment.db.read(_look, token, self.enrolment.clock())
+    async def look(self, token: str, caller: Caller) -> Enrolling:
+        """Return what a link is about, without using it. Raises ``InvalidTicket``, ``AddressBlocked``."""
+        async with self.protection.showing(caller, {}, wrong=(InvalidTicket,)):
+            return await self.enrolment.db.read(_look, token, self.enrolment.clock())
 
-    async def options(self, token: str) -> Options:
+    async def options(self, token: str, caller: Caller) -> Options:
         """Return the options for the passkey. Raises ``InvalidTicket``, and what ``PasskeyEnrolment.begin`` raises."""
-        found = await self.look(token)
+        found = await self.look(token, caller)
         return await self.enrolment.begin(found.connection, found.profile.user_id, _party(token, found))
 
     async def finish(self, token: str, auth_session: str, response: object, caller: Caller) -> Enrolling:
@@ -71,7 +74,7 @@ class EnrolmentTickets:
 
         Raises ``InvalidTicket``, ``CeremonyExpired`` and what ``PasskeyEnrolment.complete`` raises.
         """
-        found = await self.look(token)
+        found = await self.look(token, caller)
         party = _party(token, found)
         ceremony = await self.enrolment.ceremonies.claim(
             auth_session, ("enrolment",), client_id=party.client_id, transaction=party.transaction

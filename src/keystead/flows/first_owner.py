@@ -36,18 +36,21 @@ class FirstOwner:
     clock: Clock
     entropy: Entropy
 
-    async def options(self, ticket: str) -> ConnectionOptions:
-        """Return the policy of the administrators' connection to whoever has a good link. Raises ``InvalidTicket``."""
-        return (await self._connection(ticket)).policy()
+    async def options(self, ticket: str, caller: Caller) -> ConnectionOptions:
+        """Return the policy of the administrators' connection to whoever has a good link.
+
+        Raises ``InvalidTicket``, ``AddressBlocked``.
+        """
+        return (await self._connection(ticket, caller)).policy()
 
     async def __call__(self, ticket: str, email: str, password: Secret[str], caller: Caller) -> None:
         """Create the owner.
 
-        Raises ``InvalidTicket``, ``InvalidIdentifier``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``,
-        ``Busy``.
+        Raises ``InvalidTicket``, ``AddressBlocked``, ``InvalidIdentifier``, ``WeakPassword``, ``PasswordLeaked``,
+        ``PasswordUnchecked``, ``Busy``.
         The ticket is claimed in the transaction that creates the account: two who hold the link cannot both use it.
         """
-        connection = await self._connection(ticket)
+        connection = await self._connection(ticket, caller)
         draft = signups.read_draft({"email": email}, connection.policy())
         draft = draft.model_copy(update={"user_handle": self.entropy.bytes(32)})
         fitted = password_policy.check(password, connection.policy(), {"email": email})
@@ -56,11 +59,12 @@ class FirstOwner:
             hashed = await self.hasher.hash(fitted)
         await self.db.write(self._create, connection.id, ticket, draft, hashed, caller)
 
-    async def _connection(self, ticket: str) -> ConnectionRecord:
-        found = await self.db.read(_connection_behind, ticket, self.clock())
-        if found is None:
-            raise InvalidTicket
-        return found
+    async def _connection(self, ticket: str, caller: Caller) -> ConnectionRecord:
+        async with self.protection.showing(caller, {}, wrong=(InvalidTicket,)):
+            found = await self.db.read(_connection_behind, ticket, self.clock())
+            if found is None:
+                raise InvalidTicket
+            return found
 
     def _create(
         self, session: Session, connection_id: str, ticket: str, draft: Draft, hashed: str, caller: Caller

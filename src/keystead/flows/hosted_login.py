@@ -179,7 +179,7 @@ class HostedLogin:
         Raises what ``Signup.draft``, ``Signup.available`` and ``SignupChallenge.send`` raise.
         """
         draft = self.signup.draft(place.connection, body)
-        await self.signup.available(place.connection, draft, proving=True)
+        await self.signup.available(place.connection, draft, place.transaction.request.client_id, visit.caller)
         identifiers = {each.kind: each.value for each in draft.identifiers}
         await self._change(visit, intent="signup", identifiers=identifiers, passkey_declined=False)
         await self.send_code(visit, await self.look(visit))
@@ -196,7 +196,7 @@ class HostedLogin:
         kind = next_to_prove(place.transaction, place.offer)
         if kind is None:
             return
-        value = await self.challenge.check(place.transaction, kind, code)
+        value = await self.challenge.check(place.transaction, kind, code, visit.caller)
         await self._change(visit, proved=place.transaction.proved | {kind: value})
         await self.send_code(visit, await self.look(visit))
 
@@ -231,7 +231,7 @@ class HostedLogin:
         """
         client_id, connection, transaction = place.transaction.request.client_id, place.connection, place.transaction
         draft = self._draft(place)
-        profile = await self.signup(connection, client_id, draft, password, visit.caller)
+        profile = await self.signup(connection, client_id, draft, password, visit.caller, counted=True)
         if profile.must_verify:
             await self._wait(visit, transaction.identifiers)
             return None

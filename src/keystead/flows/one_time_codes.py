@@ -13,6 +13,7 @@ from keystead.errors import WrongCode
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules.buckets import Bucket
+from keystead.rules.events import Caller
 from keystead.rules.messages import CODE_DIGITS, CODE_LIFETIME, CODE_TRIES, LONG_CODE_DIGITS
 
 _PURPOSE = "one-time-codes"
@@ -60,15 +61,27 @@ class OneTimeCodes:
         one_time_codes.put(session, handle, self._mac(handle, code), record, self.clock() + lifetime)
         return code
 
-    async def check(self, handle: str, typed: str) -> dict[str, Any]:
-        """Return the record of a code, once. Raises ``WrongCode`` for a wrong, used, late or tired one alike."""
-        right = await self.guess(handle, typed)
+    async def check(self, handle: str, typed: str, caller: Caller) -> dict[str, Any]:
+        """Return the record of a code, once. Raises ``WrongCode`` for a wrong, used, late or tired one alike.
+
+        Raises ``AddressBlocked``.
+        """
+        right = await self.guess(handle, typed, caller)
         if not await self.db.write(self.use, right):
             raise WrongCode(detail="used meanwhile")
         return right.record
 
-    async def guess(self, handle: str, typed: str) -> RightGuess:
-        """Charge a guess and compare it. Raises ``WrongCode``. The code is there until somebody uses it."""
+    async def guess(self, handle: str, typed: str, caller: Caller) -> RightGuess:
+        """Charge a guess to its address and to the code, and compare it. The code is there until somebody uses it.
+
+        Raises ``WrongCode``, ``AddressBlocked``.
+        """
+        async with self.protection.presenting(caller, {}) as attempt:
+            right = await self._compared(handle, typed)
+            attempt.right = True
+        return right
+
+    async def _compared(self, handle: str, typed: str) -> RightGuess:
         digits = "".join(char for char in typed[:40] if char in "0123456789")
         found = await self.db.write(one_time_codes.guess, handle, CODE_TRIES, self.clock())
         if found is None:

@@ -17,10 +17,12 @@ from keystead.errors import (
     NotVerified,
     PasskeyNotAllowed,
     UnknownCredential,
+    WrongSignature,
 )
 from keystead.flows.accounts import Admission, Admitted, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
+from keystead.flows.protection import Protection
 from keystead.flows.verification import Verification
 from keystead.ports import WebAuthn
 from keystead.rules import base64url
@@ -53,6 +55,7 @@ class PasskeyLogin:
 
     db: Database
     admission: Admission
+    protection: Protection
     ceremonies: Ceremonies
     webauthn: WebAuthn
     verification: Verification
@@ -78,19 +81,20 @@ class PasskeyLogin:
         """Return who answered a ceremony that was claimed.
 
         Raises ``UnknownCredential``, ``CeremonyExpired``, ``CeremonyRefused``, ``PasskeyNotAllowed``, and what
-        ``admit`` raises. Checks come first, all of them; then one transaction holds every effect (WebAuthn Level 3
-        §7.2 step 24).
+        ``admit`` raises; ``TooManyAttempts`` and ``AddressBlocked`` in place of what was wrong, where that came too
+        often. Checks come first, all of them; then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
         """
-        about = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
+        about: dict[str, str | None] = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             answer = self.webauthn.parse_assertion(response)
-            owned, policy = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
-            if owned is None:
-                credential_id = base64url.encode(answer.credential_id)
-                raise UnknownCredential(credential_id, ceremony.rp_id, detail="§7.2 step 6: nobody owns the credential")
-            if owned.connection_id != ceremony.connection_id:
-                raise CeremonyRefused(detail="§7.2 step 6: the owner is in another connection")
-            assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
+            wrong, passkey = (UnknownCredential, WrongSignature), answer.credential_id
+            async with self.protection.showing(caller, about, wrong=wrong, passkey=passkey):
+                owned, policy = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
+                if owned is None:
+                    raise _unknown(answer.credential_id, ceremony.rp_id)
+                if owned.connection_id != ceremony.connection_id:
+                    raise CeremonyRefused(detail="§7.2 step 6: the owner is in another connection")
+                assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
         except DomainError as refusal:
             failure = self.journal.event("f", caller, description=refusal.text, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
@@ -147,6 +151,10 @@ class _Shown:
     credential_id: bytes
     assertion: Assertion
     policy: PasskeyPolicy
+
+
+def _unknown(credential_id: bytes, rp_id: str) -> UnknownCredential:
+    return UnknownCredential(base64url.encode(credential_id), rp_id, detail="§7.2 step 6: nobody owns the credential")
 
 
 def refusal(verdict: Verdict) -> CeremonyRefused:

@@ -118,9 +118,9 @@ class PasskeyRecovery:
             await self.db.write(self._request, asked)
 
     async def prove(self, connection: ConnectionRecord, page: str, typed: str, caller: Caller) -> None:
-        """Take a code; for ten minutes the page can make a passkey then. Raises ``WrongCode``."""
+        """Take a code; for ten minutes the page can make a passkey then. Raises ``WrongCode``, ``AddressBlocked``."""
         try:
-            right = await self.codes.guess(_handle(page), typed)
+            right = await self.codes.guess(_handle(page), typed, caller)
             if not await self.db.write(self._open, page, right):
                 raise WrongCode(detail="sent to nobody, used meanwhile, or the account changed since")
         except WrongCode as refusal:

@@ -17,6 +17,7 @@ from keystead.flows.hosted_login import HostedLogin, Place, Visit
 from keystead.flows.passkey_enrolment import PasskeyEnrolment, Proved, still_in
 from keystead.flows.passkey_login import Options
 from keystead.flows.post import Post
+from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.rules import revocation
 from keystead.rules.ceremonies import Ceremony, NewPasskey
@@ -49,6 +50,7 @@ class PasskeyUpgrade:
 
     login: HostedLogin
     enrolment: PasskeyEnrolment
+    protection: Protection
     post: Post
     revocation: Revocation
 
@@ -73,12 +75,17 @@ class PasskeyUpgrade:
         await self.enrolment.complete(ceremony, proof.user_id, response, visit.caller, self._store, proved)
         await self.login.past_upgrade(visit, made=True)
 
-    async def look(self, token: str) -> Undoing:
-        """Return what a link takes back. Raises ``InvalidTicket``, also once that passkey is gone."""
-        return await self.enrolment.db.read(self._look, token)
+    async def look(self, token: str, caller: Caller) -> Undoing:
+        """Return what a link takes back.
+
+        Raises ``InvalidTicket``, also once that passkey is gone; ``AddressBlocked``.
+        """
+        async with self.protection.showing(caller, {}, wrong=(InvalidTicket,)):
+            return await self.enrolment.db.read(self._look, token)
 
     async def undo(self, token: str, caller: Caller) -> None:
         """Remove the passkey, and whatever is signed in to the account with it. Raises ``InvalidTicket``."""
+        await self.look(token, caller)
         await self.enrolment.db.write(self._undo, token, caller)
 
     def _proof(self, place: Place) -> Proof:

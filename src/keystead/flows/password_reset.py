@@ -108,9 +108,9 @@ class PasswordReset:
             await self.db.write(self._request, asked)
         return by_code
 
-    async def with_code(self, page: str, typed: str) -> str:
-        """Return the link that a right code stands for. Raises ``WrongCode``."""
-        record = await self.codes.check(_handle(page), typed)
+    async def with_code(self, page: str, typed: str, caller: Caller) -> str:
+        """Return the link that a right code stands for. Raises ``WrongCode``, ``AddressBlocked``."""
+        record = await self.codes.check(_handle(page), typed, caller)
         url = await self.db.write(self._link_for_code, record)
         if url is None:
             raise WrongCode(detail="the account changed since the code was sent")
@@ -145,19 +145,21 @@ class PasswordReset:
         tickets.put(session, token, PURPOSE, record.model_dump(mode="json"), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/reset-password?ticket={token}"
 
-    async def look(self, token: str) -> Resetting:
-        """Return what a link is about, without using it. Raises ``InvalidTicket``."""
-        return await self.db.read(_look, token, self.clock())
+    async def look(self, token: str, caller: Caller) -> Resetting:
+        """Return what a link is about, without using it. Raises ``InvalidTicket``, ``AddressBlocked``."""
+        async with self.protection.showing(caller, {}, wrong=(InvalidTicket,)):
+            return await self.db.read(_look, token, self.clock())
 
     async def finish(self, token: str, password: Secret[str], caller: Caller) -> Resetting:
         """Set the password.
 
-        Raises ``InvalidTicket``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+        Raises ``InvalidTicket``, ``AddressBlocked``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``,
+        ``Busy``.
 
         Sessions and refresh tokens end and blocks are lifted (RS-5). An address that the link was sent to is proved by
         this; where nobody had proved it before, whatever somebody else had put into the account goes first.
         """
-        found = await self.look(token)
+        found = await self.look(token, caller)
         subject = Subject(found.connection.id, found.link.client_id, found.profile)
         try:
             await self.breaches.check("pre-change-password", password, subject, caller)

@@ -25,6 +25,7 @@ from keystead.rules.attack_protection import (
     Limit,
     Rule,
     address_limits,
+    passkey_limits,
     password_limits,
     read_guards,
 )
@@ -117,13 +118,20 @@ class Protection:
 
     @asynccontextmanager
     async def showing(
-        self, caller: Caller, about: About, *, wrong: tuple[type[DomainError], ...], bucket: Bucket | None = None
+        self,
+        caller: Caller,
+        about: About,
+        *,
+        wrong: tuple[type[DomainError], ...],
+        bucket: Bucket | None = None,
+        passkey: bytes | None = None,
     ) -> AsyncIterator[None]:
         """The same for what nobody can guess: a link, a signature, the secret of a client.
 
         Charged only once it was ``wrong``: these do not fear being tried, and whoever shows the right one never waits
-        for what others at their address did. ``bucket`` is charged instead of the address, where given. Raises
-        ``AddressBlocked`` or ``TooManyAttempts`` in place of what was wrong, where the bucket is full.
+        for what others at their address did. ``bucket`` is charged instead of the address, where given; ``passkey``,
+        the id of a credential, beside it. Raises ``AddressBlocked`` or ``TooManyAttempts`` in place of what was wrong,
+        where the bucket is full.
         """
         try:
             yield
@@ -132,7 +140,8 @@ class Protection:
                 async with self.charged(bucket):
                     pass
             else:
-                limits = address_limits(await self.guards(), caller.address)
+                guards, address = await self.guards(), caller.address
+                limits = passkey_limits(guards, passkey, address) if passkey else address_limits(guards, address)
                 async with self._charged(limits, 1.0, caller, about):
                     pass
             raise

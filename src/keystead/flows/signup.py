@@ -68,16 +68,21 @@ class Signup:
         draft: Draft,
         password: Secret[str] | None,
         caller: Caller,
+        *,
+        counted: bool = False,
     ) -> Profile:
         """Create an account with a password; nobody is logged in by it (SU-1).
 
         Raises ``InvalidSignup`` (which does not say whether somebody has the identifier), ``WeakPassword``,
-        ``PasswordLeaked``, ``PasswordUnchecked``, ``BadRequest``, ``Busy``. The hash is made before anybody looks
-        whether the identifier is free, so a taken one takes as long. In the hardened profile a taken address is
-        answered like a free one: what is returned then is stored nowhere, and whoever has the address is told.
+        ``PasswordLeaked``, ``PasswordUnchecked``, ``BadRequest``, ``Busy``, ``AddressBlocked``. The hash is made before
+        anybody looks whether the identifier is free, so a taken one takes as long. In the hardened profile a taken
+        address is answered like a free one: what is returned then is stored nowhere, and whoever has the address is
+        told. ``counted`` says that the sign-up was charged where it began, by ``available``.
         """
-        options, about = connection.policy(), {"connection_id": connection.id, "client_id": client_id}
+        options, about = connection.policy(), _about(connection, client_id)
         signups.check_password_given(options, given=password is not None)
+        if not counted:
+            await self.protection.signing_up(caller, about)
         if password is not None:
             await self.breaches.check("pre-user-registration", password, Subject(connection.id, client_id), caller)
         try:
@@ -112,15 +117,15 @@ class Signup:
             raise SignupDisabled
         return signups.read_draft(body, options, proved)
 
-    async def available(self, connection: ConnectionRecord, draft: Draft, *, proving: bool = False) -> None:
-        """Refuse early what the primary key would refuse in the end. Raises ``InvalidSignup``.
+    async def available(self, connection: ConnectionRecord, draft: Draft, client_id: str, caller: Caller) -> None:
+        """Charge a sign-up on our pages where it begins, and refuse early what would be refused in the end.
 
-        ``proving`` says that codes will be asked for: an identifier that its holder never proved may yet be this
-        person's, as it is once they have proved it. In the hardened profile nothing is said of addresses.
+        Codes will be asked for: an identifier that its holder never proved may yet be this person's, as it is once they
+        have proved it. In the hardened profile nothing is said of addresses. Raises ``InvalidSignup``,
+        ``AddressBlocked``.
         """
-        taken = await self.db.read(_taken, connection, draft, proving)
-        if taken is not None:
-            raise InvalidSignup(detail=f"{taken} is taken")
+        await self.protection.signing_up(caller, _about(connection, client_id))
+        await self._available(connection, draft, proving=True)
 
     async def tell_owners(
         self, connection: ConnectionRecord, client_id: str, identifiers: tuple[Identifier, ...], caller: Caller
@@ -135,13 +140,16 @@ class Signup:
     async def begin_passkey(self, connection: ConnectionRecord, draft: Draft, party: Party, caller: Caller) -> Options:
         """Return the options for an account's first passkey. The account exists nowhere but in the ceremony (PK-23).
 
-        Raises ``BadRequest`` where passkeys are off, ``InvalidSignup`` where somebody has an identifier (PK-24).
+        Raises ``BadRequest`` where passkeys are off, ``InvalidSignup`` where somebody has an identifier (PK-24),
+        ``AddressBlocked``.
         """
         options = connection.policy()
         about = {"connection_id": connection.id, "client_id": party.client_id, "purpose": "register"}
         try:
             require_passkeys(options)
-            await self.available(connection, draft)
+            if not party.transaction:  # our own pages count it where it begins, by ``available``
+                await self.protection.signing_up(caller, _about(connection, party.client_id))
+            await self._available(connection, draft, proving=False)
         except DomainError as refusal:
             failure = self.journal.event("passkey_challenge_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
@@ -191,6 +199,11 @@ class Signup:
                 raise CeremonyExpired(detail=refusal.detail) from None
             raise InvalidSignup(detail=refusal.detail) from None
         return unwrap(outcome)
+
+    async def _available(self, connection: ConnectionRecord, draft: Draft, *, proving: bool) -> None:
+        taken = await self.db.read(_taken, connection, draft, proving)
+        if taken is not None:
+            raise InvalidSignup(detail=f"{taken} is taken")
 
     def _greet(self, session: Session, profile: Profile, client_id: str, event: Event) -> None:
         """Record a sign-up and ask whether the addresses are theirs (SU-7)."""
@@ -242,6 +255,10 @@ class Signup:
         if profile.email and not profile.email_verified:
             self.verification.request(session, profile, ceremony.client_id, caller)
         return outcome
+
+
+def _about(connection: ConnectionRecord, client_id: str) -> dict[str, str | None]:
+    return {"connection_id": connection.id, "client_id": client_id}
 
 
 def _draft(ceremony: Ceremony) -> Draft:

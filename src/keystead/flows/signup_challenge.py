@@ -49,9 +49,9 @@ class SignupChallenge:
         if not sent:
             await self.signup.tell_owners(connection, transaction.request.client_id, (identifier,), caller)
 
-    async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str) -> str:
-        """Return the identifier that a right code proves. Raises ``WrongCode``."""
-        record = await self.codes.check(_handle(transaction, kind), code)
+    async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str, caller: Caller) -> str:
+        """Return the identifier that a right code proves. Raises ``WrongCode``, ``AddressBlocked``."""
+        record = await self.codes.check(_handle(transaction, kind), code, caller)
         if record.get("value") != transaction.identifiers.get(kind):
             raise WrongCode(detail="sent for another identifier")
         return str(record["value"])

@@ -144,16 +144,17 @@ class Verification:
         tickets.put(session, token, PURPOSES[kind], record.model_dump(), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/email-verification?ticket={token}"
 
-    async def look(self, token: str) -> Verifying:
-        """Return what a link is about. Raises ``InvalidTicket``."""
-        return await self.db.read(_look, token, self.clock())
+    async def look(self, token: str, caller: Caller) -> Verifying:
+        """Return what a link is about. Raises ``InvalidTicket``, ``AddressBlocked``."""
+        async with self.protection.showing(caller, {}, wrong=(InvalidTicket,)):
+            return await self.db.read(_look, token, self.clock())
 
     async def confirm(self, token: str, caller: Caller, *, user_id: str | None) -> Verifying:
         """Take the link: the address is verified. ``user_id`` is whoever is signed in.
 
         Raises ``InvalidTicket``, and ``ProofNeeded`` where it may be somebody else than who made the account.
         """
-        found = await self.look(token)
+        found = await self.look(token, caller)
         if not found.already and not found.same_person(caller, user_id):
             raise ProofNeeded
         return await self._settled(token, caller)
@@ -163,7 +164,7 @@ class Verification:
 
         Raises ``InvalidTicket``, ``WrongCredentials``, ``TooManyAttempts``, ``Busy``.
         """
-        found = await self.look(token)
+        found = await self.look(token, caller)
         options = found.connection.policy()
         named = [each for each in identifiers_of_profile(found.profile) if each.kind in options.active_identifiers()]
         if not named or not found.takes_password:
@@ -188,6 +189,7 @@ class Verification:
         the account is of somebody who has shown it for another address, and they lose this one: then it is free to sign
         up with. Raises ``InvalidTicket``.
         """
+        await self.look(token, caller)
         return await self.db.write(self._take_over, token, caller)
 
     async def _settled(self, token: str, caller: Caller) -> Verifying:

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from keystead.rules.buckets import Bucket, LockKey, Where, address_bucket, lock_bucket, same_user_bucket, source
+from keystead.rules.buckets import (
+    Bucket,
+    LockKey,
+    Where,
+    address_bucket,
+    lock_bucket,
+    passkey_bucket,
+    same_user_bucket,
+    source,
+)
 from keystead.rules.complaints import parse
 from keystead.rules.identifiers import Identifier
 from keystead.rules.known_devices import Device
@@ -21,8 +30,9 @@ SETTINGS: Final = (BRUTE_FORCE, SUSPICIOUS_IP, LOCK)
 COST_OF_KNOWN: Final = 0.1
 """What it costs to try a password again that was wrong before: an old one that a phone still keeps, not a guess."""
 
-Rule = Literal["same_user", "suspicious_ip", "brute_force", "device", "strangers", "account"]
-"""Which limit it is. The last four are brute-force protection: of an address, a device, all strangers, everybody."""
+Rule = Literal["same_user", "suspicious_ip", "brute_force", "device", "strangers", "account", "passkey"]
+"""Which limit it is. The last five are brute-force protection: of an address, a device, all strangers, everybody; and
+of a passkey at an address."""
 
 EVENTS: Final[dict[Rule, str]] = {
     "same_user": "limit_sul",
@@ -31,6 +41,7 @@ EVENTS: Final[dict[Rule, str]] = {
     "device": "limit_wc",
     "strangers": "limit_wc",
     "account": "limit_wc",
+    "passkey": "limit_wc",
 }
 """What the journal calls an attempt that met the limit."""
 
@@ -256,6 +267,15 @@ def lock_bucket_of(guards: Guards, key: LockKey) -> Bucket:
     if key.where == "strangers" and guards.brute_force.mode == "count_per_identifier_and_ip":
         return lock_bucket(key, guards.lock.max_attempts_by_strangers, leaks=True)
     return lock_bucket(key, guards.brute_force.max_attempts)
+
+
+def passkey_limits(guards: Guards, credential_id: bytes, address: str) -> list[Limit]:
+    """Return the limits of a wrong signature: of its address, and of this passkey there (NIST SP 800-63B §3.2.2)."""
+    limits, settings = address_limits(guards, address), guards.brute_force
+    if settings.enabled and not is_allowed(address, settings.allowlist):
+        bucket = passkey_bucket(credential_id, address, settings.max_attempts)
+        limits.append(Limit("passkey", bucket, "block" in settings.shields))
+    return limits
 
 
 def address_limits(guards: Guards, address: str, stage: Literal["login", "signup"] = "login") -> list[Limit]:

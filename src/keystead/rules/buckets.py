@@ -6,7 +6,9 @@ from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Literal
 
+from keystead.rules import base64url
 from keystead.rules.identifiers import Identifier
+from keystead.secrecy import fingerprint
 
 BLOCK: Final = timedelta(days=30)
 """How long a block lasts after the last attempt that counted (AP-7)."""
@@ -119,6 +121,17 @@ def address_bucket(stage: AddressStage, address: str, most: int, milliseconds: i
 def address_key(stage: AddressStage, address: str) -> str:
     """Return the key of that bucket, whatever its size."""
     return f"address/{stage}/{source(address)}"
+
+
+def passkey_bucket(credential_id: bytes, address: str, most: int) -> Bucket:
+    """Return the bucket of one passkey and one address for wrong signatures (NIST SP 800-63B §3.2.2).
+
+    Whoever fails elsewhere, or made the id up, fills a bucket that its owner never meets.
+    """
+    prefix = f"passkey/{source(address)}"
+    # An id may be 4 KiB long, and anybody may make one up.
+    which = fingerprint(base64url.encode(credential_id))
+    return Bucket(prefix, f"{prefix}/{which}", most, lasts=BLOCK.total_seconds())
 
 
 def wrong_bucket(connection_id: str, who: tuple[str, str], mac: str) -> Bucket:

@@ -126,7 +126,7 @@ async def reset_code(request: Request) -> Response:
         return page("reset-password-code", place, {})
     flows, code = flows_of(request), (await form(request)).get("code", "")
     try:
-        url = await flows.reset.with_code(place.transaction.id, code)
-    except WrongCode as error:
+        url = await flows.reset.with_code(place.transaction.id, code, caller_of(request))
+    except (WrongCode, TooManyAttempts) as error:
         return page("reset-password-code", place, {}, error, "code")
     return redirect(url.removeprefix(flows.settings.public_url))

@@ -47,7 +47,7 @@ async def upgrade_options(request: Request) -> Response:
 async def undo(request: Request) -> Response:
     """``/u/passkey-upgrade/undo?ticket=``: take a passkey away that a browser made by itself."""
     flows, token = flows_of(request), query_once(request).get("ticket", "")
-    found = await flows.upgrade.look(token)
+    found = await flows.upgrade.look(token, caller_of(request))
     if not submitted(request):
         made = found.passkey.created_at
         context = {
@@ -66,7 +66,7 @@ async def undo(request: Request) -> Response:
 async def ticket(request: Request) -> Response:
     """``/u/passkey-enrollment/ticket?ticket=``: a passkey for whoever was given an administrator's link."""
     flows, token = flows_of(request), query_once(request).get("ticket", "")
-    found = await flows.tickets.enrolment.look(token)
+    found = await flows.tickets.enrolment.look(token, caller_of(request))
     if not submitted(request):
         return _ask(token, found)
     same_origin(request)
@@ -84,7 +84,8 @@ async def ticket(request: Request) -> Response:
 async def ticket_options(request: Request) -> Response:
     """``POST /u/passkey-enrollment/ticket/options``: options for the page's script."""
     same_origin(request)
-    return options_answer(await flows_of(request).tickets.enrolment.options(query_once(request).get("ticket", "")))
+    token = query_once(request).get("ticket", "")
+    return options_answer(await flows_of(request).tickets.enrolment.options(token, caller_of(request)))
 
 
 def _ask(token: str, found: Enrolling, error: DomainError | None = None) -> Response:

@@ -30,7 +30,7 @@ async def home(request: Request) -> Response:
 async def setup(request: Request) -> Response:
     """``/u/setup?ticket=``: whoever holds the link of the first start becomes the owner."""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
-    options = await flows.first_owner.options(ticket)
+    options = await flows.first_owner.options(ticket, caller_of(request))
     context = {"ticket": ticket, "email": "", "error": None, "error_field": "", **password_rules(options)}
     if not submitted(request):
         return screens.show("setup.html", context)

@@ -32,7 +32,7 @@ _NOT_RIGHT: Final = "That is not the password of this account."
 async def email_verification(request: Request) -> Response:
     """``/u/email-verification?ticket=``: is this your address (or number), and did you make the account?"""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
-    found, user_id = await flows.verification.look(ticket), await _signed_in_as(request)
+    found, user_id = await flows.verification.look(ticket, caller_of(request)), await _signed_in_as(request)
     ours = found.already or found.same_person(caller_of(request), user_id)
     if not submitted(request):
         return _ask(ticket, found, ours=ours)
@@ -59,7 +59,7 @@ async def email_verification(request: Request) -> Response:
 async def reset_password(request: Request) -> Response:
     """``/u/reset-password?ticket=``: choose a new password."""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
-    found = await flows.reset.look(ticket)
+    found = await flows.reset.look(ticket, caller_of(request))
     link = found.link
     identifier = found.profile.best_identifier(found.options.precedence)
     context: dict[str, Any] = {"ticket": ticket, "identifier_value": identifier, "error": None, "error_field": ""}

@@ -38,7 +38,7 @@ _USERNAME: Final = {"username": TEXT}
 
 
 def _page(summary: str, query: tuple[Text, ...] = _STATE) -> Endpoint:
-    return Endpoint(summary, query=query, answers=_SHOWN, refuses=(*_ON_THE_WAY, InvalidTicket))
+    return Endpoint(summary, query=query, answers=_SHOWN, refuses=(*_ON_THE_WAY, InvalidTicket, TooManyAttempts))
 
 
 def _form(shown: Endpoint, name: str, fields: Mapping[str, object]) -> Endpoint:

@@ -67,7 +67,7 @@ async def enter_code(request: Request) -> Response:
     code = (await form(request)).get("code", "")
     try:
         await flows_of(request).recovery.prove(place.connection, place.transaction.id, code, visit.caller)
-    except WrongCode as error:
+    except (WrongCode, TooManyAttempts) as error:
         return page("passkey-recovery-code", place, context, error, "code")
     return redirect(_at(f"{PATH}/passkey", visit))
 
