@@ -179,6 +179,7 @@ class Verification:
                 verdict = await self.store_for(found.connection).verify(named[0], password)
             attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
         if not attempt.right:
+            await self.db.write(journal.add, self.journal.event("fp", caller, **about))
             raise WrongCredentials
         return await self._settled(token, caller)
 
