@@ -177,7 +177,8 @@ async def test_200_guesses_from_200_addresses_at_two_workers(
 # --- two programs in one process, whose hashes can be counted ---------------------------------------------------------
 
 
-async def test_200_guesses_at_two_programs_reach_the_hasher_five_times(installation: Stencil) -> None:
+async def test_incident_34_200_guesses_at_two_programs_reach_the_hasher_five_times(installation: Stencil) -> None:
+    """better-auth #9993: concurrent requests slipped past the limit."""
     async with (
         open_world(installation.settings, installation.document) as one,
         open_world(installation.settings, installation.document, seed="two") as two,
