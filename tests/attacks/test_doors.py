@@ -172,7 +172,8 @@ async def test_wrong_signatures_meet_a_limit_of_their_passkey_where_they_come_fr
 
 async def test_unknown_passkeys_charge_the_address(world: World) -> None:
     await three_failures(world)
-    ours, answers = Authenticator(), []
+    ours = Authenticator()
+    answers: list[httpx.Response] = []
     await world.register(ours)
     for _ in range(4):
         stranger = Authenticator()

@@ -118,8 +118,8 @@ async def two_workers(
 ) -> AsyncIterator[tuple[Doors, Database]]:
     """Start a server with two workers, and open its doors."""
     data_dir = tmp_path / "data"
-    url = {} if database_url.startswith("sqlite") else {"DATABASE_URL": database_url}
-    with serving(data_dir, "--workers", "2", **url, **settings) as server:
+    url: dict[str, Any] = {} if database_url.startswith("sqlite") else {"DATABASE_URL": database_url}
+    with serving(data_dir, "--workers", "2", **(url | settings)) as server:
         first = json.loads((data_dir / "first-run.json").read_text())
         db = Database(database_url, pool=2)
         for name, members in guards.items():
