@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 import structlog
 
+from guarding import SUSPICIOUS_IP, guard
 from keystead.settings import Settings
 from keystead.start import prepare
 from redis_server import RedisServer
@@ -139,9 +140,13 @@ async def world(installation: Stencil) -> AsyncIterator[World]:
 async def shared_world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    """One Keystead for a file of tests that are many, alike and polite: each uses names of its own."""
+    """One Keystead for a file of tests that are many, alike and polite: each uses names of its own.
+
+    They all come from one address, which would be too many for one.
+    """
     with _copy(request, tmp_path_factory.mktemp("shared") / "data") as copy:
         async with open_world(copy.settings, copy.document) as opened:
+            await guard(opened.db, SUSPICIOUS_IP, enabled=False)
             yield opened
 
 
