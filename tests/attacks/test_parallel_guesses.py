@@ -18,7 +18,7 @@ from sqlmodel import col
 from conftest import Stencil
 from guarding import BRUTE_FORCE, LOCK, guard
 from keystead.db.session import Database
-from keystead.db.tables import JournalRow
+from keystead.db.tables import Attempt, JournalRow
 from program import serving
 from refilled import database_of, execute
 from visitor import CHALLENGE
@@ -159,6 +159,8 @@ async def test_200_guesses_from_one_address_at_two_workers(
         assert (written["fp"], written["fu"]) == (LIMIT, 0), "what was hashed"
         assert written["limit_wc"] + written["limit_sul"] == GUESSES - LIMIT
         assert (await doors.grant(PASSWORD)).status_code == 429
+        counted = await db.read(lambda session: session.connection().execute(select(col(Attempt.key))).first())
+        assert (counted is None) == bool(counting), "and they were counted where the settings say"
 
 
 @pytest.mark.timeout(300)
