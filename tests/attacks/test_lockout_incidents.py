@@ -53,6 +53,23 @@ async def test_incident_21_failing_on_purpose_locks_out_no_device_that_is_known(
     assert await tries(world, Caller(address="203.0.113.9", device=bobs)) == TooManyAttempts.code
 
 
+async def test_incident_21_a_browser_and_an_app_that_logged_in_before_come_in_while_strangers_are_locked_out(
+    world: World,
+) -> None:
+    await world.person()
+    browser = Visitor.of(world)
+    await browser.log_in(await browser.authorize())
+    app = (await world.login()).headers["keystead-device"]
+    for number in range(100):
+        assert await tries(world, strangers(number), f"wrong {number}") == "wrong_credentials"
+    assert (await world.login()).status_code == 429, "an app that does not say that it is known"
+    landed = await browser.log_in(await browser.authorize(prompt="login"))
+    assert landed.answer["code"]
+    body = {"grant_type": "password", "client_id": world.client_id, "username": ANN, "password": PASSWORD}
+    answer = await world.client.post("/oauth/token", json=body, headers={"keystead-device": app})
+    assert answer.status_code == 200
+
+
 async def test_incident_23_nobody_takes_a_name_that_is_tried_with_another_s_password(world: World) -> None:
     """CVE-2026-19607 (Keycloak): a name that was somebody's address ended in a lock of theirs."""
     nameless: dict[str, Any] = {"email": None}
