@@ -10,7 +10,7 @@ import pytest
 
 from authenticator import Authenticator
 from guarding import browser_at, client_at
-from keystead.db import tenant
+from keystead.db import accounts, tenant
 from keystead.errors import DomainError, TooManyAttempts
 from keystead.flows.password_login import PasswordLogin
 from keystead.rules.attack_protection import SETTINGS
@@ -42,14 +42,16 @@ def strangers(number: int) -> Caller:
 
 async def test_incident_21_failing_on_purpose_locks_out_no_device_that_is_known(world: World) -> None:
     """GHSA-cq42-vhv7-xr7p (Keycloak): whoever knew a name could lock its owner out."""
-    await world.person()
-    laptop = Device(id="dev_laptop").after_login(world.connection_id, [Identifier("email", ANN)])
+    ann = await world.db.read(accounts.by_id, await world.person())
+    assert ann
+    marks = world.connection_id, [Identifier("email", ANN)], ann.renewed_at
+    laptop = Device(id="dev_laptop").after_login(*marks)
     outcomes = Counter([await tries(world, strangers(number), f"wrong {number}") for number in range(500)])
     assert outcomes == {"wrong_credentials": 100, TooManyAttempts.code: 400}
     assert await tries(world, strangers(501)) == TooManyAttempts.code, "strangers are locked out, with any password"
     for where in (strangers(502), strangers(7), Caller(address="203.0.113.9")):
         assert await tries(world, where.model_copy(update={"device": laptop})) == "", where.address
-    bobs = Device(id="dev_other").after_login(world.connection_id, [Identifier("email", BOB)])
+    bobs = Device(id="dev_other").after_login(world.connection_id, [Identifier("email", BOB)], ann.renewed_at)
     assert await tries(world, Caller(address="203.0.113.9", device=bobs)) == TooManyAttempts.code
 
 
