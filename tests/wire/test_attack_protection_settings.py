@@ -425,3 +425,19 @@ async def test_a_change_holds_at_once(world: World) -> None:
     assert await is_refused(world)
     await change(world, BRUTE_FORCE, max_attempts=11)
     assert not await is_refused(world)
+
+
+async def test_an_address_signs_up_so_often(world: World) -> None:
+    """Whatever comes of it, but not what is no sign-up; apart from logins."""
+    await change(world, SUSPICIOUS_IP, stage={SIGNUP: {"max_attempts": 2, "rate": 60_000}})
+    assert (await world.signup("not an address")).status_code == 400
+    assert (await world.signup()).status_code == 200
+    assert (await world.signup()).status_code == 400  # taken
+    answer = await world.signup("ben@example.com")
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    (entry,) = await entries(world, "limit_mu")
+    assert entry["details"]["flow"] == "signup"
+    assert (await world.login()).status_code == 200
+    world.clock.advance(seconds=60)
+    assert (await world.signup("ben@example.com")).status_code == 200
+    assert (await world.signup("carl@example.com")).status_code == 429

@@ -240,7 +240,7 @@ class PasswordReset:
                 **about,
             )
             self.post.send(session, notice)
-        return replace(found, profile=accounts.by_id(session, profile.user_id) or profile)
+        return replace(found, profile=profile)
 
     def _lifetime(self, session: Session, profile: Profile) -> timedelta:
         connection = connections.get(session, profile.connection_id)
