@@ -284,8 +284,9 @@ class World:
 
     async def letters(self) -> list[Letter]:
         """Deliver what is due, and return what people were sent: the newest first."""
-        post = self.app.state.flows.post
-        await worker.deliver_due(self.db, post, self.clock)
+        post, unblocking = self.app.state.flows.post, self.app.state.flows.unblocking
+        for handler in (unblocking, post):  # what is due of the first asks for letters
+            await worker.deliver_due(self.db, handler, self.clock)
         return [each.letter for each in await post.outbox()]
 
     async def link(self, to: str = "ann@example.com", page: str = "/") -> str:

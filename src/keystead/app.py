@@ -36,6 +36,7 @@ from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.authenticator_models import AuthenticatorModels
+from keystead.flows.block_notices import BlockNotices
 from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
@@ -75,6 +76,7 @@ from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
+from keystead.flows.unblocking import Unblocking
 from keystead.flows.users import Users
 from keystead.flows.verification import Verification
 from keystead.oauth.audiences import Audiences
@@ -226,7 +228,8 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
     sealer = Sealer(settings.secret_keys, entropy)
     post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
     unchecked = settings.breached_passwords_down
-    notices = LogoutNotices(sealer, clock, entropy)
+    notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
+    places = places_of_one(settings.hash_workers, settings.hash_queue)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
@@ -241,7 +244,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
-        protection=Protection(db, attempts, sealer, journal, places_of_one(settings.hash_workers, settings.hash_queue)),
+        protection=Protection(db, attempts, sealer, journal, blocks, places),
         directory=Directory(db),
         sealer=sealer,
         post=post,
@@ -373,6 +376,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),
         access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
+        unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
     )
 
 
@@ -380,7 +384,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        handlers = (flows.post, flows.logout_tokens)
+        handlers = (flows.post, flows.logout_tokens, flows.unblocking)
         chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire))
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
         yield

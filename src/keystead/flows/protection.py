@@ -14,6 +14,7 @@ from sqlmodel import Session
 from keystead.db import accounts, journal, tenant
 from keystead.db.session import Database
 from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, Unavailable
+from keystead.flows.block_notices import BlockNotices
 from keystead.flows.journal import Journal
 from keystead.ports import EVERYTHING, Attempts, Charge, Sealer, Wanted
 from keystead.rules.attack_protection import (
@@ -86,6 +87,7 @@ class Protection:
     attempts: Attempts
     sealer: Sealer
     journal: Journal
+    notices: BlockNotices
     places: int
     _under_way: Counter[str] = field(default_factory=Counter, repr=False)
 
@@ -218,9 +220,15 @@ class Protection:
         except Unavailable:
             await self.attempts.take_all([each.back() for each in taken])
             raise
-        if attempt.right:
-            # What this person did here is forgotten, and nothing of anybody else's (rows 29 and 30).
-            await self.attempts.take_all([each.settled() for each in taken if each.limit.on_success != "kept"])
+        except DomainError:
+            if not attempt.right:
+                await self._failed(taken, caller, about)
+            raise
+        if not attempt.right:
+            await self._failed(taken, caller, about)
+            return
+        # What this person did here is forgotten, and nothing of anybody else's (rows 29 and 30).
+        await self.attempts.take_all([each.settled() for each in taken if each.limit.on_success != "kept"])
 
     async def _take_all(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> list[_Taken]:
         wanted = [_Taken(limit, cost if limit.weighs else 1.0) for limit in limits]
@@ -238,7 +246,14 @@ class Protection:
         await self.db.write(journal.add, event)
         if met.limit.blocks:
             refusal = _REFUSALS.get(met.limit.rule, TooManyAttempts)
-            raise refusal(met.charge.retry_after, detail=met.limit.bucket.prefix).because(**facts, **about)
+            error = refusal(met.charge.retry_after, detail=met.limit.bucket.prefix)
+            raise error.because(**facts, notifies=met.limit.notifies, **about)
+
+    async def _failed(self, taken: list[_Taken], caller: Caller, about: About) -> None:
+        """Have whoever it concerns told of what this filled (AP-8); who that is must take nobody's time here."""
+        filled = [each.limit for each in taken if each.limit.notifies and each.charge.left < 1]
+        if filled:
+            await self.db.write(self.notices.queue, filled, caller, about.get("client_id"))
 
     async def _take(self, bucket: Bucket, cost: float) -> Charge:
         return await self.attempts.take(bucket.key, bucket.capacity, bucket.refill, cost, lasts=bucket.lasts)

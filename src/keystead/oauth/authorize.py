@@ -172,6 +172,10 @@ class Authorize:
         """
         return await self.db.read(self._start_again, state)
 
+    async def login_route(self, client_id: str) -> str | None:
+        """Return where a login with a client can begin; ``None`` where nobody said (UL-14)."""
+        return await self.db.read(self._login_route, client_id)
+
     def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Answer:
         """Tell the client that the person may not come in."""
         return self.tell(request, Problem(_REFUSALS.get(type(refusal), "access_denied"), refusal.text))
@@ -326,7 +330,9 @@ class Authorize:
         transactions.change(session, transaction.id, self.clock(), _answered)
 
     def _start_again(self, session: Session, state: str) -> str | None:
-        client_id = transactions.client_of(session, state)
+        return self._login_route(session, transactions.client_of(session, state))
+
+    def _login_route(self, session: Session, client_id: str | None) -> str | None:
         client = clients.get(session, client_id) if client_id else None
         found = client.settings.initiate_login_uri if client else None
         found = found or tenant.get(session, DEFAULT_REDIRECTION)

@@ -207,7 +207,6 @@ def _variables(message: Message, about: About) -> dict[str, Any]:
         about_user["email"] = about.user.email or about_user["email"]
     host = urlsplit(about.public_url).netloc
     return {
-        "user": about_user,
         "application": _application(message, about),
         "connection": {"name": about.connection_name},
         "organization": {},
@@ -222,6 +221,7 @@ def _variables(message: Message, about: About) -> dict[str, Any]:
         "today": about.now.date(),
         "minutes": int(CODE_LIFETIME.total_seconds() // 60),
         **message.variables,
+        "user": about_user | message.variables.get("user", {}),
     }
 
 

@@ -27,6 +27,7 @@ TemplateName = Literal[
     "passkey_recovered",
     "password_removed",
     "passkey_upgrade",
+    "blocked_address",
 ]
 """Auth0's names, and from ``signup_attempt`` on our own."""
 
@@ -39,7 +40,7 @@ LINK_LIFETIME: Final = timedelta(seconds=432_000)
 
 
 def verification_lifetime(*, hardened: bool) -> timedelta:
-    """Return how long a link that verifies lives."""
+    """Return how long a link that verifies lives, or one that opens locks."""
     return timedelta(hours=24) if hardened else LINK_LIFETIME
 
 

@@ -39,6 +39,7 @@ from keystead.flows.signals import Signals
 from keystead.flows.signup import Signup
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
+from keystead.flows.unblocking import Unblocking
 from keystead.flows.users import Users
 from keystead.flows.verification import Verification
 from keystead.oauth.authorize import Authorize
@@ -110,6 +111,7 @@ class Flows:
     quarantine: Quarantine
     access: Access
     blocks: Blocks
+    unblocking: Unblocking
 
     @property
     def cookies(self) -> Cookies:

@@ -1,4 +1,7 @@
-"""The pages behind links in mails: confirm an address, choose a new password. A GET shows; only a button acts."""
+"""The pages behind links in mails: confirm an address, choose a new password, open a lock.
+
+A GET shows; only a button acts.
+"""
 
 from typing import Any, Final
 
@@ -9,6 +12,7 @@ from keystead.errors import (
     BadRequest,
     Busy,
     DomainError,
+    InvalidTicket,
     PasswordUnchecked,
     ProofNeeded,
     TooManyAttempts,
@@ -79,6 +83,27 @@ async def reset_password(request: Request) -> Response:
     else:
         response = screens.show("reset-password-done.html", {"home_url": "/"})
     flows.devices.remember(request, response, done.profile)
+    return response
+
+
+async def unblock(request: Request) -> Response:
+    """``/u/unblock?ticket=``: open every lock of an account, and let this browser be known there."""
+    flows, ticket, caller = flows_of(request), query_once(request).get("ticket", ""), caller_of(request)
+    if submitted(request):
+        same_origin(request)
+    try:
+        if not submitted(request):
+            profile, connection = await flows.unblocking.look(ticket, caller)
+            name = profile.best_identifier(connection.policy().precedence)
+            return screens.show("unblock.html", {"ticket": ticket, "identifier_value": name})
+        profile, client_id = await flows.unblocking.open(ticket, caller)
+    except InvalidTicket as late:
+        status = wire.row_of(wire.PAGES, late).status
+        return screens.show("unblock-late.html", {"home_url": "/"}, status=status)
+    login_url = await flows.authorize.login_route(client_id)
+    response = screens.show("unblock-done.html", {"login_url": login_url, "home_url": "/"})
+    # Strangers may go on filling their own lock: the owner's browser has another from now on.
+    flows.devices.remember(request, response, profile)
     return response
 
 

@@ -161,6 +161,7 @@ HOSTED = [
         GET=page.EMAIL_VERIFICATION,
         POST=page.EMAIL_VERIFICATION_FORM,
     ),
+    Described("/unblock", mailed_pages.unblock, GET=page.UNBLOCK, POST=page.UNBLOCK_FORM),
     Described(
         "/reset-password/request", challenge_pages.reset_request, GET=page.RESET_REQUEST, POST=page.RESET_REQUEST_FORM
     ),

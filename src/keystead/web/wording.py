@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, cast
 
 from keystead.errors import (
+    AddressBlocked,
     CeremonyExpired,
     DomainError,
     EnrolmentRequired,
@@ -15,6 +16,9 @@ from keystead.errors import (
     InvalidSignup,
     PasskeyNotAllowed,
     SignupDisabled,
+    TooManyAttempts,
+    TooManyMessages,
+    TooManyOfOne,
     UnknownCredential,
     WeakPassword,
     WrongCredentials,
@@ -28,6 +32,9 @@ from keystead.rules.password_hints import missing
 LATE: Final = "That took too long, so the request was no longer valid. Please try again."
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
+_BLOCKED: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
+_TOLD: Final = f"{_BLOCKED} If there is an account, its owner was sent a message with a link that unblocks it."
+_SIGNUPS_BLOCKED: Final = "Too many accounts were created from your network. Try again later."
 SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
     EnrolmentRequired: "You cannot go on without a passkey.",
@@ -35,6 +42,8 @@ SAID: Final[dict[type[DomainError], str]] = {
     PasskeyNotAllowed: "Passkeys of this kind are not allowed here. Try another device or a security key.",
     UnknownCredential: "This passkey is not known here any more: it may have been removed from your account. "
     "Sign in another way.",
+    TooManyOfOne: "Too many sign-ins with these details in a short time. Wait a minute, then try again.",
+    AddressBlocked: "Too many failed sign-ins from your network. Try again later, or from another one.",
 }
 
 
@@ -111,7 +120,21 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
             return text[0].upper() + text[1:]
         case WeakPassword(report=report) if report is not None:
             return f"{error.text}. Still needed: {'. '.join(missing(options, report))}."
+        case TooManyAttempts():
+            return _too_many(error)
     return SAID.get(type(error), error.text)
+
+
+def _too_many(error: TooManyAttempts) -> str:
+    """Return what is said of a limit: the same whether there is an account or not, for nobody looked."""
+    match error:
+        case TooManyMessages():
+            return error.text
+        case AddressBlocked() if error.facts.get("flow") == "signup":
+            return _SIGNUPS_BLOCKED
+        case TooManyOfOne() | AddressBlocked():
+            return SAID[type(error)]
+    return _TOLD if error.facts.get("notifies") else _BLOCKED
 
 
 def _labels(options: ConnectionOptions) -> list[str]:
