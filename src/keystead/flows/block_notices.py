@@ -29,7 +29,7 @@ class BlockNotices:
     entropy: Entropy
 
     def queue(self, session: Session, filled: Iterable[Limit], caller: Caller, client_id: str | None) -> None:
-        """Note that limits are full, as a part of a unit of work: one notice to whoever it concerns, of all their locks.
+        """Note that limits are full, as a part of a unit of work: one notice to each whom it concerns.
 
         Administrators hear of addresses, owners of everything else.
         """

@@ -30,7 +30,7 @@ from keystead.rules.block_notices import (
 from keystead.rules.buckets import Bucket, LockKey, read_lock_key
 from keystead.rules.events import Caller
 from keystead.rules.letters import link_lifetime
-from keystead.rules.messages import CHANNELS, Channel, Message, verification_lifetime
+from keystead.rules.messages import Channel, Message, verification_lifetime
 from keystead.rules.profiles import Profile
 
 TICKET: Final = "unblock"
@@ -62,8 +62,8 @@ class Unblocking:
             notice = BlockNotice.model_validate(json.loads(self.sealer.open(job.sealed, PURPOSE)))
             key = read_lock_key(notice.key)
             if key is None:
-                told = await self._have_room(job, administrator_buckets(notice.address))
-                await self.db.write(self._tell_administrators if told else self._finish, job, notice)
+                are_told = await self._have_room(job, administrator_buckets(notice.address))
+                await self.db.write(self._tell_administrators, job, notice, are_told)
                 return
             owner = await self.db.read(_owner, key)
             channels = await self._channels(job, notice, key, owner) if owner else []
@@ -75,7 +75,7 @@ class Unblocking:
         if job.tries < MAX_TRIES:
             await self.db.write(jobs.again, job, self.clock(), reason)
         else:
-            await self.db.write(lambda session: jobs.finish(session, job, self.clock(), error=reason))
+            await self.db.write(self._give_up, job, reason)
         return reason
 
     async def look(self, token: str, caller: Caller) -> tuple[Profile, ConnectionRecord]:
@@ -113,8 +113,8 @@ class Unblocking:
                 return False
         return True
 
-    def _finish(self, session: Session, job: Claimed, notice: BlockNotice) -> None:
-        jobs.finish(session, job, self.clock())
+    def _give_up(self, session: Session, job: Claimed, reason: str) -> None:
+        jobs.finish(session, job, self.clock(), error=reason)
 
     def _tell_owner(
         self, session: Session, job: Claimed, notice: BlockNotice, key: LockKey, channels: list[Channel]
@@ -140,8 +140,8 @@ class Unblocking:
             )
             self.post.send(session, message)
 
-    def _tell_administrators(self, session: Session, job: Claimed, notice: BlockNotice) -> None:
-        if not jobs.finish(session, job, self.clock()):
+    def _tell_administrators(self, session: Session, job: Claimed, notice: BlockNotice, are_told: bool) -> None:
+        if not jobs.finish(session, job, self.clock()) or not are_told:
             return
         said = {"ip": notice.address, "blocks": notice.blocks, "stage": notice.key.split("/")[1]}
         for each in accounts.administrators(session):

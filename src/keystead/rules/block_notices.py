@@ -68,7 +68,7 @@ def text_buckets(user_id: str, number: str) -> tuple[Bucket, ...]:
 
 
 def administrator_buckets(address: str) -> tuple[Bucket, ...]:
-    """Return the buckets of mails to administrators: one an hour for each address, and twenty of all, then one an hour."""
+    """Return the buckets of mails to administrators: one an hour for each address; twenty of all, then one an hour."""
     return (_hourly(f"told/administrators/{source(address)}"), _hourly("told/administrators", 20))
 
 

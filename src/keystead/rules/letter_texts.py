@@ -113,17 +113,16 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "{% if user.source_ip %}, from the address {{ user.source_ip }}{% endif %}."
         "{% if blocks %} Further tries are refused for now.{% endif %}",
         "Unblock my account",
-        "{% if url %}Nobody got in that way. If it was you, or if you cannot sign in now, open the link on the device "
-        "where you want to sign in: it works once. If you can sign in, there is nothing to do.{% else %}Nobody got in "
-        "that way, and you can sign in as before.{% endif %}",
+        "{% if url %}If it was you, or if you cannot sign in now, open the link on the device where you want to sign "
+        "in: it works once. If you can sign in, there is nothing to do.{% else %}You can sign in as before.{% endif %}",
     ),
     "blocked_address": Words(
         "{% if stage == 'signup' %}Too many sign-ups{% else %}Too many failed sign-ins{% endif %} from one address",
         "{% if stage == 'signup' %}More sign-ups came{% else %}More failed sign-ins came{% endif %} from the address "
         "{{ ip }} than one address may have.{% if blocks %} Further tries from there are refused for now.{% endif %}",
         "",
-        "You get this mail because you administer {{ tenant }}. The journal of that address says who was tried. If it is "
-        "an office or a gateway of your own, add it to the allowlist.",
+        "You get this mail because you administer {{ tenant }}. The journal says who was tried from there. If it is an "
+        "office or a gateway of your own, add it to the allowlist.",
     ),
 }
 
@@ -227,9 +226,9 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "{% if user.source_ip %}, von der Adresse {{ user.source_ip }}{% endif %}."
         "{% if blocks %} Weitere Versuche werden vorerst abgewiesen.{% endif %}",
         "Mein Konto entsperren",
-        "{% if url %}So ist niemand hineingekommen. Wenn Sie es waren oder sich jetzt nicht anmelden können, öffnen Sie "
-        "den Link auf dem Gerät, auf dem Sie sich anmelden möchten: Er gilt einmal. Wenn Sie sich anmelden können, ist "
-        "nichts zu tun.{% else %}So ist niemand hineingekommen, und Sie können sich wie bisher anmelden.{% endif %}",
+        "{% if url %}Wenn Sie es waren oder sich jetzt nicht anmelden können, öffnen Sie den Link auf dem Gerät, auf "
+        "dem Sie sich anmelden möchten: Er gilt einmal. Wenn Sie sich anmelden können, ist nichts zu tun.{% else %}Sie "
+        "können sich wie bisher anmelden.{% endif %}",
     ),
     "blocked_address": Words(
         "Zu viele {% if stage == 'signup' %}Registrierungen{% else %}gescheiterte Anmeldungen{% endif %} von einer "
@@ -238,8 +237,8 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "Anmeldungen{% endif %}, als eine Adresse haben darf.{% if blocks %} Weitere Versuche von dort werden vorerst "
         "abgewiesen.{% endif %}",
         "",
-        "Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten. Das Journal dieser Adresse sagt, wer gemeint war. "
-        "Wenn es ein eigenes Büro oder Gateway ist, nehmen Sie es in die Liste der erlaubten Adressen auf.",
+        "Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten. Das Journal sagt, wer von dort aus versucht "
+        "wurde. Wenn es ein eigenes Büro oder Gateway ist, nehmen Sie es in die Liste der erlaubten Adressen auf.",
     ),
 }
 

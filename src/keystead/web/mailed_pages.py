@@ -121,7 +121,7 @@ def _ask(ticket: str, found: Verifying, *, ours: bool, error: DomainError | None
         "already": found.already,
         "ours": ours,
         "takes_password": found.takes_password,
-        "error": error.text if error else None,
+        "error": wording.said(error, found.connection.policy()) if error else None,
         "error_field": "password" if error else "",
     }
     status = wire.row_of(wire.PAGES, error).status if error else 200
