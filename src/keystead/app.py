@@ -303,6 +303,12 @@ def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
     return TokenEndpoint(client_auth, by_name)
 
 
+def _tokens(p: _Parts, ways: _WaysIn) -> tuple[SigningKeys, Issuer, Bearers, TokenEndpoint]:
+    url, keys = p.settings.public_url, signing_keys(p.settings, p.db, p.clock, p.entropy)
+    issuer = Issuer(p.db, keys.ring, p.clock, p.entropy, Audiences(p.db, url), url)
+    return keys, issuer, Bearers(p.db, keys.ring, issuer), _token_endpoint(p, ways, issuer)
+
+
 def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
     caller, url = HttpLogoutCaller(), p.settings.public_url
     return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
@@ -319,13 +325,10 @@ def _devices(p: _Parts) -> Devices:
 
 def _flows(p: _Parts, ways: _WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
-    own_keys = signing_keys(p.settings, db, clock, p.entropy)
-    issuer = Issuer(db, own_keys.ring, clock, p.entropy, Audiences(db, p.settings.public_url), p.settings.public_url)
+    own_keys, issuer, bearers, token_endpoint = _tokens(p, ways)
     tenant_settings = TenantSettings(db, journal, clock)
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
-    bearers = Bearers(db, own_keys.ring, issuer)
-    token_endpoint = _token_endpoint(p, ways, issuer)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
     credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
     return Flows(
