@@ -58,6 +58,7 @@ def tour(ann: Person) -> Iterator[str]:
     yield from _consent(ann)
     yield from _enrolment(ann)
     yield from _codes(ann)
+    yield from _locked_out(ann)
     yield from _other_policies(ann)
 
 
@@ -128,7 +129,7 @@ def _account(ann: Person) -> Iterator[str]:
 
 
 def _messages(ann: Person) -> Iterator[str]:
-    ann.opens(_newest(ann, "/u/email-verification"))
+    ann.opens(ann.newest_link("/u/email-verification"))
     ann.is_at("Confirm your address")
     yield "email-verification"
     ann.page.context.clear_cookies()
@@ -144,7 +145,7 @@ def _messages(ann: Person) -> Iterator[str]:
     ann.presses("Send the message")
     ann.reads("message with a link")
     yield "reset-password-sent"
-    ann.opens(_newest(ann, "/u/reset-password?"))
+    ann.opens(ann.newest_link("/u/reset-password?"))
     ann.is_at("Choose a new password")
     yield "reset-password"
     ann.types(password=ann.password)
@@ -259,7 +260,7 @@ def _enrolment(ann: Person) -> Iterator[str]:
     other.page.context.credentials.install()
     other.signs_in_unhurried()
     other.is_signed_in()
-    ben.opens(_newest(ben, "/u/passkey-upgrade/undo"))
+    ben.opens(ben.newest_link("/u/passkey-upgrade/undo"))
     ben.is_at("Remove this passkey?")
     yield "passkey-upgrade-undo"
     ben.presses("Remove the passkey")
@@ -308,14 +309,23 @@ def _codes(ann: Person) -> Iterator[str]:
     yield "verification-pending"
 
 
-def _newest(ann: Person, text: str) -> str:
-    """Wait for a message, and return the link in it."""
-    while True:
-        ann.opens("/dev/outbox")
-        letter = ann.page.locator("article, li").filter(has_text=text).first
-        if letter.count():
-            return str(letter.locator("a[href^=http]").first.get_attribute("href"))
-        ann.page.wait_for_timeout(200)
+def _locked_out(ann: Person) -> Iterator[str]:
+    cy = replace(ann, email="cy@example.com")
+    cy.has_password()
+    cy.site.is_guessed_at(cy.email)
+    cy.signs_in_with_password()
+    cy.is_told("Sign-in is blocked from here")
+    yield "login-blocked"
+    link = cy.newest_link("/u/unblock")
+    cy.opens(link)
+    cy.is_at("Unblock your account?")
+    yield "unblock"
+    cy.presses("Unblock my account")
+    cy.is_at("Your account is unblocked")
+    yield "unblock-done"
+    cy.opens(link)
+    cy.is_at("This link does not work any more")
+    yield "unblock-late"
 
 
 def _newest_code(ann: Person, text: str) -> str:

@@ -229,6 +229,15 @@ class Person:
         self.presses("Sign out")
         expect(self.page.locator("#welcome")).to_be_visible()
 
+    def newest_link(self, text: str) -> str:
+        """Wait for a message with something in it, in the outbox of the server, and return its link."""
+        while True:
+            self.opens("/dev/outbox")
+            letter = self.page.locator("article, li").filter(has_text=text).first
+            if letter.count():
+                return str(letter.locator("a[href^=http]").first.get_attribute("href"))
+            self.page.wait_for_timeout(200)
+
     # --- what they see on the landing page -------------------------------------------------------------------------
 
     def is_signed_in(self) -> None:

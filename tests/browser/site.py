@@ -89,6 +89,13 @@ class Site:
         assert answer.status_code == 200, answer.text
         return device.credentials[0]
 
+    def is_guessed_at(self, email: str) -> None:
+        """Have a stranger try passwords for an address until they are refused."""
+        client_id, number = self.first["clients"]["default"]["client_id"], 0
+        body = {"grant_type": "password", "client_id": client_id, "username": email}
+        while self.http.post("/oauth/token", json=body | {"password": f"guess {number}"}).status_code == 403:
+            number += 1
+
     def account(self, email: str) -> Json:
         """Return the account with an address."""
         found = next(each for each in self.manage("GET", "/users") if each.get("email") == email)

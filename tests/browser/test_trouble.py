@@ -77,6 +77,30 @@ def test_too_many_attempts(ann: Person) -> None:
     assert [each["name"] for each in ann.page.context.cookies()] == ["keystead-browser"]
 
 
+def test_a_link_in_a_mail_unblocks_the_browser_in_which_it_is_opened(ann: Person) -> None:
+    """Strangers go on guessing, and are refused; the owner signs in beside them."""
+    ann.watch.expects("status of 429")
+    ann.watch.expects("status of 400")
+    ann.has_password()
+    ann.site.is_guessed_at(ann.email)
+    ann.signs_in_with_password()
+    ann.is_told("its owner was sent a message. The link in a mail unblocks it.")
+    link = ann.newest_link("/u/unblock")
+    ann.opens(link)
+    ann.is_at("Unblock your account?")
+    ann.reads(ann.email)
+    ann.presses("Unblock my account")
+    ann.is_at("Your account is unblocked")
+    ann.site.clock.advance(minutes=2)
+    ann.site.is_guessed_at(ann.email)
+    ann.presses("Go to the start page")
+    ann.signs_in_with_password()
+    ann.presses("Not now")
+    ann.is_signed_in()
+    ann.opens(link)
+    ann.is_at("This link does not work any more")
+
+
 def test_a_login_that_was_left_lying(ann: Person) -> None:
     ann.watch.expects("status of 400")
     ann.goes_to_sign_in()

@@ -32,7 +32,7 @@ PAGE: Final = "/u/unblock"
 SUBJECT: Final = "Somebody tried wrong passwords for your account"
 TOLD: Final = (
     "Sign-in is blocked from here, because wrong passwords were tried too often. If there is an account, its owner was "
-    "sent a message with a link that unblocks it."
+    "sent a message. The link in a mail unblocks it."
 )
 UNTOLD: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
 

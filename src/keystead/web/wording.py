@@ -33,7 +33,7 @@ LATE: Final = "That took too long, so the request was no longer valid. Please tr
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
 _BLOCKED: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
-_TOLD: Final = f"{_BLOCKED} If there is an account, its owner was sent a message with a link that unblocks it."
+_TOLD: Final = f"{_BLOCKED} If there is an account, its owner was sent a message. The link in a mail unblocks it."
 _SIGNUPS_BLOCKED: Final = "Too many accounts were created from your network. Try again later."
 SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
