@@ -111,7 +111,7 @@ async def test_sessions_and_tokens_end_and_blocks_are_lifted(world: World) -> No
         blocked = await world.guess()
     assert blocked.status_code == 429
     await ask(world)
-    await choose(world, await world.link())
+    await choose(world, await world.link(page="/u/reset-password"))
     assert (await world.login(password=NEW)).status_code == 200
     assert (await world.token("refresh_token", refresh_token=refresh)).status_code == 403
     assert (await visitor.authorize(prompt="none")).answer["error"] == "login_required"
