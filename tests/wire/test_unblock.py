@@ -105,8 +105,8 @@ async def test_once_an_hour_for_each_address(world: World) -> None:
     for minutes in (0, 30, 31):
         world.clock.advance(minutes=minutes)
         await fail(world, said=f"after {minutes}")
-        await world.manage("DELETE", f"/user-blocks?identifier={ANN}")
         assert len(await warnings(world)) == {0: 1, 30: 1, 31: 2}[minutes]
+        await world.manage("DELETE", f"/user-blocks?identifier={ANN}")
     await fail_from(world, "198.51.100.7")
     assert len(await warnings(world)) == 3
 
@@ -177,6 +177,13 @@ async def test_nobody_is_told_whom_it_would_not_help(world: World) -> None:
     await fail(world, "bob@example.com", said="another")
     assert await warnings(world) == []
     assert [each for each in await world.rows(tables.Ticket) if each["purpose"] == "unblock"] == []
+
+
+async def test_nobody_is_told_of_a_lock_that_is_open_again(world: World) -> None:
+    await world.person()
+    await fail(world)
+    await world.manage("DELETE", f"/user-blocks?identifier={ANN}")
+    assert await warnings(world) == []
 
 
 async def test_an_address_that_may_be_a_stranger_s_is_told_nothing(world: World) -> None:

@@ -65,7 +65,7 @@ class Unblocking:
                 are_told = await self._have_room(job, administrator_buckets(notice.address))
                 await self.db.write(self._tell_administrators, job, notice, are_told)
                 return
-            owner = await self.db.read(_owner, key)
+            owner = await self.db.read(_owner, key) if await self._stands(notice.key) else None
             channels = await self._channels(job, notice, key, owner) if owner else []
             await self.db.write(self._tell_owner, job, notice, key, channels)
 
@@ -93,6 +93,10 @@ class Unblocking:
             link, profile = await self.db.write(self._open, token, caller)
         await self.protection.lift(profile.user_id)
         return profile, link.client_id or ""
+
+    async def _stands(self, key: str) -> bool:
+        """Whether nobody opened the lock since, such as by a new password."""
+        return any(found.key == key for found in await self.protection.attempts.list(key))
 
     async def _channels(self, job: Claimed, notice: BlockNotice, key: LockKey, owner: Profile) -> list[Channel]:
         """Return how the owner is told: by mail, which has the link; by text too, where a number was tried."""
