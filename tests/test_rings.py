@@ -64,7 +64,7 @@ OWNERS = {
 COMPUTE = {
     *("base64", "binascii", "collections.abc", "dataclasses", "datetime", "hashlib", "hmac", "ipaddress", "json", "re"),
     *("typing", "unicodedata", "urllib.parse", "pydantic", "pydantic_core", "email_validator", "phonenumbers"),
-    *("enum", "functools", "html.parser", "io", "liquid"),
+    *("collections", "enum", "functools", "html.parser", "io", "itertools", "liquid", "math"),
 }
 """What rules may import beside each other: nothing of it reads a clock, a file, the network or randomness."""
 
