@@ -9,6 +9,7 @@ from keystead.rules.authentication_methods import PasskeyKey
 from keystead.rules.authenticators import Attested, Metadata, Period
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.credentials import KeyAlgorithm, PublicKey
+from keystead.rules.enumeration import Ask, Reply
 from keystead.rules.identifiers import Identifier
 from keystead.rules.mail_servers import MailServer
 from keystead.rules.messages import Letter
@@ -283,4 +284,12 @@ class MetadataReader(Protocol):
 
     def read(self, blob: bytes, root: bytes | None, at: datetime) -> Metadata:
         """Verify a blob below a root, or below the FIDO Alliance's, and read it. Raises ``InvalidMetadata``."""
+        ...
+
+
+class Stranger(Protocol):
+    """Somebody who asks a Keystead from outside, and watches the clock."""
+
+    async def ask(self, request: Ask) -> Reply:
+        """Send a request, follow no redirect, keep no cookie. Raises ``Unavailable`` where nobody answers."""
         ...

@@ -1,5 +1,6 @@
 """What must be done once before any worker serves: keys, schema, first start. Run in the parent (decided; see docs)."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,10 +13,12 @@ from typing import Any, Final
 from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
+from keystead.adapters.stranger import HttpStranger
 from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
 from keystead.flows.journal import Journal
@@ -119,6 +122,12 @@ def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
         revocation = Revocation(LogoutNotices(sealer, system_clock, entropy))
         journal = Journal(system_clock, entropy)
         yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
+
+
+async def try_enumeration(url: str, wanted: Wanted) -> Report:
+    """Try whether a stranger can find out who has an account at a Keystead that is running."""
+    async with HttpStranger(url) as stranger:
+        return await Enumeration(stranger, SystemEntropy(), asyncio.sleep, wanted)()
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -18,7 +18,7 @@ def sample(kind: Kind = "nobody", typed: str = "ann@example.com", **reply: Any) 
 
 
 def alike(kinds: tuple[Kind, ...] = KINDS, each: int = 20, seed: int = 1, spread: float = 0.01) -> list[Sample]:
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311
     return [sample(kind, seconds=dice.gauss(0.1, spread)) for kind in kinds for _ in range(each)]
 
 
@@ -149,7 +149,7 @@ def test_a_shift_is_named(seed: int) -> None:
 
 def test_a_shift_that_does_not_matter_is_not_named() -> None:
     """With enough samples any shift is significant: it has to matter as well."""
-    dice = random.Random(7)
+    dice = random.Random(7)  # noqa: S311
     values = {kind: [dice.gauss(0.1, 0.01) for _ in range(4000)] for kind in ("nobody", "password")}
     shifted = [each + 0.0015 for each in values["password"]]
     effect, chance = later(shifted, values["nobody"])

@@ -2,7 +2,7 @@
 
 import typer
 
-from keystead.cli import first_run, keys, mds, migrate, serve, version
+from keystead.cli import doctor, first_run, keys, mds, migrate, serve, version
 
 app = typer.Typer(
     name="keystead",
@@ -18,4 +18,5 @@ app.command("migrate")(migrate.migrate)
 app.command("first-run")(first_run.show)
 app.add_typer(keys.app, name="keys")
 app.add_typer(mds.app, name="mds")
+app.add_typer(doctor.app, name="doctor")
 app.command("version")(version.version)

@@ -27,6 +27,11 @@ def put(
     session.connection().execute(insert(Ticket).values(**values, expires_at=expires_at))
 
 
+def nobody(token: str) -> str:
+    """Return the subject of a ticket that is about nobody, and is stored for the time that it takes."""
+    return f"nobody|{fingerprint(token)[:24]}"
+
+
 def look(session: Session, token: str, purpose: str, now: datetime) -> dict[str, Any] | None:
     """Return what a ticket is about, without using it; using it is ``take``."""
     found = session.connection().execute(select(col(Ticket.record)).where(*_this(token, purpose, now))).first()

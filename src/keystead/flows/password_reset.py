@@ -141,7 +141,7 @@ class PasswordReset:
             result_url=terms.result_url,
             include_email=terms.include_email,
         )
-        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
+        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile.connection_id))
         tickets.put(session, token, PURPOSE, record.model_dump(mode="json"), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/reset-password?ticket={token}"
 
@@ -175,26 +175,38 @@ class PasswordReset:
         return replace(done, profile=after or done.profile)
 
     def _request(self, session: Session, asked: _Asked) -> None:
-        about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}
+        """Do the same for everybody: nobody, or somebody who gets nothing, is sent a message that goes nowhere."""
         known = accounts.by_identifier(session, asked.connection.id, asked.identifier) if asked.identifier else None
         to = destination(known.profile, asked.identifier) if known and asked.identifier else None
         code = self._code(session, asked, known.profile if known else None, to)
-        if known is None or to is None or known.profile.blocked:
-            journal.add(session, self.journal.event("fcpr", asked.caller, **about))
-            return
-        about["user_id"] = known.profile.user_id
+        if known is None or known.profile.blocked:
+            to = None
+        url = self._url(session, asked, known if to and not code else None, to)
+        about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}
+        if known and to:
+            about["user_id"] = known.profile.user_id
         message = Message(
-            channel=CHANNELS[to.kind], template="reset_email", to=to.value, language=asked.caller.language, **about
+            channel=CHANNELS[to.kind] if to else "email",
+            template="reset_email_by_code" if code else "reset_email",
+            to=to.value if to else "",
+            language=asked.caller.language,
+            variables={"code": code} if code else {"url": url},
+            **about,
         )
-        if code:
-            message = message.model_copy(update={"template": "reset_email_by_code", "variables": {"code": code}})
-        else:
-            template = templates.get(session, "reset_email")
-            terms = Terms(link_lifetime(template, self._lifetime(session, known.profile)))
-            url = self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, terms=terms)
-            message = message.model_copy(update={"variables": {"url": url}})
         self.post.send(session, message)
-        journal.add(session, self.journal.event("scpr", asked.caller, **about))
+        journal.add(session, self.journal.event("scpr" if to else "fcpr", asked.caller, **about))
+
+    def _url(self, session: Session, asked: _Asked, known: Known | None, to: Destination | None) -> str:
+        """Make a link; for nobody, and for whoever is sent a code, one that leads nowhere: the clock tells nothing."""
+        default = self._lifetime(session, asked.connection.id)
+        lifetime = link_lifetime(templates.get(session, "reset_email"), default)
+        if known:
+            terms = Terms(lifetime)
+            return self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, terms=terms)
+        token = self.entropy.token(32)
+        record = ResetLink(user_id="", client_id=asked.client_id, password="").model_dump(mode="json")
+        tickets.put(session, token, PURPOSE, record, self.clock() + lifetime, subject=tickets.nobody(token))
+        return ""
 
     def _code(self, session: Session, asked: _Asked, profile: Profile | None, to: Destination | None) -> str:
         """Make the code that the page will ask for; return it if it is to be sent to where the page says."""
@@ -242,8 +254,8 @@ class PasswordReset:
             self.post.send(session, notice)
         return replace(found, profile=profile)
 
-    def _lifetime(self, session: Session, profile: Profile) -> timedelta:
-        connection = connections.get(session, profile.connection_id)
+    def _lifetime(self, session: Session, connection_id: str) -> timedelta:
+        connection = connections.get(session, connection_id)
         return reset_lifetime(hardened=bool(connection and connection.policy().hardened))
 
 

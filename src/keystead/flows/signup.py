@@ -34,7 +34,7 @@ from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import KINDS, Identifier
-from keystead.rules.messages import CHANNELS, Message
+from keystead.rules.messages import Message
 from keystead.rules.passkey_policy import policy_of
 from keystead.rules.profiles import Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
@@ -96,6 +96,9 @@ class Signup:
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
+        if options.hardened:
+            for identifier in draft.identifiers:  # as for a taken one
+                await self.may_tell(connection, identifier)
         if "email" in draft.shared and profile.email:
             # One address may have any number of accounts: they must not be a way to flood it.
             address = Identifier("email", profile.email)
@@ -130,12 +133,18 @@ class Signup:
     async def tell_owners(
         self, connection: ConnectionRecord, client_id: str, identifiers: tuple[Identifier, ...], caller: Caller
     ) -> None:
-        """Tell whoever has an address that somebody tried to sign up with it; now and then."""
+        """Tell whoever has an address that somebody tried to sign up with it; now and then.
+
+        Whoever is not told, and nobody, are sent the same to nowhere.
+        """
         for identifier in identifiers:
-            if identifier.kind == "username":
-                continue
-            if await self.protection.allows(message_bucket(connection.id, identifier, "signup")):
-                await self.db.write(self._tell_owner, connection.id, client_id, identifier, caller)
+            if identifier.kind != "username":
+                to = identifier.value if await self.may_tell(connection, identifier) else ""
+                await self.db.write(self._tell_owner, connection.id, client_id, identifier, to, caller)
+
+    async def may_tell(self, connection: ConnectionRecord, identifier: Identifier) -> bool:
+        """Whether whoever has an address may be told once more; charged whether it is somebody's or not."""
+        return await self.protection.allows(message_bucket(connection.id, identifier, "signup"))
 
     async def begin_passkey(self, connection: ConnectionRecord, draft: Draft, party: Party, caller: Caller) -> Options:
         """Return the options for an account's first passkey. The account exists nowhere but in the ceremony (PK-23).
@@ -214,21 +223,25 @@ class Signup:
                 self.verification.request(session, profile, client_id, event.caller, kind)
 
     def _tell_owner(
-        self, session: Session, connection_id: str, client_id: str, identifier: Identifier, caller: Caller
+        self, session: Session, connection_id: str, client_id: str, identifier: Identifier, to: str, caller: Caller
     ) -> None:
         known = accounts.by_identifier(session, connection_id, identifier)
-        if known is None or identifier.kind == "username":
-            return
+        about: dict[str, Any] = {
+            "user_id": known.profile.user_id if known else None,
+            "connection_id": connection_id,
+            "client_id": client_id,
+        }
+        # What a sign-up does that makes an account, so that the clock does not tell which one it was.
+        self.verification.pretend(session, connection_id, client_id)
         attempt = Message(
-            channel=CHANNELS[identifier.kind],
+            channel="email" if identifier.kind == "email" else "sms",
             template="signup_attempt",
-            to=identifier.value,
+            to=to if known else "",
             language=caller.language,
-            user_id=known.profile.user_id,
-            client_id=client_id,
-            connection_id=connection_id,
+            **about,
         )
         self.post.send(session, attempt)
+        journal.add(session, self.journal.event("fs", caller, reason="owner_told" if attempt.to else "untold", **about))
 
     def _create_with_passkey(
         self, session: Session, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey, caller: Caller

@@ -45,9 +45,9 @@ class SignupChallenge:
         ):
             if not await self.protection.allows(all_codes_bucket(connection.id, identifier)):
                 raise TooManyMessages(3600.0)
-            sent = await self.db.write(self._send, connection.id, transaction, identifier, caller)
-        if not sent:
-            await self.signup.tell_owners(connection, transaction.request.client_id, (identifier,), caller)
+            # Asked of everybody: whether there is an owner to be told must not be seen.
+            may_tell = await self.signup.may_tell(connection, identifier)
+            await self.db.write(self._send, connection.id, transaction, identifier, caller, may_tell)
 
     async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str, caller: Caller) -> str:
         """Return the identifier that a right code proves. Raises ``WrongCode``, ``AddressBlocked``."""
@@ -63,24 +63,23 @@ class SignupChallenge:
         transaction: LoginTransaction,
         identifier: Identifier,
         caller: Caller,
-    ) -> bool:
+        may_tell: bool,
+    ) -> None:
         kind: Verifiable = "email" if identifier.kind == "email" else "phone_number"
         known = accounts.by_identifier(session, connection_id, identifier)
-        free = known is None or not known.profile.is_verified(kind)
-        code = self.codes.issue(session, _handle(transaction, kind), {"value": identifier.value} if free else {})
-        if not free:
-            return False
+        owner = known.profile if known and known.profile.is_verified(kind) else None
+        code = self.codes.issue(session, _handle(transaction, kind), {} if owner else {"value": identifier.value})
         message = Message(
             channel=CHANNELS[kind],
-            template="verify_email_by_code",
-            to=identifier.value,
+            template="signup_attempt" if owner else "verify_email_by_code",
+            to=identifier.value if may_tell or not owner else "",
             language=caller.language,
-            variables={"code": code},
+            variables={} if owner else {"code": code},
+            user_id=owner.user_id if owner else None,
             client_id=transaction.request.client_id,
             connection_id=connection_id,
         )
         self.post.send(session, message)
-        return True
 
 
 def _handle(transaction: LoginTransaction, kind: Verifiable) -> str:

@@ -90,6 +90,18 @@ class Verification:
         self.send_link(session, profile, message, kind=kind, browser=caller.browser)
         journal.add(session, self.journal.event("svr", caller, **{kind: to}, **about))
 
+    def pretend(self, session: Session, connection_id: str, client_id: str) -> None:
+        """Do the work of a link that is sent to nobody, as a part of a unit of work.
+
+        Where a stranger must not learn who has an account, a sign-up that makes none takes as long as one that does.
+        """
+        templates.get(session, "verify_email")  # and again below: a link that is sent looks first whether it is to be
+        template, _ = templates.get(session, "verify_email"), clients.get(session, client_id)
+        token, lifetime = self.entropy.token(32), link_lifetime(template, self._lifetime(session, connection_id))
+        record = Link(user_id="", kind="email", value="", client_id=client_id).model_dump()
+        expires_at = self.clock() + lifetime
+        tickets.put(session, token, PURPOSES["email"], record, expires_at, subject=tickets.nobody(token))
+
     def send_link(
         self,
         session: Session,
@@ -111,7 +123,7 @@ class Verification:
             client_id=message.client_id or "",
             browser=browser,
             terms=Terms(
-                link_lifetime(template, self._lifetime(session, profile)),
+                link_lifetime(template, self._lifetime(session, profile.connection_id)),
                 result_url(template, message, about),
                 template.include_email_in_redirect if template else True,
             ),
@@ -140,7 +152,7 @@ class Verification:
             result_url=terms.result_url,
             include_email=terms.include_email,
         )
-        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile))
+        expires_at = self.clock() + (terms.lifetime or self._lifetime(session, profile.connection_id))
         tickets.put(session, token, PURPOSES[kind], record.model_dump(), expires_at, subject=profile.user_id)
         return f"{self.public_url}/u/email-verification?ticket={token}"
 
@@ -245,8 +257,8 @@ class Verification:
                 if await self.protection.allows(message_bucket(profile.connection_id, identifier, "verify")):
                     await self.db.write(self.request, profile, client_id, caller, kind)
 
-    def _lifetime(self, session: Session, profile: Profile) -> timedelta:
-        connection = connections.get(session, profile.connection_id)
+    def _lifetime(self, session: Session, connection_id: str) -> timedelta:
+        connection = connections.get(session, connection_id)
         return verification_lifetime(hardened=bool(connection and connection.policy().hardened))
 
 

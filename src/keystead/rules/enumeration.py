@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote, quote_plus
+
+from keystead.secrecy import Secret
 
 Kind = Literal["nobody", "password", "blocked", "unverified", "passkey", "imported"]
 """Who was typed: nobody, and people who differ in what a stranger must not learn."""
@@ -38,6 +40,18 @@ _AROUND: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A request, as a program or a browser sends it: JSON, or a form, or neither."""
+
+    method: str
+    path: str
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token: Secret[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a stranger sees of one answer. ``work`` is what only a watcher inside can count."""
 
@@ -46,6 +60,10 @@ class Reply:
     body: str
     seconds: float = 0.0
     work: Mapping[str, int] = field(default_factory=dict)
+
+    def header(self, name: str) -> str:
+        """Return the first header of a name; empty where there is none."""
+        return next((value for each, value in self.headers if each.lower() == name), "")
 
 
 @dataclass(frozen=True, slots=True)

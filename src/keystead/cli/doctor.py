@@ -1,0 +1,80 @@
+"""``keystead doctor``: looks at a Keystead that is running, from outside."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+
+from keystead.cli.options import AsJson, tell, told_plainly
+from keystead.flows.enumeration import Report, Wanted
+from keystead.rules.enumeration import ALPHA, EFFECT, Verdict
+from keystead.secrecy import Secret
+from keystead.start import try_enumeration
+
+app = typer.Typer(help="Look at a Keystead that is running, from outside.", no_args_is_help=True, rich_markup_mode=None)
+
+_WIDTH: Final = 30
+
+
+@app.callback()
+def doctor() -> None:
+    """Look at a Keystead that is running, from outside."""
+
+
+@app.command("enumeration")
+def enumeration(
+    url: Annotated[str, typer.Option(help="Where it is.")],
+    client_id: Annotated[str, typer.Option(help="A public client of the connection, with a callback URL.")],
+    connection: Annotated[str, typer.Option(help="The connection whose people are to be found out.")],
+    token: Annotated[str, typer.Option(envvar="KEYSTEAD_TOKEN", help="A token for the Management API.")],
+    samples: Annotated[int, typer.Option(min=1, max=5000, help="How many people of each kind are made.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Try whether a stranger can find out who has an account: exit status 1 where they can.
+
+    Example:
+
+      KEYSTEAD_TOKEN=... keystead doctor enumeration --url https://login.example.com --client-id ... --connection Main
+    """
+    wanted = Wanted(client_id, connection, Secret(token), samples)
+    with told_plainly():
+        report = asyncio.run(try_enumeration(url.rstrip("/"), wanted))
+    for note in report.notes:
+        tell(note)
+    if as_json:
+        typer.echo(json.dumps(_document(report), indent=2))
+    else:
+        typer.echo("\n".join(_lines(report)))
+    if any(verdict.differences for verdict in report.verdicts):
+        raise typer.Exit(1)
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "profile": report.profile,
+        "kinds": list(report.kinds),
+        "alpha": ALPHA,
+        "effect": EFFECT,
+        "probes": [asdict(verdict) for verdict in report.verdicts],
+        "notes": list(report.notes),
+    }
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"profile: {report.profile}; the time in the middle, in ms, for each kind of person"
+    yield "  ".join([f"{'probe':{_WIDTH}}", *(f"{kind:>10}" for kind in report.kinds), "verdict"])
+    for verdict in report.verdicts:
+        medians = (verdict.medians.get(kind) for kind in report.kinds)
+        times = (f"{each * 1000:10.2f}" if each is not None else f"{'-':>10}" for each in medians)
+        yield "  ".join([f"{verdict.probe:{_WIDTH}}", *times, _said(verdict)])
+    for verdict in report.verdicts:
+        for each in verdict.differences:
+            yield f"{verdict.probe}: {each.one} and {each.other} differ in {each.aspect}: {each.says}"
+
+
+def _said(verdict: Verdict) -> str:
+    aspects = sorted({each.aspect for each in verdict.differences})
+    return f"differs: {', '.join(aspects)}" if aspects else "the same"
