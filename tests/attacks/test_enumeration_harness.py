@@ -57,13 +57,18 @@ class Insider:
 
 async def examined(world: World, insider: Callable[[World, HttpStranger], Any] = Insider, **options: Any) -> Report:
     """Set the options, and have the harness try its people on them."""
+    names = await imported(world)
     answer = await world.patch_options(**options)
     assert answer.status_code == 200, answer.text
+    others: dict[Kind, list[str]] = {}
+    if "email" in options.get("attributes", {"email": {}}):
+        others = {"imported": names}
+    if options.get("attributes", {}).get("email", {}).get("signup", {}).get("verification"):
+        others["unverified"] = await unverified(world)
 
     async def wait(seconds: float) -> None:
         world.clock.advance(seconds=seconds)
 
-    others: dict[Kind, list[str]] = {"imported": await imported(world)}
     wanted = Wanted(world.client_id, world.connection, Secret(await world.management_token()), SAMPLES, others)
     async with HttpStranger(PUBLIC_URL, httpx2.ASGITransport(app=world.app)) as stranger:
         return await Enumeration(insider(world, stranger), CountingEntropy("doctor"), wait, wanted)()
@@ -78,6 +83,15 @@ async def imported(world: World) -> list[str]:
         assert (await world.manage("POST", "/users", body)).status_code == 201
     statement = update(tables.Account).where(col(tables.Account.email).in_(names)).values(password_hash=hashed)
     await world.db.write(lambda session: session.connection().execute(statement).rowcount)
+    return names
+
+
+async def unverified(world: World) -> list[str]:
+    """Sign people up who have to verify their address first, and let it be some time ago."""
+    names = [f"has.to.verify.{number}@example.com" for number in range(SAMPLES)]
+    for email in names:
+        await world.person(email)
+    world.clock.advance(hours=3)
     return names
 
 
@@ -99,7 +113,7 @@ def known_by(*kinds: str, **about: Any) -> dict[str, Any]:
     """Return options for people who are known by these; what a sign-up asks for is the first."""
     status = {kind: {"signup": {"status": "required" if kind == kinds[0] else "optional"}} for kind in kinds}
     status[kinds[0]] |= about
-    return {"attributes": status, "precedence": list(kinds), "authentication_methods": BOTH}
+    return {"attributes": status, "authentication_methods": BOTH}
 
 
 VERIFIED = {"signup": {"status": "required", "verification": {"active": True}}}

@@ -183,7 +183,8 @@ class Enumeration:
         if target.options.methods.passkey.enabled:
             rp_id = (await office.do("GET", "/keystead/relying-party"))["id"]
         for kind in MADE:
-            if (kind == "passkey" and not rp_id) or (kind == "unverified" and target.by not in _VERIFIED):
+            cannot = (kind == "passkey" and not rp_id) or (kind == "unverified" and target.by not in _VERIFIED)
+            if cannot or kind in self.wanted.others:
                 continue
             try:
                 for _ in range(self.wanted.samples):

@@ -34,7 +34,7 @@ from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import KINDS, Identifier
-from keystead.rules.messages import Message
+from keystead.rules.messages import CHANNELS, Message
 from keystead.rules.passkey_policy import policy_of
 from keystead.rules.profiles import Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
@@ -97,15 +97,16 @@ class Signup:
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
         if options.hardened:
-            for identifier in draft.identifiers:  # as for a taken one
-                await self.may_tell(connection, identifier)
+            for identifier in draft.identifiers:  # what is asked of a taken one
+                if identifier.kind != "username":
+                    await self.may_tell(connection, identifier)
         if "email" in draft.shared and profile.email:
             # One address may have any number of accounts: they must not be a way to flood it.
             address = Identifier("email", profile.email)
             if not await self.protection.allows(message_bucket(connection.id, address, "verify")):
                 await self.db.write(journal.add, event)
                 return profile
-        await self.db.write(self._greet, profile, client_id, event)
+        await self.db.write(self._greet, profile, client_id, event, options.hardened)
         return profile
 
     def draft(
@@ -214,13 +215,20 @@ class Signup:
         if taken is not None:
             raise InvalidSignup(detail=f"{taken} is taken")
 
-    def _greet(self, session: Session, profile: Profile, client_id: str, event: Event) -> None:
-        """Record a sign-up and ask whether the addresses are theirs (SU-7)."""
+    def _greet(self, session: Session, profile: Profile, client_id: str, event: Event, hardened: bool = False) -> None:
+        """Record a sign-up and ask whether the addresses are theirs (SU-7).
+
+        In the hardened profile a number of which nobody asks costs a message all the same: a taken one does.
+        """
         journal.add(session, event)
         for kind in PURPOSES:
             asked = kind == "email" or kind in profile.must_verify
-            if asked and profile.value_of(kind) and not profile.is_verified(kind):
+            if not profile.value_of(kind) or profile.is_verified(kind):
+                continue
+            if asked:
                 self.verification.request(session, profile, client_id, event.caller, kind)
+            elif hardened:
+                self.post.send(session, Message(channel=CHANNELS[kind], template="signup_attempt", to=""))
 
     def _tell_owner(
         self, session: Session, connection_id: str, client_id: str, identifier: Identifier, to: str, caller: Caller
@@ -232,7 +240,8 @@ class Signup:
             "client_id": client_id,
         }
         # What a sign-up does that makes an account, so that the clock does not tell which one it was.
-        self.verification.pretend(session, connection_id, client_id)
+        if identifier.kind == "email":
+            self.verification.pretend(session, connection_id, client_id)
         attempt = Message(
             channel="email" if identifier.kind == "email" else "sms",
             template="signup_attempt",
@@ -241,7 +250,9 @@ class Signup:
             **about,
         )
         self.post.send(session, attempt)
-        journal.add(session, self.journal.event("fs", caller, reason="owner_told" if attempt.to else "untold", **about))
+        if identifier.kind == "email":
+            reason = "owner_told" if attempt.to else "untold"
+            journal.add(session, self.journal.event("fs", caller, reason=reason, **about))
 
     def _create_with_passkey(
         self, session: Session, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey, caller: Caller
