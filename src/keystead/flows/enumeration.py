@@ -28,6 +28,10 @@ PATIENCE: Final = 90.0
 _LOCKED_SHARE: Final = 5
 """One in so many samples is of somebody who is locked first, which takes ten times as many requests."""
 
+_LIMITED: Final = (
+    "A limit stands in the way: what it answers says nothing of people. Add the address of this machine to the "
+    "allowlist of suspicious-ip-throttling, or take fewer samples."
+)
 _THROTTLING: Final = "/attack-protection/suspicious-ip-throttling"
 _VERIFIED: Final[dict[IdentifierKind, str]] = {"email": "email_verified", "phone_number": "phone_verified"}
 _UNASKED: Final[dict[IdentifierKind, str]] = {"email": "verify_email", "phone_number": "verify_phone_number"}
@@ -118,21 +122,27 @@ class Enumeration:
     _names: dict[Kind, list[str]] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
+    _spared: list[str] | None = None
+    """The addresses that were not counted before ours was added to them; ``None`` where it was not."""
 
     async def __call__(self) -> Report:
-        """Try, and judge. Raises ``BadRequest`` where the Management API refuses what is needed, ``Unavailable``."""
+        """Try, and judge.
+
+        Raises ``BadRequest`` where the Management API refuses what is needed, or a limit stands in the way;
+        ``Unavailable``.
+        """
         patient = Patient(self.stranger, self.wait)
         office = Office(patient, self.wanted.token)
         target = await self._target(office)
         strangers = Strangers(patient, self.entropy, target)
         self._names["nobody"] = []  # the first in every table
         self._names |= {kind: list(names) for kind, names in self.wanted.others.items()}
-        spared = await self._spare(office, strangers)
         try:
+            await self._spare(office, strangers)
             await self._people(office, strangers)
             found = await self._samples(strangers)
         finally:
-            await self._leave(office, spared)
+            await self._leave(office)
         profile = "hardened" if target.options.hardened else "standard"
         return Report(profile, judge(found, target.told_apart()), list(self._names), self._notes)
 
@@ -152,19 +162,19 @@ class Enumeration:
         by = options.active_identifiers()[0]
         return Target(wanted.client_id, wanted.connection, client["callbacks"][0], options, by, failures)
 
-    async def _spare(self, office: Office, strangers: Strangers) -> list[str] | None:
-        """Have failures of this machine not counted as an address's; return the list as it was, to be put back.
+    async def _spare(self, office: Office, strangers: Strangers) -> None:
+        """Have failures of this machine not counted as an address's, until it is put back.
 
         At which address the server sees us only it can say: it names it where it shows a lock.
         """
         reply = await office.ask("GET", _THROTTLING)
         address = await self._address(office, strangers) if reply.status == 200 else ""
         if not address:
-            self._notes.append("the limit of addresses stays as it is, and may end the run: a hundred failed logins")
-            return None
+            self._notes.append("the limit of addresses stays as it is, and may end a run with many samples")
+            return
         before: list[str] = json.loads(reply.body)["allowlist"]
         await office.do("PATCH", _THROTTLING, {"allowlist": [*before, address]})
-        return before
+        self._spared = before
 
     async def _address(self, office: Office, strangers: Strangers) -> str:
         name = unused(strangers.target.by, self.entropy)
@@ -255,6 +265,8 @@ class Enumeration:
     async def _run(self, plan: Collection[tuple[Kind, Probe, str]], found: dict[str, list[Sample]]) -> None:
         for kind, probe, name in sorted(plan, key=lambda each: self.entropy.bytes(8)):
             async for step, reply in probe(name):
+                if reply.status == 429 and "locked" not in step and self._spared is None:
+                    raise BadRequest(_LIMITED)
                 found.setdefault(step, []).append(Sample(kind, name, reply))
                 if step == "sign-up" and reply.status == 200:
                     self._note_made(reply)
@@ -262,7 +274,7 @@ class Enumeration:
     def _note_made(self, signed_up: Reply) -> None:
         self._made.append(f"auth0|{json.loads(signed_up.body)['_id']}")
 
-    async def _leave(self, office: Office, spared: list[str] | None) -> None:
+    async def _leave(self, office: Office) -> None:
         """Delete who was made, and put the list of addresses back; whatever happens, go on with the next."""
         left = 0
         for user_id in self._made:
@@ -272,8 +284,8 @@ class Enumeration:
                 left += 1
         if left:
             self._notes.append(f"{left} of the people that were made could not be deleted")
-        if spared is not None:
-            await office.do("PATCH", _THROTTLING, {"allowlist": spared})
+        if self._spared is not None:
+            await office.do("PATCH", _THROTTLING, {"allowlist": self._spared})
 
 
 def _at(user_id: str) -> str:

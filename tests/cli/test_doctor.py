@@ -1,0 +1,81 @@
+"""``keystead doctor`` against a server that runs."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import Stencil
+from program import Server, free_port, keystead, serving
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def server(tmp_path: Path, sqlite_stencil: Stencil) -> Iterator[Server]:
+    """A server of an installation after its first start."""
+    data_dir = tmp_path / "data"
+    shutil.copytree(sqlite_stencil.settings.data_dir, data_dir)
+    with serving(data_dir) as started:
+        yield started
+
+
+@pytest.fixture
+def made(server: Server, tmp_path: Path) -> dict[str, Any]:
+    """What the first start made, under the URL that is served now."""
+    found: dict[str, Any] = json.loads((tmp_path / "data" / "first-run.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def token(server: Server, made: dict[str, Any]) -> str:
+    """A token for the Management API."""
+    body = {
+        "grant_type": "client_credentials",
+        "audience": made["management_audience"],
+        **made["clients"]["management"],
+    }
+    return str(httpx.post(f"{server.url}/oauth/token", json=body).json()["access_token"])
+
+
+def options(url: str, made: dict[str, Any], *more: str) -> list[str]:
+    client_id, connection = made["clients"]["default"]["client_id"], made["connection"]["name"]
+    return ["doctor", "enumeration", "--url", url, "--client-id", client_id, "--connection", connection, *more]
+
+
+def test_nobody_is_found_out(server: Server, made: dict[str, Any], token: str) -> None:
+    done = keystead(*options(server.url, made, "--token", token, "--samples", "2", "--json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["profile"] == "standard"
+    assert found["kinds"] == ["nobody", "password", "blocked", "unverified"]
+    probes = {each["probe"]: each for each in found["probes"]}
+    assert {"password grant", "login page, password", "reset page", "sign-up", "login page, locked"} <= set(probes)
+    assert set(probes["password grant"]["medians"]) == set(found["kinds"])
+    assert token not in done.stdout + done.stderr
+    headers = {"authorization": f"Bearer {token}"}
+    assert httpx.get(f"{server.url}/api/v2/users", headers=headers).json() == []
+
+
+def test_it_is_shown_as_a_table(server: Server, made: dict[str, Any], token: str) -> None:
+    done = keystead(*options(server.url, made, "--token", token, "--samples", "1"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("password grant ")]
+    assert row.endswith("the same")
+    assert "passkey: not tried" in done.stderr
+
+
+def test_what_an_administrator_can_put_right_is_one_line(server: Server, made: dict[str, Any]) -> None:
+    refused = keystead(*options(server.url, made, "--token", "made up"))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("keystead: GET /clients/")
+    assert "made up" not in refused.stderr
+    port = free_port()
+    gone = keystead(*options(f"http://localhost:{port}", made, "--token", "made up"))
+    assert gone.returncode == 2
+    assert gone.stderr.startswith(f"keystead: http://localhost:{port}")
+    assert len(gone.stderr.splitlines()) == 1
