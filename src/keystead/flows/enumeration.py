@@ -156,6 +156,8 @@ class Enumeration:
             raise BadRequest(f"There is no connection {wanted.connection}.")
         if not client.get("callbacks"):
             raise BadRequest("The client has no callback URL, so the hosted pages cannot be tried with it.")
+        if "options" not in found:
+            raise BadRequest("The token needs read:connections_options, too.")
         options = read_options(found["options"])
         reply = await office.ask("GET", "/attack-protection/brute-force-protection")
         failures = json.loads(reply.body)["max_attempts"] if reply.status == 200 else 10
@@ -208,12 +210,7 @@ class Enumeration:
     async def _person(self, office: Office, target: Target, kind: Kind, name: str, rp_id: str) -> None:
         options, password = target.options, self.entropy.token(24)
         if kind == "unverified" and target.by in options.verified_at_signup() and not options.disable_signup:
-            body = {"client_id": target.client_id, "connection": target.connection, target.by: name}
-            asked = Ask("POST", "/dbconnections/signup", json=body | {"password": password})
-            reply = await office.stranger.ask(asked)
-            if reply.status != 200:
-                raise BadRequest(f"sign-up: {reply.status}")
-            self._note_made(reply)
+            await self._signed_up(office, target, {target.by: name, "password": password})
             return
         new: dict[str, Any] = {"connection": target.connection, target.by: name}
         if target.by in _VERIFIED:
@@ -226,6 +223,13 @@ class Enumeration:
             await office.do("PATCH", _at(user_id), {"blocked": True})
         if "password" not in new and rp_id:
             await office.do("POST", f"{_at(user_id)}/authentication-methods", self._passkey(rp_id))
+
+    async def _signed_up(self, office: Office, target: Target, named: Mapping[str, str]) -> None:
+        body = {"client_id": target.client_id, "connection": target.connection, **named}
+        reply = await office.stranger.ask(Ask("POST", "/dbconnections/signup", json=body))
+        if reply.status != 200:
+            raise BadRequest(f"sign-up: {reply.status}")
+        self._note_made(reply)
 
     def _passkey(self, rp_id: str) -> dict[str, object]:
         return {

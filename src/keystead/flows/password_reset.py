@@ -176,25 +176,24 @@ class PasswordReset:
 
     def _request(self, session: Session, asked: _Asked) -> None:
         """Do the same for everybody: nobody, or somebody who gets nothing, is sent a message that goes nowhere."""
-        known = accounts.by_identifier(session, asked.connection.id, asked.identifier) if asked.identifier else None
-        to = destination(known.profile, asked.identifier) if known and asked.identifier else None
+        known, to = _found(session, asked)
         code = self._code(session, asked, known.profile if known else None, to)
-        if known is None or known.profile.blocked:
-            to = None
-        url = self._url(session, asked, known if to and not code else None, to)
         about: dict[str, Any] = {"connection_id": asked.connection.id, "client_id": asked.client_id}
-        if known and to:
-            about["user_id"] = known.profile.user_id
+        if known is None or to is None or known.profile.blocked:
+            known, channel, address = None, CHANNELS["email"], ""
+        else:
+            channel, address, about["user_id"] = CHANNELS[to.kind], to.value, known.profile.user_id
+        url = self._url(session, asked, None if code else known, to)
         message = Message(
-            channel=CHANNELS[to.kind] if to else "email",
+            channel=channel,
             template="reset_email_by_code" if code else "reset_email",
-            to=to.value if to else "",
+            to=address,
             language=asked.caller.language,
             variables={"code": code} if code else {"url": url},
             **about,
         )
         self.post.send(session, message)
-        journal.add(session, self.journal.event("scpr" if to else "fcpr", asked.caller, **about))
+        journal.add(session, self.journal.event("scpr" if known else "fcpr", asked.caller, **about))
 
     def _url(self, session: Session, asked: _Asked, known: Known | None, to: Destination | None) -> str:
         """Make a link; for nobody, and for whoever is sent a code, one that leads nowhere: the clock tells nothing."""
@@ -257,6 +256,12 @@ class PasswordReset:
     def _lifetime(self, session: Session, connection_id: str) -> timedelta:
         connection = connections.get(session, connection_id)
         return reset_lifetime(hardened=bool(connection and connection.policy().hardened))
+
+
+def _found(session: Session, asked: _Asked) -> tuple[Known | None, Destination | None]:
+    """Return whose identifier it is, and to where they would be sent something."""
+    known = accounts.by_identifier(session, asked.connection.id, asked.identifier) if asked.identifier else None
+    return known, destination(known.profile, asked.identifier) if known and asked.identifier else None
 
 
 def _handle(page: str) -> str:

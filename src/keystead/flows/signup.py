@@ -96,17 +96,7 @@ class Signup:
             raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
-        if options.hardened:
-            for identifier in draft.identifiers:  # what is asked of a taken one
-                if identifier.kind != "username":
-                    await self.may_tell(connection, identifier)
-        if "email" in draft.shared and profile.email:
-            # One address may have any number of accounts: they must not be a way to flood it.
-            address = Identifier("email", profile.email)
-            if not await self.protection.allows(message_bucket(connection.id, address, "verify")):
-                await self.db.write(journal.add, event)
-                return profile
-        await self.db.write(self._greet, profile, client_id, event, options.hardened)
+        await self._welcome(connection, draft, profile, event)
         return profile
 
     def draft(
@@ -214,6 +204,20 @@ class Signup:
         taken = await self.db.read(_taken, connection, draft, proving)
         if taken is not None:
             raise InvalidSignup(detail=f"{taken} is taken")
+
+    async def _welcome(self, connection: ConnectionRecord, draft: Draft, profile: Profile, event: Event) -> None:
+        """Greet whoever signed up."""
+        hardened = connection.policy().hardened
+        addresses = [each for each in draft.identifiers if hardened and each.kind != "username"]
+        for identifier in addresses:  # what is asked of a taken one
+            await self.may_tell(connection, identifier)
+        if "email" in draft.shared and profile.email:
+            # One address may have any number of accounts: they must not be a way to flood it.
+            address = Identifier("email", profile.email)
+            if not await self.protection.allows(message_bucket(connection.id, address, "verify")):
+                await self.db.write(journal.add, event)
+                return
+        await self.db.write(self._greet, profile, event.client_id or "", event, hardened)
 
     def _greet(self, session: Session, profile: Profile, client_id: str, event: Event, hardened: bool = False) -> None:
         """Record a sign-up and ask whether the addresses are theirs (SU-7).
