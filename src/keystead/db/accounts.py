@@ -141,13 +141,11 @@ def by_identifier(session: Session, connection_id: str, identifier: Identifier) 
 
     Every reading is looked up whatever the first one finds: the clock must not tell whether it found anybody.
     """
-    rows = [
-        session.connection()
-        .execute(_BY_IDENTIFIER, {"connection_id": connection_id, "kind": each.kind, "value": each.value})
-        .first()
-        for each in (identifier, *identifier.otherwise)
-    ]
-    row = next((each for each in rows if each is not None), None)
+    row: Any = None
+    for each in (identifier, *identifier.otherwise):
+        values = {"connection_id": connection_id, "kind": each.kind, "value": each.value}
+        found = session.connection().execute(_BY_IDENTIFIER, values).first()
+        row = found if row is None else row
     return Known(_profile(row), row.password_hash) if row is not None else None
 
 
