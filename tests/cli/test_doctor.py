@@ -59,6 +59,9 @@ def test_nobody_is_found_out(server: Server, made: dict[str, Any], token: str) -
     assert token not in done.stdout + done.stderr
     headers = {"authorization": f"Bearer {token}"}
     assert httpx.get(f"{server.url}/api/v2/users", headers=headers).json() == []
+    throttling = f"{server.url}/api/v2/attack-protection/suspicious-ip-throttling"
+    assert httpx.get(throttling, headers=headers).json()["allowlist"] == [], "put back as it was"
+    assert "limit of addresses" not in done.stderr
 
 
 def test_it_is_shown_as_a_table(server: Server, made: dict[str, Any], token: str) -> None:
