@@ -91,6 +91,7 @@ class Installation:
         """
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("KEYSTEAD_", "PYTHON"))}
         kept["PYTHONPYCACHEPREFIX"] = str(self.directory / "compiled")
+        kept["KEYSTEAD_REQUEST_LIMITS"] = "off"  # the load is a flood from one address
         return kept | ({"KEYSTEAD_DATABASE_URL": self.database_url} if self.database_url else {})
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:

@@ -20,9 +20,10 @@ from keystead import worker
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.cose_keys import CoseKeys
-from keystead.adapters.fallback_attempts import FallbackAttempts
+from keystead.adapters.fallback_attempts import FallbackAttempts, Tell
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
+from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
 from keystead.db import clients
@@ -69,6 +70,7 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
+from keystead.flows.request_limits import RequestLimits
 from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
@@ -168,14 +170,13 @@ def key_maker(settings: Settings, entropy: Entropy) -> KeyMaker:
     return KeyMaker(Sealer(settings.secret_keys, entropy), entropy, settings.rsa_bits, settings.host_name)
 
 
-def attempts_of(settings: Settings, db: Database, clock: Clock) -> Attempts:
-    """Return where attempts are counted: in the database, or in Redis where that is configured and not lost."""
-    in_database = SqlAttempts(db, clock)
+def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:
+    """Return where to count: in Redis where that is configured and not lost, else in the other place."""
     if not settings.redis_url:
-        return in_database
+        return otherwise
     # By name: whoever has no Redis need not have its library.
     in_redis: Attempts = import_module("keystead.adapters.redis_attempts").RedisAttempts(settings.redis_url, clock)
-    return FallbackAttempts(in_redis, in_database, clock, _tell_of_redis)
+    return FallbackAttempts(in_redis, otherwise, clock, tell)
 
 
 def _tell_of_redis(what: str, why: str) -> None:
@@ -224,7 +225,7 @@ class _WaysIn:
 
 def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> _Parts:
     journal = Journal(clock, entropy)
-    attempts = attempts_of(settings, db, clock)
+    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, _tell_of_redis)
     sealer = Sealer(settings.secret_keys, entropy)
     post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
     unchecked = settings.breached_passwords_down
@@ -314,6 +315,13 @@ def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
     return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
 
 
+def _request_limits(p: _Parts) -> RequestLimits:
+    # Connections of its own in Redis too: a flood of requests keeps no login waiting. Never the database.
+    # That Redis is lost is said by the attempts, once.
+    counted = attempts_of(p.settings, MemoryAttempts(p.clock), p.clock, lambda what, why: None)
+    return RequestLimits(p.db, counted, p.journal, p.clock, p.settings.request_limits)
+
+
 def _password_change(p: _Parts) -> PasswordChange:
     return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
 
@@ -360,7 +368,6 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         logout_tokens=_logout_tokens(p, own_keys.ring),
         first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
         authorize=authorize,
-        client_auth=token_endpoint.client_auth,
         token_endpoint=token_endpoint,
         pushed_requests=PushedRequests(db, token_endpoint.client_auth, authorize, clock, p.entropy),
         revoke=Revoke(db, token_endpoint.client_auth, p.revocation, clock),
@@ -380,6 +387,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         access=Access(db, p.revocation, journal, clock),
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
+        request_limits=_request_limits(p),
     )
 
 
@@ -396,6 +404,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
             await sweeping
         await flows.breaches.close()
         await attempts.close()
+        await flows.request_limits.attempts.close()
         db.close()
 
     app = Starlette(

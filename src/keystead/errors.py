@@ -10,6 +10,7 @@
           TooManyMessages           more messages asked for than one person is sent
           TooManyOfOne              one person, too often in a minute, rightly or not
           AddressBlocked            too many failures from one address, or too many sign-ups
+        TooManyRequests           whatever was asked: more requests than one address, client or person may send
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
@@ -154,6 +155,17 @@ class TooManyMessages(TooManyAttempts):
 
     code = "too_many_messages"
     default_text = "Too many messages were asked for. Wait a while, then try again."
+
+
+class TooManyRequests(Rejected):
+    """Whatever was asked: one address, client or person asks too often. ``retry_after`` is in seconds."""
+
+    code = "too_many_requests"
+    default_text = "Global limit has been reached"
+
+    def __init__(self, retry_after: float, *, detail: str = "") -> None:
+        self.retry_after = retry_after
+        super().__init__(detail=detail)
 
 
 class CeremonyExpired(Rejected):

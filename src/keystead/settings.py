@@ -33,6 +33,7 @@ _MAILBOX: Final = re.compile(rf'{_ADDRESS}|(?:"[^"\\\r\n]*" ?|[^<>@,;:"()\\\r\n]
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
 _MOST_WORKERS: Final = 64
+_LARGEST_LIMITS: Final = 1000
 _FOR_TESTS: Final = "TEST_"
 _GOOD_COST: Final = 10
 """What bcrypt should cost where real people log in."""
@@ -77,6 +78,14 @@ def _whole(least: int, most: int) -> BeforeValidator:
         return int(text)
 
     return BeforeValidator(read)
+
+
+def _limits(value: object) -> int:
+    """Read how large limits are, as a multiple of what is written: ``on`` is once, ``off`` is none."""
+    text = {"on": "1", "off": "0"}.get(str(value).strip().lower(), str(value).strip())
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > _LARGEST_LIMITS:
+        raise ValueError(f"must be on, off, or how many times as large, from 1 to {_LARGEST_LIMITS}")
+    return int(text)
 
 
 def _hosts(value: object) -> object:
@@ -189,6 +198,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[Secret[str], ...], NoDecode, BeforeValidator(_keys)] = ()
     trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = ()
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+    request_limits: Annotated[int, BeforeValidator(_limits)] = 1
     cookie_samesite: Literal["lax", "none"] = "lax"
     hash_cost: Annotated[int, _whole(4, 16)] = 10
     hash_workers: Annotated[int, _whole(1, _MOST_WORKERS)] = Field(

@@ -337,7 +337,9 @@ async def test_a_login_limit_holds_all_along(own_redis: RedisServer, installatio
         await _holds(world)
         assert (await world.manage("DELETE", "/user-blocks?identifier=ann@example.com")).status_code == 204
         assert (await world.login()).status_code == 200
-        await world.attempts.close()
+        assert any(key.startswith("keystead:attempts:bucket:request/") for key in own_redis.held())
+        for attempts in (world.attempts, world.app.state.flows.request_limits.attempts):
+            await attempts.close()
 
 
 async def _holds(world: World) -> None:

@@ -384,6 +384,7 @@ def seen(landed: Landed, email: str) -> tuple[int, list[tuple[str, str]], list[s
     """Return what a stranger can compare: all but what is different each time."""
     answer: httpx.Response = landed.response
     fresh = {"x-request-id", "date", "set-cookie", "content-length", "location"}
+    fresh |= {"x-ratelimit-remaining", "x-ratelimit-reset"}  # how many were asked before, whoever was asked about
     headers = sorted((name, value) for name, value in answer.headers.items() if name not in fresh)
     cookies = sorted(answer.cookies)
     text = re.sub(r"state=[\w-]+", "state=", answer.text.replace(email, ""))

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from authenticator import Authenticator
+from keystead.rules.request_limits import address_bucket
 from visitor import Visitor, authorize_url, exchange
 from world import World
 
@@ -111,3 +112,17 @@ async def test_the_number_does_not_grow_with_what_there_is(warm: World) -> None:
         visitor = Visitor.of(warm)
         await visitor.log_in(await visitor.authorize())
     assert await cost() == before
+
+
+async def test_a_request_that_is_limited(warm: World) -> None:
+    """Whether it is let in or refused: a flood must not become one of statements. The journal has one in a minute."""
+    limits = warm.app.state.flows.request_limits
+    with counted() as seen:
+        assert (await warm.client.get("/userinfo")).headers["x-ratelimit-remaining"] != "0"
+    assert seen == []
+    bucket = address_bucket("userinfo", "203.0.113.9", 1)
+    await limits.attempts.take(bucket.key, bucket.capacity, bucket.refill, bucket.capacity - 1)
+    with counted() as seen:
+        for _ in range(20):
+            assert (await warm.client.get("/userinfo")).status_code == 429
+    assert len(seen) == 1, "\n".join(seen)

@@ -1,6 +1,7 @@
 """Which client asks, and does it prove it."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,10 @@ from keystead.secrecy import Secret, fingerprint
 _NOBODY = fingerprint("")
 
 
+async def _nothing(client_id: str) -> None:
+    """Do nothing with a client that has proved itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
     """What a request shows of its client: one of the two, in the body or by HTTP Basic (client-demands)."""
@@ -28,6 +33,8 @@ class ClientCredentials:
     assertion: Secret[str] | None = None
     forwarded_for: str = ""
     """The address that it says it asks for: ``auth0-forwarded-for``."""
+    proved: Callable[[str], Awaitable[None]] = _nothing
+    """What to do once the client has proved itself: the request is charged to it, and may be one too many."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class ClientAuth:
     clock: Clock
 
     async def __call__(self, shown: ClientCredentials, caller: Caller) -> ClientRecord:
-        """Return the client. Raises ``BadClient``, ``TooManyAttempts``.
+        """Return the client. Raises ``BadClient``, ``TooManyAttempts``, ``TooManyRequests``.
 
         A public client is named, not proved: what it may do is bounded by its redirect URIs and grants.
         """
@@ -52,6 +59,7 @@ class ClientAuth:
         bucket = secret_bucket(client.client_id, caller.address)
         async with self.protection.showing(caller, {"client_id": client.client_id}, wrong=(BadClient,), bucket=bucket):
             await self._check(client, shown)
+        await shown.proved(client.client_id)
         return client
 
     async def _check(self, client: ClientRecord, shown: ClientCredentials) -> None:

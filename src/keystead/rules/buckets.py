@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Literal
 
@@ -185,6 +186,7 @@ def _who(identifier: Identifier | None, typed: str) -> str:
     return f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
 
 
+@lru_cache(4096)
 def source(address: str) -> str:
     """Return what stands for an address: itself, or the /64 of an IPv6 address, which one person may own whole.
 

@@ -29,6 +29,7 @@ TYPES: Final = {
     "limit_wc": "Blocked Account",
     "limit_mu": "Blocked IP Address",
     "limit_sul": "Too Many Logins of One User",
+    "api_limit": "Too Many Requests",
     "ublkdu": "Block Lifted",
     "pwd_leak": "Breached Password at Login",
     "signup_pwd_leak": "Breached Password at Sign-up",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from keystead.oauth.client_auth import ClientCredentials
 from keystead.rules.oauth import basic_credentials
 from keystead.secrecy import Secret
 from keystead.web.body import secret_of
+from keystead.web.request_limits import count_client
 from keystead.web.shapes import TEXT
 
 CLIENT_MEMBERS: Final = {
@@ -31,7 +33,8 @@ def client_credentials(request: Request, body: Mapping[str, Any]) -> ClientCrede
     for more than one way at once (RFC 6749 §2.3).
     """
     named = request.headers.getlist("auth0-forwarded-for")
-    return replace(_shown(request, body), forwarded_for=named[0].strip() if len(named) == 1 else "")
+    forwarded = named[0].strip() if len(named) == 1 else ""
+    return replace(_shown(request, body), forwarded_for=forwarded, proved=partial(count_client, request))
 
 
 def _shown(request: Request, body: Mapping[str, Any]) -> ClientCredentials:

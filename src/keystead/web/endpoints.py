@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from keystead.errors import (
     BadRequest,
@@ -21,6 +22,7 @@ from keystead.oauth.bearers import Bearer
 from keystead.web.body import Query, json_object, json_value, query
 from keystead.web.guard import require, require_person
 from keystead.web.parameters import Parameter
+from keystead.web.request_limits import count, count_bearer
 from keystead.web.shapes import JSON
 
 T = TypeVar("T")
@@ -114,11 +116,12 @@ class Scoped(Endpoint):
     api: Api = "management"
 
     async def read(self, request: Request) -> Asked:
-        """Return what is asked. Raises ``InvalidToken``, ``InsufficientScope``, ``InvalidQuery``, ``BadRequest``.
+        """Return what is asked. Raises ``InvalidToken``, ``InsufficientScope``, ``TooManyRequests``, ``BadRequest``.
 
         In this order: whoever may not ask does not learn what is wrong with the question.
         """
         bearer = await _GUARDS[self.api](request, *self.scopes)
+        await count_bearer(request, bearer)
         if not bearer.scope.issuperset(self.besides):
             raise InsufficientScope(self.besides)
         asked = query(request)
@@ -147,3 +150,8 @@ class Described(Route):
     def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
         self.endpoints = endpoints
         super().__init__(path, handler, methods=list(endpoints))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count a request, and pass it on. Raises ``TooManyRequests``."""
+        await count(scope)
+        await super().handle(scope, receive, send)

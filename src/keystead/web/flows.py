@@ -34,6 +34,7 @@ from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
+from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
 from keystead.flows.signup import Signup
@@ -92,7 +93,6 @@ class Flows:
     logout_tokens: LogoutTokens
     first_owner: FirstOwner
     authorize: Authorize
-    client_auth: ClientAuth
     token_endpoint: TokenEndpoint
     pushed_requests: PushedRequests
     revoke: Revoke
@@ -112,6 +112,7 @@ class Flows:
     access: Access
     blocks: Blocks
     unblocking: Unblocking
+    request_limits: RequestLimits
 
     @property
     def cookies(self) -> Cookies:
@@ -127,6 +128,11 @@ class Flows:
     def breaches(self) -> Breaches:
         """What knows passwords that everybody can read."""
         return self.reset.breaches
+
+    @property
+    def client_auth(self) -> ClientAuth:
+        """What asks clients who they are."""
+        return self.token_endpoint.client_auth
 
     @property
     def keys(self) -> KeyRing:

@@ -125,7 +125,9 @@ def _ask(ticket: str, found: Verifying, *, ours: bool, error: DomainError | None
         "error_field": "password" if error else "",
     }
     status = wire.row_of(wire.PAGES, error).status if error else 200
-    return screens.show("email-verification.html", context, status=status, redirects_to=found.link.result_url)
+    response = screens.show("email-verification.html", context, status=status, redirects_to=found.link.result_url)
+    response.headers.update(wire.when_to_come_back(error))
+    return response
 
 
 def _taken_over(reset_url: str) -> Response:

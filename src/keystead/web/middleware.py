@@ -18,6 +18,7 @@ from keystead.web import wire
 from keystead.web.authorization_answers import OPENER
 from keystead.web.body import MAX_BYTES
 from keystead.web.client_ip import client_address
+from keystead.web.request_limits import headers_of
 
 BODY_SECONDS: Final = 30.0
 _CLIENT_LEFT: Final = 499
@@ -113,6 +114,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
+            headers.raw.extend(headers_of(self._scope, self.status, headers))
             headers.setdefault("content-security-policy", _API_POLICY)
             isolation = "unsafe-none" if self._scope.get(OPENER) else "same-origin"
             headers.setdefault("cross-origin-opener-policy", isolation)

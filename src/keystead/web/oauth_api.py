@@ -23,6 +23,7 @@ from keystead.web.client_proof import client_credentials
 from keystead.web.flows import flows_of
 from keystead.web.guard import bearer_token, caller_of
 from keystead.web.redirects import redirect
+from keystead.web.request_limits import count_person
 
 _NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 _PUBLISHED = {"cache-control": f"public, max-age={CACHE_SECONDS}"}
@@ -91,7 +92,9 @@ async def authorize(request: Request) -> Response:
 
 async def userinfo(request: Request) -> Response:
     """``GET|POST /userinfo``."""
-    return Json(await flows_of(request).userinfo(bearer_token(request)), headers=_NO_STORE)
+    claims = await flows_of(request).userinfo(bearer_token(request))
+    await count_person(request, claims["sub"])
+    return Json(claims, headers=_NO_STORE)
 
 
 async def jwks(request: Request) -> Response:

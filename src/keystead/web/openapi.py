@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from keystead import __version__
-from keystead.errors import NoSuchRoute
+from keystead.errors import NoSuchRoute, TooManyRequests
 from keystead.rules.json_schemas import REFERENCE, is_model, schemas_of
+from keystead.rules.request_limits import group_of
 from keystead.web import wire
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Described, Endpoint
@@ -169,7 +170,8 @@ def _answer(status: int, found: object, components: _Components) -> Document:
 def _refusals(path: str, endpoint: Endpoint, surface: Surface, components: _Components) -> Document:
     # Whatever is in the place of a name may be no name at all, such as one with a slash.
     elsewhere = (NoSuchRoute,) if _IN_PATH.search(path) else ()
-    statuses = sorted({wire.status_of(surface.table, kind) for kind in (*endpoint.refusals(), *elsewhere)})
+    limited = (TooManyRequests,) if group_of(path) else ()
+    statuses = sorted({wire.status_of(surface.table, kind) for kind in (*endpoint.refusals(), *elsewhere, *limited)})
     # Scripts of ours ask for these; they show the text.
     by_script = surface is SURFACES[wire.pages] and path.endswith("/options")
     error = Content(JSON, OAUTH_ERROR) if by_script else Content(surface.media, surface.error)

@@ -280,8 +280,7 @@ def page(
     status = wire.row_of(wire.PAGES, error).status if error else 200
     redirects_to = place.transaction.request.redirect_uri
     response = screens.show(f"{template}.html", common | context, status=status, redirects_to=redirects_to)
-    if isinstance(error, TooManyAttempts | Busy):
-        response.headers["retry-after"] = str(max(1, int(error.retry_after)))
+    response.headers.update(wire.when_to_come_back(error))
     return response
 
 

@@ -6,6 +6,7 @@ through every dialect. Public text only: ``detail`` goes to the log.
 
 from collections.abc import Callable
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final, NamedTuple, cast
 
 from starlette.requests import Request
@@ -36,6 +37,7 @@ OAUTH: Final[Table] = {
     e.UserBlocked: Row(401, "unauthorized"),
     e.AccountGone: Row(403, "invalid_grant"),
     e.TooManyAttempts: Row(429, "too_many_attempts"),
+    e.TooManyRequests: Row(429, "too_many_requests"),
     e.CeremonyExpired: Row(403, "invalid_grant"),
     e.UnknownCredential: Row(403, "invalid_grant"),
     e.CeremonyRefused: Row(403, "invalid_grant"),
@@ -70,6 +72,7 @@ DBCONNECTIONS: Final[Table] = {
     e.DomainError: Row(500, "server_error"),
     e.Rejected: Row(403, "access_denied"),
     e.TooManyAttempts: Row(429, "too_many_requests"),
+    e.TooManyRequests: Row(429, "too_many_requests"),
     e.InvalidToken: Row(401, "invalid_token"),
     e.Invalid: Row(400, "invalid_request"),
     e.InvalidIdentifier: Row(400, "invalid_signup"),
@@ -93,6 +96,7 @@ MANAGEMENT: Final[Table] = {
     e.DomainError: Row(500, ""),
     e.Rejected: Row(403, "operation_not_supported"),
     e.TooManyAttempts: Row(429, "too_many_requests"),
+    e.TooManyRequests: Row(429, "too_many_requests"),
     e.PasskeyLimitReached: Row(
         403, "operation_not_supported", "You reached the limit of entities of this type for this user."
     ),
@@ -135,6 +139,7 @@ MY_ACCOUNT: Final[Table] = {
     e.DomainError: Row(500, "server-error"),
     e.Rejected: Row(403, "refused"),
     e.TooManyAttempts: Row(429, "too-many-requests"),
+    e.TooManyRequests: Row(429, "too-many-requests"),
     e.CeremonyExpired: Row(400, "session-expired"),
     e.UnknownCredential: Row(400, "passkey-refused"),
     e.CeremonyRefused: Row(400, "passkey-refused"),
@@ -159,6 +164,7 @@ PAGES: Final[Table] = {
     e.DomainError: Row(500, "Something went wrong"),
     e.Rejected: Row(403, "You cannot sign in"),
     e.TooManyAttempts: Row(429, "Too many attempts"),
+    e.TooManyRequests: Row(429, "Too many requests", "Too much was asked from here. Wait a minute, and try again."),
     e.InvalidToken: Row(401, "You are not signed in"),
     e.TransactionExpired: Row(400, "This sign-in has expired"),
     e.InvalidTicket: Row(400, "This link is not valid"),
@@ -281,14 +287,19 @@ def dialect_of(path: str) -> Dialect:
     return next(dialect for prefix, dialect in DIALECTS if path.startswith(prefix))
 
 
+def when_to_come_back(error: e.DomainError | None) -> dict[str, str]:
+    """Return the header that says when, in whole seconds and not before; for a page that shows the error by itself."""
+    if isinstance(error, e.TooManyAttempts | e.TooManyRequests | e.Busy):
+        return {"retry-after": str(max(1, ceil(round(error.retry_after, 6))))}
+    return {}
+
+
 def _json(row: Row, error: e.DomainError, body: dict[str, Any], media_type: str | None = None) -> Response:
     return Json(body, row.status, _headers(row, error), media_type=media_type)
 
 
 def _headers(row: Row, error: e.DomainError) -> dict[str, str]:
-    headers = {"cache-control": "no-store"}
-    if isinstance(error, e.TooManyAttempts | e.Busy):
-        headers["retry-after"] = str(max(1, int(error.retry_after + 0.999)))
+    headers = {"cache-control": "no-store"} | when_to_come_back(error)
     if isinstance(error, e.BadClient):
         headers["www-authenticate"] = 'Basic realm="token"'
     elif isinstance(error, e.StepUpRequired):
