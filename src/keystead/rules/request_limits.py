@@ -62,6 +62,10 @@ _DIGITS: Final = 16
 """Of the hash that stands for a state, which may be anything that somebody made up."""
 
 
+HEADERS: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+"""How an answer says where a bucket stands, in the order of ``Standing``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a bucket stands after a request, as its headers say it.

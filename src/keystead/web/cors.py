@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keystead.ports import Clock
 from keystead.rules.oauth import origin_listed
-from keystead.web.request_limits import NAMES
+from keystead.rules.request_limits import HEADERS
 
 OPEN: Final = ("/.well-known/", "/openapi.json")
 """For everybody's pages: what is there is the same for all."""
@@ -23,7 +23,9 @@ FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/",
 
 _METHODS: Final = "GET, POST, PATCH, DELETE"
 _REQUEST_HEADERS: Final = "authorization, content-type, auth0-client, dpop, accept-language, keystead-device"
-_EXPOSED: Final = ", ".join(("location", "www-authenticate", "retry-after", "x-request-id", "keystead-device", *NAMES))
+_EXPOSED: Final = ", ".join(
+    ("location", "www-authenticate", "retry-after", "x-request-id", "keystead-device", *HEADERS)
+)
 _PREFLIGHT_SECONDS: Final = "600"
 _REREAD: Final = timedelta(seconds=10)
 """How long a change to a client's origins may take to be seen by every process."""

@@ -10,13 +10,11 @@ from starlette.types import Scope
 
 from keystead.flows.request_limits import Counting
 from keystead.oauth.bearers import Bearer
-from keystead.rules.request_limits import group_of
+from keystead.rules.request_limits import HEADERS, group_of
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of
 
-NAMES: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
-
-_LIMIT, _LEFT, _RESET = (name.encode() for name in NAMES)
+_LIMIT, _LEFT, _RESET = (name.encode() for name in HEADERS)
 _COUNTING: Final = "keystead.counting"
 _TOO_MANY: Final = 429
 
