@@ -10,7 +10,6 @@
           TooManyMessages           more messages asked for than one person is sent
           TooManyOfOne              one person, too often in a minute, rightly or not
           AddressBlocked            too many failures from one address, or too many sign-ups
-        TooManyRequests           whatever was asked: more requests than one address, client or person may send
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
         CeremonyRefused           the authenticator's answer fails a check of WebAuthn
@@ -25,6 +24,7 @@
         InvalidTicket             a one-time link that is unknown, used or late
         WrongCode                 a one-time code that is wrong, used, late, or guessed at too often; never says which
         ProofNeeded               a link was opened by somebody who may not be who made the account
+      TooManyRequests           whatever was asked: one address, client or person asks too often
       Invalid                   the request is refused
         BadRequest                not understood as it stands: syntax, types, missing members
           InvalidQuery              the same, for the query string
@@ -157,17 +157,6 @@ class TooManyMessages(TooManyAttempts):
     default_text = "Too many messages were asked for. Wait a while, then try again."
 
 
-class TooManyRequests(Rejected):
-    """Whatever was asked: one address, client or person asks too often. ``retry_after`` is in seconds."""
-
-    code = "too_many_requests"
-    default_text = "Global limit has been reached"
-
-    def __init__(self, retry_after: float, *, detail: str = "") -> None:
-        self.retry_after = retry_after
-        super().__init__(detail=detail)
-
-
 class CeremonyExpired(Rejected):
     """The ceremony is unknown, was used before, belongs to somebody else, or is late."""
 
@@ -277,6 +266,20 @@ class ProofNeeded(Rejected):
 
     code = "proof_needed"
     default_text = "Show that this account is yours."
+
+
+class TooManyRequests(DomainError):
+    """Whatever was asked: one address, client or person asks too often. ``retry_after`` is in seconds.
+
+    No decision about anybody: a flood of these is written down once a minute, and not each.
+    """
+
+    code = "too_many_requests"
+    default_text = "Global limit has been reached"
+
+    def __init__(self, retry_after: float, *, detail: str = "") -> None:
+        self.retry_after = retry_after
+        super().__init__(detail=detail)
 
 
 class Invalid(DomainError):
