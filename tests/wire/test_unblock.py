@@ -121,6 +121,22 @@ async def test_a_thousand_addresses_do_not_fill_a_mailbox(world: World) -> None:
     assert len(await warnings(world)) == 10
 
 
+async def test_a_lock_that_stays_full_sends_a_link_again_once_the_last_works_no_more(world: World) -> None:
+    await world.person()
+    await fail(world)
+    first = await link(world)
+    world.clock.advance(days=4)
+    assert (await world.login()).status_code == 429
+    assert len(await warnings(world)) == 1, "there is a link that works"
+    world.clock.advance(days=2)
+    for _ in range(3):
+        assert (await world.login()).status_code == 429
+    assert len(await warnings(world)) == 2
+    assert await link(world) != first
+    await press(Visitor.of(world), await link(world))
+    assert (await world.login()).status_code == 200
+
+
 async def test_in_german(world: World) -> None:
     await world.person()
     world.client.headers["accept-language"] = "de"
@@ -249,7 +265,7 @@ async def test_a_request_leaves_the_same_whether_there_is_somebody_or_not(world:
         somebody = await _left_by_filling(here, ANN)
         nobody = await _left_by_filling(there, other)
     assert nobody == somebody
-    assert somebody[2] == {"job": 1, "ticket": 0, "journal": 11, "attempt": 14, "outbox": 0}
+    assert somebody[2] == {"job": 2, "ticket": 0, "journal": 11, "attempt": 15, "outbox": 0}
     assert [each.to for each in await warnings(world)] == [ANN]
 
 

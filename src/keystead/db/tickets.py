@@ -45,6 +45,12 @@ def take(session: Session, token: str, purpose: str, now: datetime) -> dict[str,
     return record
 
 
+def waits(session: Session, purpose: str, subject: str, now: datetime) -> bool:
+    """Whether somebody has a ticket of a purpose that is good and was not used."""
+    good = (col(Ticket.purpose) == purpose, col(Ticket.subject) == subject, col(Ticket.expires_at) > now)
+    return session.connection().execute(select(col(Ticket.token_hash)).where(*good).limit(1)).first() is not None
+
+
 def end(session: Session, whose: Whose) -> int:
     """Delete every ticket about these accounts; return how many."""
     return session.connection().execute(delete(Ticket).where(*of_people(col(Ticket.subject), whose))).rowcount

@@ -28,15 +28,18 @@ class BlockNotices:
     clock: Clock
     entropy: Entropy
 
-    def queue(self, session: Session, filled: Iterable[Limit], caller: Caller, client_id: str | None) -> None:
+    def queue(
+        self, session: Session, filled: Iterable[Limit], caller: Caller, client_id: str | None, *, again: bool = False
+    ) -> None:
         """Note that limits are full, as a part of a unit of work: one notice to each whom it concerns.
 
-        Administrators hear of addresses, owners of everything else.
+        Administrators hear of addresses, owners of everything else. ``again`` says that they have been full before.
         """
         for limit in {limit.rule == "suspicious_ip": limit for limit in filled}.values():
             notice = BlockNotice(
                 key=limit.bucket.key,
                 blocks=limit.blocks,
+                again=again,
                 address=caller.address,
                 language=caller.language,
                 client_id=client_id,

@@ -30,6 +30,7 @@ from keystead.rules.attack_protection import (
     password_limits,
     read_guards,
 )
+from keystead.rules.block_notices import again_bucket
 from keystead.rules.buckets import Bucket, locks_of, read_lock_key, source, wrong_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import KINDS
@@ -245,9 +246,18 @@ class Protection:
         event = self.journal.event(EVENTS[met.limit.rule], caller, blocks=met.limit.blocks, **facts, **about)
         await self.db.write(journal.add, event)
         if met.limit.blocks:
+            await self._say_again(met.limit, caller, about)
             refusal = _REFUSALS.get(met.limit.rule, TooManyAttempts)
             error = refusal(met.charge.retry_after, detail=met.limit.bucket.prefix)
             raise error.because(**facts, notifies=met.limit.notifies, **about)
+
+    async def _say_again(self, limit: Limit, caller: Caller, about: About) -> None:
+        """Have the owner told of a lock that was full before, in case it is they who were refused.
+
+        It may stay full for as long as somebody keeps trying, and the link of the first message does not live so long.
+        """
+        if limit.notifies and limit.rule != "suspicious_ip" and await self.allows(again_bucket(limit.bucket.key)):
+            await self.db.write(self.notices.queue, [limit], caller, about.get("client_id"), again=True)
 
     async def _failed(self, taken: list[_Taken], caller: Caller, about: About) -> None:
         """Have whoever it concerns told of what this filled (AP-8); who that is must take nobody's time here."""

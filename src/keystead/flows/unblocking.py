@@ -66,7 +66,8 @@ class Unblocking:
                 await self.db.write(self._tell_administrators, job, notice, are_told)
                 return
             owner = await self.db.read(_owner, key) if await self._stands(notice.key) else None
-            channels = await self._channels(job, notice, key, owner) if owner else []
+            told = owner is None or (notice.again and await self.db.read(self._has_link, owner.user_id))
+            channels = await self._channels(job, notice, key, owner) if owner and not told else []
             await self.db.write(self._tell_owner, job, notice, key, channels)
 
     async def failed(self, job: Claimed, error: Exception) -> str:
@@ -103,7 +104,7 @@ class Unblocking:
         found: list[Channel] = []
         if is_told(owner, "email") and await self._have_room(job, mail_buckets(owner.user_id, notice.address)):
             found.append("email")
-        by_text = owner.phone_number == key.value and is_told(owner, "phone_number")
+        by_text = owner.phone_number == key.value and is_told(owner, "phone_number") and not notice.again
         if by_text and await self._have_room(job, text_buckets(owner.user_id, key.value)):
             found.append("sms")
         return found
@@ -116,6 +117,10 @@ class Unblocking:
             if not await self.protection.allows(each):
                 return False
         return True
+
+    def _has_link(self, session: Session, user_id: str) -> bool:
+        """Whether the owner was sent a link that still opens the lock."""
+        return tickets.waits(session, TICKET, user_id, self.clock())
 
     def _give_up(self, session: Session, job: Claimed, reason: str) -> None:
         jobs.finish(session, job, self.clock(), error=reason)

@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from keystead.rules.buckets import Bucket, LockKey, source
+from keystead.rules.buckets import Bucket, LockKey, locks_of, read_lock_key, source
 from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.profiles import Profile
 from keystead.rules.verification import Verifiable
@@ -21,6 +21,8 @@ class BlockNotice(BaseModel):
     """Of the bucket: a lock's, which names an identifier, or an address's."""
     blocks: bool
     """Whether further tries are refused, or only recorded."""
+    again: bool = False
+    """Whether it filled before, and somebody was refused by it: the owner is told if they have no link that works."""
     address: str = ""
     language: str = "en"
     client_id: str | None = None
@@ -60,6 +62,13 @@ def mail_buckets(user_id: str, address: str) -> tuple[Bucket, ...]:
     A thousand addresses that fail at one account must not fill its owner's mailbox.
     """
     return (_hourly(f"told/mail/{user_id}/{source(address)}"), _hourly(f"told/mail/{user_id}", 10))
+
+
+def again_bucket(key: str) -> Bucket:
+    """Return the bucket of notices that somebody was refused by a lock: one an hour for each identifier."""
+    lock = read_lock_key(key)
+    about = locks_of(lock.connection_id, lock.kind, lock.value) if lock else key
+    return _hourly(f"told/again/{about}")
 
 
 def text_buckets(user_id: str, number: str) -> tuple[Bucket, ...]:
