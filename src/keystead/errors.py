@@ -45,7 +45,7 @@
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
         NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
-        NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken
+        NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken · NoSuchDecision
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
@@ -578,6 +578,13 @@ class NoSuchRefreshToken(Missing):
 
     code = "no_such_refresh_token"
     default_text = "The refresh token does not exist."
+
+
+class NoSuchDecision(Missing):
+    """No refusal by that id, or one of more than thirty days ago."""
+
+    code = "no_such_decision"
+    default_text = "The decision does not exist."
 
 
 class NoSuchRoute(Missing):

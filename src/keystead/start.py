@@ -14,8 +14,10 @@ from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
 from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
+from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.decisions import Decisions
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
 from keystead.flows.journal import Journal
@@ -119,6 +121,13 @@ def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
         revocation = Revocation(LogoutNotices(sealer, system_clock, entropy))
         journal = Journal(system_clock, entropy)
         yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
+
+
+@contextmanager
+def open_decisions(settings: Settings) -> Iterator[Decisions]:
+    """Open what is known of refusals, likewise."""
+    with _installation(settings) as db:
+        yield Decisions(db, SqlAttempts(db, system_clock), system_clock)
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -2,7 +2,7 @@
 
 import typer
 
-from keystead.cli import first_run, keys, mds, migrate, serve, version
+from keystead.cli import first_run, keys, mds, migrate, serve, version, why
 
 app = typer.Typer(
     name="keystead",
@@ -18,4 +18,5 @@ app.command("migrate")(migrate.migrate)
 app.command("first-run")(first_run.show)
 app.add_typer(keys.app, name="keys")
 app.add_typer(mds.app, name="mds")
+app.command("why")(why.why)
 app.command("version")(version.version)

@@ -110,7 +110,7 @@ async def change_password(request: Request) -> Response:
         await flows.reset.request(connection, client_id, typed, caller_of(request))
     except (TooManyAttempts, BadRequest, Busy) as error:
         context |= {"identifier_value": typed[:254], "error": error.text, "error_field": "username"}
-        return screens.show("reset-password-request.html", context, status=wire.row_of(wire.PAGES, error).status)
+        return wire.page("reset-password-request.html", context, error)
     return screens.show("reset-password-request.html", context | {"sent": _SENT})
 
 

@@ -22,7 +22,7 @@ FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/",
 
 _METHODS: Final = "GET, POST, PATCH, DELETE"
 _REQUEST_HEADERS: Final = "authorization, content-type, auth0-client, dpop, accept-language, keystead-device"
-_EXPOSED: Final = "location, www-authenticate, retry-after, x-request-id, keystead-device"
+_EXPOSED: Final = "location, www-authenticate, retry-after, x-request-id, keystead-device, keystead-decision"
 _PREFLIGHT_SECONDS: Final = "600"
 _REREAD: Final = timedelta(seconds=10)
 """How long a change to a client's origins may take to be seen by every process."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from keystead.errors import (
@@ -18,8 +20,10 @@ from keystead.errors import (
     UnsupportedMediaType,
 )
 from keystead.oauth.bearers import Bearer
+from keystead.web.answers import refused_by
 from keystead.web.body import Query, json_object, json_value, query
 from keystead.web.guard import require, require_person
+from keystead.web.middleware import note
 from keystead.web.parameters import Parameter
 from keystead.web.shapes import JSON
 
@@ -146,4 +150,18 @@ class Described(Route):
 
     def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
         self.endpoints = endpoints
-        super().__init__(path, handler, methods=list(endpoints))
+        super().__init__(path, _noting(handler), methods=list(endpoints))
+
+
+def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell the gate of refusals that were not raised but shown on a page, or sent back to a client."""
+
+    @wraps(handler)
+    async def noting(request: Request) -> Response:
+        response: Response = await handler(request)
+        error = refused_by(response)
+        if error is not None:
+            note(request, error)
+        return response
+
+    return noting

@@ -16,6 +16,7 @@ from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.decisions import Decisions
 from keystead.flows.directory import Directory
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
@@ -112,6 +113,7 @@ class Flows:
     access: Access
     blocks: Blocks
     unblocking: Unblocking
+    decisions: Decisions
 
     @property
     def cookies(self) -> Cookies:
