@@ -235,21 +235,13 @@ def is_refusal(error: DomainError) -> bool:
 def decide(error: DomainError, asking: Asking, now: datetime) -> Decision:
     """Return what is kept of a refusal: of its facts those that are known here, and nothing that somebody typed."""
     facts = error.facts
-    rule = facts.get("rule")
-    kept: dict[str, Any] = {"rule": rule if rule in RULES else error.code}
-    kept |= {name: facts[name] for name in _NUMBERS if isinstance(facts.get(name), int | float)}
-    if isinstance(facts.get("bucket"), str):
-        kept["bucket"] = facts["bucket"][:600]
-    reasons = [error.name] if isinstance(error, WeakPassword) else facts.get("reasons")
-    if isinstance(reasons, list | tuple):
-        kept["reasons"] = [_text(each, 300) for each in reasons]
     identifier = _text(facts.get("identifier"), 280)
     return Decision(
         id=asking.decision,
         date=now,
         code=error.code,
         detail=_text(error.detail, 500) or "",
-        facts=kept,
+        facts=_kept(error),
         connection_id=_text(facts.get("connection_id"), 20),
         user_id=_text(facts.get("user_id"), 300),
         identifier=identifier if identifier and identifier.partition(":")[0] in KINDS else None,
@@ -258,6 +250,20 @@ def decide(error: DomainError, asking: Asking, now: datetime) -> Decision:
         ip=asking.address[:45],
         user_agent=asking.user_agent[:300],
     )
+
+
+def _kept(error: DomainError) -> dict[str, Any]:
+    """Return the rule of a refusal and what it counts."""
+    facts = error.facts
+    rule = facts.get("rule")
+    kept: dict[str, Any] = {"rule": rule if rule in RULES else error.code}
+    kept |= {name: facts[name] for name in _NUMBERS if isinstance(facts.get(name), int | float)}
+    if isinstance(facts.get("bucket"), str):
+        kept["bucket"] = facts["bucket"][:600]
+    reasons = [error.name] if isinstance(error, WeakPassword) else facts.get("reasons")
+    if isinstance(reasons, list | tuple):
+        kept["reasons"] = [_text(each, 300) for each in reasons]
+    return kept
 
 
 def bucket_of(facts: Mapping[str, Any], guards: Guards) -> Bucket | None:
