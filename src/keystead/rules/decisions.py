@@ -248,7 +248,7 @@ def decide(error: DomainError, asking: Asking, now: datetime) -> Decision:
         client_id=_text(facts.get("client_id"), 64),
         path=_text(asking.path, 200) or "",
         ip=asking.address[:45],
-        user_agent=asking.user_agent[:300],
+        user_agent=_text(asking.user_agent, 300) or "",
     )
 
 
