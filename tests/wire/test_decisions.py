@@ -19,8 +19,8 @@ from keystead.db import connections, tables
 from keystead.errors import DatabaseUnavailable, DomainError
 from keystead.rules.decisions import REFUSALS, RULES
 from recovery import at_the_code, enter
-from visitor import Visitor
-from world import PASSWORD, PUBLIC_URL, World
+from visitor import Form, Visitor
+from world import PASSWORD, PUBLIC_URL, REALM_GRANT, World
 
 pytestmark = pytest.mark.anyio
 
@@ -370,6 +370,23 @@ async def test_redirects_back_to_a_client(world: World) -> None:
     assert (found["rule"], found["client_id"]) == ("audience_not_allowed", world.client_id)
 
 
+async def test_a_person_who_says_no_to_a_client(world: World) -> None:
+    user_id = await world.person()
+    await world.patch_client(world.client_id, is_first_party=False)
+    visitor = Visitor.of(world)
+    landed = await visitor.log_in(await visitor.authorize())
+    landed = await visitor.send(Form(landed.form("/consent").action), action="deny")
+    assert landed.answer["error"] == "access_denied"
+    found = await why(world, landed.response)
+    assert (found["rule"], found["user_id"]) == ("denied_by_person", user_id)
+
+
+async def test_nobody_is_refused_who_is_only_asked_to_sign_in(world: World) -> None:
+    landed = await Visitor.of(world).authorize(prompt="none")
+    assert landed.answer["error"] == "login_required"
+    assert HEADER not in landed.response.headers
+
+
 # --- what has none ---------------------------------------------------------------------------------------------------
 
 
@@ -453,6 +470,21 @@ async def test_refusals_of_a_user(world: World) -> None:
     assert len(await of_user(world, bob)) == 1
     answer = await world.manage("GET", f"/users/{quote(user_id)}/decisions?include_totals=true&per_page=1")
     assert (answer.json()["total"], len(answer.json()["decisions"])) == (11, 1)
+
+
+async def test_of_a_flood_some_are_not_kept_and_all_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keystead.flows.decisions.AT_ONCE", 0)
+    answer = await world.guess(NOBODY)
+    assert (answer.status_code, HEADER in answer.headers) == (403, True)
+    assert await world.count(tables.Decision) == 0
+
+
+async def test_the_same_identifier_on_another_connection_is_somebody_else(world: World) -> None:
+    user_id = await world.person()
+    await world.new_connection("Second")
+    await world.guess(ANN, grant_type=REALM_GRANT, realm="Second")
+    assert await of_user(world, user_id) == []
+    assert await world.count(tables.Decision) == 1
 
 
 async def test_scopes_and_what_there_is_not(world: World) -> None:
