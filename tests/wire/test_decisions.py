@@ -20,7 +20,7 @@ from keystead.errors import DatabaseUnavailable, DomainError
 from keystead.rules.decisions import REFUSALS, RULES
 from recovery import at_the_code, enter
 from visitor import Form, Visitor
-from world import PASSWORD, PUBLIC_URL, REALM_GRANT, World
+from world import PASSWORD, PUBLIC_URL, REALM_GRANT, World, basic
 
 pytestmark = pytest.mark.anyio
 
@@ -485,6 +485,18 @@ async def test_the_same_identifier_on_another_connection_is_somebody_else(world:
     await world.guess(ANN, grant_type=REALM_GRANT, realm="Second")
     assert await of_user(world, user_id) == []
     assert await world.count(tables.Decision) == 1
+
+
+async def test_the_address_is_the_persons_where_a_backend_may_name_it(world: World) -> None:
+    user_id = await world.person()
+    client = await world.new_client(
+        app_type="regular_web", is_token_endpoint_ip_header_trusted=True, grant_types=["password"]
+    )
+    proof = basic(client["client_id"], client["client_secret"])
+    headers = {"authorization": proof, "auth0-forwarded-for": "198.51.100.7"}
+    body = {"grant_type": "password", "username": ANN, "password": "wrong"}
+    await why(world, await world.client.post("/oauth/token", json=body, headers=headers))
+    assert [each["ip"] for each in await of_user(world, user_id)] == ["198.51.100.7"]
 
 
 async def test_scopes_and_what_there_is_not(world: World) -> None:

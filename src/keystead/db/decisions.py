@@ -16,18 +16,19 @@ from keystead.rules.profiles import Profile
 _ROW: Final = tables.Decision
 _COLUMNS: Final = [getattr(_ROW, name) for name in Decision._fields]
 _ADD: Final = insert(_ROW)
-_NAMED: Final = ("connection_id", "user_id", "client_id")
+_NAMED: Final = ("connection_id", "user_id", "client_id", "ip")
 
 Whose = ColumnElement[bool]
 """Selects decisions by whom they are about."""
 
 
 def add(session: Session, decision: Decision) -> None:
-    """Keep a refusal. Whom the journal says that its request was about, it was about."""
+    """Keep a refusal. Whom the journal says that its request was about, and from where, it was."""
     about: dict[str, Any] = {name: getattr(decision, name) for name in _NAMED}
     columns = [func.max(getattr(JournalRow, name)).label(name) for name in _NAMED]
     said = session.connection().execute(select(*columns).where(col(JournalRow.decision) == decision.id)).one()
     about = {name: value or getattr(said, name) for name, value in about.items()}
+    about["ip"] = said.ip or decision.ip  # of the person, where a client that may has named it (LG-4)
     session.connection().execute(_ADD, decision._asdict() | about)
 
 
