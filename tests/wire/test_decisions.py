@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
@@ -17,6 +17,7 @@ from authenticator import FLAWS, Authenticator
 from keystead import worker
 from keystead.db import connections, tables
 from keystead.errors import DatabaseUnavailable, DomainError
+from keystead.rules import attack_protection
 from keystead.rules.decisions import REFUSALS, RULES
 from recovery import at_the_code, enter
 from visitor import Form, Visitor
@@ -572,6 +573,7 @@ def _below(kind: type[DomainError]) -> list[type[DomainError]]:
 def test_every_refusal_has_a_sentence() -> None:
     kinds = {each for kind in REFUSALS for each in _below(kind)}
     assert {kind.code for kind in kinds} - set(RULES) == set()
+    assert set(get_args(attack_protection.Rule)) - set(RULES) == set()
     for rule in RULES.values():
         assert rule.says.endswith(".")
         assert rule.lifted_by.endswith(".")

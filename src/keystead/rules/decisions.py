@@ -61,6 +61,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "device": Rule("Too many wrong passwords on one device that had signed in before.", _UNBLOCK),
     "strangers": Rule("Too many wrong passwords for one identifier from devices that nobody knows.", _UNBLOCK),
     "account": Rule("Too many wrong passwords for one identifier, from wherever.", _UNBLOCK),
+    "passkey": Rule(
+        "Too many wrong signatures of one passkey from one address.", "Nobody but time, or a higher limit."
+    ),
     "messages": Rule("More messages were asked for than one person is sent.", _TIME),
     "client_secret": Rule("Too many wrong proofs of one client from one address.", _TIME),
     # What was known about who tried, and never said to them.
