@@ -61,9 +61,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "device": Rule("Too many wrong passwords on one device that had signed in before.", _UNBLOCK),
     "strangers": Rule("Too many wrong passwords for one identifier from devices that nobody knows.", _UNBLOCK),
     "account": Rule("Too many wrong passwords for one identifier, from wherever.", _UNBLOCK),
-    "passkey": Rule(
-        "Too many wrong signatures of one passkey from one address.", "Nobody but time, or a higher limit."
-    ),
+    "passkey": Rule("Too many wrong signatures of one passkey from one address.", "Time, or a higher limit."),
     "messages": Rule("More messages were asked for than one person is sent.", _TIME),
     "client_secret": Rule("Too many wrong proofs of one client from one address.", _TIME),
     # What was known about who tried, and never said to them.
@@ -98,6 +96,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "ceremony_expired": Rule("The passkey dialog is unknown, was used before, or took too long.", _ANEW),
     "unknown_credential": Rule("Nobody here owns the passkey: it was removed, or is of elsewhere.", _PERSON),
     "ceremony_refused": Rule("The authenticator's answer fails a check of WebAuthn.", _PERSON),
+    "wrong_signature": Rule("The signature is not of the passkey that it says it is of.", _PERSON),
     "passkey_not_allowed": Rule("The passkey is not of the kind that the connection's policy allows.", _ADMINISTRATOR),
     "passkey_limit_reached": Rule("The account holds as many passkeys as it may.", "The person: by removing one."),
     "passkey_taken": Rule("The passkey is registered already.", "The person: with another authenticator."),
