@@ -12,9 +12,8 @@ from typing import Any, Final
 from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
-from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
+from keystead.app import SystemEntropy, attempts_of, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
-from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.decisions import Decisions
@@ -127,7 +126,7 @@ def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
 def open_decisions(settings: Settings) -> Iterator[Decisions]:
     """Open what is known of refusals, likewise."""
     with _installation(settings) as db:
-        yield Decisions(db, SqlAttempts(db, system_clock), system_clock)
+        yield Decisions(db, attempts_of(settings, db, system_clock), system_clock)
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -65,7 +65,7 @@ def why(refused: Refused, wanted: str, *options: str, code: int = 0) -> subproce
 def kept(refused: Refused) -> list[list[tuple[object, ...]]]:
     """Return what asking must not change; mail is on its way meanwhile."""
     found = rows(refused.data_dir)
-    return [found[name] for name in ("decision", "attempt", "journal", "account")]
+    return [found[name] for name in ("decision", "account")]
 
 
 def test_a_decision_for_people(refused: Refused) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from keystead import settings as process
 from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.flows.decisions import Decisions
 from keystead.rules.decisions import Explanation
 from keystead.start import open_decisions
 
@@ -28,7 +29,7 @@ def why(
 ) -> None:
     """Tell why somebody was refused: which rule, its counts as they are now, until when, and who may lift it."""
     with told_plainly(), open_decisions(process.load(data_dir=data_dir)) as decisions:
-        found = asyncio.run(decisions.find(wanted))
+        found = asyncio.run(_find(decisions, wanted))
     if as_json:
         typer.echo(json.dumps([each.on_wire() for each in found], indent=2))
     elif found:
@@ -36,6 +37,13 @@ def why(
     if not found:
         tell("nothing is known of that; refusals are kept for 30 days")
         raise typer.Exit(1)
+
+
+async def _find(decisions: Decisions, wanted: str) -> list[Explanation]:
+    try:
+        return await decisions.find(wanted)
+    finally:
+        await decisions.attempts.close()
 
 
 def _block(explanation: Explanation) -> str:
