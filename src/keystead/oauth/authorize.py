@@ -151,9 +151,7 @@ class Authorize:
         code = self.entropy.token(32)
         outcome = await self.db.write(self._finish, transaction.id, code)
         if isinstance(outcome, DomainError):
-            return self.refuse(
-                transaction.request, outcome.because(user_id=transaction.proof and transaction.proof.user_id)
-            )
+            return self.refuse(transaction.request, outcome)
         return self.answer(outcome, {"code": code})
 
     async def consent(self, transaction: LoginTransaction) -> None:
@@ -163,9 +161,8 @@ class Authorize:
     async def deny(self, transaction: LoginTransaction) -> Answer:
         """End a login whose person does not want the client to have what it asks for."""
         await self._take(transaction.id)
-        refusal = ConsentMissing().because(
-            rule="denied_by_person", user_id=transaction.proof and transaction.proof.user_id
-        )
+        whose = {"user_id": transaction.proof.user_id} if transaction.proof else {}
+        refusal = ConsentMissing().because(rule="denied_by_person", **whose)
         return self.tell(transaction.request, Problem("access_denied", "The person did not allow it."), refusal)
 
     async def abandon(self, state: str, refusal: DomainError) -> Answer:
@@ -189,8 +186,7 @@ class Authorize:
 
     def tell(self, request: AuthorizationRequest, problem: Problem, refusal: DomainError | None = None) -> Answer:
         """Tell the client what is wrong; a login for a page of ours has no client, and ends on the first one."""
-        about = {"client_id": request.client_id} | dict(refusal.facts if refusal else {})
-        refusal = refusal and refusal.because(**about)
+        refusal = refusal and refusal.because(**{"client_id": request.client_id} | dict(refusal.facts))
         if request.response_mode == "page":
             return Answer("/", {}, refusal=refusal)
         answer = self.answer(request, {"error": problem.error, "error_description": problem.description})
@@ -286,10 +282,11 @@ class Authorize:
             request = self._as_of_now(session, request, client)
             self.admission.admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
         except (AudienceNotAllowed, Rejected, ConnectionNotAllowed) as refusal:
-            return refusal
+            return refusal.because(user_id=proof.user_id)
         needed = authorization.needs_consent(client.settings, asked_by_api=request.asks_consent)
         if needed and not authorization.covers(_allowed(session, client, request, proof), request.scope.split()):
-            return ConsentMissing()  # taken back in another tab, or never given: what was asked is not what counts
+            # Taken back in another tab, or never given: what was asked is not what counts.
+            return ConsentMissing().because(user_id=proof.user_id)
         return self._put(session, request, proof, code)
 
     def _as_of_now(self, session: Session, request: AuthorizationRequest, client: ClientRecord) -> AuthorizationRequest:
