@@ -45,6 +45,7 @@ from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.decisions import Decisions
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.first_owner import FirstOwner
@@ -388,6 +389,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
+        decisions=Decisions(db, p.attempts, clock),
     )
 
 
@@ -410,7 +412,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
     app = Starlette(
         routes=routes(_static_directory()),
         middleware=[
-            Middleware(Gate, settings=settings, entropy=flows.entropy),
+            Middleware(Gate, settings=settings, entropy=flows.entropy, record=flows.decisions.record),
             Middleware(Cors, origins=Origins(partial(db.read, clients.origins), clock)),
         ],
         exception_handlers=HANDLERS,

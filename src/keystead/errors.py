@@ -17,7 +17,8 @@
           PasskeyNotAllowed       or is right, and the passkey not of the kind that the policy allows
         PasskeyLimitReached       the account holds as many passkeys as the policy allows
         InvalidGrant              a code, verifier or refresh token that does not fit
-        InvalidToken              a bearer token that is missing, broken, expired or for somebody else
+        InvalidToken              a bearer token that is broken, expired or for somebody else
+          NoToken                 or is not there
         StepUpRequired            the login is too old for this change
         EnrolmentRequired         the right password, but nobody goes on without a passkey any more
         TransactionExpired        the hosted login went stale, was finished, or began in another browser
@@ -46,7 +47,7 @@
       Missing                   there is no such thing
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
         NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
-        NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken
+        NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken · NoSuchDecision
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
@@ -215,6 +216,13 @@ class InvalidToken(Rejected):
 
     code = "invalid_token"
     default_text = "Invalid token"
+
+
+class NoToken(InvalidToken):
+    """No bearer token at all: a request of nobody's."""
+
+    code = "no_token"
+    default_text = "Missing authentication"
 
 
 class StepUpRequired(Rejected):
@@ -593,6 +601,13 @@ class NoSuchRefreshToken(Missing):
 
     code = "no_such_refresh_token"
     default_text = "The refresh token does not exist."
+
+
+class NoSuchDecision(Missing):
+    """No refusal by that id, or one of more than thirty days ago."""
+
+    code = "no_such_decision"
+    default_text = "The decision does not exist."
 
 
 class NoSuchRoute(Missing):

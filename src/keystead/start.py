@@ -14,10 +14,12 @@ from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.stranger import HttpStranger
-from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
+from keystead.app import SystemEntropy, attempts_of, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
+from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.decisions import Decisions
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
@@ -128,6 +130,14 @@ async def try_enumeration(url: str, wanted: Wanted) -> Report:
     """Try whether a stranger can find out who has an account at a Keystead that is running."""
     async with HttpStranger(url) as stranger:
         return await Enumeration(stranger, SystemEntropy(), asyncio.sleep, wanted)()
+
+
+@contextmanager
+def open_decisions(settings: Settings) -> Iterator[Decisions]:
+    """Open what is known of refusals, likewise."""
+    with _installation(settings) as db:
+        counted = attempts_of(settings, SqlAttempts(db, system_clock), system_clock, lambda what, why: None)
+        yield Decisions(db, counted, system_clock)
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

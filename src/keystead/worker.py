@@ -14,6 +14,7 @@ from keystead.db import (
     ceremonies,
     codes,
     credentials,
+    decisions,
     jobs,
     keys,
     one_time_codes,
@@ -59,7 +60,7 @@ Chore = Callable[[], Awaitable[None]]
 """Does what must be done now and then, beside the jobs; nothing, where there is nothing to do."""
 
 _SWEPT: Final = (
-    *(attempts, ceremonies, transactions, codes, one_time_codes),
+    *(attempts, ceremonies, transactions, codes, one_time_codes, decisions),
     *(pushed_requests, credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
 )
 

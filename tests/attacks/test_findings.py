@@ -24,7 +24,8 @@ from conftest import Stencil
 from keystead import worker
 from keystead.cli.serve import configure_log
 from keystead.db import tables
-from keystead.errors import Conflict
+from keystead.errors import Conflict, DomainError
+from keystead.rules.decisions import Asking
 from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError
 from keystead.start import prepare
@@ -331,6 +332,10 @@ def test_the_policy_of_a_page_has_no_foreign_words(url: str, policy: str) -> Non
 # --- bodies, methods and caches --------------------------------------------------------------------------------------
 
 
+async def unkept(error: DomainError, asking: Asking) -> None:
+    """Keep nothing of why a request was refused."""
+
+
 def post(path: str, length: int) -> Scope:
     """A request whose body is still to come."""
     headers = {"host": "localhost:8000", "content-length": str(length), "content-type": "application/json"}
@@ -368,7 +373,7 @@ async def test_a_body_that_trickles_is_not_waited_for(installation: Stencil) -> 
     async def keep(message: Message) -> None:
         sent.append(message)
 
-    gate = Gate(app, installation.settings, CountingEntropy(), body_seconds=0.1)
+    gate = Gate(app, installation.settings, CountingEntropy(), unkept, body_seconds=0.1)
     await gate(post("/oauth/token", 200), trickle, keep)
     assert sent[0]["status"] == 400
     assert b"did not arrive in time" in sent[1]["body"]
@@ -392,7 +397,8 @@ async def test_what_comes_after_a_body_is_waited_for(installation: Stencil) -> N
     async def nowhere(message: Message) -> None:
         raise AssertionError(message)
 
-    await Gate(app, installation.settings, CountingEntropy(), body_seconds=0.05)(post("/", 2), receive, nowhere)
+    gate = Gate(app, installation.settings, CountingEntropy(), unkept, body_seconds=0.05)
+    await gate(post("/", 2), receive, nowhere)
     assert [message["type"] for message in came] == ["http.request", "http.disconnect"]
 
 

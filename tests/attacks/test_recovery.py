@@ -385,7 +385,8 @@ def seen(landed: Landed, email: str) -> tuple[int, list[tuple[str, str]], list[s
     answer: httpx.Response = landed.response
     fresh = {"x-request-id", "date", "set-cookie", "content-length", "location"}
     fresh |= {"x-ratelimit-remaining", "x-ratelimit-reset"}  # how many were asked before, whoever was asked about
-    headers = sorted((name, value) for name, value in answer.headers.items() if name not in fresh)
+    kept = {name: value for name, value in answer.headers.items() if name not in fresh}
+    headers = sorted((name, re.sub(r"dec_[\w-]{16}", "dec_", value)) for name, value in kept.items())
     cookies = sorted(answer.cookies)
     text = re.sub(r"state=[\w-]+", "state=", answer.text.replace(email, ""))
     return answer.status_code, headers, cookies, f"{landed.path} {text}"
@@ -400,6 +401,8 @@ async def rows(world: World) -> dict[str, int]:
 async def test_nobody_learns_who_has_an_account(town: World) -> None:
     """By status, headers, cookies and bodies of the answers, nor by what they cost: the same rows, and no hash."""
     pages: dict[str, list[Any]] = {}
+    first_of_all = Visitor.of(town)
+    await enter(first_of_all, await at_the_code(first_of_all, "first@example.com"), "000000")
     for name, email in WHO.items():
         visitor, hashes = Visitor.of(town), town.hasher.verified
         request = await at_the_request(visitor)
@@ -440,6 +443,8 @@ async def test_beyond_the_limit_everybody_is_told_the_same(town: World) -> None:
 async def test_the_budget_of_guesses_does_not_tell_either(town: World) -> None:
     """Twenty-one wrong guesses look the same for everybody, and the right number of digits is nobody's to see."""
     answers = []
+    # All of them together would be too many of one address.
+    await town.manage("PATCH", "/attack-protection/suspicious-ip-throttling", {"enabled": False})
     for email in WHO.values():
         await guess_everywhere(town, [email], 4)
         visitor = Visitor.of(town)

@@ -85,7 +85,9 @@ async def test_every_step_of_a_login_is_a_303(world: World) -> None:
 async def test_the_gate_stops_a_redirect_that_would_repeat_a_body(world: World) -> None:
     """Should anybody ever write one: it becomes an error before it leaves."""
     for status in (307, 308):
-        gate = Gate(RedirectResponse("https://evil.example", status), world.settings, world.app.state.flows.entropy)
+        flows = world.app.state.flows
+        answer = RedirectResponse("https://evil.example", status)
+        gate = Gate(answer, world.settings, flows.entropy, flows.decisions.record)
         sent: list[int] = []
 
         async def send(message: object, sent: list[int] = sent) -> None:

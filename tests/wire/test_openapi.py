@@ -74,7 +74,7 @@ def test_requests_are_read_by_the_endpoint_that_describes_them() -> None:
     for route in described:
         for endpoint in route.endpoints.values():
             if isinstance(endpoint, Scoped):
-                named = inspect.getclosurevars(route.endpoint)
+                named = inspect.getclosurevars(inspect.unwrap(route.endpoint))
                 values = (*named.globals.values(), *named.nonlocals.values())
                 read = [value for value in values if isinstance(value, Endpoint)]
                 assert read == [endpoint], route.path

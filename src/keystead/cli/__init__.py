@@ -2,7 +2,7 @@
 
 import typer
 
-from keystead.cli import doctor, first_run, keys, mds, migrate, serve, version
+from keystead.cli import doctor, first_run, keys, mds, migrate, serve, version, why
 
 app = typer.Typer(
     name="keystead",
@@ -19,4 +19,5 @@ app.command("first-run")(first_run.show)
 app.add_typer(keys.app, name="keys")
 app.add_typer(mds.app, name="mds")
 app.add_typer(doctor.app, name="doctor")
+app.command("why")(why.why)
 app.command("version")(version.version)

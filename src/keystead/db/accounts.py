@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlmodel import Session, col
 
+from keystead.db import decisions
 from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient, LoginSession
 from keystead.errors import IdentifierTaken
 from keystead.rules.identifiers import Identifier, IdentifierKind, claims
@@ -304,7 +305,10 @@ def improve_hash(session: Session, user_id: str, old: str, new: str) -> None:
 
 
 def remove(session: Session, user_id: str) -> bool:
-    """Delete an account and all that hangs on it; ``False`` where there is none."""
+    """Delete an account and all that hangs on it, what it was refused for included; ``False`` where there is none."""
+    profile = by_id(session, user_id)
+    if profile is not None:
+        decisions.forget(session, decisions.about_user(profile))
     return session.connection().execute(delete(Account).where(col(Account.user_id) == user_id)).rowcount == 1
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, bindparam, delete, func, insert, literal, se
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
+from keystead.db import decisions
 from keystead.db.tables import Client, Connection, EnabledClient, Realm
 from keystead.errors import NameTaken, NoSuchClient, RealmTaken
 from keystead.rules.connection_options import ConnectionOptions
@@ -143,6 +144,7 @@ def total(session: Session, *, name: str | None = None, strategies: Sequence[str
 
 def remove(session: Session, connection_id: str) -> bool:
     """Delete a connection and its accounts; ``False`` where there is none."""
+    decisions.forget(session, decisions.about_connection(connection_id))
     return session.connection().execute(delete(Connection).where(col(Connection.id) == connection_id)).rowcount == 1
 
 

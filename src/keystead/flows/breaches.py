@@ -108,7 +108,7 @@ class Breaches:
         )
         await self.db.write(self._act, find)
         if find.refuse:
-            raise PasswordLeaked(breaches.REFUSALS[stage])
+            raise PasswordLeaked(breaches.REFUSALS[stage]).because(rule="breached_password", **subject.about)
 
     async def _has_room(self, *buckets: Bucket) -> bool:
         """Charge each bucket once; whether any had room."""

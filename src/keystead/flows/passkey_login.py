@@ -23,6 +23,7 @@ from keystead.flows.accounts import Admission, Admitted, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import concerning
 from keystead.flows.verification import Verification
 from keystead.ports import WebAuthn
 from keystead.rules import base64url
@@ -94,18 +95,22 @@ class PasskeyLogin:
                     raise _unknown(answer.credential_id, ceremony.rp_id)
                 if owned.connection_id != ceremony.connection_id:
                     raise CeremonyRefused(detail="§7.2 step 6: the owner is in another connection")
-                assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
+                with concerning(user_id=owned.user_id):
+                    assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
         except DomainError as refusal:
+            refusal.because(**about)
             failure = self.journal.event("f", caller, description=refusal.text, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
             raise
         settled = as_begun(policy, ceremony)
         shown = _Shown(ceremony.client_id, ceremony.rp_id, answer.credential_id, assertion, settled)
         outcome = await self.db.write(self._enter, shown, caller, about)
-        if isinstance(outcome, NotVerified):
-            await self.verification.remind(owned.user_id, ceremony.client_id, caller)
-            raise CeremonyRefused(detail="an identifier must be verified first")
-        return PasskeyEntry(unwrap(outcome), assertion.attachment)
+        with concerning(None, **about | {"user_id": owned.user_id}):
+            if isinstance(outcome, NotVerified):
+                await self.verification.remind(owned.user_id, ceremony.client_id, caller)
+                refused = CeremonyRefused(detail="an identifier must be verified first")
+                raise refused.because(rule=NotVerified.code)
+            return PasskeyEntry(unwrap(outcome), assertion.attachment)
 
     def _enter(
         self, session: Session, shown: "_Shown", caller: Caller, about: dict[str, Any]
@@ -160,7 +165,8 @@ def _unknown(credential_id: bytes, rp_id: str) -> UnknownCredential:
 def refusal(verdict: Verdict) -> CeremonyRefused:
     """Return what is said of a refused passkey; whoever may hold a copy of one is not told that it was noticed."""
     noticed = any(each.field == "counter" for each in verdict.reasons)
-    return CeremonyRefused(detail=verdict.text) if noticed else PasskeyNotAllowed(detail=verdict.text)
+    refused = CeremonyRefused(detail=verdict.text) if noticed else PasskeyNotAllowed(detail=verdict.text)
+    return refused.because(rule="passkey_policy", reasons=[f"{each.field}: {each.why}" for each in verdict.reasons])
 
 
 def reasons(verdict: Verdict) -> list[dict[str, str]]:

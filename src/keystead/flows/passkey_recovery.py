@@ -21,6 +21,7 @@ from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import whose
 from keystead.flows.revocation import Revocation
 from keystead.rules import identifiers, revocation
 from keystead.rules.buckets import Bucket, recovery_bucket, reset_bucket
@@ -110,7 +111,8 @@ class PasskeyRecovery:
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
         unread = fingerprint(typed)[:8]
         bucket = reset_bucket(connection.id, identifier, unread, caller.address)
-        async with self.protection.charged(bucket, refusal=TooManyMessages):
+        about = whose(identifier, connection_id=connection.id, client_id=client_id)
+        async with self.protection.charged(bucket, about, refusal=TooManyMessages):
             user_id = await self.db.read(_user_id, connection.id, identifier)
             guesses = recovery_bucket(connection.id, user_id, identifier, unread)
             long = not await self.protection.has_room(guesses)

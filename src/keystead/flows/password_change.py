@@ -15,6 +15,7 @@ from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import Proved, still_in
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import concerning
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import revocation
@@ -61,6 +62,19 @@ class PasswordChange:
         if claimed is None:
             raise CeremonyExpired(detail="unknown, used, late, or of another account or client")
         profile, connection = claimed
+        with concerning(user_id=profile.user_id, connection_id=connection.id, client_id=client_id):
+            return await self._changed(profile, connection, proved, password, caller, client_id=client_id)
+
+    async def _changed(
+        self,
+        profile: Profile,
+        connection: ConnectionRecord,
+        proved: Proved,
+        password: Secret[str],
+        caller: Caller,
+        *,
+        client_id: str,
+    ) -> Profile:
         subject = Subject(connection.id, client_id, profile)
         await self.breaches.check("pre-change-password", password, subject, caller)
         with self.protection.place(caller.address):

@@ -15,11 +15,13 @@ from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import concerning
 from keystead.flows.verification import Verification
 from keystead.ports import Clock, Refused
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import Guess
 from keystead.rules.events import Caller, Event
+from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Profile
 from keystead.secrecy import Secret, fingerprint
 
@@ -80,20 +82,30 @@ class PasswordLogin:
         about: dict[str, str | None] = {"connection_id": connection.id, "client_id": client_id}
         # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.
         began = self.clock()
-        async with self.protection.guessing(guess, password, caller, about) as attempt:
-            with self.protection.place(caller.address):
-                found = await self.store_for(connection).verify(identifier, password)
-            attempt.right = isinstance(found, Profile) and options.methods.password.enabled
-        if isinstance(found, Refused) or not options.methods.password.enabled:
-            user_id = found.user_id
-            kind = "fp" if user_id else "fu"
-            await self.db.write(journal.add, self.journal.event(kind, caller, user_id=user_id, **about))
-            raise WrongCredentials
-        await self.breaches.check("login", password, Subject(connection.id, client_id, found), caller)
-        success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
-        success = success.model_copy(update={"date": began})
-        failure = self.journal.event("f", caller, user_id=found.user_id, **about)
-        outcome = await self.db.write(enter, "pwd", success, failure)
-        if isinstance(outcome, NotVerified):
-            await self.verification.remind(found.user_id, client_id, caller)
-        return unwrap(outcome)
+        with concerning(identifier, **about):
+            async with self.protection.guessing(guess, password, caller, about) as attempt:
+                with self.protection.place(caller.address):
+                    found = await self.store_for(connection).verify(identifier, password)
+                attempt.right = isinstance(found, Profile) and options.methods.password.enabled
+            if isinstance(found, Refused) or not options.methods.password.enabled:
+                user_id = found.user_id
+                kind = "fp" if user_id else "fu"
+                await self.db.write(journal.add, self.journal.event(kind, caller, user_id=user_id, **about))
+                raise WrongCredentials().because(rule=_why(user_id, identifier, options.methods.password.enabled))
+            await self.breaches.check("login", password, Subject(connection.id, client_id, found), caller)
+            success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
+            success = success.model_copy(update={"date": began})
+            failure = self.journal.event("f", caller, user_id=found.user_id, **about)
+            outcome = await self.db.write(enter, "pwd", success, failure)
+            if isinstance(outcome, NotVerified):
+                await self.verification.remind(found.user_id, client_id, caller)
+            return unwrap(outcome)
+
+
+def _why(user_id: str | None, identifier: Identifier | None, takes_passwords: bool) -> str:
+    """Return what administrators learn of a login that was refused; whoever tried does not."""
+    if not takes_passwords:
+        return "passwords_off"
+    if user_id is not None:
+        return "wrong_password"
+    return "nobody" if identifier else "no_identifier"

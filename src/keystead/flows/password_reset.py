@@ -25,6 +25,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import whose
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers, revocation
@@ -99,8 +100,10 @@ class PasswordReset:
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         by_code = bool(page) and goes_by_code(identifier, options)
-        bucket = reset_bucket(connection.id, identifier, typed, caller.address)
-        async with self.protection.charged(bucket, refusal=TooManyMessages):
+        # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
+        bucket = reset_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
+        about = whose(identifier, connection_id=connection.id, client_id=client_id)
+        async with self.protection.charged(bucket, about, refusal=TooManyMessages):
             # Beyond so many codes for one identifier, whoever asks, a link is sent instead: nobody can guess that, and
             # nobody is kept from it. The page says the same.
             code = by_code and identifier and await self.protection.allows(all_codes_bucket(connection.id, identifier))

@@ -140,7 +140,7 @@ class Protection:
             yield
         except wrong:
             if bucket is not None:
-                async with self.charged(bucket):
+                async with self.charged(bucket, about):
                     pass
             else:
                 guards, address = await self.guards(), caller.address
@@ -156,11 +156,15 @@ class Protection:
             pass
 
     @asynccontextmanager
-    async def charged(self, bucket: Bucket, *, refusal: type[TooManyAttempts] = TooManyAttempts) -> AsyncIterator[None]:
+    async def charged(
+        self, bucket: Bucket, about: About | None = None, *, refusal: type[TooManyAttempts] = TooManyAttempts
+    ) -> AsyncIterator[None]:
         """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered."""
         charge = await self._take(bucket, 1.0)
         if not charge.allowed:
-            raise refusal(charge.retry_after, detail=bucket.prefix).because(**_facts("messages", bucket, charge))
+            rule = "client_secret" if bucket.prefix.startswith("client/") else "messages"
+            facts = _facts(rule, bucket, charge) | (about or {})
+            raise refusal(charge.retry_after, detail=bucket.prefix).because(**facts)
         try:
             yield
         except Unavailable:
@@ -279,6 +283,8 @@ def _facts(rule: str, bucket: Bucket, charge: Charge) -> dict[str, Any]:
         "rule": rule,
         "bucket": bucket.key,
         "capacity": bucket.capacity,
+        "refill": bucket.refill,
+        "lasts": bucket.lasts,
         "retry_after": round(charge.retry_after, 1),
     }
 

@@ -26,6 +26,7 @@ from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options, require_passkeys
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import concerning, whose
 from keystead.flows.verification import PURPOSES, Verification
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
@@ -81,8 +82,20 @@ class Signup:
         """
         options, about = connection.policy(), _about(connection, client_id)
         signups.check_password_given(options, given=password is not None)
-        if not counted:
-            await self.protection.signing_up(caller, about)
+        with concerning(next(iter(draft.identifiers), None), **about):
+            if not counted:
+                await self.protection.signing_up(caller, about)
+            return await self._create(connection, client_id, draft, password, caller)
+
+    async def _create(
+        self,
+        connection: ConnectionRecord,
+        client_id: str,
+        draft: Draft,
+        password: Secret[str] | None,
+        caller: Caller,
+    ) -> Profile:
+        options, about = connection.policy(), _about(connection, client_id)
         if password is not None:
             await self.breaches.check("pre-user-registration", password, Subject(connection.id, client_id), caller)
         try:
@@ -93,7 +106,7 @@ class Signup:
             if options.hardened and not await self.db.read(_name_taken, connection.id, draft):
                 await self.tell_owners(connection, client_id, draft.identifiers, caller)
                 return look_alike(draft, connection.id, self.entropy.bytes(12).hex(), self.clock())
-            raise InvalidSignup(detail=f"{taken.attribute} is taken") from None
+            raise InvalidSignup(detail=f"{taken.attribute} is taken").because(rule="signup_taken") from None
         methods = ["pwd"] if password else []
         event = self.journal.event("ss", caller, user_id=profile.user_id, authentication_methods=methods, **about)
         await self._welcome(connection, draft, profile, event)
@@ -108,7 +121,7 @@ class Signup:
         """
         options = connection.policy()
         if options.disable_signup:
-            raise SignupDisabled
+            raise SignupDisabled().because(connection_id=connection.id)
         return signups.read_draft(body, options, proved)
 
     async def available(self, connection: ConnectionRecord, draft: Draft, client_id: str, caller: Caller) -> None:
@@ -192,18 +205,20 @@ class Signup:
             outcome = await self.db.write(self._create_with_passkey, connection, ceremony, new, caller)
         except DomainError as refusal:
             await self.db.write(journal.add, self.journal.event("fs", caller, reason=refusal.detail, **about))
+            whom = _whose(connection, _draft(ceremony))
             if not isinstance(refusal, IdentifierTaken):
+                refusal.because(**whom)
                 raise
             if connection.policy().hardened:
                 await self.tell_owners(connection, ceremony.client_id, _draft(ceremony).identifiers, caller)
-                raise CeremonyExpired(detail=refusal.detail) from None
-            raise InvalidSignup(detail=refusal.detail) from None
+                raise CeremonyExpired(detail=refusal.detail).because(rule="signup_taken", **whom) from None
+            raise InvalidSignup(detail=refusal.detail).because(rule="signup_taken", **whom) from None
         return unwrap(outcome)
 
     async def _available(self, connection: ConnectionRecord, draft: Draft, *, proving: bool) -> None:
         taken = await self.db.read(_taken, connection, draft, proving)
         if taken is not None:
-            raise InvalidSignup(detail=f"{taken} is taken")
+            raise InvalidSignup(detail=f"{taken} is taken").because(rule="signup_taken", **_whose(connection, draft))
 
     async def _welcome(self, connection: ConnectionRecord, draft: Draft, profile: Profile, event: Event) -> None:
         """Greet whoever signed up."""
@@ -287,6 +302,11 @@ class Signup:
 
 def _about(connection: ConnectionRecord, client_id: str) -> dict[str, str | None]:
     return {"connection_id": connection.id, "client_id": client_id}
+
+
+def _whose(connection: ConnectionRecord, draft: Draft) -> dict[str, str | None]:
+    """Return whom a refusal of a sign-up is about."""
+    return whose(next(iter(draft.identifiers), None), connection_id=connection.id)
 
 
 def _draft(ceremony: Ceremony) -> Draft:

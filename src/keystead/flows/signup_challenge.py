@@ -14,6 +14,7 @@ from keystead.errors import TooManyMessages, WrongCode
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import whose
 from keystead.flows.signup import Signup
 from keystead.rules.buckets import all_codes_bucket, code_bucket
 from keystead.rules.events import Caller
@@ -40,11 +41,11 @@ class SignupChallenge:
 
         Where somebody has shown before that the identifier is theirs, it is they who hear of it, and no code is right.
         """
-        async with self.protection.charged(
-            code_bucket(connection.id, identifier, caller.address), refusal=TooManyMessages
-        ):
+        about = whose(identifier, connection_id=connection.id, client_id=transaction.request.client_id)
+        bucket = code_bucket(connection.id, identifier, caller.address)
+        async with self.protection.charged(bucket, about, refusal=TooManyMessages):
             if not await self.protection.allows(all_codes_bucket(connection.id, identifier)):
-                raise TooManyMessages(3600.0)
+                raise TooManyMessages(3600.0).because(**about)
             # Asked of everybody: whether there is an owner to be told must not be seen.
             may_tell = await self.signup.may_tell(connection, identifier)
             await self.db.write(self._send, connection.id, transaction, identifier, caller, may_tell)

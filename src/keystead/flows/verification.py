@@ -168,7 +168,7 @@ class Verification:
         """
         found = await self.look(token, caller)
         if not found.already and not found.same_person(caller, user_id):
-            raise ProofNeeded
+            raise ProofNeeded().because(user_id=found.profile.user_id, connection_id=found.connection.id)
         return await self._settled(token, caller)
 
     async def confirm_with_password(self, token: str, password: Secret[str], caller: Caller) -> Verifying:
@@ -180,7 +180,7 @@ class Verification:
         options = found.connection.policy()
         named = [each for each in identifiers_of_profile(found.profile) if each.kind in options.active_identifiers()]
         if not named or not found.takes_password:
-            raise WrongCredentials
+            raise WrongCredentials().because(rule="passwords_off", user_id=found.profile.user_id)
         guess = Guess(
             *(found.connection.id, named[0], "", caller.address, caller.device),
             protected=options.brute_force_protection,
@@ -192,7 +192,7 @@ class Verification:
             attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
         if not attempt.right:
             await self.db.write(journal.add, self.journal.event("fp", caller, **about))
-            raise WrongCredentials
+            raise WrongCredentials().because(rule="wrong_password", **about)
         return await self._settled(token, caller)
 
     async def take_over(self, token: str, caller: Caller) -> str:

@@ -1,7 +1,7 @@
 """``/authorize``: a client asks, a person proves who they are, and the client gets a code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlmodel import Session
@@ -55,6 +55,8 @@ class Answer:
     redirect_uri: str
     parameters: Mapping[str, str]
     mode: ResponseMode = "query"
+    refusal: DomainError | None = None
+    """Why there is no code, where somebody was refused; for administrators, not for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Continue:
 class ErrorForClient(Exception):
     """An error that the client may learn of, since client and redirect are known to be good."""
 
-    def __init__(self, error: str, description: str) -> None:
-        self.problem = Problem(error, description)
+    def __init__(self, error: str, description: str, refusal: DomainError | None = None) -> None:
+        self.problem, self.refusal = Problem(error, description), refusal
         super().__init__(f"{error}: {description}")
 
 
@@ -105,9 +107,9 @@ class Authorize:
             request = await self.checked(asked, request, client)
             return await self._proceed(request, client, session, browser)
         except ErrorForClient as error:
-            return self.tell(request, error.problem)
-        except ConnectionNotAllowed:
-            return self.tell(request, Problem("invalid_request", "no connection is enabled for the client"))
+            return self.tell(request, error.problem, error.refusal)
+        except ConnectionNotAllowed as refusal:
+            return self.tell(request, Problem("invalid_request", "no connection is enabled for the client"), refusal)
 
     def readable(self, asked: Mapping[str, str], client: ClientRecord) -> AuthorizationRequest:
         """Return a request whose redirect URI is the client's. Raises ``BadRequest`` for any other."""
@@ -131,7 +133,7 @@ class Authorize:
         try:
             permitted = await self.issuer.audiences.permitted_for(client, wanted, request.audience)
         except AudienceNotAllowed as error:
-            raise ErrorForClient("access_denied", error.text) from None
+            raise ErrorForClient("access_denied", error.text, error) from None
         return _having(request, permitted)
 
     async def sign_in_for(self, path: str, browser: Secret[str], user_id: str = "") -> Continue:
@@ -159,7 +161,9 @@ class Authorize:
     async def deny(self, transaction: LoginTransaction) -> Answer:
         """End a login whose person does not want the client to have what it asks for."""
         await self._take(transaction.id)
-        return self.tell(transaction.request, Problem("access_denied", "The person did not allow it."))
+        whose = {"user_id": transaction.proof.user_id} if transaction.proof else {}
+        refusal = ConsentMissing().because(rule="denied_by_person", **whose)
+        return self.tell(transaction.request, Problem("access_denied", "The person did not allow it."), refusal)
 
     async def abandon(self, state: str, refusal: DomainError) -> Answer:
         """End a login that was refused for good, such as a blocked account's (LG-6)."""
@@ -178,13 +182,15 @@ class Authorize:
 
     def refuse(self, request: AuthorizationRequest, refusal: DomainError) -> Answer:
         """Tell the client that the person may not come in."""
-        return self.tell(request, Problem(_REFUSALS.get(type(refusal), "access_denied"), refusal.text))
+        return self.tell(request, Problem(_REFUSALS.get(type(refusal), "access_denied"), refusal.text), refusal)
 
-    def tell(self, request: AuthorizationRequest, problem: Problem) -> Answer:
+    def tell(self, request: AuthorizationRequest, problem: Problem, refusal: DomainError | None = None) -> Answer:
         """Tell the client what is wrong; a login for a page of ours has no client, and ends on the first one."""
+        refusal = refusal and refusal.because(**{"client_id": request.client_id} | dict(refusal.facts))
         if request.response_mode == "page":
-            return Answer("/", {})
-        return self.answer(request, {"error": problem.error, "error_description": problem.description})
+            return Answer("/", {}, refusal=refusal)
+        answer = self.answer(request, {"error": problem.error, "error_description": problem.description})
+        return replace(answer, refusal=refusal)
 
     def answer(self, request: AuthorizationRequest, parameters: dict[str, str]) -> Answer:
         """Answer with ``state`` untouched and ``iss``, against mix-up (RFC 9207)."""
@@ -219,14 +225,14 @@ class Authorize:
                 return self.answer(outcome, {"code": code})
             if isinstance(outcome, _Asking):
                 if silent:
-                    raise ErrorForClient(*_UNASKED[outcome.ask])
+                    raise ErrorForClient(*_UNASKED[outcome.ask], ConsentMissing().because(user_id=proof.user_id))
                 connection = await self.directory.by_id(outcome.connection_id, request.client_id)
                 transaction = await self.login.begin(request, connection, browser, proof=proof, ask=outcome.ask)
                 return Continue(transaction.id, request.by_message)
             if isinstance(outcome, EnrolmentRequired) and silent:
-                raise ErrorForClient("interaction_required", outcome.text)
+                raise ErrorForClient("interaction_required", outcome.text, outcome.because(user_id=proof.user_id))
             if not isinstance(outcome, AccountGone | ConnectionNotAllowed | EnrolmentRequired):
-                return self.refuse(request, outcome)
+                return self.refuse(request, outcome.because(user_id=proof.user_id))
         connection = await self.directory.for_login(request.connection, request.client_id)
         if silent:
             raise ErrorForClient("login_required", "Login required")
@@ -276,10 +282,11 @@ class Authorize:
             request = self._as_of_now(session, request, client)
             self.admission.admit(session, proof.user_id, request.client_id, proof.method, proof.at, proof.session_id)
         except (AudienceNotAllowed, Rejected, ConnectionNotAllowed) as refusal:
-            return refusal
+            return refusal.because(user_id=proof.user_id)
         needed = authorization.needs_consent(client.settings, asked_by_api=request.asks_consent)
         if needed and not authorization.covers(_allowed(session, client, request, proof), request.scope.split()):
-            return ConsentMissing()  # taken back in another tab, or never given: what was asked is not what counts
+            # Taken back in another tab, or never given: what was asked is not what counts.
+            return ConsentMissing().because(user_id=proof.user_id)
         return self._put(session, request, proof, code)
 
     def _as_of_now(self, session: Session, request: AuthorizationRequest, client: ClientRecord) -> AuthorizationRequest:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from keystead.db import accounts, apis
+from keystead.db.accounts import Standing
 from keystead.db.session import Database
 from keystead.errors import ConnectionNotAllowed, InvalidToken, UserBlocked
+from keystead.flows.refusals import concerning
 from keystead.oauth.issue import ACCESS_TYPE, Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.rules.apis import MANAGEMENT_PATH
@@ -57,15 +59,8 @@ class Bearers:
         bearer = _bearer(claims)
         standing = await self.db.read(accounts.standing, bearer.subject, bearer.client_id, bearer.session_id)
         issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
-        if standing is None or issued < standing.profile.created_at.replace(microsecond=0):
-            raise InvalidToken(detail="the account is gone")
-        if standing.signed_out_since(bearer.authenticated_at or issued):
-            raise InvalidToken(detail="signed out since")
-        if standing.profile.blocked:
-            raise InvalidToken(detail=UserBlocked.code)
-        if not (standing.connection_active and standing.client_enabled):
-            raise InvalidToken(detail=ConnectionNotAllowed.code)
-        return bearer, standing.profile
+        with concerning(user_id=bearer.subject, client_id=bearer.client_id):
+            return bearer, _still_good(standing, bearer, issued)
 
     async def _claims(self, token: str, audience: str) -> dict[str, Any]:
         claims = await self.keys.verify(token, ACCESS_TYPE)
@@ -75,6 +70,19 @@ class Bearers:
         if audience not in (audiences if isinstance(audiences, list) else [audiences]):
             raise InvalidToken(detail="for another audience")
         return claims
+
+
+def _still_good(standing: Standing | None, bearer: Bearer, issued: datetime) -> Profile:
+    """Return whose token it is, as things stand now. Raises ``InvalidToken``."""
+    if standing is None or issued < standing.profile.created_at.replace(microsecond=0):
+        raise InvalidToken(detail="the account is gone")
+    if standing.signed_out_since(bearer.authenticated_at or issued):
+        raise InvalidToken(detail="signed out since")
+    if standing.profile.blocked:
+        raise InvalidToken(detail=UserBlocked.code).because(rule=UserBlocked.code)
+    if not (standing.connection_active and standing.client_enabled):
+        raise InvalidToken(detail=ConnectionNotAllowed.code)
+    return standing.profile
 
 
 def _bearer(claims: dict[str, Any]) -> Bearer:

@@ -10,6 +10,7 @@ from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
 from keystead.errors import BadClient
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import concerning
 from keystead.oauth.client_assertions import ClientAssertions
 from keystead.ports import Clock
 from keystead.rules.addresses import spelled
@@ -55,10 +56,11 @@ class ClientAuth:
         if client is not None and client.settings.is_public and shown.assertion is None:
             return client
         if client is None or (shown.secret is None and shown.assertion is None):
-            raise BadClient(detail="no such public client")
+            raise BadClient(detail="no such public client").because(client_id=client and client.client_id)
         bucket = secret_bucket(client.client_id, caller.address)
         async with self.protection.showing(caller, {"client_id": client.client_id}, wrong=(BadClient,), bucket=bucket):
-            await self._check(client, shown)
+            with concerning(client_id=client.client_id):
+                await self._check(client, shown)
         await shown.proved(client.client_id)
         return client
 

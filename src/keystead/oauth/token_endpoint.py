@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from keystead.db.clients import ClientRecord
 from keystead.errors import BadRequest, GrantNotAllowed, UnsupportedGrant
+from keystead.flows.refusals import concerning
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials, asked_for
 from keystead.oauth.issue import Tokens
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, REFRESH
@@ -85,6 +86,10 @@ class TokenEndpoint:
             raise UnsupportedGrant(request.grant_type[:100])
         client = await self.client_auth(request.credentials, request.caller)
         request = replace(request, caller=asked_for(client, request.credentials, request.caller))
+        with concerning(client_id=client.client_id):
+            return await self._granted(grant, request, client)
+
+    async def _granted(self, grant: Grant, request: TokenRequest, client: ClientRecord) -> Tokens:
         third_party = not client.settings.is_first_party
         if request.grant_type not in client.settings.grant_types:
             raise GrantNotAllowed(request.grant_type)

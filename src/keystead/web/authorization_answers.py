@@ -9,6 +9,7 @@ from starlette.responses import Response
 from keystead.oauth.authorize import Answer
 from keystead.rules.oauth import origin_of, with_query
 from keystead.web import screens
+from keystead.web.answers import refusing
 from keystead.web.redirects import redirect
 
 OPENER: Final = "keystead.opener"
@@ -17,6 +18,10 @@ OPENER: Final = "keystead.opener"
 
 def back_to_client(answer: Answer) -> Response:
     """Return the browser, or only the answer, to the client."""
+    return refusing(_sent(answer), answer.refusal)
+
+
+def _sent(answer: Answer) -> Response:
     if answer.mode == "form_post":
         context = {"target": answer.redirect_uri, "fields": answer.parameters}
         return screens.show("form-post.html", context, redirects_to=answer.redirect_uri)

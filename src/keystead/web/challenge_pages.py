@@ -110,10 +110,7 @@ async def change_password(request: Request) -> Response:
         await flows.reset.request(connection, client_id, typed, caller_of(request))
     except (TooManyAttempts, BadRequest, Busy) as error:
         context |= {"identifier_value": typed[:254], "error": error.text, "error_field": "username"}
-        status = wire.row_of(wire.PAGES, error).status
-        response = screens.show("reset-password-request.html", context, status=status)
-        response.headers.update(wire.when_to_come_back(error))
-        return response
+        return wire.page("reset-password-request.html", context, error)
     return screens.show("reset-password-request.html", context | {"sent": _SENT})
 
 

@@ -24,7 +24,7 @@ FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/",
 _METHODS: Final = "GET, POST, PATCH, DELETE"
 _REQUEST_HEADERS: Final = "authorization, content-type, auth0-client, dpop, accept-language, keystead-device"
 _EXPOSED: Final = ", ".join(
-    ("location", "www-authenticate", "retry-after", "x-request-id", "keystead-device", *HEADERS)
+    ("location", "www-authenticate", "retry-after", "x-request-id", "keystead-device", "keystead-decision", *HEADERS)
 )
 _PREFLIGHT_SECONDS: Final = "600"
 _REREAD: Final = timedelta(seconds=10)

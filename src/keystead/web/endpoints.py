@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,8 +21,10 @@ from keystead.errors import (
     UnsupportedMediaType,
 )
 from keystead.oauth.bearers import Bearer
+from keystead.web.answers import refused_by
 from keystead.web.body import Query, json_object, json_value, query
 from keystead.web.guard import require, require_person
+from keystead.web.middleware import note
 from keystead.web.parameters import Parameter
 from keystead.web.request_limits import count, count_bearer
 from keystead.web.shapes import JSON
@@ -149,9 +153,23 @@ class Described(Route):
 
     def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
         self.endpoints = endpoints
-        super().__init__(path, handler, methods=list(endpoints))
+        super().__init__(path, _noting(handler), methods=list(endpoints))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a request, and pass it on. Raises ``TooManyRequests``."""
         await count(scope)
         await super().handle(scope, receive, send)
+
+
+def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell the gate of refusals that were not raised but shown on a page, or sent back to a client."""
+
+    @wraps(handler)
+    async def noting(request: Request) -> Response:
+        response: Response = await handler(request)
+        error = refused_by(response)
+        if error is not None:
+            note(request, error)
+        return response
+
+    return noting

@@ -94,5 +94,4 @@ def _ask(token: str, found: Enrolling, error: DomainError | None = None) -> Resp
         "identifier_value": found.identifier,
         "error": wording.said(error, found.connection.policy()) if error else None,
     }
-    status = wire.row_of(wire.PAGES, error).status if error else 200
-    return screens.show("passkey-ticket.html", context, status=status, redirects_to=found.link.result_url)
+    return wire.page("passkey-ticket.html", context, error, redirects_to=found.link.result_url)

@@ -16,6 +16,7 @@ from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.decisions import Decisions
 from keystead.flows.directory import Directory
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
@@ -113,6 +114,7 @@ class Flows:
     blocks: Blocks
     unblocking: Unblocking
     request_limits: RequestLimits
+    decisions: Decisions
 
     @property
     def cookies(self) -> Cookies:

@@ -42,7 +42,7 @@ async def setup(request: Request) -> Response:
     except (InvalidIdentifier, *AT_PASSWORD, Busy, PasswordUnchecked) as error:
         at = "password" if isinstance(error, AT_PASSWORD) else "email"
         context |= {"email": sent.get("email", ""), "error": wording.said(error, options), "error_field": at}
-        return screens.show("setup.html", context, status=wire.row_of(wire.PAGES, error).status)
+        return wire.page("setup.html", context, error)
     return screens.show("setup-done.html", {"home_url": "/"})
 
 

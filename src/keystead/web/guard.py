@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-from keystead.errors import ForeignOrigin, InsufficientScope, InvalidToken
+from keystead.errors import ForeignOrigin, InsufficientScope, NoToken
 from keystead.oauth.bearers import Bearer
 from keystead.rules.apis import MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
@@ -30,10 +30,10 @@ def _scoped(bearer: Bearer, any_of: tuple[str, ...]) -> Bearer:
 
 
 def bearer_token(request: Request) -> str:
-    """Return the token of the ``Authorization`` header. Raises ``InvalidToken``."""
+    """Return the token of the ``Authorization`` header. Raises ``NoToken``."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise InvalidToken("Missing authentication")
+        raise NoToken
     return token.strip()
 
 

@@ -22,6 +22,7 @@ from keystead.flows.verification import Verifying
 from keystead.rules.oauth import with_query
 from keystead.secrecy import Secret
 from keystead.web import screens, wire, wording
+from keystead.web.answers import refusing
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
 from keystead.web.guard import caller_of, same_origin
@@ -50,8 +51,8 @@ async def email_verification(request: Request) -> Response:
             await flows.verification.confirm_with_password(ticket, password, caller_of(request))
         else:
             await flows.verification.confirm(ticket, caller_of(request), user_id=user_id)
-    except WrongCredentials:
-        return _ask(ticket, found, ours=False, error=BadRequest(_NOT_RIGHT))
+    except WrongCredentials as refusal:
+        return refusing(_ask(ticket, found, ours=False, error=BadRequest(_NOT_RIGHT)), refusal)
     except (ProofNeeded, TooManyAttempts, Busy) as error:
         return _ask(ticket, found, ours=False, error=error)
     link = found.link
@@ -76,8 +77,7 @@ async def reset_password(request: Request) -> Response:
         done = await flows.reset.finish(ticket, password, caller_of(request))
     except (*AT_PASSWORD, BadRequest, Busy, PasswordUnchecked) as error:
         context |= {"error": wording.said(error, found.options), "error_field": "password"}
-        status = wire.row_of(wire.PAGES, error).status
-        return screens.show("reset-password.html", context, status=status, redirects_to=link.result_url)
+        return wire.page("reset-password.html", context, error, redirects_to=link.result_url)
     if link.result_url:
         response = _back(link.result_url, _CHANGED, found.profile.email or "" if link.include_email else "")
     else:
@@ -98,8 +98,7 @@ async def unblock(request: Request) -> Response:
             return screens.show("unblock.html", {"ticket": ticket, "identifier_value": name})
         profile, client_id = await flows.unblocking.open(ticket, caller)
     except InvalidTicket as late:
-        status = wire.row_of(wire.PAGES, late).status
-        return screens.show("unblock-late.html", {"home_url": "/"}, status=status)
+        return wire.page("unblock-late.html", {"home_url": "/"}, late)
     login_url = await flows.authorize.login_route(client_id)
     response = screens.show("unblock-done.html", {"login_url": login_url, "home_url": "/"})
     # Strangers may go on filling their own lock: the owner's browser has another from now on.
@@ -124,10 +123,7 @@ def _ask(ticket: str, found: Verifying, *, ours: bool, error: DomainError | None
         "error": wording.said(error, found.connection.policy()) if error else None,
         "error_field": "password" if error else "",
     }
-    status = wire.row_of(wire.PAGES, error).status if error else 200
-    response = screens.show("email-verification.html", context, status=status, redirects_to=found.link.result_url)
-    response.headers.update(wire.when_to_come_back(error))
-    return response
+    return wire.page("email-verification.html", context, error, redirects_to=found.link.result_url)
 
 
 def _taken_over(reset_url: str) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError, InvalidPath
 from keystead.ports import Entropy
+from keystead.rules.decisions import Asking, is_refusal
 from keystead.settings import Settings
 from keystead.web import wire
 from keystead.web.authorization_answers import OPENER
@@ -30,6 +32,14 @@ _HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+DECISION: Final = "Keystead-Decision"
+"""The header of a refusal: the id under which administrators find why. It says nothing else to anybody."""
+
+_REFUSAL: Final = "keystead.refusal"
+
+Record = Callable[[DomainError, Asking], Awaitable[None]]
+"""Keeps why a request was refused."""
+
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _HSTS: Final = "max-age=31536000; includeSubDomains"
 
@@ -43,6 +53,7 @@ class Gate:
     app: ASGIApp
     settings: Settings
     entropy: Entropy
+    record: Record
     body_seconds: float = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +68,7 @@ class Gate:
         scope["keystead.address"] = client_address(peer, request.headers, self.settings.trusted_proxies)
         scope["keystead.decision"] = f"dec_{self.entropy.token(12)}"
         scope["keystead.log"] = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
-        answer = _Answer(send, self._headers(request_id), scope)
+        answer = _Answer(send, self._headers(request_id), scope, self._decided)
         try:
             self._check_host(request.headers)
             if "\0" in scope["path"]:
@@ -73,6 +84,23 @@ class Gate:
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 2)
             log.info("request", **scope["keystead.log"], status=answer.status, ms=milliseconds)
+
+    async def _decided(self, scope: Scope) -> str:
+        """Keep why the request is refused, if it is, and return under which id; whoever asks at once finds it.
+
+        Whatever goes wrong with that, the refusal stands, and looks the same.
+        """
+        error: DomainError | None = scope.get(_REFUSAL)
+        if error is None or not is_refusal(error):
+            return ""
+        decision: str = scope["keystead.decision"]
+        agent = Headers(scope=scope).get("user-agent", "")
+        try:
+            await self.record(error, Asking(decision, scope["path"], scope["keystead.address"], agent))
+        except Exception as failed:  # noqa: BLE001 - a database that is away must not turn a refusal into anything else
+            detail = getattr(failed, "detail", "")
+            log.warning("a refusal was not kept", decision=decision, error=type(failed).__name__, detail=detail)
+        return decision
 
     def _check_host(self, headers: Headers) -> None:
         """Exactly one well-formed ``Host``. It is never used for anything; links come from the public URL alone."""
@@ -94,16 +122,22 @@ class Gate:
 
 
 def note(request: Request, error: DomainError) -> None:
-    """Put what was refused, and why, on the request's log line. ``detail`` is for here and nowhere else."""
+    """Put what was refused, and why, on the request's log line, and before the gate, which keeps it."""
     line: dict[str, Any] = request.scope["keystead.log"]
     line |= {"error": error.code, "detail": error.detail[:500]}
+    if is_refusal(error):
+        line["decision"] = request.scope["keystead.decision"]
+    request.scope[_REFUSAL] = error
 
 
 class _Answer:
     """Passes a response on, adding headers and remembering the status."""
 
-    def __init__(self, send: Send, headers: dict[str, str], scope: Scope) -> None:
-        self._send, self._headers, self._scope, self.status = send, headers, scope, 0
+    def __init__(
+        self, send: Send, headers: dict[str, str], scope: Scope, decided: Callable[[Scope], Awaitable[str]]
+    ) -> None:
+        self._send, self._headers, self._scope, self._decided = send, headers, scope, decided
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -111,7 +145,10 @@ class _Answer:
                 # A redirect that replays the body would hand a password to wherever it points (RFC 9700 §4.12).
                 raise InternalError(detail="a redirect that repeats the request")
             self.status = message["status"]
+            decision = await self._decided(self._scope)
             headers = MutableHeaders(scope=message)
+            if decision:
+                headers[DECISION] = decision
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
             headers.raw.extend(headers_of(self._scope, self.status, headers))

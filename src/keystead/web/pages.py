@@ -45,7 +45,7 @@ from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
 from keystead.rules.signals import unknown
 from keystead.secrecy import Secret
-from keystead.web import screens, wire, wording
+from keystead.web import wire, wording
 from keystead.web.answers import Json
 from keystead.web.authorization_answers import back_to_client, keep_opener
 from keystead.web.body import form, query_once, submitted
@@ -277,11 +277,8 @@ def page(
     }
     if isinstance(error, UnknownCredential):
         common["signals"] = for_page(unknown(error.rp_id, error.credential_id))
-    status = wire.row_of(wire.PAGES, error).status if error else 200
     redirects_to = place.transaction.request.redirect_uri
-    response = screens.show(f"{template}.html", common | context, status=status, redirects_to=redirects_to)
-    response.headers.update(wire.when_to_come_back(error))
-    return response
+    return wire.page(f"{template}.html", common | context, error, redirects_to=redirects_to)
 
 
 def recovery_url(place: Place) -> str:

@@ -25,7 +25,7 @@ from keystead.flows.own_passkeys import Overview, OwnPasskey
 from keystead.flows.passkey_notices import PAGE as PATH
 from keystead.rules.authenticator_names import name_of
 from keystead.rules.passkey_names import LONGEST, shown_name
-from keystead.web import screens, wire, wording
+from keystead.web import wire, wording
 from keystead.web.account_pages import sign_in
 from keystead.web.body import form, query_once, submitted
 from keystead.web.flows import flows_of
@@ -123,8 +123,7 @@ async def _show(request: Request, here: SessionRecord, error: DomainError | None
         "longest": LONGEST,
         "signals": for_page(overview.signals),
     }
-    status = wire.row_of(wire.PAGES, error).status if error else 200
-    return screens.show("account-passkeys.html", context, status=status)
+    return wire.page("account-passkeys.html", context, error)
 
 
 def _why_not(overview: Overview) -> str:

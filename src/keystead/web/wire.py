@@ -15,7 +15,7 @@ from starlette.responses import Response
 from keystead import errors as e
 from keystead.rules.signals import unknown
 from keystead.web import screens
-from keystead.web.answers import Json
+from keystead.web.answers import Json, refusing
 from keystead.web.redirects import redirect
 from keystead.web.signals import shown
 
@@ -129,6 +129,7 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchRefreshToken: Row(404, "inexistent_refresh_token"),
     e.NoSuchKey: Row(404, "inexistent_signing_key"),
     e.NoSuchAuthenticator: Row(404, "inexistent_authenticator"),
+    e.NoSuchDecision: Row(404, "inexistent_decision"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
@@ -262,6 +263,16 @@ def pages(request: Request, error: e.DomainError) -> Response:
     response = screens.error(request, row.code, row.text, row.status)
     response.headers.update(_headers(row, error))
     return response
+
+
+def page(
+    template: str, context: dict[str, Any], refusal: e.DomainError | None = None, *, redirects_to: str = ""
+) -> Response:
+    """Render a page of ours: as it is, or again with what was refused on it."""
+    status = row_of(PAGES, refusal).status if refusal else 200
+    response = screens.show(template, context, status=status, redirects_to=redirects_to)
+    response.headers.update(when_to_come_back(refusal))
+    return refusing(response, refusal)
 
 
 DIALECTS: Final[tuple[tuple[str, Dialect], ...]] = (

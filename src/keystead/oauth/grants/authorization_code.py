@@ -60,7 +60,7 @@ class CodeGrant:
             admitted = self.admission.admit(session, *whose)
             left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except DomainError as refusal:
-            return refusal
+            return refusal.because(user_id=found.authority.user_id)
         who = who.model_copy(update={"scope": left.scope})
         found = found.model_copy(update={"authority": who})
         if "offline_access" not in who.scope:
@@ -77,10 +77,10 @@ class CodeGrant:
         try:
             _check(found.record, request, asked)
         except InvalidGrant:
-            return InvalidGrant(detail="used before, by another")
+            return InvalidGrant(detail="used before, by another").because(user_id=found.record.authority.user_id)
         whose = Subject(found.record.authority.user_id, families=(found.family,))
         self.revocation.apply(session, Event.CODE_REPLAYED, whose, self.clock())
-        return InvalidGrant(detail="used before")
+        return InvalidGrant(detail="used before").because(rule="code_reused", user_id=whose.user_id)
 
 
 def _check(found: CodeRecord, request: TokenRequest, asked: Asked) -> None:

@@ -64,13 +64,17 @@ class RefreshGrant:
         if _spent(record, settings.leeway, now):
             self._end(session, Ending.TOKEN_REUSED, record)
             journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
-            return InvalidGrant(_UNKNOWN, detail="reused")
+            return InvalidGrant(_UNKNOWN, detail="reused").because(
+                rule="token_reused", user_id=record.authority.user_id
+            )
         admitted = self._admit(session, record, asked)
         if isinstance(admitted, DomainError):
-            return admitted
+            return admitted.because(user_id=record.authority.user_id)
         may = self._may(session, record, asked)
         if isinstance(may, DomainError):
-            return may  # before the token is replaced: whoever may again tomorrow has it still
+            return may.because(
+                user_id=record.authority.user_id
+            )  # before the token is replaced: whoever may again tomorrow has it still
         if settings.rotation_type == "non-rotating":
             refresh_tokens.touch(
                 session, record.id, refresh_expiry(settings, record.created_at, now)[0], now, reuse.caller
@@ -111,7 +115,7 @@ class RefreshGrant:
             return InvalidGrant(_UNKNOWN, detail=signed_out.detail)
         except (UserBlocked, AccountGone) as refusal:
             self._end(session, Ending.TOKEN_REVOKED, record)
-            return InvalidGrant(refusal.text)
+            return InvalidGrant(refusal.text).because(rule=refusal.code)
         except DomainError as refusal:
             return refusal
 

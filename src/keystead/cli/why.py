@@ -1,0 +1,87 @@
+"""``keystead why``: why somebody was refused, from the database itself."""
+
+import asyncio
+import json
+from typing import Annotated, Any, Final
+
+import typer
+
+from keystead import settings as process
+from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.flows.decisions import Decisions
+from keystead.rules.decisions import Explanation
+from keystead.start import open_decisions
+
+_WIDTH: Final = 10
+
+
+def why(
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="DECISION|IDENTIFIER",
+            help="The id of the answer's Keystead-Decision header; or an email, phone number, username or user id.",
+            show_default=False,
+        ),
+    ],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell why somebody was refused: which rule, its counts as they are now, until when, and who may lift it."""
+    with told_plainly(), open_decisions(process.load(data_dir=data_dir)) as decisions:
+        found = asyncio.run(_find(decisions, wanted))
+    if as_json:
+        typer.echo(json.dumps([each.on_wire() for each in found], indent=2))
+    elif found:
+        typer.echo("\n\n".join(_block(each) for each in found))
+    if not found:
+        tell("nothing is known of that; refusals are kept for 30 days")
+        raise typer.Exit(1)
+
+
+async def _find(decisions: Decisions, wanted: str) -> list[Explanation]:
+    try:
+        return await decisions.find(wanted)
+    finally:
+        await decisions.attempts.close()
+
+
+def _block(explanation: Explanation) -> str:
+    """Return one refusal for people to read. What a request said of itself cannot steer the terminal."""
+    shown = explanation.on_wire()
+    who = [shown[name] for name in ("identifier", "user_id") if name in shown]
+    lines = {
+        "refused": f"{shown['date'][:19].replace('T', ' ')} UTC  {shown['id']}",
+        "who": ", ".join(who) or "nobody that is known",
+        "where": " of ".join(shown[name] for name in ("path", "connection") if name in shown),
+        "client": shown.get("client_id", ""),
+        "from": ", ".join(shown[name] for name in ("ip", "user_agent") if name in shown),
+        "rule": f"{shown['rule']}: {shown['explanation']}",
+        "detail": "; ".join([*([shown["detail"]] if "detail" in shown else []), *shown.get("reasons", ())]),
+        "count": _count(shown.get("limit")),
+        "until": _until(shown.get("limit")),
+        "lifted by": shown["lifted_by"],
+        "journal": ", ".join(each["type"] for each in shown["events"]),
+    }
+    return "\n".join(f"{name:<{_WIDTH}}{_printable(text)}" for name, text in lines.items() if text)
+
+
+def _count(limit: dict[str, Any] | None) -> str:
+    if limit is None:
+        return ""
+    since = f", charged last at {_moment(limit['since'])}" if limit["since"] else ""
+    return f"{limit['spent']:g} of {limit['capacity']:g} are spent now{since}"
+
+
+def _until(limit: dict[str, Any] | None) -> str:
+    if limit is None:
+        return ""
+    return _moment(limit["refuses_until"]) if limit["refuses_until"] else "it refuses nobody now"
+
+
+def _moment(text: str) -> str:
+    return f"{text[:19].replace('T', ' ')} UTC"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
