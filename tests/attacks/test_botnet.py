@@ -16,7 +16,6 @@ import pytest
 from conftest import Stencil
 from keystead.db import tenant
 from keystead.rules.attack_protection import BRUTE_FORCE, LOCK
-from keystead.web import mailed_pages
 from visitor import Visitor
 from world import PASSWORD, PUBLIC_URL, World, open_world
 
@@ -131,10 +130,6 @@ async def test_where_locks_are_auth0_s_and_of_the_account_anybody_locks_anybody_
     assert (await siege.log_in(HOME, siege.device)).status_code == 429
 
 
-LINKED = hasattr(mailed_pages, "unblock")
-
-
-@pytest.mark.skipif(not LINKED, reason="there is no link that opens locks")
 async def test_an_unknown_device_gets_in_after_the_link_and_stays_in(siege: Siege) -> None:
     """The link opens the lock, and makes the browser known: the botnet goes on, and Ann never notices again."""
     await siege.storm(300)
