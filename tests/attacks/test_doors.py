@@ -14,7 +14,7 @@ from recovery import NO_PASSWORDS, PAGE, ann_with_a_passkey, at_the_code
 from visitor import Form, Visitor
 from world import PASSKEY_GRANT, PASSWORD, PUBLIC_URL, World
 
-BLOCKED = "Too many failed attempts from your network. Try again later."
+BLOCKED = "Too many failed sign-ins from your network. Try again later, or from another one."
 CODES = {"email": {"verification_method": "code", "signup": {"status": "required", "verification": {"active": True}}}}
 FORGED = Flaw(signature=lambda octets: octets[:-1] + bytes([octets[-1] ^ 1]))
 ELSEWHERE = "198.51.100.7"
@@ -254,7 +254,7 @@ async def test_a_sign_up_on_pages_counts_once(world: World, way: str) -> None:
     landed = await visitor.authorize(screen_hint="signup")
     landed = await visitor.send(landed.form("/signup/identifier"), email="c@example.com")
     assert landed.response.status_code == 429
-    assert BLOCKED in landed.text
+    assert "Too many accounts were created from your network." in landed.text
     assert Counter(await world.journal())["ss"] == 2
 
 

@@ -52,6 +52,7 @@ GUARDS: dict[str, tuple[str, dict[str, Any]]] = {
 def seen(answer: httpx.Response, email: str) -> tuple[int, tuple[tuple[str, str], ...], str]:
     """Return what a stranger can compare: all but numbers that are different each time, and what was typed."""
     fresh = {"x-request-id", "keystead-decision", "date", "content-length"}
+    fresh |= {"x-ratelimit-remaining", "x-ratelimit-reset"}  # how many were asked before, whoever was asked about
     headers = tuple(sorted((name, hidden(value, email)) for name, value in answer.headers.items() if name not in fresh))
     return answer.status_code, headers, hidden(answer.text, email)
 
