@@ -44,14 +44,14 @@ async def test_incident_21_failing_on_purpose_locks_out_no_device_that_is_known(
     """GHSA-cq42-vhv7-xr7p (Keycloak): whoever knew a name could lock its owner out."""
     ann = await world.db.read(accounts.by_id, await world.person())
     assert ann
-    marks = world.connection_id, [Identifier("email", ANN)], ann.renewed_at
+    marks = world.connection_id, [Identifier("email", ANN)], ann.tenure
     laptop = Device(id="dev_laptop").after_login(*marks)
     outcomes = Counter([await tries(world, strangers(number), f"wrong {number}") for number in range(500)])
     assert outcomes == {"wrong_credentials": 100, TooManyAttempts.code: 400}
     assert await tries(world, strangers(501)) == TooManyAttempts.code, "strangers are locked out, with any password"
     for where in (strangers(502), strangers(7), Caller(address="203.0.113.9")):
         assert await tries(world, where.model_copy(update={"device": laptop})) == "", where.address
-    bobs = Device(id="dev_other").after_login(world.connection_id, [Identifier("email", BOB)], ann.renewed_at)
+    bobs = Device(id="dev_other").after_login(world.connection_id, [Identifier("email", BOB)], ann.tenure)
     assert await tries(world, Caller(address="203.0.113.9", device=bobs)) == TooManyAttempts.code
 
 

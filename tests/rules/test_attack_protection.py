@@ -30,11 +30,11 @@ ANN = Identifier("email", "ann@example.com")
 
 PLAIN = read_guards({"attack_protection": {"lock_scope": "auth0"}})
 AWARE = read_guards({})
-LAPTOP = Device(id="laptop").after_login("con_1", [ANN], "")
+LAPTOP = Device(id="laptop").after_login("con_1", [ANN], "auth0|1")
 
 
 def limits(guards: Guards = PLAIN, identifier: Identifier | None = ANN, **more: Any) -> list[Limit]:
-    about: dict[str, Any] = {"connection_id": "con_1", "text": "", "address": "203.0.113.9"} | more
+    about: dict[str, Any] = {"connection_id": "con_1", "text": "", "address": "203.0.113.9", "tenure": "auth0|1"} | more
     return password_limits(guards, Guess(identifier=identifier, **about))
 
 
@@ -207,12 +207,12 @@ def test_a_device_knows_a_handful_of_people() -> None:
     device = Device(id="d")
     people = [Identifier("email", f"{number}@example.com") for number in range(40)]
     for person in people:
-        device = device.after_login("con_1", [person], "")
+        device = device.after_login("con_1", [person], "auth0|1")
     assert len(device.tags) == 24
-    assert device.knows("con_1", people[-1], "")
-    assert device.knows("con_1", people[16], "")
-    assert not device.knows("con_1", people[15], "")
-    assert device.after_login("con_1", [people[16]], "").tags[0] == device.tags[-1]
+    assert device.knows("con_1", people[-1], "auth0|1")
+    assert device.knows("con_1", people[16], "auth0|1")
+    assert not device.knows("con_1", people[15], "auth0|1")
+    assert device.after_login("con_1", [people[16]], "auth0|1").tags[0] == device.tags[-1]
 
 
 @pytest.mark.parametrize(

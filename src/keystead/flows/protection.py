@@ -293,7 +293,7 @@ def _met(session: Session, guess: Guess) -> tuple[Guards, Guess]:
     """Return the settings, and the guess with what the account says of the device that was shown, if any was."""
     if guess.identifier is not None and guess.device is not None:
         known = accounts.by_identifier(session, guess.connection_id, guess.identifier)
-        guess = replace(guess, renewed_at=known.profile.renewed_at if known else "")
+        guess = replace(guess, tenure=known.profile.tenure if known else "")
     return _guards(session), guess
 
 

@@ -196,8 +196,8 @@ class Guess:
     """What stands for text that is no identifier: a fingerprint, since it may be a password in the wrong field."""
     address: str
     device: Device | None = None
-    renewed_at: str = ""
-    """The account's, where a device is shown (``Profile.renewed_at``)."""
+    tenure: str = ""
+    """The account's, where a device is shown and there is one (``Profile.tenure``)."""
     protected: bool = True
     """Whether the connection has its brute-force protection on (AP-2)."""
 
@@ -207,14 +207,14 @@ class Guess:
 
         Text that is no identifier is counted too: it costs the same hash.
         """
-        return (self.identifier.kind, self.identifier.value) if self.identifier else ("text", self.text)
+        return self.identifier.counted_as if self.identifier else ("text", self.text)
 
     @property
     def known_device(self) -> Device | None:
         """The device, where somebody logged in on it with this identifier before."""
         if self.identifier is None or self.device is None:
             return None
-        return self.device if self.device.knows(self.connection_id, self.identifier, self.renewed_at) else None
+        return self.device if self.device.knows(self.connection_id, self.identifier, self.tenure) else None
 
 
 def password_limits(guards: Guards, guess: Guess) -> list[Limit]:

@@ -183,7 +183,7 @@ def secret_bucket(client_id: str, address: str) -> Bucket:
 
 
 def _who(identifier: Identifier | None, typed: str) -> str:
-    return f"{identifier.kind}:{identifier.value}" if identifier else f"text:{typed[:128]}"
+    return ":".join(identifier.counted_as) if identifier else f"text:{typed[:128]}"
 
 
 @lru_cache(4096)

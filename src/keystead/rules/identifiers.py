@@ -46,6 +46,17 @@ class Identifier:
     """What the text that was typed can be read as too, where nobody has it as this kind (``parse``)."""
 
 
+    @property
+    def counted_as(self) -> tuple[str, str]:
+        """Kind and value under which tries are counted: one of the readings, whatever precedence puts first.
+
+        An address or a number before a username: it is the same however it is spelled, and a username with other dots
+        and dashes is another one, of which the same number has thousands.
+        """
+        found = min((self, *self.otherwise), key=lambda each: KINDS.index(each.kind))
+        return found.kind, found.value
+
+
 @dataclass(frozen=True, slots=True)
 class UsernameRules:
     """How a username may look on a connection (ID-14, ID-15)."""

@@ -1,8 +1,8 @@
 """A device that somebody logged in with before: it has a lock of its own, which no stranger can turn.
 
 What it carries is signed and says no name: a random id, and a tag for each identifier that was logged in with. The tag
-is of the account as it was: a new password makes strangers of the devices of whoever knew the old one, who could have
-collected any number of them.
+is of the account as it was: a new password, or a new owner of the identifier, makes strangers of the devices of whoever
+was in before, who could have collected any number of them.
 """
 
 from collections.abc import Iterable
@@ -25,21 +25,21 @@ class Device(BaseModel):
     id: str
     tags: tuple[str, ...] = ()
 
-    def knows(self, connection_id: str, identifier: Identifier, renewed_at: str) -> bool:
+    def knows(self, connection_id: str, identifier: Identifier, tenure: str) -> bool:
         """Whether somebody logged in on it with an identifier before, however what was typed is read.
 
-        ``renewed_at`` is the account's (``Profile.renewed_at``), and empty where there is none.
+        ``tenure`` is the account's (``Profile.tenure``). Where there is none, nobody is known.
         """
         readings = (identifier, *identifier.otherwise)
-        return any(_tag(connection_id, each, renewed_at) in self.tags for each in readings)
+        return bool(tenure) and any(_tag(connection_id, each, tenure) in self.tags for each in readings)
 
-    def after_login(self, connection_id: str, identifiers: Iterable[Identifier], renewed_at: str) -> "Device":
+    def after_login(self, connection_id: str, identifiers: Iterable[Identifier], tenure: str) -> "Device":
         """Return what the device carries once somebody with these identifiers has logged in on it."""
-        mine = tuple(_tag(connection_id, each, renewed_at) for each in identifiers)
+        mine = tuple(_tag(connection_id, each, tenure) for each in identifiers)
         others = (each for each in self.tags if each not in mine)
         return self.model_copy(update={"tags": (*mine, *others)[:MOST_TAGS]})
 
 
-def _tag(connection_id: str, identifier: Identifier, renewed_at: str) -> str:
+def _tag(connection_id: str, identifier: Identifier, tenure: str) -> str:
     # Not of its kind: what was typed may be read as another kind than the account has it as (``identifiers.parse``).
-    return fingerprint(f"{connection_id}/{identifier.value}/{renewed_at}")[:16]
+    return fingerprint(f"{connection_id}/{identifier.value}/{tenure}")[:16]

@@ -96,10 +96,13 @@ class Profile(BaseModel):
         return self.signed_out_at is not None and moment < self.signed_out_at
 
     @property
-    def renewed_at(self) -> str:
-        """When it was last taken from whoever was in it before: by a new password, or a sign-out everywhere."""
+    def tenure(self) -> str:
+        """Which account it is, and since when nobody is in it any more who was before.
+
+        A new password or a sign-out everywhere begins a new one; so does another account that gets the identifier.
+        """
         moments = [each for each in (self.last_password_reset, self.signed_out_at) if each is not None]
-        return max(moments).isoformat() if moments else ""
+        return f"{self.user_id} {max(moments).isoformat() if moments else ''}"
 
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the account has one."""

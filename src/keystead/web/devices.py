@@ -50,7 +50,7 @@ class Devices:
 
     def _after_login(self, request: Request, profile: Profile) -> Device:
         device = self.of(request) or Device(id=self.entropy.id("dev_"))
-        return device.after_login(profile.connection_id, identifiers_of_profile(profile), profile.renewed_at)
+        return device.after_login(profile.connection_id, identifiers_of_profile(profile), profile.tenure)
 
 
 def _written(device: Device) -> str:
