@@ -198,6 +198,7 @@ class _Parts:
     journal: Journal
     admission: Admission
     attempts: Attempts
+    in_memory: Attempts
     protection: Protection
     directory: Directory
     sealer: Sealer
@@ -232,6 +233,7 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
     unchecked = settings.breached_passwords_down
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
+    in_memory = MemoryAttempts(clock)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
@@ -246,7 +248,8 @@ def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, d
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
-        protection=Protection(db, attempts, sealer, journal, blocks, places),
+        in_memory=in_memory,
+        protection=Protection(db, attempts, in_memory, sealer, journal, blocks, places),
         directory=Directory(db),
         sealer=sealer,
         post=post,
@@ -319,7 +322,7 @@ def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
 def _request_limits(p: _Parts) -> RequestLimits:
     # Connections of its own in Redis too: a flood of requests keeps no login waiting. Never the database.
     # That Redis is lost is said by the attempts, once.
-    counted = attempts_of(p.settings, MemoryAttempts(p.clock), p.clock, lambda what, why: None)
+    counted = attempts_of(p.settings, p.in_memory, p.clock, lambda what, why: None)
     return RequestLimits(p.db, counted, p.journal, p.clock, p.settings.request_limits)
 
 
@@ -389,7 +392,7 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
-        decisions=Decisions(db, p.attempts, clock),
+        decisions=Decisions(db, p.attempts, p.in_memory, clock),
     )
 
 

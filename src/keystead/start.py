@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
+from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.stranger import HttpStranger
 from keystead.app import SystemEntropy, attempts_of, key_maker, signing_keys, system_clock
@@ -137,7 +138,7 @@ def open_decisions(settings: Settings) -> Iterator[Decisions]:
     """Open what is known of refusals, likewise."""
     with _installation(settings) as db:
         counted = attempts_of(settings, SqlAttempts(db, system_clock), system_clock, lambda what, why: None)
-        yield Decisions(db, counted, system_clock)
+        yield Decisions(db, counted, MemoryAttempts(system_clock), system_clock)
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -37,7 +37,7 @@ def test_a_passkey_and_cookies_of_this_host_alone(ann: Person, shop: Shop) -> No
     ann.signs_up_with_passkey()
     assert ann.sees() == Seen("ann@example.com", "with a passkey", 1)
     cookies = {each["name"]: each for each in ann.page.context.cookies()}
-    assert set(cookies) == {"__Host-keystead-browser", "__Host-keystead-session"}
+    assert set(cookies) == {"__Host-keystead-browser", "__Host-keystead-session", "__Host-keystead-device"}
     for each in cookies.values():
         assert each["secure"]
         assert each["httpOnly"]

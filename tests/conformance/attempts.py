@@ -198,6 +198,21 @@ class AttemptsConformance:
         assert sum(charges[-1].allowed for charges in found) == 5
         assert {charged.key: charged.spent for charged in await attempts.here.list("m/")} == {"m/all": 5, "m/few": 5}
 
+    async def test_a_clock_that_goes_back_costs_nobody_anything(self, attempts: Counted) -> None:
+        """Machines do not agree on a second, and are corrected: nobody is refused for it, or let in more often."""
+        attempts.clock.advance(minutes=10)
+        await attempts.take("skew/refills", 4)
+        await attempts.here.take("skew/lasts", 3, 0, 2, lasts=60)
+        attempts.clock.advance(minutes=-5)
+        assert (await attempts.take("skew/refills")).left == pytest.approx(5)
+        assert (await attempts.here.take("skew/lasts", 3, 0, lasts=60)).left == pytest.approx(0)
+        refused = await attempts.here.take("skew/lasts", 3, 0, lasts=60)
+        assert (refused.allowed, round(refused.retry_after)) == (False, 60)
+        attempts.clock.advance(minutes=5, seconds=59)
+        assert not (await attempts.here.take("skew/lasts", 3, 0, lasts=60)).allowed
+        attempts.clock.advance(seconds=1)
+        assert (await attempts.here.take("skew/lasts", 3, 0, lasts=60)).allowed
+
     async def test_list(self, attempts: Counted) -> None:
         """By prefix, which is no pattern."""
         await attempts.take("a_b%/1")

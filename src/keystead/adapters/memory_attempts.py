@@ -76,7 +76,7 @@ class MemoryAttempts:
         passed = max(now - found.at, 0.0)
         spent = max(found.left_over(passed, refill, lasts) + wanted.cost, 0.0)
         allowed = spent <= capacity
-        if allowed and (wanted.cost > 0 or refill > 0):
+        if allowed and (wanted.cost > 0 or refill > 0) and now >= found.at:
             found = _Spent(spent, now, now + empty_after(capacity, refill, lasts))
         elif allowed:
             found = found._replace(spent=spent)  # to ask, or to give back, makes what lasts no younger

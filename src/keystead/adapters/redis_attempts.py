@@ -56,16 +56,16 @@ for place = 3, #KEYS do
     row = {name = name, spent = tonumber(found[1]), at = tonumber(found[2])}
     rows[bucket] = row
   end
-  local after = 0
-  if row.at and now - row.at < lasts and row.spent > (now - row.at) * refill then
-    after = row.spent - (now - row.at) * refill
+  local after, passed = 0, math.max(now - (row.at or now), 0)
+  if row.at and passed < lasts and row.spent > passed * refill then
+    after = row.spent - passed * refill
   end
   after = math.max(after + cost, 0)
   if row.at and after > capacity then
     table.insert(answers, {'refused', text(row.spent), text(row.at)})
     if must == 'must' then return answers end
   else
-    if not row.at or cost > 0 or refill > 0 then row.at, row.over, row.keep = now, over, keep end
+    if not row.at or ((cost > 0 or refill > 0) and now > row.at) then row.at, row.over, row.keep = now, over, keep end
     if cost <= 0 and after == 0 then row.at = nil end
     row.spent, row.charged = after, true
     table.insert(answers, {'charged', text(after)})

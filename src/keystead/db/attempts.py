@@ -16,13 +16,15 @@ from keystead.rules.buckets import EVER, empty_after, seconds_to_wait
 # One statement decides and counts. "Read, check, write" let 60 of 60 concurrent guesses through a limit of 10. A charge
 # that would go over the limit changes nothing, so hammering a full bucket does not keep it full. What lasts is as old
 # as the last charge: to ask, or to give something back, makes it no younger.
-_OLD: Final = ":now - attempt.at >= :lasts"
-_REGAINED: Final = "(:now - attempt.at) * :refill"
+# Clocks of machines differ, and are set back: nothing is regained then, and nothing spent.
+_PASSED: Final = "(CASE WHEN :now > attempt.at THEN :now - attempt.at ELSE 0 END)"
+_OLD: Final = f"{_PASSED} >= :lasts"
+_REGAINED: Final = f"{_PASSED} * :refill"
 _LEFT_OVER: Final = (
     f"(CASE WHEN {_OLD} THEN 0 WHEN attempt.spent > {_REGAINED} THEN attempt.spent - {_REGAINED} ELSE 0 END)"
 )
 _AFTER: Final = f"(CASE WHEN {_LEFT_OVER} + :cost > 0 THEN {_LEFT_OVER} + :cost ELSE 0 END)"
-_YOUNGER: Final = ":cost > 0 OR :refill > 0"
+_YOUNGER: Final = "(:cost > 0 OR :refill > 0) AND :now > attempt.at"
 _TAKE: Final = text(
     "INSERT INTO attempt (key, spent, at, until) VALUES (:key, :first, :now, :until) "  # noqa: S608 - constants
     f"ON CONFLICT (key) DO UPDATE SET spent = {_AFTER}, "

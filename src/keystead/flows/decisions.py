@@ -10,6 +10,7 @@ from keystead.db import accounts, connections, decisions, tenant
 from keystead.db.decisions import Whose
 from keystead.db.session import Database
 from keystead.errors import Busy, DomainError, NoSuchDecision
+from keystead.flows.protection import is_noted
 from keystead.flows.users import known
 from keystead.ports import Attempts, Clock
 from keystead.rules.attack_protection import SETTINGS, Guards, read_guards
@@ -29,6 +30,8 @@ class Decisions:
 
     db: Database
     attempts: Attempts
+    noted: Attempts
+    """Counts, in memory, what is written down of each address's refusals."""
     clock: Clock
     _under_way: int = field(default=0, repr=False)
 
@@ -36,6 +39,8 @@ class Decisions:
         """Keep a refusal, in a transaction of its own. Raises ``Busy`` in a flood, and ``DatabaseUnavailable``."""
         if self._under_way >= AT_ONCE:
             raise Busy(detail=f"{AT_ONCE} refusals are being written down")
+        if not await is_noted(self.noted, "decision", asking.address):
+            raise Busy(detail="too many refusals of one address")
         self._under_way += 1
         try:
             await self.db.write(decisions.add, decide(error, asking, self.clock()))

@@ -24,7 +24,7 @@ from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
 from keystead.flows.revocation import Revocation
 from keystead.rules import identifiers, revocation
-from keystead.rules.buckets import Bucket, recovery_bucket, reset_bucket
+from keystead.rules.buckets import Bucket, asked_bucket, recovery_bucket, reset_bucket
 from keystead.rules.ceremonies import Ceremony, NewPasskey
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -112,7 +112,8 @@ class PasskeyRecovery:
         unread = fingerprint(typed)[:8]
         bucket = reset_bucket(connection.id, identifier, unread, caller.address)
         about = whose(identifier, connection_id=connection.id, client_id=client_id)
-        async with self.protection.charged(bucket, about, refusal=TooManyMessages):
+        asking = self.protection.charged(asked_bucket(caller.address), about, refusal=TooManyMessages)
+        async with asking, self.protection.charged(bucket, about, refusal=TooManyMessages):
             user_id = await self.db.read(_user_id, connection.id, identifier)
             guesses = recovery_bucket(connection.id, user_id, identifier, unread)
             long = not await self.protection.has_room(guesses)

@@ -31,13 +31,15 @@ from keystead.rules.attack_protection import (
     read_guards,
 )
 from keystead.rules.block_notices import again_bucket
-from keystead.rules.buckets import Bucket, locks_of, read_lock_key, source, wrong_bucket
+from keystead.rules.buckets import Bucket, locks_of, marks_of, noted_bucket, read_lock_key, source, wrong_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import KINDS
 from keystead.secrecy import Secret
 
 _REFUSALS: Final[dict[Rule, type[TooManyAttempts]]] = {"same_user": TooManyOfOne, "suspicious_ip": AddressBlocked}
 _PURPOSE: Final = "wrong-passwords"
+_AT_ONCE: Final = 500
+"""How many locks are opened in one transaction."""
 
 About = dict[str, str | None]
 """What the journal says of an attempt: the connection, the client, the account."""
@@ -71,6 +73,14 @@ class _Taken:
         """Return what undoes the charge."""
         return self.wanted(-self.cost)
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something is left to do where the secret was right.
+
+        A full lock that only watches is emptied too: it would keep the person out on the day that it begins to block.
+        """
+        return self.limit.on_success == "emptied" or (self.limit.on_success == "given_back" and self.charge.allowed)
+
     def settled(self) -> Wanted:
         """Return what is left to do where the secret was right."""
         return self.wanted(EVERYTHING) if self.limit.on_success == "emptied" else self.back()
@@ -86,6 +96,8 @@ class Protection:
 
     db: Database
     attempts: Attempts
+    noted: Attempts
+    """Counts, in memory, what is written down of each address's refusals."""
     sealer: Sealer
     journal: Journal
     notices: BlockNotices
@@ -102,7 +114,7 @@ class Protection:
         """
         guards, guess = await self.db.read(_met, guess)
         limits, heeded = password_limits(guards, guess), guards.lock.lock_scope == "device_aware"
-        mark = wrong_bucket(guess.connection_id, guess.who, self._mac(guess, password))
+        mark = wrong_bucket(guess.connection_id, guess.who, guess.place, self._mac(guess, password))
         cost = COST_OF_KNOWN if heeded and await self.attempts.list(mark.key) else 1.0
         about = about | {"identifier": ":".join(guess.who) if guess.identifier else None}
         async with self._charged(limits, cost, caller, about) as attempt:
@@ -192,14 +204,17 @@ class Protection:
 
     async def open(self, connection_id: str, identifiers: Iterable[tuple[str, str]]) -> int:
         """Open every lock of these identifiers, whoever filled it; return how many there were."""
-        opened = 0
+        locks, marks = [], []
         for kind, value in identifiers:
-            for found in await self.attempts.list(locks_of(connection_id, kind, value)):
-                key = read_lock_key(found.key)
-                if key and (key.kind, key.value) == (kind, value):
-                    await self.attempts.forgive(found.key)
-                    opened += 1
-        return opened
+            keys = [found.key for found in await self.attempts.list(locks_of(connection_id, kind, value))]
+            read = [(each, read_lock_key(each)) for each in keys]
+            locks += [each for each, key in read if key and (key.kind, key.value) == (kind, value)]
+            marks += [each.key for each in await self.attempts.list(marks_of(connection_id, kind, value))]
+        # All at once. Passwords that were wrong may be right by now: to try them again is a guess again.
+        emptied = [Wanted(key, 1, cost=EVERYTHING) for key in (*locks, *marks)]
+        for start in range(0, len(emptied), _AT_ONCE):
+            await self.attempts.take_all(emptied[start : start + _AT_ONCE])
+        return len(locks)
 
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
@@ -223,7 +238,7 @@ class Protection:
         try:
             yield attempt
         except Unavailable:
-            await self.attempts.take_all([each.back() for each in taken])
+            await self.attempts.take_all([each.back() for each in taken if each.charge.allowed])
             raise
         except DomainError:
             if not attempt.right:
@@ -233,7 +248,7 @@ class Protection:
             await self._failed(taken, caller, about)
             return
         # What this person did here is forgotten, and nothing of anybody else's (rows 29 and 30).
-        await self.attempts.take_all([each.settled() for each in taken if each.limit.on_success != "kept"])
+        await self.attempts.take_all([each.settled() for each in taken if each.is_unsettled])
 
     async def _take_all(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> list[_Taken]:
         wanted = [_Taken(limit, cost if limit.weighs else 1.0) for limit in limits]
@@ -242,13 +257,14 @@ class Protection:
         for each in taken:
             if not each.charge.allowed:
                 await self._refused(each, caller, about)
-        return [each for each in taken if each.charge.allowed]
+        return taken
 
     async def _refused(self, met: _Taken, caller: Caller, about: About) -> None:
         """Record that a limit was met, and refuse, unless it only watches."""
         facts = _facts(met.limit.rule, met.limit.bucket, met.charge)
         event = self.journal.event(EVENTS[met.limit.rule], caller, blocks=met.limit.blocks, **facts, **about)
-        await self.db.write(journal.add, event)
+        if await is_noted(self.noted, "limit", caller.address):
+            await self.db.write(journal.add, event)
         if met.limit.blocks:
             await self._say_again(met.limit, caller, about)
             refusal = _REFUSALS.get(met.limit.rule, TooManyAttempts)
@@ -265,7 +281,7 @@ class Protection:
 
     async def _failed(self, taken: list[_Taken], caller: Caller, about: About) -> None:
         """Have whoever it concerns told of what this filled (AP-8); who that is must take nobody's time here."""
-        filled = [each.limit for each in taken if each.limit.notifies and each.charge.left < 1]
+        filled = [each.limit for each in taken if each.limit.notifies and each.charge.allowed and each.charge.left < 1]
         if filled:
             await self.db.write(self.notices.queue, filled, caller, about.get("client_id"))
 
@@ -275,6 +291,12 @@ class Protection:
     def _mac(self, guess: Guess, password: Secret[str]) -> str:
         """Return a keyed hash of a password for one person: the same password of another is another hash."""
         return self.sealer.fingerprint("\0".join((guess.connection_id, *guess.who, password.reveal())), _PURPOSE)
+
+
+async def is_noted(noted: Attempts, what: str, address: str) -> bool:
+    """Whether another refusal of an address is written down: who hammers must not fill the database with it."""
+    bucket = noted_bucket(what, address)
+    return (await noted.take(bucket.key, bucket.capacity, bucket.refill)).allowed
 
 
 def _facts(rule: str, bucket: Bucket, charge: Charge) -> dict[str, Any]:

@@ -91,8 +91,10 @@ class Unblocking:
         It logs nobody in. Raises ``InvalidTicket``, ``AddressBlocked``.
         """
         async with self.protection.showing(caller, {"flow": TICKET}, wrong=(InvalidTicket,)):
+            _, profile, _ = await self.db.read(self._look, token)
+            # Before the link is used up: where the counts are away for a moment, it can be pressed again.
+            await self.protection.lift(profile.user_id)
             link, profile = await self.db.write(self._open, token, caller)
-        await self.protection.lift(profile.user_id)
         return profile, link.client_id or ""
 
     async def _stands(self, key: str) -> bool:

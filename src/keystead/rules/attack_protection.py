@@ -210,6 +210,12 @@ class Guess:
         return self.identifier.counted_as if self.identifier else ("text", self.text)
 
     @property
+    def place(self) -> str:
+        """Where it comes from: a device that is known for whoever is asked for, or else an address."""
+        device = self.known_device
+        return f"device/{device.id}" if device else source(self.address)
+
+    @property
     def known_device(self) -> Device | None:
         """The device, where somebody logged in on it with this identifier before."""
         if self.identifier is None or self.device is None:

@@ -135,10 +135,22 @@ def passkey_bucket(credential_id: bytes, address: str, most: int) -> Bucket:
     return Bucket(prefix, f"{prefix}/{which}", most, lasts=BLOCK.total_seconds())
 
 
-def wrong_bucket(connection_id: str, who: tuple[str, str], mac: str) -> Bucket:
-    """Return the mark that a password, of which ``mac`` is a keyed hash, was wrong for somebody not long ago."""
-    prefix = f"wrong/{connection_id}"
-    return Bucket(prefix, f"{prefix}/{who[0]}:{who[1]}/{mac}", 1, lasts=WRONG_KNOWN.total_seconds())
+def wrong_bucket(connection_id: str, who: tuple[str, str], place: str, mac: str) -> Bucket:
+    """Return the mark that a password, of which ``mac`` is a keyed hash, was wrong for somebody not long ago.
+
+    Of one ``place``: elsewhere, what such a try costs would tell strangers which passwords the owner has typed.
+    """
+    return Bucket(
+        f"wrong/{connection_id}",
+        f"{marks_of(connection_id, *who)}{place}/{mac}",
+        1,
+        lasts=WRONG_KNOWN.total_seconds(),
+    )
+
+
+def marks_of(connection_id: str, kind: str, value: str) -> str:
+    """Return what the keys of all marks of one identifier begin with."""
+    return f"wrong/{connection_id}/{kind}:{value}/"
 
 
 def reset_bucket(connection_id: str, identifier: Identifier | None, typed: str, address: str) -> Bucket:
@@ -158,6 +170,32 @@ def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
     addresses cannot guess its way through a million codes."""
     prefix = f"codes/{connection_id}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
+
+
+def asked_bucket(address: str) -> Bucket:
+    """Return the bucket of one address for asking for messages, whoever they are for: a hundred, then ten a minute.
+
+    Each leaves rows behind, for nobody too, so that nobody can see whether there is somebody.
+    """
+    return Bucket("asked", f"asked/{source(address)}", 100, 10 / 60)
+
+
+def noted_bucket(what: str, address: str) -> Bucket:
+    """Return the bucket of what is written down of one address's refusals: five hundred, then one a second.
+
+    Refusals cost whoever is refused nothing, and must not fill the database.
+    """
+    return Bucket(f"noted/{what}", f"noted/{what}/{source(address)}", 500, 1.0)
+
+
+def reset_guesses_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for guesses at the codes that lead to a new password: twenty in thirty days.
+
+    Of one identifier, by whichever page, code and address: a crowd would else have thirty codes a day to guess at, for
+    ever. Beyond, links are sent, which nobody can guess.
+    """
+    prefix = f"resetting/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 20, 20 / BLOCK.total_seconds())
 
 
 def recovery_bucket(connection_id: str, user_id: str | None, identifier: Identifier | None, typed: str) -> Bucket:

@@ -45,7 +45,6 @@ class Identifier:
     otherwise: tuple["Identifier", ...] = field(default=(), compare=False, repr=False)
     """What the text that was typed can be read as too, where nobody has it as this kind (``parse``)."""
 
-
     @property
     def counted_as(self) -> tuple[str, str]:
         """Kind and value under which tries are counted: one of the readings, whatever precedence puts first.
