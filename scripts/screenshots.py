@@ -278,6 +278,7 @@ def _enrolment(ann: Person) -> Iterator[str]:
 
 
 def _codes(ann: Person) -> Iterator[str]:
+    ann.device.ignores()  # a passkey that was made by now would sign in by itself
     asked = {"status": "required", "verification": {"active": True}}
     ann.site.patch_options(attributes={"email": {"verification_method": "code", "signup": asked}})
     ann.goes_to_sign_up()
@@ -386,6 +387,7 @@ def _recovery(ann: Person) -> Iterator[str]:
     ann.page.reload()
     ann.can_press("Create a passkey")
     yield "recovery-passkey-full"
+    ann.device.answers()
     ann.presses("Create a passkey")
     ann.is_at("Your new passkey is ready")
     yield "recovery-done"
