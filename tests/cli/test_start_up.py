@@ -51,6 +51,7 @@ UNUSUAL: dict[str, Any] = {
     "secret_keys": ["k" * 32, "o" * 40],
     "trusted_proxies": "10.0.0.0/8, ::1, 2001:db8::/32",
     "allowed_hosts": "A.example, b.example:8443",
+    "request_limits": 7,
     "cookie_samesite": "none",
     "hash_cost": 4,
     "hash_workers": 3,
@@ -132,7 +133,8 @@ def test_a_cheap_hash_for_real_people() -> None:
 
 def test_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    files = {f"{PREFIX}{name}_FILE" for name in ("SECRET_KEYS", "DATABASE_URL", "SMTP_URL", "SMS_URL", "SMS_KEY")}
+    secrets = ("SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "SMS_URL", "SMS_KEY")
+    files = {f"{PREFIX}{name}_FILE" for name in secrets}
     os.environ.update(dict.fromkeys({*known, *files, "KEYSTEAD_TEST_ANYTHING", "UNRELATED"}, "x"))
     settings = load(**UNUSUAL | {"hash_cost": 10})
     assert doubts(settings) == []
