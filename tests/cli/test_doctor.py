@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,7 @@ import httpx
 import pytest
 
 from conftest import Stencil
-from program import Server, free_port, keystead, serving
+from program import SECONDS, Server, environment, free_port, keystead, serving
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,6 +60,9 @@ def test_nobody_is_found_out(server: Server, made: dict[str, Any], token: str) -
     probes = {each["probe"]: each for each in found["probes"]}
     assert {"password grant", "login page, password", "reset page", "sign-up", "login page, locked"} <= set(probes)
     assert set(probes["password grant"]["medians"]) == set(found["kinds"])
+    told = {name for name, each in probes.items() if each["apart"] == ["nobody"]}
+    assert {"sign-up", "sign-up page"} <= told
+    assert {"password grant", "login page, password", "reset page", "login page, locked"}.isdisjoint(told)
     assert token not in done.stdout + done.stderr
     headers = {"authorization": f"Bearer {token}"}
     assert httpx.get(f"{server.url}/api/v2/users", headers=headers).json() == []
@@ -69,7 +76,30 @@ def test_it_is_shown_as_a_table(server: Server, made: dict[str, Any], token: str
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("password grant ")]
     assert row.endswith("the same")
-    assert "passkey: not tried" in done.stderr
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("sign-up  ")]
+    assert row.endswith("the same, but for nobody: the profile standard tells")
+    (line,) = [line for line in done.stderr.splitlines() if "passkey: not tried" in line]
+    assert line.endswith("set authentication_methods.password.api_behavior: optional")
+
+
+def test_whoever_ends_it_finds_all_as_before(server: Server, made: dict[str, Any], token: str) -> None:
+    headers, api = {"authorization": f"Bearer {token}"}, f"{server.url}/api/v2"
+    command = [sys.executable, "-m", "keystead", *options(server.url, made, "--token", token, "--samples", "20")]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+    until = time.monotonic() + SECONDS
+    while len(httpx.get(f"{api}/users?per_page=100", headers=headers).json()) < 60 and time.monotonic() < until:
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    time.sleep(0.5)  # the last of them is known to be there; then strangers come
+    throttling = f"{api}/attack-protection/suspicious-ip-throttling"
+    assert httpx.get(throttling, headers=headers).json()["allowlist"] != []
+    for _ in range(2):  # as ``timeout`` does
+        running.terminate()
+    said, _ = running.communicate(timeout=SECONDS)
+    assert running.returncode == 128 + signal.SIGTERM, said
+    assert b"Traceback" not in said
+    assert httpx.get(f"{api}/users", headers=headers).json() == []
+    assert httpx.get(throttling, headers=headers).json()["allowlist"] == []
 
 
 def test_what_an_administrator_can_put_right_is_one_line(server: Server, made: dict[str, Any]) -> None:

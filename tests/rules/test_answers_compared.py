@@ -185,6 +185,12 @@ def test_order_does_not_matter(values: list[float]) -> None:
     assert later(values[:half][::-1], values[half:]) == pytest.approx(later(values[:half], values[half:][::-1]))
 
 
+def test_who_was_not_compared_is_told() -> None:
+    samples = [sample("nobody"), sample("password"), sample("blocked")]
+    judged = judge({"a": samples, "b": samples, "c": samples[:1]}, {"a": ("nobody", "passkey"), "c": ("nobody",)})
+    assert [verdict.apart for verdict in judged] == [("nobody",), (), ()]
+
+
 def test_the_medians_are_told() -> None:
     samples = [sample("nobody", seconds=each) for each in (0.1, 0.3, 0.2)] + [sample("password", seconds=0.5)]
     assert judge({"a": samples}) == [Verdict("a", 4, {"nobody": 0.2, "password": 0.5})]

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -17,6 +19,7 @@ from keystead.start import try_enumeration
 app = typer.Typer(help="Look at a Keystead that is running, from outside.", no_args_is_help=True, rich_markup_mode=None)
 
 _WIDTH: Final = 30
+_TERMINATED: Final = 128 + signal.SIGTERM
 
 
 @app.callback()
@@ -41,7 +44,10 @@ def enumeration(
     """
     wanted = Wanted(client_id, connection, Secret(token), samples)
     with told_plainly():
-        report = asyncio.run(try_enumeration(url.rstrip("/"), wanted))
+        try:
+            report = asyncio.run(_tried(url.rstrip("/"), wanted))
+        except asyncio.CancelledError:
+            raise typer.Exit(_TERMINATED) from None
     for note in report.notes:
         tell(note)
     if as_json:
@@ -50,6 +56,19 @@ def enumeration(
         typer.echo("\n".join(_lines(report)))
     if any(verdict.differences for verdict in report.verdicts):
         raise typer.Exit(1)
+
+
+async def _tried(url: str, wanted: Wanted) -> Report:
+    """Try it. SIGTERM ends that as Ctrl-C does, once everything is as it was before."""
+    trying = asyncio.ensure_future(try_enumeration(url, wanted))
+
+    def end() -> None:  # once: ``timeout`` sends it twice, and the second must not end what the first began
+        if not trying.cancelling():
+            trying.cancel()
+
+    with suppress(NotImplementedError):  # Windows, where nobody is sent it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    return await trying
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -69,12 +88,16 @@ def _lines(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         medians = (verdict.medians.get(kind) for kind in report.kinds)
         times = (f"{each * 1000:10.2f}" if each is not None else f"{'-':>10}" for each in medians)
-        yield "  ".join([f"{verdict.probe:{_WIDTH}}", *times, _said(verdict)])
+        yield "  ".join([f"{verdict.probe:{_WIDTH}}", *times, _said(verdict, report.profile)])
     for verdict in report.verdicts:
         for each in verdict.differences:
             yield f"{verdict.probe}: {each.one} and {each.other} differ in {each.aspect}: {each.says}"
 
 
-def _said(verdict: Verdict) -> str:
+def _said(verdict: Verdict, profile: str) -> str:
     aspects = sorted({each.aspect for each in verdict.differences})
-    return f"differs: {', '.join(aspects)}" if aspects else "the same"
+    if aspects:
+        return f"differs: {', '.join(aspects)}"
+    return (
+        f"the same, but for {' and '.join(verdict.apart)}: the profile {profile} tells" if verdict.apart else "the same"
+    )

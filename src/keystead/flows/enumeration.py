@@ -32,6 +32,10 @@ _LIMITED: Final = (
     "A limit stands in the way: what it answers says nothing of people. Add the address of this machine to the "
     "allowlist of suspicious-ip-throttling, or take fewer samples."
 )
+_NOT_WITHOUT: Final = (
+    "passkey: not tried, since the connection wants a password of everybody who is made; to try it, set "
+    "authentication_methods.password.api_behavior: optional"
+)
 _THROTTLING: Final = "/attack-protection/suspicious-ip-throttling"
 _VERIFIED: Final[dict[IdentifierKind, str]] = {"email": "email_verified", "phone_number": "phone_verified"}
 _UNASKED: Final[dict[IdentifierKind, str]] = {"email": "verify_email", "phone_number": "verify_phone_number"}
@@ -191,9 +195,8 @@ class Enumeration:
 
     async def _people(self, office: Office, strangers: Strangers) -> None:
         """Make people of each kind that there can be."""
-        target, rp_id = strangers.target, ""
-        if target.options.methods.passkey.enabled:
-            rp_id = (await office.do("GET", "/keystead/relying-party"))["id"]
+        target = strangers.target
+        rp_id = await self._rp_id(office, target)
         for kind in MADE:
             cannot = (kind == "passkey" and not rp_id) or (kind == "unverified" and target.by not in _VERIFIED)
             if cannot or kind in self.wanted.others:
@@ -206,6 +209,16 @@ class Enumeration:
             except BadRequest as refusal:
                 self._names.pop(kind, None)
                 self._notes.append(f"{kind}: not tried, since such people cannot be made here: {refusal.text}")
+
+    async def _rp_id(self, office: Office, target: Target) -> str:
+        """Return what passkeys are made for; empty where people with nothing else cannot be."""
+        methods = target.options.methods
+        if not methods.passkey.enabled:
+            return ""
+        if methods.password.enabled and methods.password.api_behavior == "required":
+            self._notes.append(_NOT_WITHOUT)
+            return ""
+        return str((await office.do("GET", "/keystead/relying-party"))["id"])
 
     async def _person(self, office: Office, target: Target, kind: Kind, name: str, rp_id: str) -> None:
         options, password = target.options, self.entropy.token(24)

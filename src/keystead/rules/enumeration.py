@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Final, Literal
 from urllib.parse import quote, quote_plus
@@ -94,6 +94,8 @@ class Verdict:
     medians: Mapping[Kind, float]
     """The time of the answers in the middle, in seconds."""
     differences: tuple[Difference, ...] = ()
+    apart: tuple[Kind, ...] = ()
+    """Kinds that may be told from the others here, and were not compared with them."""
 
 
 def judge(found: Mapping[str, Sequence[Sample]], apart: Mapping[str, Collection[Kind]] | None = None) -> list[Verdict]:
@@ -101,9 +103,11 @@ def judge(found: Mapping[str, Sequence[Sample]], apart: Mapping[str, Collection[
 
     The likelihood of a false alarm is shared out over all pairs of all probes (Bonferroni).
     """
-    pairs = {probe: list(_pairs(samples, (apart or {}).get(probe, ()))) for probe, samples in found.items()}
+    may = {probe: _told(samples, (apart or {}).get(probe, ())) for probe, samples in found.items()}
+    pairs = {probe: list(_pairs(samples, may[probe])) for probe, samples in found.items()}
     alpha = ALPHA / max(1, sum(map(len, pairs.values())))
-    return [_verdict(probe, samples, pairs[probe], alpha) for probe, samples in found.items()]
+    judged = [_verdict(probe, samples, pairs[probe], alpha) for probe, samples in found.items()]
+    return [replace(each, apart=may[each.probe]) for each in judged]
 
 
 def seen(sample: Sample) -> dict[Aspect, str]:
@@ -156,9 +160,20 @@ def _ranks(values: Sequence[float]) -> tuple[list[float], float]:
     return ranks, ties
 
 
+def _there(samples: Sequence[Sample]) -> list[Kind]:
+    return [kind for kind in KINDS if any(each.kind == kind for each in samples)]
+
+
+def _told(samples: Sequence[Sample], apart: Collection[Kind]) -> tuple[Kind, ...]:
+    """Return which kinds that are there may be told from others that are."""
+    there = _there(samples)
+    told = tuple(kind for kind in there if kind in apart)
+    return told if len(told) < len(there) else ()
+
+
 def _pairs(samples: Sequence[Sample], apart: Collection[Kind]) -> Iterator[tuple[Kind, Kind]]:
     """Give the pairs of kinds that must be alike."""
-    there = [kind for kind in KINDS if any(each.kind == kind for each in samples)]
+    there = _there(samples)
     return ((one, other) for one, other in combinations(there, 2) if (one in apart) == (other in apart))
 
 
