@@ -9,6 +9,7 @@
         TooManyAttempts           charged beyond the limit; says when to come back
           TooManyMessages           more messages asked for than one person is sent
           TooManyOfOne              one person, too often in a minute, rightly or not
+          TooManyProofs             one client, proved wrongly too often from one address
           AddressBlocked            too many failures from one address, or too many sign-ups
         CeremonyExpired           the ceremony is unknown, used or late; never says which
         UnknownCredential         a passkey that nobody here owns
@@ -144,11 +145,18 @@ class TooManyOfOne(TooManyAttempts):
     default_text = "Too many logins of this user. Wait a moment, and try again."
 
 
+class TooManyProofs(TooManyAttempts):
+    """Too many wrong secrets or assertions of one client from one address."""
+
+    code = "too_many_proofs"
+    default_text = "Too many failed attempts to prove this client. Wait a moment, and try again."
+
+
 class AddressBlocked(TooManyAttempts):
     """Too many failed logins from one address, whoever was tried; or too many sign-ups (AP-9)."""
 
     code = "address_blocked"
-    default_text = "Too many failed attempts from your network. Try again later."
+    default_text = "Too many attempts from your network. Try again later."
 
 
 class TooManyMessages(TooManyAttempts):

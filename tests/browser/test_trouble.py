@@ -84,7 +84,7 @@ def test_a_link_in_a_mail_unblocks_the_browser_in_which_it_is_opened(ann: Person
     ann.has_password()
     ann.site.is_guessed_at(ann.email)
     ann.signs_in_with_password()
-    ann.is_told("its owner was sent a message. The link in a mail unblocks it.")
+    ann.is_told("a message goes to its owner, at most once an hour. The link in the newest one unblocks it.")
     link = ann.newest_link("/u/unblock")
     ann.opens(link)
     ann.is_at("Unblock your account?")

@@ -403,6 +403,20 @@ async def test_what_is_no_decision_about_anybody(world: World) -> None:
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
+async def test_a_client_that_is_proved_wrongly_too_often(world: World) -> None:
+    """Nobody's account is blocked, and nobody is told so."""
+    client = await world.new_client(app_type="non_interactive", grant_types=["client_credentials"])
+    wrong = (client["client_id"], "wrong")
+    for _ in range(10):
+        assert (await world.token("client_credentials", auth=wrong)).status_code == 401
+    answer = await world.token("client_credentials", auth=wrong)
+    said = "Too many failed attempts to prove this client. Wait a moment, and try again."
+    assert (answer.status_code, answer.json()["error"]) == (429, "too_many_attempts")
+    assert answer.json()["error_description"] == said
+    explained = await why(world, answer)
+    assert (explained["code"], explained["rule"]) == ("too_many_proofs", "client_secret")
+
+
 async def test_a_limit_as_it_is_now(world: World) -> None:
     await world.person()
     answer = await _locked(world)
@@ -473,6 +487,21 @@ async def test_of_a_flood_some_are_not_kept_and_all_are_refused(world: World, mo
     answer = await world.guess(NOBODY)
     assert (answer.status_code, HEADER in answer.headers) == (403, True)
     assert await world.count(tables.Decision) == 0
+
+
+async def test_who_has_an_address_now_inherits_nothing(world: World) -> None:
+    first = (await world.signup(ANN)).json()
+    await world.guess(ANN)
+    user_id = f"auth0|{first['_id']}"
+    assert len(await of_user(world, user_id)) == 1
+    assert (await world.manage("PATCH", f"/users/{quote(user_id)}", {"email": "anna@example.com"})).status_code == 200
+    await world.guess(ANN)  # nobody's, meanwhile
+    world.clock.advance(seconds=1)
+    second = (await world.signup(ANN)).json()
+    assert await of_user(world, f"auth0|{second['_id']}") == []
+    await world.guess(ANN)
+    assert len(await of_user(world, f"auth0|{second['_id']}")) == 1
+    assert len(await of_user(world, user_id)) == 1
 
 
 async def test_the_same_identifier_on_another_connection_is_somebody_else(world: World) -> None:

@@ -31,8 +31,8 @@ OWNER: Final = "root@example.com"
 PAGE: Final = "/u/unblock"
 SUBJECT: Final = "Somebody tried wrong passwords for your account"
 TOLD: Final = (
-    "Sign-in is blocked from here, because wrong passwords were tried too often. If there is an account, its owner was "
-    "sent a message. The link in a mail unblocks it."
+    "Sign-in is blocked from here, because wrong passwords were tried too often. If there is an account, a message "
+    "goes to its owner, at most once an hour. The link in the newest one unblocks it."
 )
 UNTOLD: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
 

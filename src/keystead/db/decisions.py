@@ -52,11 +52,13 @@ def count(session: Session, whose: Whose) -> int:
 def about_user(profile: Profile) -> Whose:
     """Select the decisions about an account: by its id, or by what it logs in with on its connection.
 
+    The latter since the account is there: whoever has an address now is not told what its former holder did.
     What was typed may have been read as another kind than the account has it as (``identifiers.parse``).
     """
     values = [each for each in (profile.email, profile.phone_number, profile.username) if each]
     typed = col(_ROW.identifier).in_([f"{kind}:{value}" for kind in KINDS for value in values])
-    return or_(col(_ROW.user_id) == profile.user_id, and_(col(_ROW.connection_id) == profile.connection_id, typed))
+    here = and_(col(_ROW.connection_id) == profile.connection_id, col(_ROW.date) >= profile.created_at)
+    return or_(col(_ROW.user_id) == profile.user_id, and_(here, typed))
 
 
 def about_connection(connection_id: str) -> Whose:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from keystead.db import accounts, journal, tenant
 from keystead.db.session import Database
-from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, Unavailable
+from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, TooManyProofs, Unavailable
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.journal import Journal
 from keystead.ports import EVERYTHING, Attempts, Charge, Sealer, Wanted
@@ -145,14 +145,14 @@ class Protection:
 
         Charged only once it was ``wrong``: these do not fear being tried, and whoever shows the right one never waits
         for what others at their address did. ``bucket`` is charged instead of the address, where given; ``passkey``,
-        the id of a credential, beside it. Raises ``AddressBlocked`` or ``TooManyAttempts`` in place of what was wrong,
-        where the bucket is full.
+        the id of a credential, beside it. Raises ``AddressBlocked``, ``TooManyAttempts`` or
+        ``TooManyProofs`` in place of what was wrong, where the bucket is full.
         """
         try:
             yield
         except wrong:
             if bucket is not None:
-                async with self.charged(bucket, about):
+                async with self.charged(bucket, about, refusal=TooManyProofs):
                     pass
             else:
                 guards, address = await self.guards(), caller.address
@@ -169,7 +169,7 @@ class Protection:
 
     @asynccontextmanager
     async def charged(
-        self, bucket: Bucket, about: About | None = None, *, refusal: type[TooManyAttempts] = TooManyAttempts
+        self, bucket: Bucket, about: About | None = None, *, refusal: type[TooManyAttempts]
     ) -> AsyncIterator[None]:
         """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered."""
         charge = await self._take(bucket, 1.0)

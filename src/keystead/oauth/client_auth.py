@@ -48,7 +48,7 @@ class ClientAuth:
     clock: Clock
 
     async def __call__(self, shown: ClientCredentials, caller: Caller) -> ClientRecord:
-        """Return the client. Raises ``BadClient``, ``TooManyAttempts``, ``TooManyRequests``.
+        """Return the client. Raises ``BadClient``, ``TooManyProofs``, ``TooManyRequests``.
 
         A public client is named, not proved: what it may do is bounded by its redirect URIs and grants.
         """

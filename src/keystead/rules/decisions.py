@@ -47,8 +47,8 @@ _APP: Final = "Whoever runs the application."
 _ADMINISTRATOR: Final = "An administrator."
 _TIME: Final = "Nobody but time."
 _UNBLOCK: Final = (
-    "The person, by the link in the mail about the block or by a new password; an administrator, by "
-    "DELETE /api/v2/user-blocks or with a higher limit; or time."
+    "The person, by the link in the mail about the block, where one is sent, or by a new password; an administrator, "
+    "by DELETE /api/v2/user-blocks or with a higher limit; or time."
 )
 _ADDRESS: Final = (
     "An administrator, by DELETE /api/v2/anomaly/blocks/ips/{ip}, an allow list or a higher limit; or nobody but time."
@@ -92,6 +92,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "account_gone": Rule("The account was deleted since the token, code or session was given.", _ADMINISTRATOR),
     "too_many_attempts": Rule("A limit was met.", _TIME),
     "too_many_of_one": Rule("One identifier was tried too often in a minute from one address.", _TIME),
+    "too_many_proofs": Rule("Too many wrong proofs of one client from one address.", _TIME),
     "address_blocked": Rule("Too many logins failed, or too many sign-ups came, from one address.", _ADDRESS),
     "too_many_messages": Rule("More messages were asked for than one person is sent.", _TIME),
     "ceremony_expired": Rule("The passkey dialog is unknown, was used before, or took too long.", _ANEW),

@@ -19,6 +19,7 @@ from keystead.errors import (
     TooManyAttempts,
     TooManyMessages,
     TooManyOfOne,
+    TooManyProofs,
     UnknownCredential,
     WeakPassword,
     WrongCredentials,
@@ -33,7 +34,10 @@ LATE: Final = "That took too long, so the request was no longer valid. Please tr
 NO_PASSWORDS: Final = "Passwords are not used here. Sign in with your passkey."
 _TAKEN: Final = "We could not sign you up with these details. If you have an account already, sign in."
 _BLOCKED: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
-_TOLD: Final = f"{_BLOCKED} If there is an account, its owner was sent a message. The link in a mail unblocks it."
+_TOLD: Final = (
+    f"{_BLOCKED} If there is an account, a message goes to its owner, at most once an hour. "
+    "The link in the newest one unblocks it."
+)
 _SIGNUPS_BLOCKED: Final = "Too many accounts were created from your network. Try again later."
 SAID: Final[dict[type[DomainError], str]] = {
     CeremonyExpired: LATE,
@@ -128,7 +132,7 @@ def said(error: DomainError, options: ConnectionOptions) -> str:
 def _too_many(error: TooManyAttempts) -> str:
     """Return what is said of a limit: the same whether there is an account or not, for nobody looked."""
     match error:
-        case TooManyMessages():
+        case TooManyMessages() | TooManyProofs():
             return error.text
         case AddressBlocked() if error.facts.get("flow") == "signup":
             return _SIGNUPS_BLOCKED
