@@ -380,6 +380,23 @@ async def test_a_body_that_trickles_is_not_waited_for(installation: Stencil) -> 
     assert trickled < 200
 
 
+@pytest.mark.parametrize("path", ["", "*", "api", "?x"])
+async def test_what_is_no_path_finds_no_page(world: World, path: str) -> None:
+    """A server lets ``GET ?x`` through, with nothing for a path."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"x", "scheme": "http", "root_path": ""}
+    await world.app(scope | {"headers": [(b"host", b"localhost")], "client": None, "server": None}, receive, keep)
+    assert sent[0]["status"] == 404
+    assert b"There is no such page" in sent[1]["body"]
+
+
 async def test_what_comes_after_a_body_is_waited_for(installation: Stencil) -> None:
     """A long answer waits for its client to leave: the deadline of the body is no deadline of the answer."""
     came: list[Message] = []

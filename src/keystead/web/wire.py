@@ -283,9 +283,8 @@ DIALECTS: Final[tuple[tuple[str, Dialect], ...]] = (
     ("/passkey/", oauth),
     ("/userinfo", oauth),
     ("/.well-known/", oauth),
-    ("/", pages),
 )
-"""Which dialect a path speaks; so that a 404, 405 or 413 raised before any route speaks the right one."""
+"""Which dialect a path speaks; so that a 404, 405 or 413 raised before any route speaks the right one; else pages."""
 
 
 def answer(request: Request, error: e.DomainError) -> Response:
@@ -294,8 +293,8 @@ def answer(request: Request, error: e.DomainError) -> Response:
 
 
 def dialect_of(path: str) -> Dialect:
-    """Return the dialect of a path."""
-    return next(dialect for prefix, dialect in DIALECTS if path.startswith(prefix))
+    """Return the dialect of a path; of whatever was sent as one, for ``*`` and nothing at all come through, too."""
+    return next((dialect for prefix, dialect in DIALECTS if path.startswith(prefix)), pages)
 
 
 def when_to_come_back(error: e.DomainError | None) -> dict[str, str]:
