@@ -187,7 +187,8 @@ def test_order_does_not_matter(values: list[float]) -> None:
 
 def test_who_was_not_compared_is_told() -> None:
     samples = [sample("nobody"), sample("password"), sample("blocked")]
-    judged = judge({"a": samples, "b": samples, "c": samples[:1]}, {"a": ("nobody", "passkey"), "c": ("nobody",)})
+    apart: dict[str, tuple[Kind, ...]] = {"a": ("nobody", "passkey"), "c": ("nobody",)}
+    judged = judge({"a": samples, "b": samples, "c": samples[:1]}, apart)
     assert [verdict.apart for verdict in judged] == [("nobody",), (), ()]
 
 
