@@ -12,7 +12,7 @@ import pytest
 
 from authenticator import Authenticator, Flaw
 from guarding import SUSPICIOUS_IP, browser_at, guard
-from keystead.rules.buckets import Bucket, signup_codes_bucket
+from keystead.rules.buckets import Bucket, signup_codes_bucket, signup_guesses_bucket
 from keystead.rules.identifiers import Identifier
 from keystead.web import wire
 from keystead.web.cors import FOR_CLIENTS
@@ -263,6 +263,31 @@ async def test_beyond_thirty_codes_a_day_a_sign_up_is_sent_one_that_nobody_guess
     assert (await visitor.send(form, code=code[:-1] + str((int(code[-1]) + 1) % 10))).path.endswith("-challenge")
     assert (await visitor.send(form, code=code[-6:])).path.endswith("-challenge"), "nor is a part of it right"
     assert (await finish(visitor, await visitor.send(form, code=code))).answer["code"]
+
+
+async def test_a_crowd_guesses_twenty_times_a_month_at_the_codes_of_one_address(world: World) -> None:
+    await world.patch_options(attributes=CODES)
+    for bot in range(4):
+        visitor = browser_at(world, f"198.18.0.{bot}")
+        form = (await signs_up(visitor)).form("-identifier-challenge")
+        code = await code_of(world)
+        assert len(code) == 6
+        for number in range(1, 6):
+            wrong = f"{(int(code) + number) % 10**6:06d}"
+            assert (await visitor.send(form, code=wrong)).path.endswith("-challenge")
+    visitor = browser_at(world, "192.0.2.44")
+    landed = await signs_up(visitor)
+    code = await code_of(world)
+    assert len(code) == 19
+    assert (await visitor.send(landed.form("-identifier-challenge"), code=code)).path == "/u/signup/passkey"
+
+
+async def test_of_codes_that_were_sent_before_no_more_are_guessed_at_either(world: World) -> None:
+    await world.patch_options(attributes=CODES)
+    visitor = Visitor.of(world)
+    form = (await signs_up(visitor)).form("-identifier-challenge")
+    await spend(world, signup_guesses_bucket(world.connection_id, Identifier("email", NEW)))
+    assert (await visitor.send(form, code=await code_of(world))).path.endswith("-challenge")
 
 
 async def test_a_long_code_says_nothing_about_who_has_an_account(world: World) -> None:

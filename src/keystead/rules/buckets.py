@@ -181,6 +181,15 @@ def signup_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
 
 
+def signup_guesses_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for guesses at the short codes to a sign-up: twenty in thirty days, of one identifier.
+
+    By whichever page, code and address, as those to a new password. Beyond, codes are long here, too.
+    """
+    prefix = f"signing-up/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 20, 20 / BLOCK.total_seconds())
+
+
 def asked_bucket(address: str) -> Bucket:
     """Return the bucket of one address for asking for messages, whoever they are for: a hundred, then ten a minute.
 
