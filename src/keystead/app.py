@@ -412,11 +412,19 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
         await flows.request_limits.attempts.close()
         db.close()
 
+    async def passkey_pages() -> frozenset[str]:
+        return frozenset((await flows.relying_party.show()).pages)
+
     app = Starlette(
         routes=routes(_static_directory()),
         middleware=[
             Middleware(Gate, settings=settings, entropy=flows.entropy, record=flows.decisions.record),
-            Middleware(Cors, origins=Origins(partial(db.read, clients.origins), clock)),
+            Middleware(
+                Cors,
+                origins=Origins(partial(db.read, clients.origins), clock),
+                passkey_pages=Origins(passkey_pages, clock),
+                public_url=settings.public_url,
+            ),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

@@ -425,7 +425,7 @@ class UnsupportedMediaType(Invalid):
 
 
 class ForeignOrigin(Invalid):
-    """A form of ours that was sent from somebody else's page."""
+    """A form of ours, or what a client's page may send, that was sent from somebody else's page."""
 
     code = "foreign_origin"
     default_text = "This request did not come from our own page."

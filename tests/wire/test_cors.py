@@ -66,6 +66,8 @@ async def test_a_page_of_somebody_else_may_not(shop: World, origin: str) -> None
         assert "access-control-allow-origin" not in answer.headers
         asked = await shop.client.request(method, path, headers={"origin": origin}, content="{}")
         assert "access-control-allow-origin" not in asked.headers
+        assert asked.status_code == 403
+        assert "did not come from our own page" in asked.text
 
 
 async def test_a_wildcard_stands_for_one_label(shop: World) -> None:

@@ -145,8 +145,9 @@ class Protection:
 
         Charged only once it was ``wrong``: these do not fear being tried, and whoever shows the right one never waits
         for what others at their address did. ``bucket`` is charged instead of the address, where given; ``passkey``,
-        the id of a credential, beside it. Raises ``AddressBlocked``, ``TooManyAttempts`` or
-        ``TooManyProofs`` in place of what was wrong, where the bucket is full.
+        the id of a credential, beside it. A link that another site's page had a browser open is charged to nobody: a
+        hundred pictures there would else be a hundred failures at the address of whoever looks at it. Raises
+        ``AddressBlocked``, ``TooManyAttempts`` or ``TooManyProofs`` in place of what was wrong, where a bucket is full.
         """
         try:
             yield
@@ -154,7 +155,7 @@ class Protection:
             if bucket is not None:
                 async with self.charged(bucket, about, refusal=TooManyProofs):
                     pass
-            else:
+            elif passkey is not None or not caller.foreign:
                 guards, address = await self.guards(), caller.address
                 limits = passkey_limits(guards, passkey, address) if passkey else address_limits(guards, address)
                 async with self._charged(limits, 1.0, caller, about):

@@ -16,12 +16,25 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
 from keystead.flows.signup import Signup
-from keystead.rules.buckets import all_codes_bucket, code_bucket
+from keystead.rules.buckets import Bucket, code_bucket, signup_codes_bucket, signup_guesses_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction
-from keystead.rules.messages import CHANNELS, Message
+from keystead.rules.messages import CHANNELS, Message, in_groups
 from keystead.rules.verification import Verifiable
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A code to be sent, as its unit of work needs it."""
+
+    connection_id: str
+    transaction: LoginTransaction
+    identifier: Identifier
+    language: str
+    may_tell: bool
+    guesses: Bucket
+    long: bool
 
 
 @dataclass(frozen=True)
@@ -44,11 +57,12 @@ class SignupChallenge:
         about = whose(identifier, connection_id=connection.id, client_id=transaction.request.client_id)
         bucket = code_bucket(connection.id, identifier, caller.address)
         async with self.protection.charged(bucket, about, refusal=TooManyMessages):
-            if not await self.protection.allows(all_codes_bucket(connection.id, identifier)):
-                raise TooManyMessages(3600.0).because(**about)
+            guesses, sent = (each(connection.id, identifier) for each in (signup_guesses_bucket, signup_codes_bucket))
+            short = await self.protection.has_room(guesses) and await self.protection.allows(sent)
             # Asked of everybody: whether there is an owner to be told must not be seen.
             may_tell = await self.signup.may_tell(connection, identifier)
-            await self.db.write(self._send, connection.id, transaction, identifier, caller, may_tell)
+            asked = _Asked(connection.id, transaction, identifier, caller.language, may_tell, guesses, long=not short)
+            await self.db.write(self._send, asked)
 
     async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str, caller: Caller) -> str:
         """Return the identifier that a right code proves. Raises ``WrongCode``, ``AddressBlocked``."""
@@ -57,28 +71,22 @@ class SignupChallenge:
             raise WrongCode(detail="sent for another identifier")
         return str(record["value"])
 
-    def _send(
-        self,
-        session: Session,
-        connection_id: str,
-        transaction: LoginTransaction,
-        identifier: Identifier,
-        caller: Caller,
-        may_tell: bool,
-    ) -> None:
+    def _send(self, session: Session, asked: _Asked) -> None:
+        identifier, transaction = asked.identifier, asked.transaction
         kind: Verifiable = "email" if identifier.kind == "email" else "phone_number"
-        known = accounts.by_identifier(session, connection_id, identifier)
+        known = accounts.by_identifier(session, asked.connection_id, identifier)
         owner = known.profile if known and known.profile.is_verified(kind) else None
-        code = self.codes.issue(session, _handle(transaction, kind), {} if owner else {"value": identifier.value})
+        record = {} if owner else {"value": identifier.value}
+        code = self.codes.issue(session, _handle(transaction, kind), record, guesses=asked.guesses, long=asked.long)
         message = Message(
             channel=CHANNELS[kind],
             template="signup_attempt" if owner else "verify_email_by_code",
-            to=identifier.value if may_tell or not owner else "",
-            language=caller.language,
-            variables={} if owner else {"code": code},
+            to=identifier.value if asked.may_tell or not owner else "",
+            language=asked.language,
+            variables={} if owner else {"code": in_groups(code)},
             user_id=owner.user_id if owner else None,
             client_id=transaction.request.client_id,
-            connection_id=connection_id,
+            connection_id=asked.connection_id,
         )
         self.post.send(session, message)
 

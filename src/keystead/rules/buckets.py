@@ -166,10 +166,28 @@ def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Buc
 
 
 def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for all codes that one identifier is sent, whoever asks: thirty a day, so that a crowd of
-    addresses cannot guess its way through a million codes."""
+    """Return the bucket for all codes to a new password that one identifier is sent, whoever asks: thirty a day, so
+    that a crowd of addresses cannot guess its way through a million codes."""
     prefix = f"codes/{connection_id}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
+
+
+def signup_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for all short codes to a sign-up that one identifier is sent: thirty a day, as above.
+
+    Beyond, codes are sent that are too long to be guessed: nobody is kept from signing up by who asks before them.
+    """
+    prefix = f"signup-codes/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
+
+
+def signup_guesses_bucket(connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for guesses at the short codes to a sign-up: twenty in thirty days, of one identifier.
+
+    By whichever page, code and address, as those to a new password. Beyond, codes are long here, too.
+    """
+    prefix = f"signing-up/{connection_id}"
+    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 20, 20 / BLOCK.total_seconds())
 
 
 def asked_bucket(address: str) -> Bucket:

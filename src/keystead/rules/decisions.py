@@ -120,7 +120,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "identifier_taken": Rule("Another account of the connection has the identifier.", "Whoever asks: by another one."),
     "last_way_in": Rule("The person could not sign in without what they wanted to remove.", "The person."),
     "foreign_origin": Rule(
-        "The form was sent from a page that is not ours, or not under the public URL.", _ADMINISTRATOR
+        "It was sent from a page that is not ours, or not under the public URL, and whose origin no client lists.",
+        _ADMINISTRATOR,
     ),
     "forbidden": Rule("The client or the token may not; the detail says why.", _ADMINISTRATOR),
     "bad_client": Rule("The client does not exist, or did not prove itself.", _APP),

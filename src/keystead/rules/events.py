@@ -68,6 +68,8 @@ class Caller(BaseModel):
     """What the device carries that asks, where somebody logged in on it before."""
     decision: str = ""
     """The id under which it is kept why the request was refused, if it is."""
+    foreign: bool = False
+    """Whether another site's page had the browser ask. Whoever is no browser may say what they like."""
 
 
 class Event(BaseModel):

@@ -23,6 +23,7 @@ from keystead.errors import (
 from keystead.oauth.bearers import Bearer
 from keystead.web.answers import refused_by
 from keystead.web.body import Query, json_object, json_value, query
+from keystead.web.cors import refuse_unlisted
 from keystead.web.guard import require, require_person
 from keystead.web.middleware import note
 from keystead.web.parameters import Parameter
@@ -156,8 +157,9 @@ class Described(Route):
         super().__init__(path, _noting(handler), methods=list(endpoints))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request, and pass it on. Raises ``TooManyRequests``."""
+        """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``."""
         await count(scope)
+        refuse_unlisted(scope)
         await super().handle(scope, receive, send)
 
 

@@ -8,6 +8,7 @@ from keystead.rules.apis import MY_ACCOUNT_PATH
 from keystead.rules.events import Caller
 from keystead.rules.languages import preferred_language
 from keystead.secrecy import fingerprint
+from keystead.web.cors import foreign_page
 from keystead.web.flows import flows_of
 
 
@@ -48,20 +49,12 @@ def caller_of(request: Request) -> Caller:
         browser=fingerprint(browser.reveal()) if browser else "",
         device=flows.devices.of(request),
         decision=request.scope["keystead.decision"],
+        foreign=bool(foreign_page(request.headers, flows.settings.public_url)),
     )
 
 
 def same_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent (CSRF). Raises ``ForeignOrigin``.
-
-    ``Sec-Fetch-Site`` cannot be set by a page. Browsers without it send ``Origin``; a client that sends neither is not
-    a browser, and carries no cookie of anybody else's.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        if site not in ("same-origin", "none"):
-            raise ForeignOrigin(detail=f"sec-fetch-site: {site[:40]}")
-        return
-    origin = request.headers.get("origin")
-    if origin is not None and origin != flows_of(request).settings.public_url:
-        raise ForeignOrigin(detail=f"origin: {origin[:200]}")
+    """Refuse a form that another site's page sent (CSRF). Raises ``ForeignOrigin``."""
+    sign = foreign_page(request.headers, flows_of(request).settings.public_url)
+    if sign:
+        raise ForeignOrigin(detail=sign)

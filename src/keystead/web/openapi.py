@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from keystead import __version__
-from keystead.errors import NoSuchRoute, TooManyRequests
+from keystead.errors import ForeignOrigin, NoSuchRoute, TooManyRequests
 from keystead.rules.json_schemas import REFERENCE, is_model, schemas_of
 from keystead.rules.request_limits import group_of
 from keystead.web import wire
 from keystead.web.answers import Json
+from keystead.web.cors import FOR_CLIENTS
 from keystead.web.endpoints import Body, Described, Endpoint
 from keystead.web.flows import flows_of
 from keystead.web.parameters import Parameter
@@ -171,7 +172,9 @@ def _refusals(path: str, endpoint: Endpoint, surface: Surface, components: _Comp
     # Whatever is in the place of a name may be no name at all, such as one with a slash.
     elsewhere = (NoSuchRoute,) if _IN_PATH.search(path) else ()
     limited = (TooManyRequests,) if group_of(path) else ()
-    statuses = sorted({wire.status_of(surface.table, kind) for kind in (*endpoint.refusals(), *elsewhere, *limited)})
+    listed = (ForeignOrigin,) if path.startswith(FOR_CLIENTS) else ()
+    kinds = (*endpoint.refusals(), *elsewhere, *limited, *listed)
+    statuses = sorted({wire.status_of(surface.table, kind) for kind in kinds})
     # Scripts of ours ask for these; they show the text.
     by_script = surface is SURFACES[wire.pages] and path.endswith("/options")
     error = Content(JSON, OAUTH_ERROR) if by_script else Content(surface.media, surface.error)
