@@ -20,8 +20,9 @@ JWKS = get("/.well-known/jwks.json")
 
 STORMING = 32
 """Clients that log in with a password, without pause."""
-ACCOUNTS = 2 * STORMING
-"""Two for each, so that nobody's attempts pile up and the limit is never met."""
+EACH = 4
+"""Accounts of each of them, so that nobody logs in more often than one person may in a minute."""
+ACCOUNTS = EACH * STORMING
 CALLING = 16
 """Clients of everything else."""
 ROUNDS = 2
@@ -193,7 +194,7 @@ def _logging_in(bench: Bench) -> Callable[[Caller], Coroutine[Any, Any, None]]:
 
     async def log_in(caller: Caller) -> None:
         turns[caller.number] += 1
-        account = bench.accounts[2 * caller.number + turns[caller.number] % 2]
+        account = bench.accounts[EACH * caller.number + turns[caller.number] % EACH]
         (await caller.send(bench.log_in(account))).json()
 
     return log_in
