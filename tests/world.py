@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,13 @@ class World:
     def connection_id(self) -> str:
         """The id of the default connection."""
         return str(self.first["connection"]["id"])
+
+    def at(self, address: str) -> "World":
+        """Return the same Keystead, as somebody at another address reaches it."""
+        transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
+        hooks = {"response": [PROMISES.keep]}
+        client = httpx.AsyncClient(transport=transport, base_url=self.settings.public_url, event_hooks=hooks)
+        return replace(self, client=client)
 
     # --- people --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from authenticator import FLAWLESS, UP, Authenticator, Flaw, flags
-from guarding import BRUTE_FORCE, SUSPICIOUS_IP, browser_at, client_at, guard
+from guarding import BRUTE_FORCE, SUSPICIOUS_IP, browser_at, guard
 from keystead.db import tables
 from recovery import NO_PASSWORDS, PAGE, ann_with_a_passkey, at_the_code
 from visitor import Form, Visitor
@@ -112,7 +112,7 @@ async def test_a_wrong_link_charges_the_address_once(world: World, path: str) ->
     assert statuses == [400, 400, 400, 429]
     assert [round(each, 1) for each in await spent(world)] == [3.0]
     assert (await world.client.post(f"{path}?ticket=made-up")).status_code == 429
-    assert (await client_at(world, ELSEWHERE).get(f"{path}?ticket=made-up")).status_code == 400
+    assert (await world.at(ELSEWHERE).client.get(f"{path}?ticket=made-up")).status_code == 400
 
 
 async def test_the_options_of_an_enrolment_link_are_a_door_too(world: World) -> None:
@@ -165,7 +165,7 @@ async def test_wrong_signatures_meet_a_limit_of_their_passkey_where_they_come_fr
     refused = [row for row in await world.rows(tables.JournalRow) if row["type"] == "limit_wc"]
     assert [row["details"]["rule"] for row in refused] == ["passkey", "passkey"]
     assert (await shows(world, device)).status_code == 200, "the right one here"
-    http = client_at(world, ELSEWHERE)
+    http = world.at(ELSEWHERE).client
     assert (await shows(world, device, http=http)).status_code == 200, "and elsewhere"
     assert (await shows(world, device, FORGED, http=http)).status_code == 403, "where nobody failed yet"
 
@@ -238,7 +238,7 @@ async def test_sign_ups_of_one_address_are_counted_whatever_comes_of_them(world:
     )
     assert (await world.begin_register("d@example.com")).status_code == 429
     body = {"client_id": world.client_id, "connection": world.connection, "email": "c@example.com"}
-    elsewhere = client_at(world, ELSEWHERE)
+    elsewhere = world.at(ELSEWHERE).client
     assert (await elsewhere.post("/dbconnections/signup", json=body | {"password": PASSWORD})).status_code == 200
     world.clock.advance(seconds=1728)
     assert (await world.signup("d@example.com")).status_code == 200, "one comes back"

@@ -12,7 +12,7 @@ import pytest
 
 from authenticator import Authenticator, Flaw
 from guarding import SUSPICIOUS_IP, browser_at, guard
-from keystead.rules.buckets import Bucket, signup_codes_bucket, signup_guesses_bucket
+from keystead.rules.buckets import Bucket, all_codes_bucket, guesses_bucket
 from keystead.rules.identifiers import Identifier
 from keystead.web import wire
 from keystead.web.cors import FOR_CLIENTS
@@ -286,7 +286,7 @@ async def test_of_codes_that_were_sent_before_no_more_are_guessed_at_either(worl
     await world.patch_options(attributes=CODES)
     visitor = Visitor.of(world)
     form = (await signs_up(visitor)).form("-identifier-challenge")
-    await spend(world, signup_guesses_bucket(world.connection_id, Identifier("email", NEW)))
+    await spend(world, guesses_bucket("signup", world.connection_id, Identifier("email", NEW)))
     assert (await visitor.send(form, code=await code_of(world))).path.endswith("-challenge")
 
 
@@ -297,7 +297,7 @@ async def test_a_long_code_says_nothing_about_who_has_an_account(world: World) -
     assert (await world.manage("PATCH", f"/users/{user_id}", {"email_verified": True})).status_code == 200
     pages = []
     for name in (NEW, "nobody@example.com"):
-        await spend(world, signup_codes_bucket(world.connection_id, Identifier("email", name)))
+        await spend(world, all_codes_bucket("signup", world.connection_id, Identifier("email", name)))
         landed = await signs_up(browser_at(world, "192.0.2.44"), name)
         pages.append((landed.response.status_code, re.sub(r"state=[^\"&]+", "", landed.text).replace(name, "")))
     assert pages[0] == pages[1]
@@ -306,7 +306,7 @@ async def test_a_long_code_says_nothing_about_who_has_an_account(world: World) -
 
 async def test_a_day_later_codes_are_short_again(world: World) -> None:
     await world.patch_options(attributes=CODES)
-    await spend(world, signup_codes_bucket(world.connection_id, Identifier("email", NEW)))
+    await spend(world, all_codes_bucket("signup", world.connection_id, Identifier("email", NEW)))
     await signs_up(Visitor.of(world))
     assert len(await code_of(world)) == 19
     world.clock.advance(days=1)

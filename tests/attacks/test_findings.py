@@ -5,13 +5,11 @@ import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from ipaddress import ip_network
 from typing import Any
 
 import bcrypt
-import httpx
 import pytest
 import structlog
 from sqlalchemy import insert
@@ -33,17 +31,9 @@ from keystead.users.hashing import BcryptHasher, decoys
 from keystead.web import screens
 from keystead.web.middleware import Gate
 from visitor import Visitor
-from world import PASSWORD, PUBLIC_URL, REALM_GRANT, CountingEntropy, World, open_world
+from world import PASSWORD, REALM_GRANT, CountingEntropy, World, open_world
 
 STRANGER, ANN = "198.51.100.7", "ann@example.com"
-
-
-@asynccontextmanager
-async def at(world: World, address: str) -> AsyncIterator[World]:
-    """The same Keystead, as somebody at another address reaches it."""
-    transport = httpx.ASGITransport(app=world.app, client=(address, 4711))
-    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as http:
-        yield replace(world, client=http)
 
 
 @contextmanager
@@ -90,23 +80,24 @@ async def test_one_address_cannot_fill_the_queue(small: World) -> None:
 
     with hasher(world, cost=4, workers=1, queue=3, compare=held):
         before = world.hasher.verified
-        async with at(world, "203.0.113.9") as stranger, at(world, STRANGER) as ann:
-            trying = [asyncio.ensure_future(stranger.login(f"made-up-{each}@example.com")) for each in range(2)]
-            await until(lambda: world.hasher.verified == before + 2)
-            setup = {"email": "owner@example.com", "password": PASSWORD}
-            refused = [
-                await stranger.login("made-up-3@example.com"),
-                await stranger.login(),
-                await stranger.token(REALM_GRANT, realm=world.connection, username=ANN, password=PASSWORD),
-                await stranger.signup("made-up@example.com"),
-                await stranger.client.post(world.first["administrator_setup_url"], data=setup),
-                (await visitor.send(page.form("/login/password"), password=PASSWORD)).response,
-            ]
-            right = asyncio.ensure_future(ann.login())
-            await until(lambda: world.hasher.verified == before + 3)
-            may_go_on.set()
-            assert (await right).status_code == 200
-            assert [(await each).status_code for each in trying] == [403, 403]
+        stranger = world.at("203.0.113.9")
+        ann = world.at(STRANGER)
+        trying = [asyncio.ensure_future(stranger.login(f"made-up-{each}@example.com")) for each in range(2)]
+        await until(lambda: world.hasher.verified == before + 2)
+        setup = {"email": "owner@example.com", "password": PASSWORD}
+        refused = [
+            await stranger.login("made-up-3@example.com"),
+            await stranger.login(),
+            await stranger.token(REALM_GRANT, realm=world.connection, username=ANN, password=PASSWORD),
+            await stranger.signup("made-up@example.com"),
+            await stranger.client.post(world.first["administrator_setup_url"], data=setup),
+            (await visitor.send(page.form("/login/password"), password=PASSWORD)).response,
+        ]
+        right = asyncio.ensure_future(ann.login())
+        await until(lambda: world.hasher.verified == before + 3)
+        may_go_on.set()
+        assert (await right).status_code == 200
+        assert [(await each).status_code for each in trying] == [403, 403]
     assert [answer.status_code for answer in refused] == [503] * 6
     assert all(
         int(answer.headers["retry-after"]) >= 1 for answer in refused if "html" not in answer.headers["content-type"]
@@ -132,16 +123,12 @@ async def test_a_network_is_one_address(small: World) -> None:
         return False
 
     with hasher(small, cost=4, workers=1, queue=3, compare=held):
-        async with (
-            at(small, "2001:db8::1") as one,
-            at(small, "2001:db8::2") as other,
-            at(small, "2001:db8::3") as third,
-        ):
-            trying = [asyncio.ensure_future(each.login(f"{n}@example.com")) for n, each in enumerate((one, other))]
-            await until(lambda: small.hasher.verified == 2)
-            assert (await third.login()).status_code == 503
-            may_go_on.set()
-            assert [(await each).status_code for each in trying] == [403, 403]
+        one, other, third = (small.at(f"2001:db8::{number}") for number in (1, 2, 3))
+        trying = [asyncio.ensure_future(each.login(f"{n}@example.com")) for n, each in enumerate((one, other))]
+        await until(lambda: small.hasher.verified == 2)
+        assert (await third.login()).status_code == 503
+        may_go_on.set()
+        assert [(await each).status_code for each in trying] == [403, 403]
 
 
 async def test_buckets_are_swept_when_no_block_can_be_left_of_them(world: World) -> None:
@@ -471,8 +458,8 @@ async def test_looking_at_the_head_of_a_page_sends_no_form(world: World) -> None
 
 async def test_a_proxy_on_a_socket_for_both_versions_is_the_same_proxy(installation: Stencil) -> None:
     settings = installation.settings.model_copy(update={"trusted_proxies": (ip_network("10.0.0.0/8"),)})
-    async with open_world(settings, installation.document) as world, at(world, "::ffff:10.0.0.1") as proxied:
-        await proxied.client.post(
+    async with open_world(settings, installation.document) as world:
+        await world.at("::ffff:10.0.0.1").client.post(
             "/oauth/token",
             json={"grant_type": "password", "client_id": world.client_id, "username": "a", "password": "b"},
             headers={"x-forwarded-for": f"{STRANGER}, ::ffff:10.0.0.2"},

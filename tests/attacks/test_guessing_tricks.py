@@ -1,12 +1,14 @@
 """Ways that were found to guess more often than the limits say, each closed: how a guess is counted, and for whom."""
 
+import hashlib
+import json
 from itertools import count, product
 from typing import Any, Final
 
 import httpx
 import pytest
 
-from guarding import BRUTE_FORCE, browser_at, client_at, guard
+from guarding import BRUTE_FORCE, browser_at, guard
 from keystead.db import tables
 from keystead.rules.buckets import noted_bucket
 from world import PASSWORD, World
@@ -38,7 +40,7 @@ async def devices(world: World, most: int) -> list[str]:
 async def tries_of(world: World, collected: list[str]) -> int:
     """Guess ten times with each device, from one address; return how many were tried."""
     before = world.hasher.verified
-    async with client_at(world, "198.51.100.7") as http:
+    async with world.at("198.51.100.7").client as http:
         for device in collected:
             for _ in range(10):
                 await guess(http, world, ANN, headers={HEADER: device})
@@ -86,7 +88,7 @@ def spellings() -> list[str]:
 
 async def test_a_number_is_counted_once_however_it_is_spelled(both: World) -> None:
     before = both.hasher.verified
-    async with client_at(both, "198.51.100.7") as http:
+    async with both.at("198.51.100.7").client as http:
         for spelling in spellings()[:15]:
             await guess(http, both, spelling)
     assert both.hasher.verified == before + 10
@@ -135,7 +137,7 @@ async def test_elsewhere_nobody_learns_what_was_typed_here(world: World) -> None
     """What a try costs would tell a stranger whether the owner has typed just this, on another site's account."""
     await world.person()
     await world.login(password="my password of another site")
-    async with client_at(world, "198.51.100.7") as http:
+    async with world.at("198.51.100.7").client as http:
         for _ in range(9):
             await guess(http, world, ANN)
         body = {"grant_type": "password", "client_id": world.client_id, "username": ANN}
@@ -154,6 +156,23 @@ async def test_a_lock_that_filled_while_it_only_watched_is_emptied_by_a_success(
     assert (await world.login()).status_code == 200
     await guard(world.db, BRUTE_FORCE, shields=["block"])
     assert (await world.login()).status_code == 200
+
+
+async def test_what_may_be_a_password_in_the_wrong_field_is_kept_as_a_keyed_hash_alone(world: World) -> None:
+    """Of what is no identifier nothing may be left that could be held against lists of words."""
+    typed = "hunter2 in the wrong field"
+    for _ in range(11):
+        await world.guess(typed)
+    await world.client.post(
+        "/dbconnections/change_password",
+        json={"client_id": world.client_id, "connection": world.connection, "email": typed},
+    )
+    rows = [await world.rows(table) for table in (tables.Attempt, tables.JournalRow, tables.Decision)]
+    kept = json.dumps(rows, default=str)
+    assert "text:" in kept, "it is counted, and so something stands for it"
+    assert typed not in kept
+    for plain in (hashlib.sha256, hashlib.sha1, hashlib.md5):
+        assert plain(typed.encode()).hexdigest()[:8] not in kept
 
 
 async def test_who_hammers_does_not_fill_the_database(world: World) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from authenticator import Authenticator
-from guarding import browser_at, client_at
+from guarding import browser_at
 from keystead.db import accounts, tenant
 from keystead.errors import DomainError, TooManyAttempts
 from keystead.flows.password_login import PasswordLogin
@@ -258,7 +258,7 @@ async def test_incident_39_limits_are_on_where_nobody_set_any(world: World) -> N
     assert [(await world.guess()).status_code for _ in range(11)] == [403] * 10 + [429]
     spray = [(await world.guess(f"p{number}@example.com")).status_code for number in range(100)]
     assert Counter(spray) == {403: 90, 429: 10}, "a hundred failures of one address, whoever was tried"
-    elsewhere = client_at(world, "198.51.100.7")
+    elsewhere = world.at("198.51.100.7").client
     body = {"client_id": world.client_id, "connection": world.connection, "password": PASSWORD}
     signups = [
         (await elsewhere.post("/dbconnections/signup", json=body | {"email": f"s{number}@example.com"})).status_code

@@ -63,6 +63,12 @@ def test_a_bucket_has_the_size_that_it_has_now() -> None:
 def test_a_limit_that_was_switched_off_refuses_nobody() -> None:
     for settings in (BruteForce(enabled=False), BruteForce(shields=["user_notification"])):
         assert bucket_of(lock("from", "203.0.113.9"), Guards(settings, SuspiciousIp(), LockSettings())) is None
+    spared = Guards(BruteForce(allowlist=["203.0.113.0/24"]), SuspiciousIp(), LockSettings())
+    assert bucket_of(lock("from", "203.0.113.9"), spared) is None
+    assert bucket_of(lock("from", "198.51.100.7"), spared) is not None
+    assert bucket_of(lock("strangers"), spared) is not None
+    plain = Guards(BruteForce(), SuspiciousIp(), LockSettings(lock_scope="auth0"))
+    assert [bucket_of(each, plain) for each in (lock("device", "d"), lock("strangers"), lock("anywhere"))] == [None] * 3
     address = {"bucket": "address/signup/203.0.113.9"}
     for suspicious in (
         SuspiciousIp(enabled=False),

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import pytest
 
-from addresses import at
 from keystead.db import tables
 from world import World
 
@@ -284,7 +283,7 @@ async def test_by_identifier_and_address_others_get_in(world: World, scope: str)
     await change(world, LOCK, lock_scope=scope)
     assert await guesses(world, 11) == [403] * 10 + [429]
     assert await is_refused(world)
-    assert not await is_refused(at(world, "198.51.100.7"))
+    assert not await is_refused(world.at("198.51.100.7"))
 
 
 @pytest.mark.parametrize(("scope", "rule"), [("auth0", "account"), ("device_aware", "strangers")])
@@ -294,8 +293,8 @@ async def test_by_identifier_the_account_is_locked_for_every_address(world: Worl
     await change(world, LOCK, lock_scope=scope)
     await change(world, BRUTE_FORCE, mode="count_per_identifier")
     for address in HUNDRED[:10]:
-        assert await guesses(at(world, address), 1) == [403]
-    assert await is_refused(at(world, "192.0.2.1"))
+        assert await guesses(world.at(address), 1) == [403]
+    assert await is_refused(world.at("192.0.2.1"))
     assert [each["details"]["rule"] for each in await entries(world, "limit_wc")] == [rule]
     assert not await is_refused(world, username="ben@example.com")
 
@@ -305,7 +304,7 @@ async def test_strangers_share_a_lock_of_their_own_size(world: World) -> None:
     await world.person()
     await change(world, LOCK, max_attempts_by_strangers=3)
     for address in HUNDRED[:3]:
-        assert await guesses(at(world, address), 1) == [403]
+        assert await guesses(world.at(address), 1) == [403]
     assert await is_refused(world)
     assert [each["details"]["rule"] for each in await entries(world, "limit_wc")] == ["strangers"]
     await change(world, LOCK, lock_scope="auth0")
@@ -330,11 +329,11 @@ async def test_addresses_on_the_list_are_not_counted(world: World, scope: str) -
     await change(world, LOCK, lock_scope=scope, max_attempts_by_strangers=5)
     await change(world, BRUTE_FORCE, max_attempts=2, allowlist=["198.51.100.7", "203.0.113.0/28", "2001:db8::/48"])
     for address in ("198.51.100.7", "203.0.113.9", "2001:db8:0:5::1"):
-        somebody = at(world, address)
+        somebody = world.at(address)
         assert await guesses(somebody, 7) == [403] * 7, address
         assert not await is_refused(somebody)
     for address in ("198.51.100.8", "203.0.113.16", "2001:db8:1::1"):
-        somebody = at(world, address)
+        somebody = world.at(address)
         assert await guesses(somebody, 3) == [403, 403, 429], address
         await change(world, LOCK, max_attempts_by_strangers=100)
 
@@ -377,7 +376,7 @@ async def test_one_person_is_tried_twenty_times_then_ten_a_minute(world: World, 
     answer = await world.login()
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "6")
     assert [each["details"]["rule"] for each in await entries(world, "limit_sul")] == ["same_user"]
-    assert (await at(world, "198.51.100.7").login()).status_code == 200
+    assert (await world.at("198.51.100.7").login()).status_code == 200
     world.clock.advance(seconds=60)
     assert [(await world.login()).status_code for _ in range(11)] == [200] * 10 + [429]
 
@@ -397,7 +396,7 @@ async def test_an_address_fails_so_often_and_regains_one_at_a_time(world: World)
     answer = await world.login()
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "3600")
     assert [each["details"]["rule"] for each in await entries(world, "limit_mu")] == ["suspicious_ip"]
-    assert not await is_refused(at(world, "198.51.100.7"))
+    assert not await is_refused(world.at("198.51.100.7"))
     world.clock.advance(hours=1)
     assert [(await world.guess(f"{name}@example.com")).status_code for name in ("eve", "finn")] == [403, 429]
 

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 import pytest
 
-from addresses import at
 from keystead.rules.buckets import BLOCK
 from world import World
 
@@ -92,7 +91,7 @@ async def test_another_ones_block_stays(world: World) -> None:
 async def test_to_lift_is_to_begin_anew_everywhere(world: World) -> None:
     """Nine failures elsewhere are no block yet; they are forgotten too."""
     await blocked(world)
-    phone = at(world, "198.51.100.7")
+    phone = world.at("198.51.100.7")
     for _ in range(9):
         await phone.guess()
     await lift(world)

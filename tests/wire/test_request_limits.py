@@ -15,7 +15,7 @@ from keystead.db import tables
 from keystead.rules.buckets import Bucket
 from keystead.rules.request_limits import LIMITS, Group, address_bucket, proved_bucket
 from visitor import Visitor
-from world import PROMISES, World, open_world
+from world import World, open_world
 
 HERE, THERE = "203.0.113.9", "198.51.100.7"
 NOW = 1780315200
@@ -68,15 +68,6 @@ async def spend(world: World, bucket: Bucket | None, *, leave: int = 0) -> None:
     assert bucket is not None
     attempts, size = world.app.state.flows.request_limits.attempts, (bucket.key, bucket.capacity, bucket.refill)
     assert (await attempts.take(*size, (await attempts.take(*size, 0)).left - leave)).allowed
-
-
-@asynccontextmanager
-async def at(world: World, address: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Ask from another address."""
-    transport = httpx.ASGITransport(app=world.app, client=(address, 4711))
-    hooks = {"response": [PROMISES.keep]}
-    async with httpx.AsyncClient(transport=transport, base_url=world.settings.public_url, event_hooks=hooks) as client:
-        yield client
 
 
 async def entries(world: World) -> list[dict[str, Any]]:
@@ -216,8 +207,8 @@ async def test_a_page_that_refuses_an_attempt_says_when_too(world: World, page: 
 async def test_an_address_uses_up_its_own(world: World) -> None:
     await world.person()
     await spend(world, address_bucket("authentication", THERE, 1))
-    async with at(world, THERE) as stranger:
-        assert (await stranger.post("/oauth/token")).status_code == 429
+    stranger = world.at(THERE).client
+    assert (await stranger.post("/oauth/token")).status_code == 429
     assert (await world.login()).status_code == 200
 
 
@@ -240,8 +231,8 @@ async def test_an_address_that_was_made_up_is_not_believed(world: World) -> None
 async def test_which_addresses_are_one(world: World, one: str, other: str, same: bool) -> None:
     """A /64 is one person's; and whatever has no address shares one bucket."""
     for address, left in ((one, 2999), (other, 2998 if same else 2999)):
-        async with at(world, address) as client:
-            assert told(await client.post("/oauth/token")).left == left
+        client = world.at(address).client
+        assert told(await client.post("/oauth/token")).left == left
 
 
 async def test_a_client_is_charged_once_it_has_proved_itself(world: World) -> None:
@@ -256,9 +247,9 @@ async def test_a_client_is_charged_once_it_has_proved_itself(world: World) -> No
         assert (await world.client.post("/oauth/token", json=body)).status_code == 401
     first = await world.client.post("/oauth/token", json=asked)
     assert (first.status_code, told(first)) == (200, Told(6000, 1, NOW + 60)), "the tightest is shown"
-    async with at(world, THERE) as elsewhere:
-        assert (await elsewhere.post("/oauth/token", json=asked)).status_code == 200
-        refused = await elsewhere.post("/oauth/token", json=asked)
+    elsewhere = world.at(THERE).client
+    assert (await elsewhere.post("/oauth/token", json=asked)).status_code == 200
+    refused = await elsewhere.post("/oauth/token", json=asked)
     assert (refused.status_code, refused.json()["error"]) == (429, "too_many_requests")
     assert told(refused) == Told(6000, 0, NOW + 1)
     answer = await world.token("client_credentials", auth=(another["client_id"], another["client_secret"]))
@@ -314,8 +305,8 @@ async def test_a_page_of_a_login(world: World) -> None:
     assert "Wait a minute" in refused.text
     assert (await world.client.get(f"{page}x")).status_code != 429
     assert (await world.client.post(page)).status_code != 429
-    async with at(world, THERE) as elsewhere:
-        assert (await elsewhere.get(page)).status_code != 429, "a login cannot be used up from another address"
+    elsewhere = world.at(THERE).client
+    assert (await elsewhere.get(page)).status_code != 429, "a login cannot be used up from another address"
 
 
 async def test_whoever_mistypes_is_told_about_the_lock(world: World) -> None:
@@ -348,8 +339,8 @@ async def test_the_journal_has_it_once_a_minute(world: World) -> None:
     assert entry["details"]["bucket"] == f"request/pages/address/{HERE}"
     assert entry["details"]["capacity"] == 500
     await spend(world, address_bucket("pages", THERE, 1))
-    async with at(world, THERE) as elsewhere:
-        await elsewhere.get("/u/login")
+    elsewhere = world.at(THERE).client
+    await elsewhere.get("/u/login")
     assert len(await entries(world)) == 2, "each bucket is told of for itself"
     world.clock.advance(seconds=59)
     await spend(world, address_bucket("pages", HERE, 1))

@@ -1,12 +1,9 @@
 """Whoever is locked out is told, and opens the lock with a link (AP-8)."""
 
 import html
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
 import pytest
 from sqlalchemy import update
 from sqlmodel import Session
@@ -37,14 +34,6 @@ TOLD: Final = (
 UNTOLD: Final = "Sign-in is blocked from here, because wrong passwords were tried too often."
 
 
-@asynccontextmanager
-async def at(world: World, address: str) -> AsyncIterator[World]:
-    """The same Keystead, as it is reached from another address."""
-    transport = httpx.ASGITransport(app=world.app, client=(address, 4711))
-    async with httpx.AsyncClient(transport=transport, base_url=world.settings.public_url) as client:
-        yield World(world.settings, world.first, world.db, world.clock, world.hasher, client, world.app)
-
-
 async def fail(world: World, username: str = ANN, times: int = 10, said: str = "wrong") -> None:
     """Try so many wrong passwords."""
     for number in range(times):
@@ -53,8 +42,8 @@ async def fail(world: World, username: str = ANN, times: int = 10, said: str = "
 
 async def fail_from(world: World, address: str, username: str = ANN) -> None:
     """Fill the lock of another address."""
-    async with at(world, address) as there:
-        await fail(there, username, said=f"wrong from {address}")
+    there = world.at(address)
+    await fail(there, username, said=f"wrong from {address}")
 
 
 async def warnings(world: World) -> list[Letter]:
@@ -116,8 +105,8 @@ async def test_a_thousand_addresses_do_not_fill_a_mailbox(world: World) -> None:
     await set_up(world, "brute_force_protection", max_attempts=1)
     await world.person()
     for number in range(15):
-        async with at(world, f"198.51.100.{number}") as there:
-            await fail(there, times=1, said=f"{number}")
+        there = world.at(f"198.51.100.{number}")
+        await fail(there, times=1, said=f"{number}")
     assert len(await warnings(world)) == 10
 
 
@@ -261,9 +250,10 @@ TABLES: Final = {
 async def test_a_request_leaves_the_same_whether_there_is_somebody_or_not(world: World, other: str) -> None:
     await world.person()
     await world.letters()
-    async with at(world, "198.51.100.1") as here, at(world, "198.51.100.2") as there:
-        somebody = await _left_by_filling(here, ANN)
-        nobody = await _left_by_filling(there, other)
+    here = world.at("198.51.100.1")
+    there = world.at("198.51.100.2")
+    somebody = await _left_by_filling(here, ANN)
+    nobody = await _left_by_filling(there, other)
     assert nobody == somebody
     assert somebody[2] == {"job": 2, "ticket": 0, "journal": 11, "attempt": 15, "outbox": 0}
     assert [each.to for each in await warnings(world)] == [ANN]
@@ -348,14 +338,14 @@ async def test_an_unknown_browser_gets_in_while_strangers_fill_theirs_everywhere
     await world.person()
     for number in (1, 2):
         await fail_from(world, f"198.51.100.{number}")
-    async with at(world, "192.0.2.200") as home:
-        assert (await home.login()).status_code == 429  # from where nobody ever failed
+    home = world.at("192.0.2.200")
+    assert (await home.login()).status_code == 429  # from where nobody ever failed
     visitor = Visitor.of(world)
     assert "Your account is unblocked" in (await press(visitor, await link(world))).text
     for number in (3, 4):
         await fail_from(world, f"198.51.100.{number}")
-    async with at(world, "192.0.2.200") as home:
-        assert (await home.login()).status_code == 429
+    home = world.at("192.0.2.200")
+    assert (await home.login()).status_code == 429
     assert "code" in (await visitor.log_in(await visitor.authorize())).answer
 
 

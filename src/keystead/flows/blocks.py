@@ -15,7 +15,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.protection import Protection
 from keystead.ports import Attempts, Clock
-from keystead.rules.attack_protection import Guards, address_limits, is_allowed, lock_bucket_of, locks_in_force
+from keystead.rules.attack_protection import Guards, address_limits, lock_that_counts
 from keystead.rules.buckets import UNKNOWN, AddressStage, LockKey, address_key, locks_of, read_lock_key
 from keystead.rules.identifiers import KINDS, parse
 
@@ -114,15 +114,13 @@ class Blocks:
 
     async def _full_locks(self, guards: Guards, names: _Names) -> AsyncIterator[LockKey]:
         """Give the locks that have no room for another attempt, by the settings as they are now."""
-        in_force = locks_in_force(guards)
         for kind, value in names.pairs:
             for charged in await self.attempts.list(locks_of(names.connection_id, kind, value)):
                 key = read_lock_key(charged.key)
-                if key is None or (key.kind, key.value) != (kind, value) or key.where not in in_force:
+                if key is None or (key.kind, key.value) != (kind, value):
                     continue
-                if key.where == "from" and is_allowed(key.which, guards.brute_force.allowlist):
-                    continue
-                if lock_bucket_of(guards, key).is_full(charged.spent, self._passed(charged.since)):
+                bucket = lock_that_counts(guards, key)
+                if bucket and bucket.is_full(charged.spent, self._passed(charged.since)):
                     yield key
 
     def _passed(self, since: datetime) -> float:

@@ -126,8 +126,10 @@ class Enumeration:
     _names: dict[Kind, list[str]] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
-    _spared: list[str] | None = None
-    """The addresses that were not counted before ours was added to them; ``None`` where it was not."""
+    _spared: str = ""
+    """The address that was added to those that are not counted; empty where none was."""
+    _is_spared: bool = False
+    """Whether our failures are not counted as our address's, by whomever."""
 
     async def __call__(self) -> Report:
         """Try, and judge.
@@ -179,8 +181,10 @@ class Enumeration:
             self._notes.append("the limit of addresses stays as it is, and may end a run with many samples")
             return
         before: list[str] = json.loads(reply.body)["allowlist"]
-        await office.do("PATCH", _THROTTLING, {"allowlist": [*before, address]})
-        self._spared = before
+        if address not in before:
+            self._spared = address  # first: whoever ends the run in between must not leave it there
+            await office.do("PATCH", _THROTTLING, {"allowlist": [*before, address]})
+        self._is_spared = True
 
     async def _address(self, office: Office, strangers: Strangers) -> str:
         name = unused(strangers.target.by, self.entropy)
@@ -282,7 +286,7 @@ class Enumeration:
     async def _run(self, plan: Collection[tuple[Kind, Probe, str]], found: dict[str, list[Sample]]) -> None:
         for kind, probe, name in sorted(plan, key=lambda each: self.entropy.bytes(8)):
             async for step, reply in probe(name):
-                if reply.status == 429 and "locked" not in step and self._spared is None:
+                if reply.status == 429 and "locked" not in step and not self._is_spared:
                     raise BadRequest(_LIMITED)
                 found.setdefault(step, []).append(Sample(kind, name, reply))
                 if step == "sign-up" and reply.status == 200:
@@ -292,7 +296,7 @@ class Enumeration:
         self._made.append(f"auth0|{json.loads(signed_up.body)['_id']}")
 
     async def _leave(self, office: Office) -> None:
-        """Delete who was made, and put the list of addresses back; whatever happens, go on with the next."""
+        """Delete who was made, and take the address off the list; whatever happens, go on with the next."""
         left = 0
         for user_id in self._made:
             try:
@@ -301,8 +305,10 @@ class Enumeration:
                 left += 1
         if left:
             self._notes.append(f"{left} of the people that were made could not be deleted")
-        if self._spared is not None:
-            await office.do("PATCH", _THROTTLING, {"allowlist": self._spared})
+        if self._spared:
+            # Only ours: somebody may have changed the list meanwhile.
+            now: list[str] = (await office.do("GET", _THROTTLING))["allowlist"]
+            await office.do("PATCH", _THROTTLING, {"allowlist": [each for each in now if each != self._spared]})
 
 
 def _at(user_id: str) -> str:

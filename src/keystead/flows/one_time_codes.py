@@ -12,8 +12,9 @@ from keystead.db.session import Database
 from keystead.errors import WrongCode
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Sealer
-from keystead.rules.buckets import Bucket
+from keystead.rules.buckets import Bucket, CodesTo, all_codes_bucket, guesses_bucket
 from keystead.rules.events import Caller
+from keystead.rules.identifiers import Identifier
 from keystead.rules.messages import CODE_DIGITS, CODE_LIFETIME, CODE_TRIES, LONG_CODE_DIGITS
 
 _PURPOSE = "one-time-codes"
@@ -60,6 +61,11 @@ class OneTimeCodes:
         record = record | {"guesses": asdict(guesses) if guesses and not long else None}
         one_time_codes.put(session, handle, self._mac(handle, code), record, self.clock() + lifetime)
         return code
+
+    async def may_be_short(self, to: CodesTo, connection_id: str, identifier: Identifier) -> bool:
+        """Whether six digits may be sent: not too many a day, and none while they are being guessed at."""
+        guesses, sent = (each(to, connection_id, identifier) for each in (guesses_bucket, all_codes_bucket))
+        return await self.protection.has_room(guesses) and await self.protection.allows(sent)
 
     async def check(self, handle: str, typed: str, caller: Caller) -> dict[str, Any]:
         """Return the record of a code, once. Raises ``WrongCode`` for a wrong, used, late or tired one alike.

@@ -32,7 +32,6 @@ from keystead.rules.messages import CHANNELS, RECOVERY_LIFETIME, Message, in_gro
 from keystead.rules.passkey_policy import is_full, policy_of, recoverable
 from keystead.rules.profiles import Profile
 from keystead.rules.resets import Destination, Recovery, verified_destination
-from keystead.secrecy import fingerprint
 
 PURPOSE: Final = "passkey-recovery"
 
@@ -109,7 +108,7 @@ class PasskeyRecovery:
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
-        unread = fingerprint(typed)[:8]
+        unread = self.protection.unread(typed)
         bucket = reset_bucket(connection.id, identifier, unread, caller.address)
         about = whose(identifier, connection_id=connection.id, client_id=client_id)
         asking = self.protection.charged(asked_bucket(caller.address), about, refusal=TooManyMessages)

@@ -23,7 +23,7 @@ from keystead.rules.attack_protection import Guess
 from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Profile
-from keystead.secrecy import Secret, fingerprint
+from keystead.secrecy import Secret
 
 MAX_TYPED_BYTES = 4096
 
@@ -75,8 +75,9 @@ class PasswordLogin:
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
+        text = "" if identifier else self.protection.unread(typed)
         guess = Guess(
-            *(connection.id, identifier, fingerprint(typed)[:8], caller.address, caller.device),
+            *(connection.id, identifier, text, caller.address, caller.device),
             protected=options.brute_force_protection,
         )
         about: dict[str, str | None] = {"connection_id": connection.id, "client_id": client_id}

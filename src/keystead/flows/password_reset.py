@@ -29,7 +29,7 @@ from keystead.flows.refusals import whose
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers, revocation
-from keystead.rules.buckets import all_codes_bucket, asked_bucket, reset_bucket, reset_guesses_bucket
+from keystead.rules.buckets import asked_bucket, guesses_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
@@ -101,13 +101,13 @@ class PasswordReset:
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
         by_code = bool(page) and goes_by_code(identifier, options)
         # What is no identifier may be a password in the wrong field: its bucket must not be a copy of it.
-        bucket = reset_bucket(connection.id, identifier, fingerprint(typed)[:8], caller.address)
+        bucket = reset_bucket(connection.id, identifier, self.protection.unread(typed), caller.address)
         about = whose(identifier, connection_id=connection.id, client_id=client_id)
         asking = self.protection.charged(asked_bucket(caller.address), about, refusal=TooManyMessages)
         async with asking, self.protection.charged(bucket, about, refusal=TooManyMessages):
             # Beyond so many codes for one identifier, whoever asks, a link is sent instead: nobody can guess that, and
             # nobody is kept from it. The page says the same.
-            code = by_code and identifier is not None and await self._may_be_code(connection.id, identifier)
+            code = by_code and identifier and await self.codes.may_be_short("reset", connection.id, identifier)
             asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller)
             await self.db.write(self._request, asked)
         return by_code
@@ -199,13 +199,6 @@ class PasswordReset:
         self.post.send(session, message)
         journal.add(session, self.journal.event("scpr" if known else "fcpr", asked.caller, **about))
 
-    async def _may_be_code(self, connection_id: str, identifier: Identifier) -> bool:
-        """Whether a code may be sent: not too many a day, and none to somebody whose codes are being guessed at."""
-        guesses = reset_guesses_bucket(connection_id, identifier)
-        return await self.protection.has_room(guesses) and await self.protection.allows(
-            all_codes_bucket(connection_id, identifier)
-        )
-
     def _url(self, session: Session, asked: _Asked, known: Known | None, to: Destination | None) -> str:
         """Make a link; for nobody, and for whoever is sent a code, one that leads nowhere: the clock tells nothing."""
         default = self._lifetime(session, asked.connection.id)
@@ -224,7 +217,7 @@ class PasswordReset:
             return ""
         right = profile is not None and to is not None and asked.identifier == Identifier(to.kind, to.value)
         record = {"user_id": profile.user_id, "client_id": asked.client_id} if profile and right else {}
-        guesses = reset_guesses_bucket(asked.connection.id, asked.identifier)
+        guesses = guesses_bucket("reset", asked.connection.id, asked.identifier)
         shown = record | ({"proves": to.model_dump()} if to and right else {})
         code = self.codes.issue(session, asked.handle, shown, guesses=guesses)
         return code if right else ""

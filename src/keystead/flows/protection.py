@@ -38,6 +38,7 @@ from keystead.secrecy import Secret
 
 _REFUSALS: Final[dict[Rule, type[TooManyAttempts]]] = {"same_user": TooManyOfOne, "suspicious_ip": AddressBlocked}
 _PURPOSE: Final = "wrong-passwords"
+_UNREAD: Final = "no-identifiers"
 _AT_ONCE: Final = 500
 """How many locks are opened in one transaction."""
 
@@ -175,7 +176,7 @@ class Protection:
         """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered."""
         charge = await self._take(bucket, 1.0)
         if not charge.allowed:
-            rule = "client_secret" if bucket.prefix.startswith("client/") else "messages"
+            rule = "client_secret" if refusal is TooManyProofs else "messages"
             facts = _facts(rule, bucket, charge) | (about or {})
             raise refusal(charge.retry_after, detail=bucket.prefix).because(**facts)
         try:
@@ -191,6 +192,13 @@ class Protection:
     async def has_room(self, bucket: Bucket) -> bool:
         """Whether an attempt would be allowed, for choosing what to do; nothing is charged."""
         return (await self._take(bucket, 0.0)).left >= 1
+
+    def unread(self, typed: str) -> str:
+        """Return what stands for text that is no identifier, in the keys of buckets and so in the journal.
+
+        It may be a password in the wrong field: a keyed hash, since a plain one could be held against word lists.
+        """
+        return self.sealer.fingerprint(typed, _UNREAD)[:16]
 
     async def guards(self) -> Guards:
         """Return the settings."""

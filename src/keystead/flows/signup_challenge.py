@@ -16,7 +16,7 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
 from keystead.flows.signup import Signup
-from keystead.rules.buckets import Bucket, code_bucket, signup_codes_bucket, signup_guesses_bucket
+from keystead.rules.buckets import code_bucket, guesses_bucket
 from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction
@@ -33,7 +33,6 @@ class _Asked:
     identifier: Identifier
     language: str
     may_tell: bool
-    guesses: Bucket
     long: bool
 
 
@@ -57,11 +56,10 @@ class SignupChallenge:
         about = whose(identifier, connection_id=connection.id, client_id=transaction.request.client_id)
         bucket = code_bucket(connection.id, identifier, caller.address)
         async with self.protection.charged(bucket, about, refusal=TooManyMessages):
-            guesses, sent = (each(connection.id, identifier) for each in (signup_guesses_bucket, signup_codes_bucket))
-            short = await self.protection.has_room(guesses) and await self.protection.allows(sent)
+            short = await self.codes.may_be_short("signup", connection.id, identifier)
             # Asked of everybody: whether there is an owner to be told must not be seen.
             may_tell = await self.signup.may_tell(connection, identifier)
-            asked = _Asked(connection.id, transaction, identifier, caller.language, may_tell, guesses, long=not short)
+            asked = _Asked(connection.id, transaction, identifier, caller.language, may_tell, long=not short)
             await self.db.write(self._send, asked)
 
     async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str, caller: Caller) -> str:
@@ -77,7 +75,8 @@ class SignupChallenge:
         known = accounts.by_identifier(session, asked.connection_id, identifier)
         owner = known.profile if known and known.profile.is_verified(kind) else None
         record = {} if owner else {"value": identifier.value}
-        code = self.codes.issue(session, _handle(transaction, kind), record, guesses=asked.guesses, long=asked.long)
+        guesses = guesses_bucket("signup", asked.connection_id, identifier)
+        code = self.codes.issue(session, _handle(transaction, kind), record, guesses=guesses, long=asked.long)
         message = Message(
             channel=CHANNELS[kind],
             template="signup_attempt" if owner else "verify_email_by_code",

@@ -193,7 +193,7 @@ class Guess:
     connection_id: str
     identifier: Identifier | None
     text: str
-    """What stands for text that is no identifier: a fingerprint, since it may be a password in the wrong field."""
+    """What stands for text that is no identifier: a keyed hash, since it may be a password in the wrong field."""
     address: str
     device: Device | None = None
     tenure: str = ""
@@ -273,6 +273,15 @@ def lock_bucket_of(guards: Guards, key: LockKey) -> Bucket:
     if key.where == "strangers" and guards.brute_force.mode == "count_per_identifier_and_ip":
         return lock_bucket(key, guards.lock.max_attempts_by_strangers, leaks=True)
     return lock_bucket(key, guards.brute_force.max_attempts)
+
+
+def lock_that_counts(guards: Guards, key: LockKey) -> Bucket | None:
+    """Return the bucket of a lock; ``None`` where it counts nobody as the settings are now.
+
+    By their mode and scope, or since its address is on the allow list.
+    """
+    spared = key.where == "from" and is_allowed(key.which, guards.brute_force.allowlist)
+    return lock_bucket_of(guards, key) if key.where in locks_in_force(guards) and not spared else None
 
 
 def passkey_limits(guards: Guards, credential_id: bytes, address: str) -> list[Limit]:

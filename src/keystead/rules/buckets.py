@@ -38,11 +38,14 @@ class Bucket:
     refill: float = 0.0
     lasts: float | None = None
 
+    def left_over(self, spent: float, passed: float) -> float:
+        """Return what is left of ``spent``, which was in it ``passed`` seconds ago."""
+        is_over = self.lasts is not None and passed >= self.lasts
+        return 0.0 if is_over else max(spent - passed * self.refill, 0.0)
+
     def is_full(self, spent: float, passed: float) -> bool:
-        """Whether it has no room for one attempt more, of which ``spent`` was charged ``passed`` seconds ago."""
-        if self.lasts is not None and passed >= self.lasts:
-            return False
-        return max(spent - passed * self.refill, 0) + 1 > self.capacity
+        """Whether it has no room for one attempt more, of which ``spent`` was in it ``passed`` seconds ago."""
+        return self.left_over(spent, passed) + 1 > self.capacity
 
 
 EVER: Final = 1e15
@@ -165,28 +168,27 @@ def code_bucket(connection_id: str, identifier: Identifier, address: str) -> Buc
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 5, 1 / 300)
 
 
-def all_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for all codes to a new password that one identifier is sent, whoever asks: thirty a day, so
-    that a crowd of addresses cannot guess its way through a million codes."""
-    prefix = f"codes/{connection_id}"
+CodesTo = Literal["signup", "reset"]
+"""What short codes lead to: apart, so that who asks for the one keeps nobody from the other."""
+
+
+def all_codes_bucket(to: CodesTo, connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for all short codes that one identifier is sent, whoever asks: thirty a day, so that a crowd of
+    addresses cannot guess its way through a million codes.
+
+    Beyond, what is sent cannot be guessed: a link to a new password, a long code to a sign-up.
+    """
+    prefix = f"codes/{to}/{connection_id}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
 
 
-def signup_codes_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for all short codes to a sign-up that one identifier is sent: thirty a day, as above.
+def guesses_bucket(to: CodesTo, connection_id: str, identifier: Identifier) -> Bucket:
+    """Return the bucket for guesses at the short codes of one identifier: twenty in thirty days.
 
-    Beyond, codes are sent that are too long to be guessed: nobody is kept from signing up by who asks before them.
+    By whichever page, code and address: a crowd would else have thirty codes a day to guess at, for ever. Beyond, what
+    is sent cannot be guessed.
     """
-    prefix = f"signup-codes/{connection_id}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 30, 30 / 86_400)
-
-
-def signup_guesses_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for guesses at the short codes to a sign-up: twenty in thirty days, of one identifier.
-
-    By whichever page, code and address, as those to a new password. Beyond, codes are long here, too.
-    """
-    prefix = f"signing-up/{connection_id}"
+    prefix = f"guesses/{to}/{connection_id}"
     return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 20, 20 / BLOCK.total_seconds())
 
 
@@ -204,16 +206,6 @@ def noted_bucket(what: str, address: str) -> Bucket:
     Refusals cost whoever is refused nothing, and must not fill the database.
     """
     return Bucket(f"noted/{what}", f"noted/{what}/{source(address)}", 500, 1.0)
-
-
-def reset_guesses_bucket(connection_id: str, identifier: Identifier) -> Bucket:
-    """Return the bucket for guesses at the codes that lead to a new password: twenty in thirty days.
-
-    Of one identifier, by whichever page, code and address: a crowd would else have thirty codes a day to guess at, for
-    ever. Beyond, links are sent, which nobody can guess.
-    """
-    prefix = f"resetting/{connection_id}"
-    return Bucket(prefix, f"{prefix}/{_who(identifier, '')}", 20, 20 / BLOCK.total_seconds())
 
 
 def recovery_bucket(connection_id: str, user_id: str | None, identifier: Identifier | None, typed: str) -> Bucket:

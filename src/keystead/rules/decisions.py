@@ -19,8 +19,8 @@ from keystead.errors import (
     SignupDisabled,
     WeakPassword,
 )
-from keystead.rules.attack_protection import Guards, address_limits
-from keystead.rules.buckets import Bucket, lock_bucket, read_lock_key
+from keystead.rules.attack_protection import Guards, address_limits, lock_that_counts
+from keystead.rules.buckets import Bucket, read_lock_key, seconds_to_wait
 from keystead.rules.claims import iso
 from keystead.rules.identifiers import KINDS
 
@@ -281,12 +281,8 @@ def bucket_of(facts: Mapping[str, Any], guards: Guards) -> Bucket | None:
         return None
     lock = read_lock_key(key)
     if lock is not None:
-        settings = guards.brute_force
-        if not settings.enabled or "block" not in settings.shields:
-            return None
-        if lock.where == "strangers" and settings.mode == "count_per_identifier_and_ip":
-            return lock_bucket(lock, guards.lock.max_attempts_by_strangers, leaks=True)
-        return lock_bucket(lock, settings.max_attempts)
+        refuses = guards.brute_force.enabled and "block" in guards.brute_force.shields
+        return lock_that_counts(guards, lock) if refuses else None
     if key.startswith("address/"):
         _, stage, address = key.split("/", 2)
         limits = address_limits(guards, address.removesuffix("/64"), stage)
@@ -296,16 +292,12 @@ def bucket_of(facts: Mapping[str, Any], guards: Guards) -> Bucket | None:
 
 def state_of(bucket: Bucket, spent: float, since: datetime | None, now: datetime) -> State:
     """Return how full a bucket is, and until when it refuses another attempt."""
+    passed = (now - since).total_seconds() if since is not None else 0.0
     until = None
-    if since is not None:
-        passed = (now - since).total_seconds()
-        spent = 0.0 if bucket.lasts is not None and passed >= bucket.lasts else max(spent - passed * bucket.refill, 0.0)
-        missing = spent + 1 - bucket.capacity
-        if missing > 0:
-            waits = [missing / bucket.refill] if bucket.refill else []
-            waits += [bucket.lasts - passed] if bucket.lasts is not None else []
-            until = now + timedelta(seconds=min(waits)) if waits else None
-    return State(bucket.key, bucket.capacity, round(spent, 2), since, until)
+    if bucket.is_full(spent, passed) and (bucket.refill or bucket.lasts):
+        wait = seconds_to_wait(spent + 1 - bucket.capacity, passed, bucket.refill, bucket.lasts)
+        until = now + timedelta(seconds=wait)
+    return State(bucket.key, bucket.capacity, round(bucket.left_over(spent, passed), 2), since, until)
 
 
 def _text(value: object, most: int) -> str | None:
