@@ -15,7 +15,7 @@ import pytest
 import keystead
 
 ROOT = Path(keystead.__file__).parent
-ENTRY = {"__init__", "__main__", "app", "start"}
+ENTRY = {"__init__", "__main__", "app", "parts", "start"}
 """Composition: the files that may know everybody. ``start`` prepares in the parent process what ``app`` serves."""
 
 MAY_IMPORT = {
@@ -56,7 +56,7 @@ OWNERS = {
     "sqlmodel": {"db", "users", "flows", "oauth", "worker"},
     "OpenSSL": {"adapters"},
     "starlette": {"web", "app"},
-    "structlog": {"app", "web", "cli", "worker"},
+    "structlog": {"app", "parts", "web", "cli", "worker"},
     "typer": {"cli"},
     "uvicorn": {"cli"},
     "webauthn": {"adapters"},

@@ -118,7 +118,7 @@ class World:
     @property
     def attempts(self) -> Attempts:
         """The counters of tries."""
-        found: Attempts = self.app.state.flows.blocks.attempts
+        found: Attempts = self.app.state.flows.management.blocks.attempts
         return found
 
     @property

@@ -6,10 +6,8 @@ import secrets
 import string
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import structlog
@@ -17,71 +15,42 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from keystead import worker
-from keystead.adapters import attestation, webauthn
-from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.cose_keys import CoseKeys
-from keystead.adapters.fallback_attempts import FallbackAttempts, Tell
 from keystead.adapters.logout_calls import HttpLogoutCaller
-from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
-from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
 from keystead.db import clients
-from keystead.db.attempts import SqlAttempts
-from keystead.db.connections import ConnectionRecord
-from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.flows.access import Access
-from keystead.flows.accounts import Admission
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
-from keystead.flows.authenticator_models import AuthenticatorModels
-from keystead.flows.block_notices import BlockNotices
 from keystead.flows.blocks import Blocks
-from keystead.flows.breaches import Breaches
-from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
-from keystead.flows.directory import Directory, StoreFor
-from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
-from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
-from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
-from keystead.flows.passkey_enrolment import PasskeyEnrolment
-from keystead.flows.passkey_login import PasskeyLogin
-from keystead.flows.passkey_notices import PasskeyNotices
-from keystead.flows.passkey_preview import PasskeyPreview
-from keystead.flows.passkey_recovery import PasskeyRecovery
 from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
-from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_removal import PasswordRemoval
-from keystead.flows.password_reset import PasswordReset
-from keystead.flows.post import Post
-from keystead.flows.protection import Protection
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.request_limits import RequestLimits
-from keystead.flows.revocation import Revocation
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
-from keystead.flows.signup import Signup
 from keystead.flows.signup_challenge import SignupChallenge
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
 from keystead.flows.users import Users
-from keystead.flows.verification import Verification
 from keystead.oauth.audiences import Audiences
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
@@ -102,17 +71,16 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.ports import Attempts, BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
+from keystead.parts import Parts, WaysIn, attempts_of, parts_of, ways_in
+from keystead.ports import Attempts, Clock, Entropy, Hasher
 from keystead.rules import clients as grants
-from keystead.rules.attack_protection import places_of_one
-from keystead.secrecy import Secret
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
-from keystead.users.hosted import HostedStore
 from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
 from keystead.web.devices import Devices
 from keystead.web.flows import Flows
+from keystead.web.management.flows import ManagementFlows
 from keystead.web.middleware import Gate
 from keystead.web.refusals import HANDLERS
 from keystead.web.routes import routes
@@ -156,8 +124,8 @@ def create_app(
     entropy = entropy or SystemEntropy()
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
-    parts = _parts(settings, clock, entropy, hasher, db)
-    return _application(settings, _flows(parts, _ways_in(parts)), db, clock, parts.attempts)
+    parts = parts_of(settings, clock, entropy, hasher, db)
+    return _application(settings, _flows(parts, ways_in(parts)), db, clock, parts.attempts)
 
 
 def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> SigningKeys:
@@ -171,122 +139,7 @@ def key_maker(settings: Settings, entropy: Entropy) -> KeyMaker:
     return KeyMaker(Sealer(settings.secret_keys, entropy), entropy, settings.rsa_bits, settings.host_name)
 
 
-def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:
-    """Return where to count: in Redis where that is configured and not lost, else in the other place."""
-    if not settings.redis_url:
-        return otherwise
-    # By name: whoever has no Redis need not have its library.
-    in_redis: Attempts = import_module("keystead.adapters.redis_attempts").RedisAttempts(settings.redis_url, clock)
-    return FallbackAttempts(in_redis, otherwise, clock, tell)
-
-
-def _tell_of_redis(what: str, why: str) -> None:
-    where = "the database" if what == "lost" else "Redis"
-    log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What flows are made of. Each is handed exactly those that it declares."""
-
-    settings: Settings
-    clock: Clock
-    entropy: Entropy
-    hasher: Hasher
-    db: Database
-    store_for: StoreFor
-    journal: Journal
-    admission: Admission
-    attempts: Attempts
-    in_memory: Attempts
-    protection: Protection
-    directory: Directory
-    sealer: Sealer
-    post: Post
-    breaches: Breaches
-    ceremonies: Ceremonies
-    notices: LogoutNotices
-    revocation: Revocation
-    preview: PasskeyPreview
-
-
-@dataclass(frozen=True, slots=True)
-class _WaysIn:
-    """How people come in, by whichever door."""
-
-    codes: OneTimeCodes
-    reset: PasswordReset
-    verification: Verification
-    password_login: PasswordLogin
-    passkey_login: PasskeyLogin
-    enrolment: PasskeyEnrolment
-    recovery: PasskeyRecovery
-    by_ticket: EnrolmentTickets
-    signup: Signup
-
-
-def _parts(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> _Parts:
-    journal = Journal(clock, entropy)
-    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, _tell_of_redis)
-    sealer = Sealer(settings.secret_keys, entropy)
-    post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
-    unchecked = settings.breached_passwords_down
-    notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
-    places = places_of_one(settings.hash_workers, settings.hash_queue)
-    in_memory = MemoryAttempts(clock)
-
-    def store_for(connection: ConnectionRecord) -> HostedStore:
-        return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
-
-    return _Parts(
-        settings=settings,
-        clock=clock,
-        entropy=entropy,
-        hasher=hasher,
-        db=db,
-        store_for=store_for,
-        journal=journal,
-        admission=Admission(journal, clock, settings.public_url),
-        attempts=attempts,
-        in_memory=in_memory,
-        protection=Protection(db, attempts, in_memory, sealer, journal, blocks, places),
-        directory=Directory(db),
-        sealer=sealer,
-        post=post,
-        breaches=Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal),
-        ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
-        notices=notices,
-        revocation=Revocation(notices),
-        preview=PasskeyPreview(db, settings.public_url),
-    )
-
-
-def _ways_in(p: _Parts) -> _WaysIn:
-    codes = OneTimeCodes(p.db, p.protection, p.sealer, p.clock, p.entropy)
-    marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
-    reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
-    verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
-    models, notices = AuthenticatorModels(p.db, attestation, p.clock), PasskeyNotices(p.post)
-    enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, models, notices, p.journal, p.clock, p.entropy)
-    return _WaysIn(
-        codes=codes,
-        reset=reset,
-        verification=verification,
-        password_login=PasswordLogin(
-            *(p.db, p.admission, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock)
-        ),
-        passkey_login=PasskeyLogin(p.db, p.admission, p.protection, p.ceremonies, webauthn, verification, p.journal),
-        enrolment=enrolment,
-        recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
-        by_ticket=EnrolmentTickets(enrolment, p.protection, p.settings.public_url),
-        signup=Signup(
-            *(p.db, p.admission, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),
-            *(p.post, webauthn, p.journal, p.clock, p.entropy),
-        ),
-    )
-
-
-def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
+def _hosted_login(p: Parts, ways: WaysIn, sessions: Sessions) -> HostedLogin:
     challenge = SignupChallenge(p.db, p.protection, ways.codes, ways.signup, p.post)
     return HostedLogin(
         *(p.db, p.admission, p.directory, ways.password_login, ways.passkey_login, ways.signup, challenge),
@@ -294,7 +147,7 @@ def _hosted_login(p: _Parts, ways: _WaysIn, sessions: Sessions) -> HostedLogin:
     )
 
 
-def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
+def _token_endpoint(p: Parts, ways: WaysIn, issuer: Issuer) -> TokenEndpoint:
     login, signup = ways.passkey_login, ways.signup
     by_name: dict[str, Grant] = {
         grants.PASSWORD: PasswordGrant(p.directory, ways.password_login, issuer),
@@ -308,41 +161,58 @@ def _token_endpoint(p: _Parts, ways: _WaysIn, issuer: Issuer) -> TokenEndpoint:
     return TokenEndpoint(client_auth, by_name)
 
 
-def _tokens(p: _Parts, ways: _WaysIn) -> tuple[SigningKeys, Issuer, Bearers, TokenEndpoint]:
+def _tokens(p: Parts, ways: WaysIn) -> tuple[SigningKeys, Issuer, Bearers, TokenEndpoint]:
     url, keys = p.settings.public_url, signing_keys(p.settings, p.db, p.clock, p.entropy)
     issuer = Issuer(p.db, keys.ring, p.clock, p.entropy, Audiences(p.db, url), url)
     return keys, issuer, Bearers(p.db, keys.ring, issuer), _token_endpoint(p, ways, issuer)
 
 
-def _logout_tokens(p: _Parts, keys: KeyRing) -> LogoutTokens:
+def _logout_tokens(p: Parts, keys: KeyRing) -> LogoutTokens:
     caller, url = HttpLogoutCaller(), p.settings.public_url
     return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
 
 
-def _request_limits(p: _Parts) -> RequestLimits:
+def _request_limits(p: Parts) -> RequestLimits:
     # Connections of its own in Redis too: a flood of requests keeps no login waiting. Never the database.
     # That Redis is lost is said by the attempts, once.
     counted = attempts_of(p.settings, p.in_memory, p.clock, lambda what, why: None)
     return RequestLimits(p.db, counted, p.journal, p.clock, p.settings.request_limits)
 
 
-def _password_change(p: _Parts) -> PasswordChange:
+def _password_change(p: Parts) -> PasswordChange:
     return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
 
 
-def _devices(p: _Parts) -> Devices:
+def _devices(p: Parts) -> Devices:
     seals = Seals(p.settings.secret_keys, p.clock)
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
 
 
-def _flows(p: _Parts, ways: _WaysIn) -> Flows:
+def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
+    db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
+    return ManagementFlows(
+        connections=Connections(db, p.revocation, p.preview, clock, entropy, journal),
+        apis=Apis(db, clock, entropy, journal, url),
+        client_grants=ClientGrants(db, entropy, journal, url),
+        credentials=Credentials(db, PemKeys(), clock, entropy, journal),
+        methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
+        quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),
+        access=Access(db, p.revocation, journal, clock),
+        attack_protection=AttackProtection(db, journal),
+        blocks=Blocks(db, p.attempts, p.protection, clock, journal),
+        templates=MessageTemplates(db, clock, journal),
+        mail_provider=MailProvider(db, p.sealer, journal),
+    )
+
+
+def _flows(p: Parts, ways: WaysIn) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys, issuer, bearers, token_endpoint = _tokens(p, ways)
     tenant_settings = TenantSettings(db, journal, clock)
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
-    credentials = Credentials(db, PemKeys(), clock, p.entropy, journal)
+    management = _management(p, ways)
     return Flows(
         settings=p.settings,
         devices=_devices(p),
@@ -359,8 +229,6 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         password_change=_password_change(p),
         password_removal=PasswordRemoval(ways.enrolment, p.post, p.revocation),
         post=p.post,
-        templates=MessageTemplates(db, clock, journal),
-        mail_provider=MailProvider(db, p.sealer, journal),
         tenant_settings=tenant_settings,
         relying_party=RelyingPartySettings(db, p.preview, journal, p.settings.public_url),
         tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, clock, journal),
@@ -379,20 +247,12 @@ def _flows(p: _Parts, ways: _WaysIn) -> Flows:
         signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        connections=Connections(db, p.revocation, p.preview, clock, p.entropy, journal),
-        clients=Clients(db, clock, p.entropy, journal, credentials, p.settings.public_url),
-        credentials=credentials,
-        apis=Apis(db, clock, p.entropy, journal, p.settings.public_url),
-        client_grants=ClientGrants(db, p.entropy, journal, p.settings.public_url),
-        attack_protection=AttackProtection(db, journal),
+        clients=Clients(db, clock, p.entropy, journal, management.credentials, p.settings.public_url),
         users=Users(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, clock, journal),
-        methods=AuthenticationMethods(db, CoseKeys(), ways.enrolment, p.revocation, clock, journal),
-        quarantine=Quarantine(db, ways.enrolment, p.revocation, clock, journal),
-        access=Access(db, p.revocation, journal, clock),
-        blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),
+        management=management,
     )
 
 
@@ -432,29 +292,6 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
     app.router.redirect_slashes = False  # its redirects are 307s, which repeat a POST
     app.state.flows = flows
     return app
-
-
-def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:
-    """Return who delivers: what is configured, or the outbox of a development server."""
-    outbox = SqlOutbox(db, clock) if settings.has_outbox else Nobody()
-    server = server_of(settings.smtp_url, settings.mail_from)
-    mail: Postman = SmtpPostman(server, clock) if settings.smtp_url else outbox
-    return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox}, settings.mail_from, clock)
-
-
-def _breach_source(settings: Settings, clock: Clock) -> BreachSource | None:
-    """Return who knows breached passwords: the file or the host that is configured."""
-    where = settings.breached_passwords
-    if not where:
-        return None
-    return RangeApi(where, clock) if "://" in where else HashFile(Path(where))
-
-
-def _sms_sender(settings: Settings, clock: Clock) -> Postman | None:
-    kind, _, url = settings.sms_url.reveal().partition("+")
-    if kind == "webhook":
-        return WebhookSender(url, settings.sms_key, clock)
-    return TwilioSender(Secret(url), settings.sms_from) if kind == "twilio" else None
 
 
 def _static_directory() -> Path:

@@ -15,7 +15,7 @@ from keystead.adapters.breaches import HashFile
 from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.stranger import HttpStranger
-from keystead.app import SystemEntropy, attempts_of, key_maker, signing_keys, system_clock
+from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
@@ -29,6 +29,7 @@ from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.revocation import Revocation
 from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.oauth.signing_keys import SigningKeys
+from keystead.parts import attempts_of
 from keystead.settings import Settings, SettingsError, with_keys
 
 FIRST_RUN_FILE: Final = "first-run.json"

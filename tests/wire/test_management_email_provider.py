@@ -66,7 +66,7 @@ async def test_a_change_replaces_what_it_names(world: World) -> None:
     # A host alone would have the stored password sent to wherever it leads.
     moved = await world.manage("PATCH", PATH, {"credentials": {"smtp_host": "evil.example", "smtp_user": "ann"}})
     assert moved.json()["credentials"] == {"smtp_host": "evil.example", "smtp_port": 587, "smtp_user": "ann"}
-    found = await world.app.state.flows.mail_provider.show()
+    found = await world.app.state.flows.management.mail_provider.show()
     assert found.credentials.smtp_pass is None
     assert [entry["details"]["changed"] for entry in (await world.rows(tables.JournalRow))[-2:]] == [
         ["default_from_address", "enabled"],

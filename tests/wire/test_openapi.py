@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from account import SCOPE, MyAccount
-from keystead.flows.first_run import MANAGEMENT_SCOPES
+from keystead.rules.authority import MANAGEMENT_SCOPES
 from keystead.web.endpoints import Described, Endpoint, Scoped
 from keystead.web.openapi import endpoints_of
 from keystead.web.routes import routes

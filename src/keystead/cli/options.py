@@ -26,7 +26,7 @@ ACTOR: Final = "cli"
 
 def operation(command: str) -> Operation:
     """Return what the journal will say about a command that changes something."""
-    return Operation(ACTOR, Caller(), "keystead", command)
+    return Operation(ACTOR, Caller(actor=ACTOR), "keystead", command)
 
 
 def tell(line: str) -> None:

@@ -20,6 +20,7 @@ def add(session: Session, *events: Event) -> None:
 def _row(event: Event) -> dict[str, Any]:
     who = event.caller
     caller = {"ip": who.address[:45], "user_agent": who.user_agent[:300], "decision": who.decision or None}
+    caller |= {"request_id": who.request or None, "actor": who.actor or None}
     return event.model_dump(exclude={"caller"}) | caller
 
 

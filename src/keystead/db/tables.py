@@ -3,7 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -500,3 +511,52 @@ class JournalRow(SQLModel, table=True):
     decision: str | None = Field(default=None, max_length=40, index=True)
     """Of the request that it was recorded in."""
     details: dict[str, Any] = _document()
+    actor: str | None = Field(default=None, max_length=300)
+    """Who did it, where that is not the account that it is about: a client, an administrator, the command line."""
+    request_id: str | None = Field(default=None, max_length=40, index=True)
+    seal: int | None = Field(default=None, index=True)
+    """The number of the batch that it was sealed in; none until then."""
+
+
+class JournalSeal(SQLModel, table=True):
+    """A batch of the journal, chained to the batch before it: whoever changes an entry afterwards is found out.
+
+    The primary key decides which of two processes seals next.
+    """
+
+    __tablename__ = "journal_seal"
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    sealed_at: datetime = _moment()
+    first_id: str = Field(max_length=60)
+    last_id: str = Field(max_length=60)
+    entries: int
+    leaves: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True), default=None)
+    """SHA-256 of each entry, one behind the other; gone with the entries."""
+    digest: str = Field(max_length=64)
+    """SHA-256 over the digest before it, the number and the leaves, in hex."""
+    mac: str = Field(max_length=64)
+    """The digest under a key that the database does not hold."""
+    pruned_at: datetime | None = _moment(nullable=True)
+    pruned_mac: str | None = Field(default=None, max_length=64)
+
+
+class LogStream(SQLModel, table=True):
+    """Where the journal is sent on to, and how far it has been."""
+
+    __tablename__ = "log_stream"
+    id: str = Field(primary_key=True, max_length=40)
+    name: str = Field(max_length=255, unique=True)
+    type: str = Field(max_length=20)
+    status: str = Field(max_length=20)
+    settings: dict[str, Any] = _document()
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """What of its sink is secret, sealed."""
+    after_seal: int = 0
+    after_id: str = Field(default="", max_length=60)
+    """The last entry that was taken, by the batch that it was sealed in and its id."""
+    tries: int = 0
+    run_at: datetime = _moment(index=True)
+    """When it is tried next; while somebody tries, when another may take over."""
+    error: str | None = Field(default=None, max_length=500)
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()

@@ -15,13 +15,13 @@ from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Hasher
 from keystead.rules import password_policy, signups
+from keystead.rules.authority import OWNER
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
 from keystead.rules.profiles import Draft
 from keystead.secrecy import Secret
 
 PURPOSE: Final = "first-owner"
-OWNER: Final = "owner"
 
 
 @dataclass(frozen=True)

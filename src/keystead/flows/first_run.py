@@ -14,6 +14,7 @@ from keystead.flows.directory import DEFAULT_DIRECTORY, HOME_CLIENT
 from keystead.flows.first_owner import PURPOSE
 from keystead.ports import Entropy
 from keystead.rules.apis import MANAGEMENT_PATH, MY_ACCOUNT_PATH
+from keystead.rules.authority import MANAGEMENT_SCOPES, MY_ACCOUNT_SCOPES
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, PASSKEY, PASSWORD, PASSWORD_REALM, REFRESH, new_settings
 from keystead.rules.connections import new_options
 from keystead.rules.signing_keys import KeyRecord
@@ -22,43 +23,6 @@ from keystead.secrecy import fingerprint
 DEFAULT_CONNECTION: Final = "Username-Password-Authentication"
 ADMINISTRATORS: Final = "Administrators"
 SETUP_LIFETIME: Final = timedelta(days=7)
-
-_NOUNS: Final = (
-    "users",
-    "users_app_metadata",
-    "authentication_methods",
-    "connections",
-    "connections_options",
-    "clients",
-    "client_keys",
-    "client_credentials",
-    "client_grants",
-    "grants",
-    "resource_servers",
-    "user_tickets",
-    "sessions",
-    "refresh_tokens",
-    "tenant_settings",
-    "attack_protection",
-    "anomaly_blocks",
-    "email_provider",
-    "email_templates",
-    "prompts",
-    "branding",
-    "signing_keys",
-    "logs",
-    "log_streams",
-    "stats",
-    "actions",
-)
-MANAGEMENT_SCOPES: Final = tuple(f"{verb}:{noun}" for noun in _NOUNS for verb in ("read", "create", "update", "delete"))
-MY_ACCOUNT_SCOPES: Final = (
-    "read:me:authentication_methods",
-    "create:me:authentication_methods",
-    "update:me:authentication_methods",
-    "delete:me:authentication_methods",
-    "read:me:factors",
-)
 
 
 def first_run(

@@ -58,6 +58,8 @@ class Caller(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    actor: str = ""
+    """Who it is, where that is not whom it is about: ``{client_id}@clients``, an administrator's id, or ``cli``."""
     address: str = ""
     user_agent: str = ""
     language: str = "en"
@@ -66,6 +68,8 @@ class Caller(BaseModel):
     """SHA-256 of the secret in the browser's cookie, where it has one of ours."""
     device: Device | None = None
     """What the device carries that asks, where somebody logged in on it before."""
+    request: str = ""
+    """The id of the request, as its answer and the log carry it."""
     decision: str = ""
     """The id under which it is kept why the request was refused, if it is."""
     foreign: bool = False

@@ -5,24 +5,14 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from keystead.flows.access import Access
-from keystead.flows.apis import Apis
-from keystead.flows.attack_protection import AttackProtection
-from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.authenticator_models import AuthenticatorModels
-from keystead.flows.blocks import Blocks
 from keystead.flows.breaches import Breaches
-from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
-from keystead.flows.connections import Connections
-from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
 from keystead.flows.directory import Directory
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.logout_notices import LogoutNotices
-from keystead.flows.mail_provider import MailProvider
-from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
@@ -33,7 +23,6 @@ from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
-from keystead.flows.quarantine import Quarantine
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
@@ -60,6 +49,7 @@ from keystead.ports import Entropy
 from keystead.settings import Settings
 from keystead.web.cookies import Cookies
 from keystead.web.devices import Devices
+from keystead.web.management.flows import ManagementFlows
 
 
 @dataclass(frozen=True)
@@ -81,8 +71,6 @@ class Flows:
     password_change: PasswordChange
     password_removal: PasswordRemoval
     post: Post
-    templates: MessageTemplates
-    mail_provider: MailProvider
     tenant_settings: TenantSettings
     relying_party: RelyingPartySettings
     tickets: Tickets
@@ -101,20 +89,12 @@ class Flows:
     signing_keys: SigningKeys
     bearers: Bearers
     userinfo: UserInfo
-    connections: Connections
     clients: Clients
-    apis: Apis
-    client_grants: ClientGrants
-    credentials: Credentials
-    attack_protection: AttackProtection
     users: Users
-    methods: AuthenticationMethods
-    quarantine: Quarantine
-    access: Access
-    blocks: Blocks
     unblocking: Unblocking
     request_limits: RequestLimits
     decisions: Decisions
+    management: ManagementFlows
 
     @property
     def cookies(self) -> Cookies:
@@ -150,3 +130,8 @@ class Flows:
 def flows_of(request: HTTPConnection) -> Flows:
     """Return the flows of the application that serves the request."""
     return cast("Flows", request.app.state.flows)
+
+
+def management_of(request: HTTPConnection) -> ManagementFlows:
+    """Return what only administrators do."""
+    return flows_of(request).management

@@ -1,5 +1,7 @@
 """Who may: bearer tokens and their scopes, and the check that a form of ours came from a page of ours."""
 
+from typing import Final
+
 from starlette.requests import Request
 
 from keystead.errors import ForeignOrigin, InsufficientScope, NoToken
@@ -11,10 +13,14 @@ from keystead.secrecy import fingerprint
 from keystead.web.cors import foreign_page
 from keystead.web.flows import flows_of
 
+OPERATOR: Final = "keystead.operator"
+"""In the scope of a request that the command line makes in its own process: a ``Bearer``. No request can carry it."""
+
 
 async def require(request: Request, *any_of: str) -> Bearer:
     """Return the caller of the Management API. Raises ``InvalidToken``, ``InsufficientScope``."""
-    return _scoped(await flows_of(request).bearers.client(bearer_token(request)), any_of)
+    operator: Bearer | None = request.scope.get(OPERATOR)
+    return _scoped(operator or await flows_of(request).bearers.client(bearer_token(request)), any_of)
 
 
 async def require_person(request: Request, *any_of: str) -> Bearer:
@@ -48,6 +54,7 @@ def caller_of(request: Request) -> Caller:
         language=preferred_language(request.headers.get("accept-language", "")),
         browser=fingerprint(browser.reveal()) if browser else "",
         device=flows.devices.of(request),
+        request=request.scope["keystead.log"]["id"],
         decision=request.scope["keystead.decision"],
         foreign=bool(foreign_page(request.headers, flows.settings.public_url)),
     )

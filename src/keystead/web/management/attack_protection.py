@@ -10,7 +10,7 @@ from keystead.rules.bot_detection import BotDetection, Captcha
 from keystead.rules.breaches import BreachSettings
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Described, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.operations import operation_of
 
 
@@ -41,11 +41,11 @@ def settings(path: str, about: Subject) -> tuple[Described, Described]:
 
     async def show(request: Request) -> Response:
         await shows.read(request)
-        return Json(on_wire(await flows_of(request).attack_protection.show(about.kind)))
+        return Json(on_wire(await management_of(request).attack_protection.show(about.kind)))
 
     async def update(request: Request) -> Response:
         asked = await changes.read(request)
         operation = operation_of(request, asked.bearer)
-        return Json(on_wire(await flows_of(request).attack_protection.update(about.kind, asked.body, operation)))
+        return Json(on_wire(await management_of(request).attack_protection.update(about.kind, asked.body, operation)))
 
     return Described(path, show, GET=shows), Described(path, update, PATCH=changes)

@@ -28,7 +28,7 @@ from keystead.rules.claims import iso
 from keystead.rules.profiles import Profile
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import PAGED, paged, pages_of
 from keystead.web.management.operations import operation_of
 from keystead.web.shapes import FLAG, MOMENT, TEXT, Shape, each, text, word
@@ -130,7 +130,7 @@ async def create(request: Request) -> Response:
     """``POST /users/{id}/authentication-methods``: a passkey that was made elsewhere (PK-33)."""
     asked = await CREATE.read(request)
     given, operation = read_imported(asked.body), operation_of(request, asked.bearer)
-    stored = await flows_of(request).methods.add(request.path_params["id"], given, operation)
+    stored = await management_of(request).methods.add(request.path_params["id"], given, operation)
     return Json(_only(ADDED, stored), 201)
 
 
@@ -148,7 +148,7 @@ async def update(request: Request) -> Response:
     asked = await UPDATE.read(request)
     edit, operation = read_edit(asked.body), operation_of(request, asked.bearer)
     user_id, method_id = request.path_params["id"], request.path_params["method_id"]
-    return Json(_only(UPDATED, await flows_of(request).methods.update(user_id, method_id, edit, operation)))
+    return Json(_only(UPDATED, await management_of(request).methods.update(user_id, method_id, edit, operation)))
 
 
 REPLACE_ALL: Final = Scoped(
@@ -164,7 +164,7 @@ async def replace_all(request: Request) -> Response:
     """``PUT /users/{id}/authentication-methods``: nothing there could be put (PK-34)."""
     asked = await REPLACE_ALL.read(request)
     methods, operation = read_others(asked.body), operation_of(request, asked.bearer)
-    await flows_of(request).methods.replace_all(request.path_params["id"], methods, operation)
+    await management_of(request).methods.replace_all(request.path_params["id"], methods, operation)
     return Json([])
 
 
@@ -180,7 +180,7 @@ async def delete(request: Request) -> Response:
     """``DELETE /users/{id}/authentication-methods/{method_id}``: the passkey opens nothing any more."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
     user_id, method_id = request.path_params["id"], request.path_params["method_id"]
-    await flows_of(request).methods.remove(user_id, method_id, operation)
+    await management_of(request).methods.remove(user_id, method_id, operation)
     return Response(status_code=204)
 
 
@@ -195,12 +195,12 @@ DELETE_ALL: Final = Scoped(
 async def delete_all(request: Request) -> Response:
     """``DELETE /users/{id}/authentication-methods``: refused where there is a passkey (PK-34)."""
     operation = operation_of(request, (await DELETE_ALL.read(request)).bearer)
-    await flows_of(request).methods.remove_all(request.path_params["id"], operation)
+    await management_of(request).methods.remove_all(request.path_params["id"], operation)
     return Response(status_code=204)
 
 
 async def _all(request: Request) -> list[dict[str, Any]]:
-    profile, keys = await flows_of(request).methods.of_user(request.path_params["id"])
+    profile, keys = await management_of(request).methods.of_user(request.path_params["id"])
     password = [_password(profile)] if profile.has_password else []
     return [*password, *(_passkey(key) for key in keys)]
 

@@ -12,7 +12,7 @@ from keystead.rules.client_grants import GrantEdit, NewGrant
 from keystead.rules.oauth import absolute
 from keystead.web.answers import Json
 from keystead.web.endpoints import Asked, Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import flows_of, management_of
 from keystead.web.management.lists import (
     BY_CURSOR,
     PAGE,
@@ -62,10 +62,10 @@ async def index(request: Request) -> Response:
     wanted = _filter(asked, url)
     if by_cursor(asked):
         part = cursor(asked)
-        found = await flows.client_grants.after(wanted, part.last, part.size + 1)
+        found = await flows.management.client_grants.after(wanted, part.last, part.size + 1)
         return part.answer("client_grants", [shown(grant, url) for grant in found], [grant.id for grant in found])
     page = paged(asked, SOME_PER_PAGE)
-    found, total = await flows.client_grants.page(wanted, page.start, page.size)
+    found, total = await flows.management.client_grants.page(wanted, page.start, page.size)
     return page.answer("client_grants", [shown(grant, url) for grant in found], total)
 
 
@@ -82,7 +82,7 @@ async def create(request: Request) -> Response:
     """``POST /client-grants``."""
     asked, flows = await CREATE.read(request), flows_of(request)
     operation = operation_of(request, asked.bearer)
-    made = await flows.client_grants.create(asked.body, asked.bearer.scope, operation)
+    made = await flows.management.client_grants.create(asked.body, asked.bearer.scope, operation)
     return Json(shown(made, flows.settings.public_url), 201)
 
 
@@ -94,7 +94,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /client-grants/{id}``."""
     await SHOW.read(request)
-    found = await flows_of(request).client_grants.known(request.path_params["id"])
+    found = await management_of(request).client_grants.known(request.path_params["id"])
     return Json(shown(found, flows_of(request).settings.public_url))
 
 
@@ -111,7 +111,7 @@ async def update(request: Request) -> Response:
     """``PATCH /client-grants/{id}``."""
     asked, flows = await UPDATE.read(request), flows_of(request)
     operation, held = operation_of(request, asked.bearer), asked.bearer.scope
-    found = await flows.client_grants.update(request.path_params["id"], asked.body, held, operation)
+    found = await flows.management.client_grants.update(request.path_params["id"], asked.body, held, operation)
     return Json(shown(found, flows.settings.public_url))
 
 
@@ -121,7 +121,7 @@ DELETE: Final = Scoped("Delete a client grant", scopes=("delete:client_grants",)
 async def delete(request: Request) -> Response:
     """``DELETE /client-grants/{id}``: 204, also where there is none."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).client_grants.delete(request.path_params["id"], operation)
+    await management_of(request).client_grants.delete(request.path_params["id"], operation)
     return Response(status_code=204)
 
 

@@ -30,7 +30,7 @@ from keystead.rules.connection_edits import (
 )
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import (
     BY_CURSOR,
     FROM,
@@ -86,7 +86,7 @@ async def index(request: Request) -> Response:
     """``GET /connections``: by page, or by ``take`` and ``from`` (CN-10)."""
     asked = await INDEX.read(request)
     bearer, wanted = asked.bearer, Wanted(asked[_NAME], asked[_STRATEGY])
-    flow = flows_of(request).connections
+    flow = management_of(request).connections
     if by_cursor(asked):
         part = cursor(asked)
         found = await flow.after(wanted, part.last, part.size + 1)
@@ -112,7 +112,7 @@ async def create(request: Request) -> Response:
     """``POST /connections``."""
     asked = await CREATE.read(request)
     new, operation = read_new(asked.body), operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).connections.create(new, operation), asked.bearer), 201)
+    return Json(shown(await management_of(request).connections.create(new, operation), asked.bearer), 201)
 
 
 SHOW: Final = Scoped(
@@ -127,7 +127,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /connections/{id}``."""
     asked = await SHOW.read(request)
-    found = await flows_of(request).connections.show(request.path_params["id"])
+    found = await management_of(request).connections.show(request.path_params["id"])
     return Json(picked(shown(found, asked.bearer), asked))
 
 
@@ -150,7 +150,9 @@ async def update(request: Request) -> Response:
     if "options" in asked.body and UPDATE_OPTIONS not in asked.bearer.scope:
         raise InsufficientScope((UPDATE_OPTIONS,))
     edit, operation = read_edit(asked.body), operation_of(request, asked.bearer)
-    found = await flows_of(request).connections.update(request.path_params["id"], edit, operation, allowance(asked))
+    found = await management_of(request).connections.update(
+        request.path_params["id"], edit, operation, allowance(asked)
+    )
     return Json(shown(found, asked.bearer))
 
 
@@ -164,7 +166,7 @@ DELETE: Final = Scoped(
 async def delete(request: Request) -> Response:
     """``DELETE /connections/{id}``: 202 and when, or 204 where it is gone already (CN-4)."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    deleted_at = await flows_of(request).connections.delete(request.path_params["id"], operation)
+    deleted_at = await management_of(request).connections.delete(request.path_params["id"], operation)
     return Json({"deleted_at": iso(deleted_at)}, 202) if deleted_at else Response(status_code=204)
 
 
@@ -180,7 +182,7 @@ CLIENTS: Final = Scoped(
 async def clients(request: Request) -> Response:
     """``GET /connections/{id}/clients``."""
     part = cursor(await CLIENTS.read(request), _TAKE_CLIENTS)
-    found = await flows_of(request).connections.clients(request.path_params["id"], part.last, part.size + 1)
+    found = await management_of(request).connections.clients(request.path_params["id"], part.last, part.size + 1)
     return part.answer("clients", [{"client_id": client_id} for client_id in found], found)
 
 
@@ -197,7 +199,7 @@ async def switch_clients(request: Request) -> Response:
     """``PATCH /connections/{id}/clients``: at most 50 of ``{"client_id", "status"}``."""
     asked = await SWITCH_CLIENTS.read(request)
     switches, operation = _switches(asked.body), operation_of(request, asked.bearer)
-    await flows_of(request).connections.switch(request.path_params["id"], switches, operation)
+    await management_of(request).connections.switch(request.path_params["id"], switches, operation)
     return Response(status_code=204)
 
 

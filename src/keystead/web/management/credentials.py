@@ -11,7 +11,7 @@ from keystead.rules.claims import iso
 from keystead.rules.credentials import KEY_ALGORITHMS, CredentialEdit, NewCredential
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.operations import operation_of
 from keystead.web.shapes import MOMENT, TEXT, Shape, each, word
 
@@ -40,7 +40,7 @@ INDEX: Final = Scoped(
 async def index(request: Request) -> Response:
     """``GET /clients/{id}/credentials``."""
     await INDEX.read(request)
-    found = await flows_of(request).credentials.of_client(request.path_params["id"])
+    found = await management_of(request).credentials.of_client(request.path_params["id"])
     return Json([shown(each) for each in found])
 
 
@@ -57,7 +57,7 @@ async def create(request: Request) -> Response:
     """``POST /clients/{id}/credentials``."""
     asked = await CREATE.read(request)
     operation = operation_of(request, asked.bearer)
-    made = await flows_of(request).credentials.create(request.path_params["id"], asked.body, operation)
+    made = await management_of(request).credentials.create(request.path_params["id"], asked.body, operation)
     return Json(shown(made), 201)
 
 
@@ -72,7 +72,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /clients/{id}/credentials/{credential_id}``."""
     await SHOW.read(request)
-    return Json(shown(await flows_of(request).credentials.known(**_path(request))))
+    return Json(shown(await management_of(request).credentials.known(**_path(request))))
 
 
 UPDATE: Final = Scoped(
@@ -88,7 +88,7 @@ async def update(request: Request) -> Response:
     """``PATCH /clients/{id}/credentials/{credential_id}``: moves its end."""
     asked = await UPDATE.read(request)
     operation = operation_of(request, asked.bearer)
-    found = await flows_of(request).credentials.update(**_path(request), body=asked.body, operation=operation)
+    found = await management_of(request).credentials.update(**_path(request), body=asked.body, operation=operation)
     return Json(shown(found))
 
 
@@ -103,7 +103,7 @@ DELETE: Final = Scoped(
 async def delete(request: Request) -> Response:
     """``DELETE /clients/{id}/credentials/{credential_id}``: 204, also where there is none."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).credentials.delete(**_path(request), operation=operation)
+    await management_of(request).credentials.delete(**_path(request), operation=operation)
     return Response(status_code=204)
 
 

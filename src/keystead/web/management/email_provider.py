@@ -9,7 +9,7 @@ from keystead.errors import Conflict, NoSuchProvider
 from keystead.rules.mail_servers import Provider, read_provider, shown
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import PICKED, picked
 from keystead.web.management.operations import operation_of
 from keystead.web.shapes import FLAG, OBJECT, TEXT, WHOLE, Shape
@@ -33,7 +33,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /emails/provider``: never with its password."""
     asked = await SHOW.read(request)
-    return Json(picked(shown(await flows_of(request).mail_provider.show()), asked))
+    return Json(picked(shown(await management_of(request).mail_provider.show()), asked))
 
 
 CREATE: Final = Scoped(
@@ -49,7 +49,7 @@ async def create(request: Request) -> Response:
     """``POST /emails/provider``."""
     asked = await CREATE.read(request)
     provider, operation = read_provider(asked.body), operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).mail_provider.create(provider, operation)), 201)
+    return Json(shown(await management_of(request).mail_provider.create(provider, operation)), 201)
 
 
 UPDATE: Final = Scoped(
@@ -65,7 +65,7 @@ async def update(request: Request) -> Response:
     """``PATCH /emails/provider``: credentials are replaced whole."""
     asked = await UPDATE.read(request)
     operation = operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).mail_provider.update(asked.body, operation)))
+    return Json(shown(await management_of(request).mail_provider.update(asked.body, operation)))
 
 
 DELETE: Final = Scoped(
@@ -76,5 +76,5 @@ DELETE: Final = Scoped(
 async def delete(request: Request) -> Response:
     """``DELETE /emails/provider``."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).mail_provider.delete(operation)
+    await management_of(request).mail_provider.delete(operation)
     return Response(status_code=204)

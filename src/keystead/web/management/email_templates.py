@@ -11,7 +11,7 @@ from keystead.rules.messages import TemplateName
 from keystead.rules.templates import REQUIRED, Template, read_whole, shown
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.operations import operation_of
 
 _NAMES: Final = get_args(TemplateName)
@@ -32,7 +32,7 @@ async def create(request: Request) -> Response:
     template, operation = read_whole(asked.body), operation_of(request, asked.bearer)
     if template.template not in _NAMES:
         raise BadRequest(f"No enum match for: {template.template[:100]}", path="template")
-    return Json(shown(await flows_of(request).templates.create(template, operation)))
+    return Json(shown(await management_of(request).templates.create(template, operation)))
 
 
 SHOW: Final = Scoped(
@@ -43,7 +43,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /email-templates/{name}``."""
     await SHOW.read(request)
-    return Json(shown(await flows_of(request).templates.show(_name(request))))
+    return Json(shown(await management_of(request).templates.show(_name(request))))
 
 
 REPLACE: Final = Scoped(
@@ -60,7 +60,7 @@ async def replace(request: Request) -> Response:
     asked = await REPLACE.read(request)
     _check_name(request, asked.body)
     template, operation = read_whole(asked.body), operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).templates.replace(template, operation)))
+    return Json(shown(await management_of(request).templates.replace(template, operation)))
 
 
 UPDATE: Final = Scoped(
@@ -77,7 +77,7 @@ async def update(request: Request) -> Response:
     asked = await UPDATE.read(request)
     _check_name(request, asked.body)
     operation = operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).templates.update(_name(request), asked.body, operation)))
+    return Json(shown(await management_of(request).templates.update(_name(request), asked.body, operation)))
 
 
 def _name(request: Request) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from keystead.db.consents import ConsentFilter, ConsentRecord
 from keystead.errors import NoSuchUser
 from keystead.web.endpoints import Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import PAGED, paged, pages_of
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Needed, Text
@@ -37,7 +37,7 @@ async def index(request: Request) -> Response:
     asked = await INDEX.read(request)
     page = paged(asked)
     wanted = ConsentFilter(*(asked[each] or "" for each in (_USER_ID, _CLIENT_ID, _AUDIENCE)))
-    found, total = await flows_of(request).access.consents(wanted, page.start, page.size)
+    found, total = await management_of(request).access.consents(wanted, page.start, page.size)
     return page.answer("grants", [_shown(each) for each in found], total)
 
 
@@ -53,7 +53,7 @@ DELETE_OF_USER: Final = Scoped(
 async def delete_of_user(request: Request) -> Response:
     """``DELETE /grants?user_id=``: 204."""
     asked = await DELETE_OF_USER.read(request)
-    await flows_of(request).access.end_consents_of(asked[_WHOSE], operation_of(request, asked.bearer))
+    await management_of(request).access.end_consents_of(asked[_WHOSE], operation_of(request, asked.bearer))
     return Response(status_code=204)
 
 
@@ -63,7 +63,7 @@ DELETE: Final = Scoped("Take back what a user allowed a client", scopes=("delete
 async def delete(request: Request) -> Response:
     """``DELETE /grants/{id}``: 204, also where there is none."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).access.end_consent(request.path_params["id"], operation)
+    await management_of(request).access.end_consent(request.path_params["id"], operation)
     return Response(status_code=204)
 
 

@@ -23,4 +23,5 @@ NOTES: Final[Schema] = {
 
 def operation_of(request: Request, bearer: Bearer) -> Operation:
     """Return who asks for what."""
-    return Operation(bearer.client_id, caller_of(request), request.method, request.url.path)
+    caller = caller_of(request).model_copy(update={"actor": bearer.subject})
+    return Operation(bearer.client_id, caller, request.method, request.url.path)

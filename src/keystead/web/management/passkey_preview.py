@@ -12,7 +12,7 @@ from keystead.rules.passkey_preview import REASONS, Outcome, Why
 from keystead.rules.passkey_report import PreviewReport
 from keystead.web.answers import Json
 from keystead.web.endpoints import Asked, Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import BY_CURSOR, cursor
 from keystead.web.parameters import Choice, Number
 
@@ -48,7 +48,7 @@ async def preview(request: Request) -> Response:
         cast("Outcome | None", asked[_OUTCOME]),
         cast("Why | None", asked[_REASON]),
     )
-    found = await flows_of(request).connections.preview(request.path_params["id"], options, examples)
+    found = await management_of(request).connections.preview(request.path_params["id"], options, examples)
     return Json(found.model_dump(exclude_none=True))
 
 

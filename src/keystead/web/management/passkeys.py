@@ -17,7 +17,7 @@ from keystead.rules.passkey_terms import TRUST_LEVELS, Mode
 from keystead.rules.quarantine import Author, QuarantineOrder, read
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import flows_of, management_of
 from keystead.web.management.operations import operation_of
 from keystead.web.shapes import FLAG, MOMENT, TEXT, WHOLE, Shape, each, word
 
@@ -62,7 +62,7 @@ async def index(request: Request) -> Response:
     """``GET /keystead/users/{id}/passkeys``."""
     await INDEX.read(request)
     flows = flows_of(request)
-    found = await flows.quarantine.of_user(request.path_params["id"])
+    found = await flows.management.quarantine.of_user(request.path_params["id"])
     names = await flows.authenticators.names_of({each.record.aaguid for each in found})
     return Json([_shown(each, names) for each in found])
 
@@ -81,7 +81,7 @@ async def quarantine(request: Request) -> Response:
     asked, flows = await QUARANTINE.read(request), flows_of(request)
     order, operation = parse(QuarantineOrder, asked.body), operation_of(request, asked.bearer)
     user_id, passkey_id = request.path_params["id"], request.path_params["passkey_id"]
-    standing, stranded = await flows.quarantine.impose(user_id, passkey_id, order.reason.strip(), operation)
+    standing, stranded = await flows.management.quarantine.impose(user_id, passkey_id, order.reason.strip(), operation)
     names = await flows.authenticators.names_of({standing.record.aaguid})
     return Json(_shown(standing, names) | {"stranded": stranded})
 
@@ -97,7 +97,9 @@ LIFT: Final = Scoped(
 async def lift(request: Request) -> Response:
     """``DELETE /keystead/users/{id}/passkeys/{passkey_id}/quarantine``: 204, also where there is none."""
     operation = operation_of(request, (await LIFT.read(request)).bearer)
-    await flows_of(request).quarantine.lift(request.path_params["id"], request.path_params["passkey_id"], operation)
+    await management_of(request).quarantine.lift(
+        request.path_params["id"], request.path_params["passkey_id"], operation
+    )
     return Response(status_code=204)
 
 

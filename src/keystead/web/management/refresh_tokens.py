@@ -13,7 +13,7 @@ from keystead.rules.sessions import read_notes
 from keystead.rules.token_selection import TokenSelection, read_selection
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import flows_of, management_of
 from keystead.web.management.lists import BY_CURSOR, PICKED, TOTALS, cursor, cursors_of, picked
 from keystead.web.management.operations import ACCEPTED, NOTES, operation_of
 from keystead.web.parameters import Needed, Text
@@ -60,7 +60,9 @@ async def index(request: Request) -> Response:
     """``GET /refresh-tokens?user_id=&client_id=``."""
     asked, flows = await INDEX.read(request), flows_of(request)
     part = cursor(asked)
-    found, _ = await flows.access.tokens_of(asked[_USER_ID], asked[_CLIENT_ID] or "", part.last, part.size + 1)
+    found, _ = await flows.management.access.tokens_of(
+        asked[_USER_ID], asked[_CLIENT_ID] or "", part.last, part.size + 1
+    )
     items = [picked(shown(token, flows.issuer.userinfo_audience), asked) for token in found]
     return part.answer("refresh_tokens", items, [token.details.id for token in found])
 
@@ -72,7 +74,7 @@ async def show(request: Request) -> Response:
     """``GET /refresh-tokens/{id}``."""
     await SHOW.read(request)
     flows = flows_of(request)
-    return Json(shown(await flows.access.token(request.path_params["id"]), flows.issuer.userinfo_audience))
+    return Json(shown(await flows.management.access.token(request.path_params["id"]), flows.issuer.userinfo_audience))
 
 
 UPDATE: Final = Scoped(
@@ -88,7 +90,7 @@ async def update(request: Request) -> Response:
     """``PATCH /refresh-tokens/{id}``: the notes about a token, replaced as a whole."""
     asked, flows = await UPDATE.read(request), flows_of(request)
     notes, operation = read_notes(asked.body, "refresh_token_metadata"), operation_of(request, asked.bearer)
-    found = await flows.access.describe_token(request.path_params["id"], notes, operation)
+    found = await flows.management.access.describe_token(request.path_params["id"], notes, operation)
     return Json(shown(found, flows.issuer.userinfo_audience))
 
 
@@ -98,7 +100,7 @@ DELETE: Final = Scoped("End a refresh token", scopes=_DELETE, answers={202: ACCE
 async def delete(request: Request) -> Response:
     """``DELETE /refresh-tokens/{id}``: 202, also where there is none. It ends with its family."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).access.end_tokens(TokenFilter(ids=(request.path_params["id"],)), operation)
+    await management_of(request).access.end_tokens(TokenFilter(ids=(request.path_params["id"],)), operation)
     return Json({}, 202)
 
 
@@ -110,7 +112,7 @@ async def revoke(request: Request) -> Response:
     asked = await REVOKE.read(request)
     wanted, operation = read_selection(asked.body), operation_of(request, asked.bearer)
     meant = TokenFilter(tuple(wanted.ids), wanted.user_id or "", wanted.client_id or "", wanted.audience or "")
-    await flows_of(request).access.end_tokens(meant, operation)
+    await management_of(request).access.end_tokens(meant, operation)
     return Json({}, 202)
 
 
@@ -127,7 +129,7 @@ async def of_user(request: Request) -> Response:
     """``GET /users/{id}/refresh-tokens``."""
     asked, flows = await OF_USER.read(request), flows_of(request)
     part = cursor(asked)
-    found, total = await flows.access.tokens_of(request.path_params["id"], "", part.last, part.size + 1)
+    found, total = await flows.management.access.tokens_of(request.path_params["id"], "", part.last, part.size + 1)
     items = [shown(token, flows.issuer.userinfo_audience) for token in found]
     ids = [token.details.id for token in found]
     return part.answer("tokens", items, ids, total=total if asked[TOTALS] else None)
@@ -141,7 +143,7 @@ DELETE_OF_USER: Final = Scoped(
 async def delete_of_user(request: Request) -> Response:
     """``DELETE /users/{id}/refresh-tokens``: 202."""
     operation = operation_of(request, (await DELETE_OF_USER.read(request)).bearer)
-    await flows_of(request).access.end_tokens_of(request.path_params["id"], operation)
+    await management_of(request).access.end_tokens_of(request.path_params["id"], operation)
     return Json({}, 202)
 
 

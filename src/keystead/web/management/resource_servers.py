@@ -11,7 +11,7 @@ from keystead.rules.apis import ApiSettings
 from keystead.rules.oauth import absolute
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import flows_of, management_of
 from keystead.web.management.lists import PAGE, PICKED, SOME_PER_PAGE, TOTALS, paged, pages_of, picked
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Texts
@@ -37,7 +37,7 @@ async def index(request: Request) -> Response:
     """``GET /resource-servers``."""
     asked, flows = await INDEX.read(request), flows_of(request)
     page = paged(asked, SOME_PER_PAGE)
-    found, total = await flows.apis.page(asked[_IDENTIFIERS], page.start, page.size)
+    found, total = await flows.management.apis.page(asked[_IDENTIFIERS], page.start, page.size)
     items = [picked(shown(each, flows.settings.public_url), asked) for each in found]
     return page.answer("resource_servers", items, total)
 
@@ -54,7 +54,7 @@ CREATE: Final = Scoped(
 async def create(request: Request) -> Response:
     """``POST /resource-servers``."""
     asked = await CREATE.read(request)
-    made = await flows_of(request).apis.create(asked.body, operation_of(request, asked.bearer))
+    made = await management_of(request).apis.create(asked.body, operation_of(request, asked.bearer))
     return Json(shown(made, flows_of(request).settings.public_url), 201)
 
 
@@ -70,7 +70,7 @@ SHOW: Final = Scoped(
 async def show(request: Request) -> Response:
     """``GET /resource-servers/{id}``: by id, or by the identifier in URL encoding."""
     asked, flows = await SHOW.read(request), flows_of(request)
-    found = await flows.apis.known(request.path_params["id"])
+    found = await flows.management.apis.known(request.path_params["id"])
     return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
@@ -87,7 +87,7 @@ async def update(request: Request) -> Response:
     """``PATCH /resource-servers/{id}``."""
     asked = await UPDATE.read(request)
     operation = operation_of(request, asked.bearer)
-    found = await flows_of(request).apis.update(request.path_params["id"], asked.body, operation)
+    found = await management_of(request).apis.update(request.path_params["id"], asked.body, operation)
     return Json(shown(found, flows_of(request).settings.public_url))
 
 
@@ -99,7 +99,7 @@ DELETE: Final = Scoped(
 async def delete(request: Request) -> Response:
     """``DELETE /resource-servers/{id}``: 204, also where there is none."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
-    await flows_of(request).apis.delete(request.path_params["id"], operation)
+    await management_of(request).apis.delete(request.path_params["id"], operation)
     return Response(status_code=204)
 
 

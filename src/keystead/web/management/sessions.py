@@ -14,7 +14,7 @@ from keystead.rules.revocation import Event
 from keystead.rules.sessions import read_notes
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.lists import BY_CURSOR, TOTALS, cursor, cursors_of
 from keystead.web.management.operations import ACCEPTED, NOTES, operation_of
 from keystead.web.shapes import FLAG, MOMENT, NOTHING, OBJECT, TEXT, Shape, each, either, text, word
@@ -57,7 +57,7 @@ SHOW: Final = Scoped("Show a session", scopes=_READ, answers={200: SESSION}, ref
 async def show(request: Request) -> Response:
     """``GET /sessions/{id}``."""
     await SHOW.read(request)
-    return Json(shown(await flows_of(request).access.session(request.path_params["id"])))
+    return Json(shown(await management_of(request).access.session(request.path_params["id"])))
 
 
 UPDATE: Final = Scoped(
@@ -73,7 +73,9 @@ async def update(request: Request) -> Response:
     """``PATCH /sessions/{id}``: the notes about a session, replaced as a whole."""
     asked = await UPDATE.read(request)
     notes, operation = read_notes(asked.body, "session_metadata"), operation_of(request, asked.bearer)
-    return Json(shown(await flows_of(request).access.describe_session(request.path_params["id"], notes, operation)))
+    return Json(
+        shown(await management_of(request).access.describe_session(request.path_params["id"], notes, operation))
+    )
 
 
 DELETE: Final = Scoped("End a session", scopes=_DELETE, answers={202: ACCEPTED})
@@ -83,7 +85,7 @@ async def delete(request: Request) -> Response:
     """``DELETE /sessions/{id}``: 202, also where there is none. Its refresh tokens live on."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
     with suppress(NoSuchSession):
-        await flows_of(request).access.end_session(request.path_params["id"], Event.SESSION_DELETED, operation)
+        await management_of(request).access.end_session(request.path_params["id"], Event.SESSION_DELETED, operation)
     return Json({}, 202)
 
 
@@ -101,7 +103,7 @@ async def revoke(request: Request) -> Response:
     operation = operation_of(request, (await REVOKE.read(request)).bearer)
     if len(request.path_params["id"]) > _LONGEST_ID:
         raise InvalidPath(f"String is too long, maximum {_LONGEST_ID}", path="id")
-    await flows_of(request).access.end_session(request.path_params["id"], Event.SESSION_REVOKED, operation)
+    await management_of(request).access.end_session(request.path_params["id"], Event.SESSION_REVOKED, operation)
     return Json({}, 202)
 
 
@@ -118,7 +120,7 @@ async def of_user(request: Request) -> Response:
     """``GET /users/{id}/sessions``."""
     asked = await OF_USER.read(request)
     part = cursor(asked)
-    found, total = await flows_of(request).access.sessions_of(request.path_params["id"], part.last, part.size + 1)
+    found, total = await management_of(request).access.sessions_of(request.path_params["id"], part.last, part.size + 1)
     items, ids = [shown(session) for session in found], [session.id for session in found]
     return part.answer("sessions", items, ids, total=total if asked[TOTALS] else None)
 
@@ -131,7 +133,7 @@ DELETE_OF_USER: Final = Scoped(
 async def delete_of_user(request: Request) -> Response:
     """``DELETE /users/{id}/sessions``: 202. Refresh tokens live on."""
     operation = operation_of(request, (await DELETE_OF_USER.read(request)).bearer)
-    await flows_of(request).access.end_sessions_of(request.path_params["id"], operation)
+    await management_of(request).access.end_sessions_of(request.path_params["id"], operation)
     return Json({}, 202)
 
 
@@ -167,7 +169,7 @@ async def revoke_access(request: Request) -> Response:
         text = f"Expected type boolean but found type {type_of(keep)}"
         raise BadRequest(text, path="preserve_refresh_tokens")
     user_id = request.path_params["id"]
-    await flows_of(request).access.revoke_access(user_id, session_id, operation, keep_tokens=keep)
+    await management_of(request).access.revoke_access(user_id, session_id, operation, keep_tokens=keep)
     return Json({}, 202)
 
 

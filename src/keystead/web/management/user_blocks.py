@@ -10,7 +10,7 @@ from keystead.errors import InvalidPath, Missing, NoSuchUser
 from keystead.flows.blocks import Block
 from keystead.web.answers import Json
 from keystead.web.endpoints import Scoped
-from keystead.web.flows import flows_of
+from keystead.web.flows import management_of
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Flag, Needed
 from keystead.web.shapes import TEXT, Shape, each
@@ -34,7 +34,7 @@ async def index(request: Request) -> Response:
     """``GET /user-blocks?identifier=``."""
     asked = await INDEX.read(request)
     heed = asked[_HEED_SETTINGS]
-    return _shown(await flows_of(request).blocks.of_identifier(asked[_IDENTIFIER], heed_settings=heed))
+    return _shown(await management_of(request).blocks.of_identifier(asked[_IDENTIFIER], heed_settings=heed))
 
 
 LIFT: Final = Scoped(
@@ -46,7 +46,7 @@ async def lift(request: Request) -> Response:
     """``DELETE /user-blocks?identifier=``: 204."""
     asked = await LIFT.read(request)
     operation = operation_of(request, asked.bearer)
-    await flows_of(request).blocks.lift_of_identifier(asked[_IDENTIFIER], operation)
+    await management_of(request).blocks.lift_of_identifier(asked[_IDENTIFIER], operation)
     return Response(status_code=204)
 
 
@@ -62,7 +62,7 @@ OF_USER: Final = Scoped(
 async def of_user(request: Request) -> Response:
     """``GET /user-blocks/{id}``."""
     heed = (await OF_USER.read(request))[_HEED_SETTINGS]
-    return _shown(await flows_of(request).blocks.of_user(request.path_params["id"], heed_settings=heed))
+    return _shown(await management_of(request).blocks.of_user(request.path_params["id"], heed_settings=heed))
 
 
 LIFT_OF_USER: Final = Scoped(
@@ -74,7 +74,7 @@ async def lift_of_user(request: Request) -> Response:
     """``DELETE /user-blocks/{id}``: 204."""
     asked = await LIFT_OF_USER.read(request)
     operation = operation_of(request, asked.bearer)
-    await flows_of(request).blocks.lift_of_user(request.path_params["id"], operation)
+    await management_of(request).blocks.lift_of_user(request.path_params["id"], operation)
     return Response(status_code=204)
 
 
@@ -86,7 +86,7 @@ OF_ADDRESS: Final = Scoped(
 async def of_address(request: Request) -> Response:
     """``GET /anomaly/blocks/ips/{id}``: 200 where it is blocked, 404 where not."""
     await OF_ADDRESS.read(request)
-    if not await flows_of(request).blocks.is_blocked(_address(request)):
+    if not await management_of(request).blocks.is_blocked(_address(request)):
         raise Missing
     return Response(status_code=200)
 
@@ -97,7 +97,7 @@ LIFT_OF_ADDRESS: Final = Scoped("Lift the block of an address", scopes=("delete:
 async def lift_of_address(request: Request) -> Response:
     """``DELETE /anomaly/blocks/ips/{id}``: 204."""
     asked = await LIFT_OF_ADDRESS.read(request)
-    await flows_of(request).blocks.lift_address(_address(request), operation_of(request, asked.bearer))
+    await management_of(request).blocks.lift_address(_address(request), operation_of(request, asked.bearer))
     return Response(status_code=204)
 
 
