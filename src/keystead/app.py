@@ -34,6 +34,7 @@ from keystead.flows.decisions import Decisions
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
+from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
@@ -71,7 +72,7 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.parts import Parts, WaysIn, attempts_of, parts_of, ways_in
+from keystead.parts import Parts, WaysIn, attempts_of, parts_of, tell_of_chain, ways_in
 from keystead.ports import Attempts, Clock, Entropy, Hasher
 from keystead.rules import clients as grants
 from keystead.settings import Settings
@@ -200,6 +201,7 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         access=Access(db, p.revocation, journal, clock),
         attack_protection=AttackProtection(db, journal),
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
+        chain=JournalChain(db, p.sealer, clock, tell_of_chain),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
     )
@@ -262,7 +264,8 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
         chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire))
-        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
+        pulses = (worker.Pulse(flows.management.chain.seal, SECONDS),)
+        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease

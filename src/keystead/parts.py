@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -40,6 +41,7 @@ from keystead.flows.signup import Signup
 from keystead.flows.verification import Verification
 from keystead.ports import Attempts, BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
 from keystead.rules.attack_protection import places_of_one
+from keystead.rules.journal_chain import Head
 from keystead.secrecy import Secret
 from keystead.settings import Settings
 from keystead.users.hosted import HostedStore
@@ -162,6 +164,15 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
 def _tell_of_redis(what: str, why: str) -> None:
     where = "the database" if what == "lost" else "Redis"
     log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
+
+
+def tell_of_chain(what: Literal["sealed", "cut"], head: Head) -> None:
+    """Tell the operator of a batch of the journal: whoever keeps the line can tell a journal that was cut off."""
+    about = head._asdict()
+    if what == "sealed":
+        log.info("journal sealed", **about)
+    else:
+        log.error("the journal's chain was cut off: the batch is gone that this process has seen", **about)
 
 
 def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:

@@ -181,6 +181,14 @@ class Sealer(Protocol):
         """Return a keyed hash, for values too short for a plain one."""
         ...
 
+    def sign(self, text: str, purpose: str) -> str:
+        """Return a keyed hash under the newest key, in 64 hexadecimal digits, which names the key."""
+        ...
+
+    def is_signed(self, signed: str, text: str, purpose: str) -> bool | None:
+        """Whether ``sign`` made it of this text; ``None`` where the key that it names is not among ours."""
+        ...
+
 
 class PublicKeys(Protocol):
     """Reads public keys as people write them down."""

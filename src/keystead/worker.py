@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -59,6 +60,15 @@ class Handler(Protocol):
 Chore = Callable[[], Awaitable[None]]
 """Does what must be done now and then, beside the jobs; nothing, where there is nothing to do."""
 
+
+@dataclass(frozen=True)
+class Pulse:
+    """A chore with an interval of its own, in seconds: one that is slow holds up no other."""
+
+    work: Callable[[], Awaitable[object]]
+    seconds: float
+
+
 _SWEPT: Final = (
     *(attempts, ceremonies, transactions, codes, one_time_codes, decisions),
     *(pushed_requests, credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
@@ -85,12 +95,20 @@ async def deliver_due(db: Database, handler: Handler, clock: Clock) -> int:
     return tried
 
 
-async def run(db: Database, handlers: Sequence[Handler], clock: Clock, chores: Sequence[Chore] = ()) -> None:
+async def run(
+    db: Database,
+    handlers: Sequence[Handler],
+    clock: Clock,
+    chores: Sequence[Chore] = (),
+    pulses: Sequence[Pulse] = (),
+) -> None:
     """Work until cancelled. Any number of processes may do so at once. Chores are done first, and at each sweep."""
     swept = clock()
     lanes: list[set[asyncio.Task[None]]] = [set() for _ in handlers]
     async with asyncio.TaskGroup() as group:
         group.create_task(_do(chores))
+        for pulse in pulses:
+            group.create_task(_beat(pulse))
         while True:
             await asyncio.sleep(IDLE_SECONDS)
             with _logged():
@@ -114,6 +132,13 @@ async def _do(chores: Sequence[Chore]) -> None:
     for chore in chores:
         with _logged():
             await chore()
+
+
+async def _beat(pulse: Pulse) -> None:
+    while True:
+        with _logged():
+            await pulse.work()
+        await asyncio.sleep(pulse.seconds)
 
 
 async def _lane(db: Database, handler: Handler, clock: Clock) -> None:

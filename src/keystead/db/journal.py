@@ -2,19 +2,63 @@
 
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select
 from sqlmodel import Session, col
 
-from keystead.db.tables import JournalRow
+from keystead.db.tables import Account, Client, Connection, JournalRow
 from keystead.rules.events import Event
+from keystead.rules.log_entries import LogEntry
 
 _ADD: Final = insert(JournalRow)
+
+_OWN: Final = [name for name in LogEntry.__dataclass_fields__ if name in JournalRow.model_fields]
+_USER_NAME: Final = func.coalesce(col(Account.email), col(Account.phone_number), col(Account.username))
+ENTRIES: Final[Select[Any]] = (
+    select(
+        *(getattr(JournalRow, name) for name in _OWN),
+        col(Connection.name).label("connection"),
+        col(Client.settings)["name"].as_string().label("client_name"),
+        _USER_NAME.label("user_name"),
+    )
+    .select_from(JournalRow)
+    .outerjoin(Connection, col(Connection.id) == col(JournalRow.connection_id))
+    .outerjoin(Client, col(Client.client_id) == col(JournalRow.client_id))
+    .outerjoin(Account, col(Account.user_id) == col(JournalRow.user_id))
+)
+"""Entries with the names that their ids have today."""
+
+_IN_CHAIN_ORDER: Final = (col(JournalRow.seal), col(JournalRow.log_id))
+_SEALED_AFTER: Final = (
+    ENTRIES.where(
+        col(JournalRow.seal) >= bindparam("after_seal"),  # what the index finds; the rest cuts off the one batch
+        or_(
+            col(JournalRow.seal) > bindparam("after_seal"),
+            and_(col(JournalRow.seal) == bindparam("after_seal"), col(JournalRow.log_id) > bindparam("after_id")),
+        ),
+    )
+    .order_by(*_IN_CHAIN_ORDER)
+    .limit(bindparam("most"))
+)
 
 
 def add(session: Session, *events: Event) -> None:
     """Write events."""
     if events:
         session.connection().execute(_ADD, [_row(event) for event in events])
+
+
+def sealed_after(session: Session, seal: int, log_id: str, limit: int) -> list[LogEntry]:
+    """Return the sealed entries that follow one in the chain (``0`` and ``""``: the first ones), in its order.
+
+    No entry ever appears before one that was read already: what is committed late is sealed later.
+    """
+    after = {"after_seal": seal, "after_id": log_id, "most": limit}
+    return [entry_of(row) for row in session.connection().execute(_SEALED_AFTER, after)]
+
+
+def entry_of(row: Row[Any]) -> LogEntry:
+    """Return a row of ``ENTRIES`` as a value."""
+    return LogEntry(**row._mapping)
 
 
 def _row(event: Event) -> dict[str, Any]:

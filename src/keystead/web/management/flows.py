@@ -10,6 +10,7 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.journal_chain import JournalChain
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.quarantine import Quarantine
@@ -28,5 +29,6 @@ class ManagementFlows:
     access: Access
     attack_protection: AttackProtection
     blocks: Blocks
+    chain: JournalChain
     templates: MessageTemplates
     mail_provider: MailProvider
