@@ -35,6 +35,8 @@ from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import SECONDS, JournalChain
+from keystead.flows.journal_retention import JournalRetention
+from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
@@ -191,6 +193,7 @@ def _devices(p: Parts) -> Devices:
 
 def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
+    chain = JournalChain(db, p.sealer, clock, tell_of_chain)
     return ManagementFlows(
         connections=Connections(db, p.revocation, p.preview, clock, entropy, journal),
         apis=Apis(db, clock, entropy, journal, url),
@@ -201,7 +204,9 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         access=Access(db, p.revocation, journal, clock),
         attack_protection=AttackProtection(db, journal),
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
-        chain=JournalChain(db, p.sealer, clock, tell_of_chain),
+        chain=chain,
+        verification=JournalVerification(db, p.sealer, clock, chain),
+        retention=JournalRetention(db, p.sealer, clock, p.settings.journal_days, tell_of_chain),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
     )
@@ -263,7 +268,8 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
-        chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire))
+        of_journal = flows.management.retention
+        chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire), of_journal)
         pulses = (worker.Pulse(flows.management.chain.seal, SECONDS),)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
         yield

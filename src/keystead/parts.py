@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
@@ -25,6 +24,7 @@ from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
+from keystead.flows.journal_chain import Word
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
@@ -166,13 +166,13 @@ def _tell_of_redis(what: str, why: str) -> None:
     log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
 
 
-def tell_of_chain(what: Literal["sealed", "cut"], head: Head) -> None:
+def tell_of_chain(what: Word, head: Head) -> None:
     """Tell the operator of a batch of the journal: whoever keeps the line can tell a journal that was cut off."""
     about = head._asdict()
-    if what == "sealed":
-        log.info("journal sealed", **about)
+    if what == "cut":
+        log.error("the journal's chain was cut off: a batch is gone that this process has seen", **about)
     else:
-        log.error("the journal's chain was cut off: the batch is gone that this process has seen", **about)
+        log.info(f"journal {what}", **about)
 
 
 def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:

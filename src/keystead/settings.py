@@ -213,6 +213,7 @@ class Settings(BaseSettings):
     sms_key: Annotated[Secret[str], BeforeValidator(_secret)] = Secret("")
     breached_passwords: Annotated[str, BeforeValidator(_breached)] = ""
     breached_passwords_down: Literal["open", "closed", "silent"] = "open"
+    journal_days: Annotated[int, _whole(0, 36_500)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 

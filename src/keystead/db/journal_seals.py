@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
@@ -24,6 +24,8 @@ _UNSEALED: Final = (
 _HEAD: Final = (
     select(col(JournalSeal.number), col(JournalSeal.digest)).order_by(col(JournalSeal.number).desc()).limit(1)
 )
+
+_AROUND: Final = 10
 
 
 class Lost(Exception):
@@ -51,3 +53,83 @@ def add(session: Session, seal: Seal, log_ids: Sequence[str]) -> None:
     entries = update(JournalRow).where(col(JournalRow.log_id).in_(log_ids), col(JournalRow.seal).is_(None))
     if session.connection().execute(entries.values(seal=seal.number)).rowcount != len(log_ids):
         raise Lost
+
+
+def sizes(session: Session, after: int, limit: int) -> list[tuple[int, int]]:
+    """Return the numbers of the next batches, and how many entries each has, those that were pruned none."""
+    counted = case((col(JournalSeal.pruned_at).is_(None), col(JournalSeal.entries)), else_=0)
+    statement = select(col(JournalSeal.number), counted).where(col(JournalSeal.number) > after)
+    found = session.connection().execute(statement.order_by(col(JournalSeal.number)).limit(limit))
+    return [(number, entries) for number, entries in found]
+
+
+def between(session: Session, first: int, last: int) -> list[Seal]:
+    """Return batches, in order."""
+    statement = _SEALS.where(col(JournalSeal.number).between(first, last)).order_by(col(JournalSeal.number))
+    return [Seal(*row) for row in session.connection().execute(statement)]
+
+
+def around(session: Session, log_id: str) -> list[Seal]:
+    """Return the batches that an entry may be of, by its id."""
+    statement = _SEALS.where(col(JournalSeal.first_id) <= log_id, col(JournalSeal.last_id) >= log_id)
+    return [Seal(*row) for row in session.connection().execute(statement.limit(_AROUND))]
+
+
+def entries_between(session: Session, first: int, last: int, limit: int) -> list[LogEntry]:
+    """Return the entries of batches, in the chain's order; without names."""
+    statement = _ROWS.where(col(JournalRow.seal).between(first, last))
+    ordered = statement.order_by(col(JournalRow.seal), col(JournalRow.log_id)).limit(limit)
+    return [LogEntry(*row) for row in session.connection().execute(ordered)]
+
+
+def astray(session: Session, limit: int) -> list[tuple[int, int]]:
+    """Return numbers of batches that are not there, and how many entries say that they are in each."""
+    statement = (
+        select(col(JournalRow.seal), func.count())
+        .outerjoin(JournalSeal, col(JournalSeal.number) == col(JournalRow.seal))
+        .where(col(JournalRow.seal).is_not(None), col(JournalSeal.number).is_(None))
+        .group_by(col(JournalRow.seal))
+        .order_by(col(JournalRow.seal))
+        .limit(limit)
+    )
+    return [(number or 0, entries) for number, entries in session.connection().execute(statement)]
+
+
+def waiting(session: Session, until: datetime) -> tuple[int, datetime | None]:
+    """Return how many entries are in no batch and not younger than ``until``, and the date of the oldest."""
+    statement = select(func.count(), func.min(col(JournalRow.date)))
+    old = statement.where(col(JournalRow.seal).is_(None), col(JournalRow.date) <= until)
+    count, oldest = session.connection().execute(old).one()
+    return count, oldest
+
+
+def oldest(session: Session, after: int, until: datetime) -> Seal | None:
+    """Return the first batch behind ``after`` that was not pruned, if it was sealed before ``until``."""
+    there = _SEALS.where(col(JournalSeal.number) > after, col(JournalSeal.pruned_at).is_(None))
+    row = session.connection().execute(there.order_by(col(JournalSeal.number)).limit(1)).first()
+    seal = Seal(*row) if row else None
+    return seal if seal and seal.sealed_at <= until else None
+
+
+def prune(session: Session, number: int, at: datetime, mac: str) -> bool:
+    """Delete the entries of a batch; the batch stays and says so. Return whether nobody had done so before."""
+    batch = update(JournalSeal).where(col(JournalSeal.number) == number, col(JournalSeal.pruned_at).is_(None))
+    pruned = session.connection().execute(batch.values(pruned_at=at, pruned_mac=mac, leaves=None)).rowcount == 1
+    if pruned:
+        session.connection().execute(delete(JournalRow).where(col(JournalRow.seal) == number))
+    return pruned
+
+
+def signed_otherwise(session: Session, key: str, after: int, limit: int) -> list[Seal]:
+    """Return batches behind ``after`` whose macs do not begin with the name of a key."""
+    other = or_(~col(JournalSeal.mac).startswith(key), ~col(JournalSeal.pruned_mac).startswith(key))
+    statement = _SEALS.where(col(JournalSeal.number) > after, other).order_by(col(JournalSeal.number)).limit(limit)
+    return [Seal(*row) for row in session.connection().execute(statement)]
+
+
+def sign(session: Session, signed: Sequence[tuple[Seal, str, str | None]]) -> None:
+    """Replace the macs of batches, as long as they are what they were."""
+    for seal, mac, pruned_mac in signed:
+        same = update(JournalSeal).where(col(JournalSeal.number) == seal.number, col(JournalSeal.mac) == seal.mac)
+        unpruned = same.where(col(JournalSeal.pruned_mac).is_not_distinct_from(seal.pruned_mac))
+        session.connection().execute(unpruned.values(mac=mac, pruned_mac=pruned_mac))

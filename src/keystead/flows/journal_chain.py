@@ -23,8 +23,9 @@ _SETTLED: Final = timedelta(seconds=2)
 
 _PURPOSE: Final = "journal seal"
 
-Tell = Callable[[Literal["sealed", "cut"], Head], None]
-"""Where the operator hears of each new batch, and that one is gone which this process has seen."""
+Word = Literal["sealed", "pruned", "cut"]
+Tell = Callable[[Word, Head], None]
+"""Where the operator hears of batches: sealed, pruned, or gone although this process has seen them."""
 
 
 @dataclass
@@ -35,17 +36,18 @@ class JournalChain:
     sealer: Sealer
     clock: Clock
     tell: Tell
-    _seen: Head = field(default=NOTHING, repr=False)
+    seen: Head = field(default=NOTHING, repr=False)
+    """Where the chain ended when this process last looked."""
 
     async def seal(self) -> int:
         """Seal what is in no batch yet; return how many entries were. Any number of processes may do so at once."""
         sealed, full = 0, True
         while full:
             head, entries = await self.db.read(self._next)
-            if head.number < self._seen.number:
+            if head.number < self.seen.number:
                 # Going on from what was seen leaves a gap in the chain for ever, for all to find.
-                self.tell("cut", self._seen)
-                head = self._seen
+                self.tell("cut", self.seen)
+                head = self.seen
             full = len(entries) == BATCH
             if entries:
                 batch = self._batch(head, entries)
@@ -55,7 +57,7 @@ class JournalChain:
                     break
                 head = batch.head
                 self.tell("sealed", head)
-            self._seen = head
+            self.seen = head
             sealed += len(entries)
         return sealed
 
@@ -76,4 +78,14 @@ class JournalChain:
             digest=digest(head.digest, number, leaves),
             mac="",
         )
-        return replace(seal, mac=self.sealer.sign(seal.claim, _PURPOSE))
+        return replace(seal, mac=sign(self.sealer, seal.claim))
+
+
+def is_signed(sealer: Sealer, signed: str, text: str) -> bool | None:
+    """Whether a mac of the chain was made of a text; ``None`` where its key is not among ours."""
+    return sealer.is_signed(signed, text, _PURPOSE)
+
+
+def sign(sealer: Sealer, text: str) -> str:
+    """Return the mac of a text of the chain, under the newest key."""
+    return sealer.sign(text, _PURPOSE)

@@ -11,6 +11,8 @@ from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.journal_chain import JournalChain
+from keystead.flows.journal_retention import JournalRetention
+from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.quarantine import Quarantine
@@ -30,5 +32,7 @@ class ManagementFlows:
     attack_protection: AttackProtection
     blocks: Blocks
     chain: JournalChain
+    verification: JournalVerification
+    retention: JournalRetention
     templates: MessageTemplates
     mail_provider: MailProvider
