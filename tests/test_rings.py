@@ -44,6 +44,7 @@ OWNERS = {
     "itsdangerous": {"web"},
     "jinja2": {"web"},
     "joserfc": {"oauth", "adapters"},
+    "lark": {"rules"},
     "liquid": {"rules"},
     "phonenumbers": {"rules"},
     "psycopg": {"db"},
@@ -64,7 +65,7 @@ OWNERS = {
 COMPUTE = {
     *("base64", "binascii", "collections.abc", "dataclasses", "datetime", "hashlib", "hmac", "ipaddress", "json", "re"),
     *("typing", "unicodedata", "urllib.parse", "pydantic", "pydantic_core", "email_validator", "phonenumbers"),
-    *("collections", "enum", "functools", "html.parser", "io", "itertools", "liquid", "math"),
+    *("collections", "enum", "functools", "html.parser", "io", "itertools", "lark", "liquid", "math"),
 }
 """What rules may import beside each other: nothing of it reads a clock, a file, the network or randomness."""
 
