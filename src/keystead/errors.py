@@ -49,6 +49,7 @@
         NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
         NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
         NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken · NoSuchDecision
+        NoSuchLog
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
@@ -609,6 +610,13 @@ class NoSuchRefreshToken(Missing):
 
     code = "no_such_refresh_token"
     default_text = "The refresh token does not exist."
+
+
+class NoSuchLog(Missing):
+    """No entry of the journal by that id: there never was one, or it is older than entries are kept."""
+
+    code = "no_such_log"
+    default_text = "Log not found."
 
 
 class NoSuchDecision(Missing):

@@ -1,8 +1,9 @@
 """The journal: one row per event, in the transaction of what it records."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, or_, select
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, Client, Connection, JournalRow
@@ -26,6 +27,9 @@ ENTRIES: Final[Select[Any]] = (
     .outerjoin(Account, col(Account.user_id) == col(JournalRow.user_id))
 )
 """Entries with the names that their ids have today."""
+
+Which = Sequence[ColumnElement[bool]]
+"""Selects entries: those of which all of it is true."""
 
 _IN_CHAIN_ORDER: Final = (col(JournalRow.seal), col(JournalRow.log_id))
 _SEALED_AFTER: Final = (
@@ -59,6 +63,40 @@ def sealed_after(session: Session, seal: int, log_id: str, limit: int) -> list[L
 def entry_of(row: Row[Any]) -> LogEntry:
     """Return a row of ``ENTRIES`` as a value."""
     return LogEntry(**row._mapping)
+
+
+def get(session: Session, log_id: str) -> LogEntry | None:
+    """Return one entry."""
+    row = session.connection().execute(ENTRIES.where(col(JournalRow.log_id) == log_id)).first()
+    return entry_of(row) if row else None
+
+
+def place(session: Session, log_id: str) -> tuple[int | None] | None:
+    """Return the batch that an entry is in, if it is in one; ``None`` where there is no such entry."""
+    row = session.connection().execute(select(col(JournalRow.seal)).where(col(JournalRow.log_id) == log_id)).first()
+    return (row.seal,) if row else None
+
+
+def page(session: Session, which: Which, offset: int, limit: int, *, newest_first: bool = True) -> list[LogEntry]:
+    """Return entries by time."""
+    order = col(JournalRow.log_id).desc() if newest_first else col(JournalRow.log_id)
+    statement = ENTRIES.where(*which).order_by(order).offset(offset).limit(limit)
+    return [entry_of(row) for row in session.connection().execute(statement)]
+
+
+def count(session: Session, which: Which) -> int:
+    """Return how many entries ``page`` finds in all."""
+    return session.connection().execute(select(func.count()).select_from(JournalRow).where(*which)).scalar_one()
+
+
+def of_user(user_id: str) -> Which:
+    """Select the entries that are about an account."""
+    return (col(JournalRow.user_id) == user_id,)
+
+
+def within(since: str, until: str) -> Which:
+    """Select the entries whose ids are behind one, and before another, if there is one."""
+    return (col(JournalRow.log_id) > since, *([col(JournalRow.log_id) < until] if until else []))
 
 
 def _row(event: Event) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from keystead.rules.journal_chain import NOTHING, Head, Seal
 from keystead.rules.log_entries import LogEntry
 
 _SEALS: Final = select(*(getattr(JournalSeal, name) for name in Seal.__dataclass_fields__))
+_LISTED: Final = select(*(getattr(JournalSeal, name) for name in Seal.__dataclass_fields__ if name != "leaves"))
 _ROWS: Final = select(
     *(getattr(JournalRow, name) for name in LogEntry.__dataclass_fields__ if name in JournalRow.model_fields)
 )
@@ -67,6 +68,12 @@ def between(session: Session, first: int, last: int) -> list[Seal]:
     """Return batches, in order."""
     statement = _SEALS.where(col(JournalSeal.number).between(first, last)).order_by(col(JournalSeal.number))
     return [Seal(*row) for row in session.connection().execute(statement)]
+
+
+def listed(session: Session, after: int, limit: int) -> list[Seal]:
+    """Return batches behind one, in order, without their leaves."""
+    statement = _LISTED.where(col(JournalSeal.number) > after).order_by(col(JournalSeal.number)).limit(limit)
+    return [Seal(leaves=None, **row._mapping) for row in session.connection().execute(statement)]
 
 
 def around(session: Session, log_id: str) -> list[Seal]:

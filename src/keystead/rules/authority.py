@@ -31,6 +31,7 @@ _NOUNS: Final = (
     "branding",
     "signing_keys",
     "logs",
+    "logs_users",
     "log_streams",
     "stats",
     "actions",

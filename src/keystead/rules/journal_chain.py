@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from keystead.rules.claims import iso
 from keystead.rules.log_entries import LogEntry
 
 LEAF_BYTES: Final = 32
@@ -60,6 +61,18 @@ class Seal:
     def claim_of_pruning(self, at: datetime) -> str:
         """Return what ``pruned_mac`` is made over: nobody else can say that a batch was pruned."""
         return self._said("pruned", at)
+
+    def on_wire(self) -> dict[str, Any]:
+        """Return what administrators are shown."""
+        return {
+            "number": self.number,
+            "sealed_at": iso(self.sealed_at),
+            "first_id": self.first_id,
+            "last_id": self.last_id,
+            "entries": self.entries,
+            "digest": self.digest,
+            "pruned_at": iso(self.pruned_at) if self.pruned_at else None,
+        }
 
     def _said(self, what: str, at: datetime) -> str:
         parts = (what, self.number, _written(at), self.entries, self.first_id, self.last_id, self.digest)

@@ -130,6 +130,7 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchKey: Row(404, "inexistent_signing_key"),
     e.NoSuchAuthenticator: Row(404, "inexistent_authenticator"),
     e.NoSuchDecision: Row(404, "inexistent_decision"),
+    e.NoSuchLog: Row(404, "inexistent_log"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
