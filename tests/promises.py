@@ -70,7 +70,7 @@ class Promises:
             if "*/*" not in answer["content"]:
                 yield f"{media} is not described"
             return
-        if media.endswith("json"):
+        if media.endswith("json") and "nd" not in media:  # a line for each is no JSON as a whole
             key = (path, method, str(response.status_code), media)
             if key not in self._validators:
                 schema = closed(answer["content"][media]["schema"]) | self._components

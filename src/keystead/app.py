@@ -37,6 +37,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.logs import Logs
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
@@ -207,6 +208,7 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         chain=chain,
         verification=JournalVerification(db, p.sealer, clock, chain),
         retention=JournalRetention(db, p.sealer, clock, p.settings.journal_days, tell_of_chain),
+        logs=Logs(db, journal),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
     )

@@ -1,14 +1,25 @@
 """The journal: one row per event, in the transaction of what it records."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, or_, select
 from sqlmodel import Session, col
 
+from keystead.db.journal_search import matching
 from keystead.db.tables import Account, Client, Connection, JournalRow
 from keystead.rules.events import Event
 from keystead.rules.log_entries import LogEntry
+from keystead.rules.log_search import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries a list is about."""
+
+    user_id: str | None = None
+    search: Condition | None = None
+
 
 _ADD: Final = insert(JournalRow)
 
@@ -28,8 +39,6 @@ ENTRIES: Final[Select[Any]] = (
 )
 """Entries with the names that their ids have today."""
 
-Which = Sequence[ColumnElement[bool]]
-"""Selects entries: those of which all of it is true."""
 
 _IN_CHAIN_ORDER: Final = (col(JournalRow.seal), col(JournalRow.log_id))
 _SEALED_AFTER: Final = (
@@ -77,26 +86,32 @@ def place(session: Session, log_id: str) -> tuple[int | None] | None:
     return (row.seal,) if row else None
 
 
-def page(session: Session, which: Which, offset: int, limit: int, *, newest_first: bool = True) -> list[LogEntry]:
+def page(session: Session, which: LogFilter, offset: int, limit: int, *, newest_first: bool = True) -> list[LogEntry]:
     """Return entries by time."""
     order = col(JournalRow.log_id).desc() if newest_first else col(JournalRow.log_id)
-    statement = ENTRIES.where(*which).order_by(order).offset(offset).limit(limit)
+    statement = ENTRIES.where(*_conditions(which)).order_by(order).offset(offset).limit(limit)
     return [entry_of(row) for row in session.connection().execute(statement)]
 
 
-def count(session: Session, which: Which) -> int:
+def count(session: Session, which: LogFilter) -> int:
     """Return how many entries ``page`` finds in all."""
-    return session.connection().execute(select(func.count()).select_from(JournalRow).where(*which)).scalar_one()
+    return (
+        session.connection()
+        .execute(select(func.count()).select_from(JournalRow).where(*_conditions(which)))
+        .scalar_one()
+    )
 
 
-def of_user(user_id: str) -> Which:
-    """Select the entries that are about an account."""
-    return (col(JournalRow.user_id) == user_id,)
+def within(session: Session, after: str, before: str, limit: int) -> list[LogEntry]:
+    """Return entries by time: those whose ids are behind one, and before another, if there is one."""
+    between = [col(JournalRow.log_id) > after, *([col(JournalRow.log_id) < before] if before else [])]
+    statement = ENTRIES.where(*between).order_by(col(JournalRow.log_id)).limit(limit)
+    return [entry_of(row) for row in session.connection().execute(statement)]
 
 
-def within(since: str, until: str) -> Which:
-    """Select the entries whose ids are behind one, and before another, if there is one."""
-    return (col(JournalRow.log_id) > since, *([col(JournalRow.log_id) < until] if until else []))
+def _conditions(which: LogFilter) -> list[ColumnElement[bool]]:
+    of_user = [col(JournalRow.user_id) == which.user_id] if which.user_id is not None else []
+    return of_user + ([matching(which.search)] if which.search else [])
 
 
 def _row(event: Event) -> dict[str, Any]:

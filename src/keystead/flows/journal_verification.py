@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from keystead.db import journal_seals
 from keystead.db.session import Database
+from keystead.errors import Busy
 from keystead.flows.journal_chain import JournalChain, is_signed
 from keystead.ports import Clock, Sealer
 from keystead.rules.journal_chain import LEAF_BYTES, NOTHING, Head, Seal, leaf
@@ -31,6 +32,7 @@ _SPARE: Final = 1000
 _LOOKED_FOR: Final = 10
 """Entries of a batch that are looked for in others."""
 
+_AGAIN: Final = 10.0
 _LATE: Final = timedelta(minutes=1)
 
 
@@ -70,20 +72,31 @@ class _Tally:
         self.problems += problems[: SHOWN - len(self.problems)]
 
 
-@dataclass(frozen=True)
+@dataclass
 class JournalVerification:
-    """Says whether every entry is what was sealed, and what is wrong where not."""
+    """Says whether every entry is what was sealed, and what is wrong where not; one look at a time."""
 
     db: Database
     sealer: Sealer
     clock: Clock
     chain: JournalChain
+    _looking: bool = field(default=False, repr=False)
 
     async def __call__(self, expect: Head | None = None) -> Verification:
         """Walk along the chain.
 
         ``expect`` is what somebody keeps of it elsewhere: that its end was cut off shows by nothing else.
+        Raises ``Busy`` while somebody else has it verified.
         """
+        if self._looking:
+            raise Busy(_AGAIN, detail="the journal is being verified")
+        self._looking = True
+        try:
+            return await self._walk(expect)
+        finally:
+            self._looking = False
+
+    async def _walk(self, expect: Head | None) -> Verification:
         tally, known = _Tally(), [each for each in (expect, self.chain.seen) if each and each != NOTHING]
         while piece := await self._piece(tally.head):
             tally.add(piece)

@@ -24,7 +24,7 @@ class LogEntry:
     user_agent: str
     description: str | None
     decision: str | None
-    """The id of what is kept of a refusal, if its request was refused."""
+    """The id under which it is kept why its request was refused, if it was."""
     details: dict[str, Any]
     actor: str | None
     """Who did it, where that is not the account that it is about: a client, an administrator, the command line."""

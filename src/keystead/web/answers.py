@@ -1,6 +1,7 @@
 """JSON answers, all with the same content type; and answers that look like any other and refuse something."""
 
-from typing import Final, TypeVar
+import json
+from typing import Any, Final, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +16,11 @@ class Json(JSONResponse):
     """A JSON body that names its charset, as Auth0's does (auth0-behaviour 2.0)."""
 
     media_type = "application/json; charset=utf-8"
+
+
+def json_line(value: Any) -> bytes:
+    """Return a value as a line of NDJSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def refusing(response: R, error: DomainError | None) -> R:

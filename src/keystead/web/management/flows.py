@@ -13,6 +13,7 @@ from keystead.flows.credentials import Credentials
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.logs import Logs
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.quarantine import Quarantine
@@ -34,5 +35,6 @@ class ManagementFlows:
     chain: JournalChain
     verification: JournalVerification
     retention: JournalRetention
+    logs: Logs
     templates: MessageTemplates
     mail_provider: MailProvider
