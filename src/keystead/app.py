@@ -60,6 +60,7 @@ from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_assertions import ClientAssertions
 from keystead.oauth.client_auth import ClientAuth
+from keystead.oauth.exchanges import Exchanges
 from keystead.oauth.grants.authorization_code import CodeGrant
 from keystead.oauth.grants.client_credentials import ClientCredentialsGrant
 from keystead.oauth.grants.passkey import PasskeyGrant
@@ -153,16 +154,17 @@ def _hosted_login(p: Parts, ways: WaysIn, sessions: Sessions) -> HostedLogin:
 
 def _token_endpoint(p: Parts, ways: WaysIn, issuer: Issuer) -> TokenEndpoint:
     login, signup = ways.passkey_login, ways.signup
+    exchanges = Exchanges(p.db, p.journal, p.in_memory)
     by_name: dict[str, Grant] = {
         grants.PASSWORD: PasswordGrant(p.directory, ways.password_login, issuer),
         grants.PASSWORD_REALM: PasswordGrant(p.directory, ways.password_login, issuer, realm_required=True),
         grants.PASSKEY: PasskeyGrant(p.directory, p.ceremonies, login, signup, issuer, p.journal, p.db),
-        grants.CODE: CodeGrant(p.db, p.admission, issuer, p.revocation, p.clock),
-        grants.REFRESH: RefreshGrant(p.db, p.admission, issuer, p.revocation, p.journal, p.clock),
-        grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer),
+        grants.CODE: CodeGrant(p.db, p.admission, issuer, p.revocation, p.clock, exchanges),
+        grants.REFRESH: RefreshGrant(p.db, p.admission, issuer, p.revocation, p.journal, p.clock, exchanges),
+        grants.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, exchanges),
     }
     client_auth = ClientAuth(p.db, p.protection, ClientAssertions(p.db, p.clock, p.settings.public_url), p.clock)
-    return TokenEndpoint(client_auth, by_name)
+    return TokenEndpoint(client_auth, by_name, exchanges)
 
 
 def _tokens(p: Parts, ways: WaysIn) -> tuple[SigningKeys, Issuer, Bearers, TokenEndpoint]:

@@ -73,8 +73,8 @@ async def test_a_code_for_a_session_and_its_exchange(warm: World) -> None:
     code = dict(part.split("=") for part in answer.headers["location"].partition("?")[2].split("&"))["code"]
     with counted() as seen:
         assert (await exchange(warm, code)).status_code == 200
-    # the client; the code claimed; the account's standing.
-    assert len(seen) == 3, "\n".join(seen)
+    # the client; the code claimed; the account's standing; the journal.
+    assert len(seen) == 4, "\n".join(seen)
 
 
 @pytest.mark.parametrize("rotation", ["rotating", "non-rotating"])
@@ -83,9 +83,9 @@ async def test_a_refresh(warm: World, rotation: str) -> None:
     token = (await warm.tokens(scope="openid offline_access"))["refresh_token"]
     with counted() as seen:
         assert (await warm.token("refresh_token", refresh_token=token)).status_code == 200
-    # the client; the token, locked; the account's standing; and the token touched, or replaced: marked, the others of
-    # person and client counted, the next one stored.
-    assert len(seen) == (6 if rotation == "rotating" else 4), "\n".join(seen)
+    # the client; the token, locked; the account's standing; the journal; and the token touched, or replaced: marked, the
+    # others of person and client counted, the next one stored.
+    assert len(seen) == (7 if rotation == "rotating" else 5), "\n".join(seen)
 
 
 async def test_userinfo(warm: World) -> None:

@@ -84,20 +84,22 @@ class Admission:
         self._check_passkey(session, standing)
         return Admitted(standing.profile, client_id, method, authenticated_at)
 
-    def enter(self, session: Session, method: Method, success: Event, failure: Event) -> Admitted | DomainError:
+    def enter(
+        self, session: Session, method: Method, success: Event, failure: Event, *besides: Event
+    ) -> Admitted | DomainError:
         """Admit after a fresh proof, count the login and write the journal: the login is of the moment of its entry.
 
         ``success`` says who and to which client. A refusal is returned rather than raised, so that its journal entry is
-        committed; the flow raises it afterwards.
+        committed; the flow raises it afterwards. ``besides`` is written with the success, by the same statement.
         """
-        outcome = self._enter(session, method, success, failure, passkey=method != "phr")
+        outcome = self._enter(session, method, (success, *besides), failure, passkey=method != "phr")
         if isinstance(outcome, DomainError):
             return outcome
         return Admitted(outcome, success.client_id or "", method, success.date)
 
     def enter_pages(self, session: Session, method: Method, success: Event, failure: Event) -> Entered | DomainError:
         """The same for our own pages, also for somebody who must make a passkey before any client gets anything."""
-        outcome = self._enter(session, method, success, failure, passkey=False)
+        outcome = self._enter(session, method, (success,), failure, passkey=False)
         if isinstance(outcome, DomainError):
             return outcome
         return Entered(outcome, success.client_id or "", method, success.date)
@@ -108,9 +110,10 @@ class Admission:
         return found if found and not self._has_passkey(session, user_id, options) else None
 
     def _enter(
-        self, session: Session, method: Method, success: Event, failure: Event, *, passkey: bool
+        self, session: Session, method: Method, events: tuple[Event, ...], failure: Event, *, passkey: bool
     ) -> Profile | DomainError:
         """``passkey``: whether they must have one, where it is time; not if they have shown it just now."""
+        success = events[0]
         try:
             standing = _let_in(session, success.user_id or "", success.client_id or "", success.date)
             if passkey:
@@ -120,7 +123,7 @@ class Admission:
             return refusal
         profile = standing.profile
         accounts.entered(session, profile.user_id, success.caller.address, success.date)
-        journal.add(session, success)
+        journal.add(session, *events)
         if method == "pwd":
             self._advise(session, standing, success)
         return profile

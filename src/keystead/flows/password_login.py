@@ -53,13 +53,18 @@ class PasswordLogin:
         ``TooManyAttempts`` before anything is tried; ``UserBlocked``, ``PasswordLeaked`` and ``EnrolmentRequired`` only
         after the right password; ``Busy``.
         """
-        return await self._login(self.admission.enter, connection, client_id, typed, password, caller)
+        return await self._login(self._enter, connection, client_id, typed, password, caller)
 
     async def on_pages(
         self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
     ) -> Entered:
         """The same for our own pages, which also let in who has to make a passkey: they lead to where that is done."""
         return await self._login(self.admission.enter_pages, connection, client_id, typed, password, caller)
+
+    def _enter(self, session: Session, method: Method, success: Event, failure: Event) -> Admitted | DomainError:
+        about = {"user_id": success.user_id, "connection_id": success.connection_id, "client_id": success.client_id}
+        exchange = self.journal.event("sepft", success.caller, **about)
+        return self.admission.enter(session, method, success, failure, exchange)
 
     async def _login(
         self,

@@ -1,6 +1,7 @@
 """Administrators make, change and delete accounts."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlmodel import Session
 
@@ -22,6 +23,9 @@ from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.secrecy import Secret
+
+_MOVED: Final = {"email": "sce", "username": "scu", "phone_number": "scpn"}
+"""What is written down, beside the change itself, of an identifier that is another one now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Users:
         self, session: Session, user_id: str, edit: UserEdit, hashed: str | None, operation: Operation
     ) -> Person:
         profile, connection = _allowed(session, user_id, edit, password=hashed is not None, lock=True)
-        options, now = connection.policy(), self.clock()
+        options, now, before = connection.policy(), self.clock(), profile.model_dump(include=set(_MOVED))
         identifiers = user_edits.new_identifiers(edit, profile, options)
         values = user_edits.changes(edit, profile, identifiers)
         if identifiers:
@@ -142,7 +146,10 @@ class Users:
             self.revocation.apply(session, ending, revocation.Subject(user_id), now)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])
         about = {"user_id": user_id, "connection_id": connection.id}
-        journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **about))
+        events = [operation.event(self.journal, "Update a user", changed=changed, **about)]
+        moved = [kind for name, kind in _MOVED.items() if values.get(name, before[name]) != before[name]]
+        events += [operation.event(self.journal, "Changed by an administrator", type=kind, **about) for kind in moved]
+        journal.add(session, *events)
         person = _person(session, user_id)
         self._ask(session, person.profile, edit, edit.client_id or "", operation)
         return person

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from keystead.db.clients import ClientRecord
-from keystead.errors import BadRequest, GrantNotAllowed, UnsupportedGrant
+from keystead.errors import BadRequest, DomainError, GrantNotAllowed, UnsupportedGrant
 from keystead.flows.refusals import concerning
 from keystead.oauth.client_auth import ClientAuth, ClientCredentials, asked_for
+from keystead.oauth.exchanges import Exchanges
 from keystead.oauth.issue import Tokens
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, REFRESH
 from keystead.rules.events import Caller
@@ -78,6 +79,7 @@ class TokenEndpoint:
 
     client_auth: ClientAuth
     grants: Mapping[str, Grant]
+    exchanges: Exchanges
 
     async def __call__(self, request: TokenRequest) -> Tokens:
         """Answer a token request. Raises what the phases and the grant raise."""
@@ -87,7 +89,11 @@ class TokenEndpoint:
         client = await self.client_auth(request.credentials, request.caller)
         request = replace(request, caller=asked_for(client, request.credentials, request.caller))
         with concerning(client_id=client.client_id):
-            return await self._granted(grant, request, client)
+            try:
+                return await self._granted(grant, request, client)
+            except DomainError as refusal:
+                await self.exchanges.failed(request.grant_type, request.caller, client.client_id, refusal)
+                raise
 
     async def _granted(self, grant: Grant, request: TokenRequest, client: ClientRecord) -> Tokens:
         third_party = not client.settings.is_first_party

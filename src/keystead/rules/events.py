@@ -1,11 +1,26 @@
 """What the journal records, under Auth0's type codes (auth0-behaviour 1.17)."""
 
+import itertools
+import math
+import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from keystead.rules.known_devices import Device
+
+MASK: Final = "***"
+
+_DEPTH: Final = 6
+_MOST: Final = 200
+_LONGEST: Final = 2000
+_SECRET: Final = re.compile(
+    r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT
+    r"|\$2[abxy]\$[0-9]{2}\$|\$argon2|\$pbkdf2|\$scrypt"  # a hash of a password
+    r"|PRIVATE KEY-----|\bkr_[\w-]{20,}"  # a key, a refresh token
+)
 
 TYPES: Final = {
     "s": "Success Login",
@@ -48,6 +63,17 @@ TYPES: Final = {
     "passkey_challenge_failed": "Passkey Challenge Failed",
     "my_account_authentication_method_succeeded": "Changed an Authentication Method",
     "sapi": "Success Management API Operation",
+    "mgmt_api_read": "Management API Read Operation",
+    "sce": "Success Change Email",
+    "scu": "Success Change Username",
+    "scpn": "Success Change Phone Number",
+    "seacft": "Success Exchange of Authorization Code for Access Token",
+    "feacft": "Failed Exchange of Authorization Code for Access Token",
+    "sepft": "Success Exchange of Password for Access Token",
+    "sertft": "Success Exchange of Refresh Token for Access Token",
+    "fertft": "Failed Exchange of Refresh Token for Access Token",
+    "seccft": "Success Exchange of Client Credentials for Access Token",
+    "feccft": "Failed Exchange of Client Credentials for Access Token",
     "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""
@@ -76,6 +102,40 @@ class Caller(BaseModel):
     """Whether another site's page had the browser ask. Whoever is no browser may say what they like."""
 
 
+Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
+"""What a detail may be: a value of JSON, and nothing that could hold a secret back."""
+
+
+def plain(value: object, depth: int = _DEPTH) -> Plain:
+    """Return a value as it may be written. Raises ``TypeError`` for whatever is no plain value, a ``Secret`` included.
+
+    Texts are cut, and freed of what no database stores; one that looks like a token, a key or a hash is masked.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if depth and isinstance(value, list | tuple):
+        return [plain(each, depth - 1) for each in value[:_MOST]]
+    if depth and isinstance(value, dict) and all(type(name) is str for name in value):
+        return {_text(name): plain(each, depth - 1) for name, each in itertools.islice(value.items(), _MOST)}
+    raise TypeError(f"the journal takes no {type(value).__name__}")
+
+
+def _text(text: str) -> str:
+    if _SECRET.search(text):
+        return MASK
+    return text[:_LONGEST].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _known(code: str) -> str:
+    if code not in TYPES:
+        raise ValueError(f"there is no event {code}")
+    return code
+
+
 class Event(BaseModel):
     """One journal entry. ``details`` holds plain values only; secrets are ``Secret`` and cannot be written."""
 
@@ -83,10 +143,14 @@ class Event(BaseModel):
 
     log_id: str
     date: datetime
-    type: str
+    type: Annotated[str, AfterValidator(_known)]
     caller: Caller
     user_id: str | None = None
     connection_id: str | None = None
     client_id: str | None = None
-    description: str | None = None
-    details: dict[str, Any] = {}
+    description: Annotated[str | None, BeforeValidator(plain)] = None
+    details: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy that is checked like any other: pydantic's own takes whatever it is given."""
+        return self.model_validate({**dict(self), **(update or {})})

@@ -54,6 +54,11 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
     **dict.fromkeys(("limit_wc", "limit_mu", "limit_sul", "pwd_leak"), (AUTHENTICATION, 1)),
     **dict.fromkeys(("slo",), (AUTHENTICATION, 2)),
     **dict.fromkeys(("passkey_challenge_started", "passkey_challenge_failed"), (AUTHENTICATION, 6)),
+    **dict.fromkeys(
+        ("seacft", "feacft", "sepft", "sertft", "fertft", "seccft", "feccft"),
+        (AUTHENTICATION, _OTHER),
+    ),
+    **dict.fromkeys(("sce", "scu", "scpn"), (ACCOUNT_CHANGE, _OTHER)),
     **dict.fromkeys(("ferrt", "passkey_policy_advice", "pwd_leak_unchecked"), (AUTHENTICATION, _OTHER)),
     **dict.fromkeys(("ss", "fs", "signup_pwd_leak"), (ACCOUNT_CHANGE, 1)),
     **dict.fromkeys(("ublkdu",), (ACCOUNT_CHANGE, 2)),
@@ -74,7 +79,7 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
 }
 _FAILED: Final = frozenset(
     {
-        *("f", "fp", "fu", "fs", "fv", "fcp", "fcpr", "fn", "ferrt"),
+        *("f", "fp", "fu", "fs", "fv", "feacft", "fertft", "feccft", "fcp", "fcpr", "fn", "ferrt"),
         *("limit_wc", "limit_mu", "limit_sul", "api_limit", "pwd_leak_unchecked"),
         *("gd_webauthn_enrollment_failed", "passkey_challenge_failed", "passkey_recovery_failed"),
         "oidc_backchannel_logout_failed",

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import codes
+from keystead.db import codes, journal
 from keystead.db.codes import Replayed
 from keystead.db.session import Database
 from keystead.errors import DomainError, InvalidGrant
 from keystead.flows.accounts import Admission, Admitted
 from keystead.flows.revocation import Revocation
+from keystead.oauth.exchanges import Exchanges
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
+from keystead.rules.clients import CODE
 from keystead.rules.oauth import verifier_fits
 from keystead.rules.revocation import Event, Subject
 from keystead.rules.tokens import CodeRecord
@@ -29,6 +31,7 @@ class CodeGrant:
     issuer: Issuer
     revocation: Revocation
     clock: Clock
+    exchanges: Exchanges
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
         """Exchange a code. Raises ``InvalidGrant``, and what ``admit`` raises: things may have changed meanwhile."""
@@ -61,6 +64,8 @@ class CodeGrant:
             left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
         except DomainError as refusal:
             return refusal.because(user_id=found.authority.user_id)
+        about = {"user_id": who.user_id, "connection_id": admitted.profile.connection_id}
+        journal.add(session, self.exchanges.done(CODE, request.caller, asked.client.client_id, **about))
         who = who.model_copy(update={"scope": left.scope})
         found = found.model_copy(update={"authority": who})
         if "offline_access" not in who.scope:

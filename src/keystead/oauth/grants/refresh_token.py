@@ -11,10 +11,12 @@ from keystead.errors import AccountGone, AudienceNotAllowed, DomainError, Invali
 from keystead.flows.accounts import Admission, Admitted
 from keystead.flows.journal import Journal
 from keystead.flows.revocation import Revocation
+from keystead.oauth.exchanges import Exchanges
 from keystead.oauth.issue import Issuer, Tokens, Wish
 from keystead.oauth.token_endpoint import Asked, TokenRequest
 from keystead.ports import Clock
 from keystead.rules.authorization import covers, needs_consent
+from keystead.rules.clients import REFRESH
 from keystead.rules.events import Event
 from keystead.rules.revocation import Event as Ending
 from keystead.rules.revocation import Subject
@@ -34,6 +36,7 @@ class RefreshGrant:
     revocation: Revocation
     journal: Journal
     clock: Clock
+    exchanges: Exchanges
 
     async def __call__(self, request: TokenRequest, asked: Asked) -> Tokens:
         """Return fresh tokens. Raises ``InvalidGrant``, ``InvalidScope``."""
@@ -63,7 +66,10 @@ class RefreshGrant:
             return InvalidGrant(_UNKNOWN)
         if _spent(record, settings.leeway, now):
             self._end(session, Ending.TOKEN_REUSED, record)
-            journal.add(session, reuse.model_copy(update={"user_id": record.authority.user_id}))
+            who = {"user_id": record.authority.user_id}
+            journal.add(
+                session, reuse.model_copy(update=who | {"details": {"session_id": record.authority.session_id}})
+            )
             return InvalidGrant(_UNKNOWN, detail="reused").because(
                 rule="token_reused", user_id=record.authority.user_id
             )
@@ -75,6 +81,8 @@ class RefreshGrant:
             return may.because(
                 user_id=record.authority.user_id
             )  # before the token is replaced: whoever may again tomorrow has it still
+        about = {"user_id": record.authority.user_id, "connection_id": admitted.profile.connection_id}
+        journal.add(session, self.exchanges.done(REFRESH, reuse.caller, asked.client.client_id, **about))
         if settings.rotation_type == "non-rotating":
             refresh_tokens.touch(
                 session, record.id, refresh_expiry(settings, record.created_at, now)[0], now, reuse.caller
