@@ -18,11 +18,30 @@ from keystead.settings import Settings
 from keystead.start import prepare
 from redis_server import RedisServer
 from refilled import Refilled, copy_database, database_of, execute
+from tally import TALLY, tallied
 from world import PUBLIC_URL, World, open_world, test_settings
 
 # No deadline: machines differ. The same examples every time: a failure must be somebody's change.
 hypothesis.settings.register_profile("keystead", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("keystead")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand on what one process of a parallel run has counted."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = dict(TALLY)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what another process has counted."""
+    TALLY.update(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was counted."""
+    for what, count in tallied("generated"):
+        terminalreporter.write_line(f"generated requests: {what}: {count}")
 
 
 @pytest.fixture(scope="session")
