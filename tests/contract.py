@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 import jsonschema_rs
@@ -54,6 +54,12 @@ class Operation(NamedTuple):
     label: str
     structure: Json
 
+    @property
+    def document(self) -> Json:
+        """The structure that it is of, which has what it refers to."""
+        found: Json = structure()[self.api]
+        return found
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -71,7 +77,7 @@ class Difference:
         return f"{self.where}: {self.what}"
 
 
-_ENDED = "|".join(
+_ENDED: Final = "|".join(
     (
         "DELETE /api/v2/(refresh-tokens|sessions)/{}",
         "DELETE /api/v2/users/{}/(refresh-tokens|sessions)",
@@ -79,7 +85,7 @@ _ENDED = "|".join(
     )
 )
 
-DIFFERENCES: Sequence[Difference] = (
+DIFFERENCES: Final[Sequence[Difference]] = (
     Difference(
         "GET /api/v2/connections", r".*\.enabled_clients is ours", "Auth0 shows it too; tools of before 2025 read it"
     ),
@@ -124,12 +130,35 @@ def unnamed(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
+def referred(found: Json, document: Json) -> Json:
+    """Return what a reference is to, or what is none as it is."""
+    while "$ref" in found:
+        *_, kind, name = found["$ref"].split("/")
+        found = document["components"][kind][name]
+    return found
+
+
+def members(schema: Json, document: Json) -> Iterator[str]:
+    """Give the members that objects of a schema may have."""
+    found = referred(schema, document)
+    yield from found.get("properties", ())
+    for each in (*found.get("anyOf", ()), *found.get("allOf", ()), *found.get("oneOf", ())):
+        yield from members(each, document)
+
+
+def queries(operation: Operation) -> set[str]:
+    """Return the parameters that a query may have."""
+    found = [referred(each, operation.document) for each in operation.structure["parameters"]]
+    return {each["name"] for each in found if each["in"] == "query"}
+
+
 @dataclass
 class Contract:
     """Answers held against the structure; it remembers which there were, and which differences were met."""
 
     differences: Sequence[Difference] = DIFFERENCES
     tally: Counter[str] = field(default_factory=lambda: TALLY)
+    """What was answered, and which differences there were."""
     _validators: dict[tuple[str, int], jsonschema_rs.Validator] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -176,7 +205,7 @@ class Contract:
     def _schema(self, operation: Operation, status: int) -> Json | None:
         if status >= 400:
             return ERRORS[operation.api]
-        found = self._resolved(operation.api, operation.structure["responses"][str(status)])
+        found = referred(operation.structure["responses"][str(status)], operation.document)
         return next(
             (each["schema"] for media, each in found.get("content", {}).items() if media.endswith("json")), None
         )
@@ -184,18 +213,10 @@ class Contract:
     def _unlike(self, operation: Operation, status: int, schema: Json, body: object) -> Iterator[str]:
         key = (operation.label, status)
         if key not in self._validators:
-            whole = schema | {"components": structure()[operation.api]["components"]}
+            whole = schema | {"components": operation.document["components"]}
             self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         for error in self._validators[key].iter_errors(body):
             yield from told(error)
-
-    @staticmethod
-    def _resolved(api: str, found: Json) -> Json:
-        if "$ref" not in found:
-            return found
-        *_, kind, name = found["$ref"].split("/")
-        resolved: Json = structure()[api]["components"][kind][name]
-        return resolved
 
 
 def told(error: jsonschema_rs.ValidationError) -> Iterator[str]:
