@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 import httpx
 import jsonschema_rs
 
-from tally import TALLY
+from promises import description
+from tally import TALLY, tallied
 
 Json = dict[str, Any]
 
@@ -234,3 +235,34 @@ def told(error: jsonschema_rs.ValidationError) -> Iterator[str]:
         yield f"{where}.{kind.property}".lstrip(".") + " is missing"
     else:
         yield f"{where} is not {kind.name} {str(kind.as_dict())[:200]}"
+
+
+def served() -> set[str]:
+    """Return the operations of the structure that there are here."""
+    ours = {
+        f"{method.upper()} {unnamed(path)}"
+        for path, methods in description("http://localhost:8000")["paths"].items()
+        for method in methods
+    }
+    return {each.label for each in operations()} & ours
+
+
+def coverage() -> Iterator[str]:
+    """Give a line for each operation that is served: how often it was answered, and how."""
+    statuses: dict[str, list[str]] = {label: [] for label in served()}
+    for what, count in tallied("answered"):
+        label, _, status = what.rpartition(" ")
+        statuses.get(label, []).append(f"{status}: {count}")
+    for label, found in sorted(statuses.items()):
+        yield f"{label}  {', '.join(found) or 'never'}"
+
+
+def left_out() -> Iterator[str]:
+    """Give what a whole run must have and has not: an operation that never went well, a difference that is none."""
+    answered = [what.rpartition(" ") for what, _ in tallied("answered")]
+    well = {label for label, _, status in answered if status < "4"}
+    yield from (f"{label} was never answered well" for label in sorted(served() - well))
+    met = {what for what, _ in tallied("differs")}
+    yield from (f"no answer differs by {each.name}" for each in DIFFERENCES if each.name not in met)
+    called = {what.partition("ManagementClient.")[2] for what, _ in tallied("called")}
+    yield from (f"auth0-python's {call} is never called" for call, _ in tallied("wanted") if call not in called)
