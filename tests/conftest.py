@@ -13,16 +13,51 @@ import hypothesis
 import pytest
 import structlog
 
+from contract import coverage, left_out
 from guarding import SUSPICIOUS_IP, guard
 from keystead.settings import Settings
 from keystead.start import prepare
 from redis_server import RedisServer
 from refilled import Refilled, copy_database, database_of, execute
+from tally import TALLY, tallied
 from world import PUBLIC_URL, World, open_world, test_settings
 
 # No deadline: machines differ. The same examples every time: a failure must be somebody's change.
 hypothesis.settings.register_profile("keystead", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("keystead")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Hand on what one process of a parallel run has counted; fail a whole run that has left something out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = dict(TALLY)
+    elif exitstatus == pytest.ExitCode.OK and is_whole(session.config) and list(left_out()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what another process has counted."""
+    TALLY.update(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was counted."""
+    for what, count in tallied("generated"):
+        terminalreporter.write_line(f"generated requests: {what}: {count}")
+    if is_whole(config):
+        terminalreporter.section("Auth0's operations, and the answers that were held against its structure")
+        for line in coverage():
+            terminalreporter.write_line(line)
+        for line in left_out():
+            terminalreporter.write_line(f"LEFT OUT: {line}", red=True)
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether every test is run, and not some that somebody named."""
+    options = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "collectonly")
+    named = any(getattr(config.option, each, None) for each in options)
+    return config.args_source == pytest.Config.ArgsSource.TESTPATHS and not named
 
 
 @pytest.fixture(scope="session")

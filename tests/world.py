@@ -19,6 +19,7 @@ from sqlmodel import Session
 from starlette.applications import Starlette
 
 from authenticator import Authenticator
+from contract import Contract
 from keystead import worker
 from keystead.app import create_app
 from keystead.db import journal, tables
@@ -39,6 +40,11 @@ EXCHANGES = ("sepft", "seacft", "feacft", "sertft", "fertft", "seccft", "feccft"
 
 PROMISES = Promises(description(PUBLIC_URL))
 """Whatever a test asks for, the answer is one that ``/openapi.json`` describes."""
+
+CONTRACT = Contract()
+"""And one that Auth0's clients know, or that differs on purpose."""
+
+HOOKS = {"response": [PROMISES.keep, CONTRACT.keep]}
 
 
 def test_settings(data_dir: Path, **overrides: object) -> Settings:
@@ -142,8 +148,7 @@ class World:
     def at(self, address: str) -> "World":
         """Return the same Keystead, as somebody at another address reaches it."""
         transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
-        hooks = {"response": [PROMISES.keep]}
-        client = httpx.AsyncClient(transport=transport, base_url=self.settings.public_url, event_hooks=hooks)
+        client = httpx.AsyncClient(transport=transport, base_url=self.settings.public_url, event_hooks=HOOKS)
         return replace(self, client=client)
 
     # --- people --------------------------------------------------------------------------------------------------
@@ -365,9 +370,8 @@ async def open_world(
     hasher = CountingHasher(bcrypt)
     app = create_app(settings, clock=clock, entropy=entropy, hasher=hasher, db=db)
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
-    hooks = {"response": [PROMISES.keep]}
     async with httpx.AsyncClient(
-        transport=transport, base_url=settings.public_url, event_hooks=hooks, **client
+        transport=transport, base_url=settings.public_url, event_hooks=HOOKS, **client
     ) as http:
         yield World(settings, first, db, clock, hasher, http, app)
     bcrypt.close()

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tally import TALLY
+
 PROGRAM = Path(__file__).with_name("programs") / "objects.py"
 
 
@@ -47,10 +49,13 @@ class Elsewhere:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._made: list[str] = []
 
     def make(self, name: str, *positional: Any, **named: Any) -> There:
         """Make an object of a class that is named with its module."""
-        return There(self, self.ask({"make": name, "positional": positional, "named": named}))
+        made = There(self, self.ask({"make": name, "positional": positional, "named": named}))
+        self._made.append(name)
+        return made
 
     def ask(self, asked: Mapping[str, Any]) -> Any:
         """Send one line, and return what is answered, or raise what was raised there."""
@@ -61,6 +66,8 @@ class Elsewhere:
         answer = json.loads(self._process.stdout.readline())
         if "raised" in answer:
             raise RaisedThere(**answer["raised"])
+        if "on" in asked:
+            TALLY[f"called {self._made[asked['on']]}.{asked['path']}"] += 1
         return answer["answer"]
 
 

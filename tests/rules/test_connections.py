@@ -49,8 +49,12 @@ NEW = {
         "progressive_enrollment_enabled": True,
         "local_enrollment_enabled": True,
     },
+    "disable_self_service_change_password": False,
 }
-"""What Auth0 answers for a connection that was made of nothing but a name (recorded)."""
+"""What Auth0 answers for a connection that was made of nothing but a name (recorded), and what deploy tools add."""
+
+ALWAYS = {"disable_self_service_change_password": False}
+"""What every connection shows."""
 
 
 def attribute(kind: str, **members: Any) -> dict[str, Any]:
@@ -368,8 +372,9 @@ def test_a_patch_replaces_the_whole_object_but_what_is_ours_alone() -> None:
     assert replace_options(before, {"brute_force_protection": False}) == {
         "security_profile": "standard",
         "brute_force_protection": False,
+        **ALWAYS,
     }
-    assert replace_options(before, {"security_profile": None}) == {}
+    assert replace_options(before, {"security_profile": None}) == ALWAYS
 
 
 def test_a_patch_that_does_not_know_of_the_passkey_policy_leaves_it() -> None:
@@ -377,9 +382,10 @@ def test_a_patch_that_does_not_know_of_the_passkey_policy_leaves_it() -> None:
     before = new_options({"passkey_policy": policy})
     assert replace_options(before, {"disable_signup": True})["passkey_policy"] == policy
     assert replace_options(before, {"passkey_policy": {"counter": "refuse"}}) == {
-        "passkey_policy": {"counter": "refuse"}
+        "passkey_policy": {"counter": "refuse"},
+        **ALWAYS,
     }
-    assert replace_options(before, {"passkey_policy": None}) == {}
+    assert replace_options(before, {"passkey_policy": None}) == ALWAYS
 
 
 @pytest.mark.parametrize(

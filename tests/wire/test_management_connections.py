@@ -39,6 +39,7 @@ async def test_a_connection_of_nothing_but_a_name_is_the_recorded_one(world: Wor
     assert found == {
         "id": found["id"],
         "options": {
+            "disable_self_service_change_password": False,
             "mfa": {"active": True, "return_enroll_settings": True},
             "brute_force_protection": True,
             "password_options": {

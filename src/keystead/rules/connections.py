@@ -94,6 +94,7 @@ def _stored(options: ConnectionOptions) -> dict[str, Any]:
     ):
         if block is not None:
             stored[name] = block.model_dump(mode="json", exclude_none=True)
+    stored.setdefault("disable_self_service_change_password", False)  # deploy tools add it, and would see a change
     return stored
 
 

@@ -16,6 +16,7 @@ from keystead.errors import (
     DomainError,
     InsufficientScope,
     InternalError,
+    InvalidQuery,
     InvalidToken,
     Unavailable,
     UnsupportedMediaType,
@@ -119,6 +120,8 @@ class Scoped(Endpoint):
     besides: tuple[str, ...] = ()
     """And all of these are needed too."""
     api: Api = "management"
+    absent: tuple[str, ...] = ()
+    """Parameters of Auth0's that are refused: a filter that is ignored would show what was not asked for."""
 
     async def read(self, request: Request) -> Asked:
         """Return what is asked. Raises ``InvalidToken``, ``InsufficientScope``, ``TooManyRequests``, ``BadRequest``.
@@ -130,6 +133,9 @@ class Scoped(Endpoint):
         if not bearer.scope.issuperset(self.besides):
             raise InsufficientScope(self.besides)
         asked = query(request)
+        for name in self.absent:
+            if asked.texts(name):
+                raise InvalidQuery("Not supported", path=name)
         values = {each.name: each.read(asked) for each in self.query}
         return Asked(bearer, asked, await self._body(request), values)
 

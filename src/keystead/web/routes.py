@@ -34,6 +34,7 @@ from keystead.web import oauth_endpoints as oauth
 from keystead.web import page_endpoints as page
 from keystead.web.endpoints import Described
 from keystead.web.management import (
+    actions,
     attack_protection,
     authentication_methods,
     authenticators,
@@ -200,6 +201,7 @@ MY_ACCOUNT = [
 ]
 
 MANAGEMENT: list[BaseRoute] = [
+    Described("/actions/actions", actions.index, GET=actions.INDEX),
     Described("/connections", connections.index, GET=connections.INDEX),
     Described("/connections", connections.create, POST=connections.CREATE),
     Described("/connections/{id}", connections.show, GET=connections.SHOW),

@@ -51,6 +51,7 @@ INDEX: Final = Scoped(
     "List client grants",
     scopes=("read:client_grants",),
     query=(PAGE, SOME_PER_PAGE, TOTALS, *BY_CURSOR, _CLIENT_ID, _AUDIENCE, _SUBJECT_TYPE),
+    absent=("allow_any_organization", "default_for"),
     answers={200: either(pages_of("client_grants", GRANT), cursors_of("client_grants", GRANT))},
 )
 
