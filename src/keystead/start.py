@@ -15,16 +15,13 @@ from urllib.parse import urlsplit
 from keystead import __version__
 from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
-from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.own_calls import OwnCalls
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.stranger import HttpStranger
-from keystead.app import SystemEntropy, create_app, key_maker, let_go, signing_keys, system_clock
+from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_clock
 from keystead.db import keys, schema, tenant
-from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
-from keystead.flows.decisions import Decisions
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
@@ -33,8 +30,6 @@ from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.revocation import Revocation
 from keystead.oauth.bearers import Bearer
 from keystead.oauth.key_pairs import ALGORITHMS
-from keystead.oauth.signing_keys import SigningKeys
-from keystead.parts import attempts_of
 from keystead.rules.authority import MANAGEMENT_SCOPES
 from keystead.settings import Settings, SettingsError, load, with_keys
 from keystead.web.guard import OPERATOR
@@ -120,16 +115,8 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 
 
 @contextmanager
-def open_signing_keys(settings: Settings) -> Iterator[SigningKeys]:
-    """Open the signing keys of an installation, for the command line. Raises ``SettingsError`` where there is none."""
-    entropy = SystemEntropy()
-    with _installation(settings) as db:
-        yield signing_keys(_with_keys(settings, entropy), db, system_clock, entropy)
-
-
-@contextmanager
 def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
-    """Open the FIDO metadata of an installation, likewise."""
+    """Open the FIDO metadata of an installation, for the command line. Raises ``SettingsError`` where there is none."""
     entropy = SystemEntropy()
     with _installation(settings) as db:
         sealer = Sealer(_with_keys(settings, entropy).secret_keys, entropy)
@@ -162,14 +149,6 @@ async def try_enumeration(url: str, wanted: Wanted) -> Report:
 def as_stranger(url: str) -> HttpStranger:
     """Return somebody who asks a Keystead that is running, as anybody may."""
     return HttpStranger(url)
-
-
-@contextmanager
-def open_decisions(settings: Settings) -> Iterator[Decisions]:
-    """Open what is known of refusals, likewise."""
-    with _installation(settings) as db:
-        counted = attempts_of(settings, SqlAttempts(db, system_clock), system_clock, lambda what, why: None)
-        yield Decisions(db, counted, MemoryAttempts(system_clock), system_clock)
 
 
 def _published(settings: Settings) -> Settings:

@@ -73,7 +73,7 @@ def refresh_tokens(api: Api, user: User, limit: Limit = None) -> None:
 
 
 @command(app, "revoke-token", "DELETE /refresh-tokens/{id}")
-def revoke_token(api: Api, token: Token, yes: Yes = False) -> None:
+def revoke_token(api: Api, refresh_token: Token, yes: Yes = False) -> None:
     """End a refresh token."""
-    confirm(f"End the refresh token {token}?", yes=yes)
-    api.done(api.ask("DELETE /refresh-tokens/{id}", token), f"{token} has ended")
+    confirm(f"End the refresh token {refresh_token}?", yes=yes)
+    api.done(api.ask("DELETE /refresh-tokens/{id}", refresh_token), f"{refresh_token} has ended")
