@@ -150,7 +150,7 @@ def _found(api: Api, connection: str) -> dict[str, Any]:
 def _people(api: Api, name: str) -> str:
     """Return how many people a connection has, in words; a token that may not read users does not say."""
     try:
-        count = api.ask("GET /users", q=f'identities.connection:"{name}"', per_page=0, include_totals=True)["total"]
+        count = api.ask("GET /users", connection=name, per_page=0, include_totals=True)["total"]
     except Refused:
         return "all of its users"
     return "its one user" if count == 1 else f"all of its {count} users"

@@ -49,7 +49,6 @@ class _SignIn:
             "client_id": CLIENT,
             "redirect_uri": self.redirect_uri,
             "audience": f"{self.url}{BASE}/",
-            "scope": "openid",
             "state": self.state,
             "code_challenge": challenge_of(self.verifier),
             "code_challenge_method": "S256",

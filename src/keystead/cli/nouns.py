@@ -29,7 +29,9 @@ NOUNS: Final = {
     "sessions": Noun("sessions", "Sessions: where people are signed in."),
     "clients": Noun("clients", "Clients: the applications that people sign in to, and programs that call APIs."),
     "grants": Noun("grants", "Client grants: which APIs clients may call, and with which scopes."),
+    "administrators": Noun("administrators", "Administrators: who administers this installation, and as what."),
     "keys": Noun("keys", "The keys that sign tokens."),
+    "log": Noun("log", "The journal: what happened, by whom, and that it is told as it was."),
     "settings": Noun(
         "settings", "Settings that are in the database: of the tenant, of sessions, of attack protection."
     ),

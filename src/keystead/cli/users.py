@@ -48,13 +48,12 @@ def show_all(
     ] = None,
     limit: Limit = None,
 ) -> None:
-    """List users, newest first.
+    """List users, those first who have been there longest.
 
-    Example:  keystead users list --search 'blocked:true AND logins_count:0' --json
+    Example:  keystead users list --connection Staff --search 'blocked:true AND logins_count:0' --json
     """
-    of_one = f'identities.connection:"{connection}"' if connection else None
-    query = " AND ".join(f"({each})" for each in (of_one, search) if each)
-    items = api.pages(_ALL, limit=limit, q=query or None, search_engine="v3" if query else None, sort="created_at:-1")
+    engine = "v3" if search else None
+    items = api.cursors(_ALL, member="users", limit=limit, connection=connection, q=search, search_engine=engine)
     api.listed(items, _COLUMNS)
 
 
