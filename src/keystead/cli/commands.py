@@ -4,7 +4,6 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -42,15 +41,10 @@ _COMMON: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Declared:
-    """A command, and the routes that it calls."""
+Command = Callable[..., None]
 
-    routes: tuple[str, ...]
-
-
-DECLARED: Final[dict[Callable[..., Any], Declared]] = {}
-"""What every command that is a call says of itself."""
+DECLARED: Final[dict[Command, tuple[str, ...]]] = {}
+"""The routes that each command calls, by the function that it is."""
 
 
 def noun(says: str) -> typer.Typer:
@@ -58,13 +52,22 @@ def noun(says: str) -> typer.Typer:
     return typer.Typer(help=says, no_args_is_help=True, rich_markup_mode=None)
 
 
-def command(app: typer.Typer, name: str, *routes: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(app: typer.Typer, name: str, *routes: str) -> Callable[[Command], Command]:
+    """Make a function a command of a noun, as ``calling`` does."""
+
+    def made(work: Command) -> Command:
+        return app.command(name)(calling(*routes)(work))
+
+    return made
+
+
+def calling(*routes: str) -> Callable[[Command], Command]:
     """Make a function a command that may call these routes, such as ``GET /users/{id}``.
 
     Its first parameter is the ``Api``; what says which Keystead is meant, and ``--json``, all of them have.
     """
 
-    def made(work: Callable[..., None]) -> Callable[..., None]:
+    def made(work: Command) -> Command:
         def run(**given: Any) -> None:
             where = Where(given.pop("data_dir"), given.pop("url"), given.pop("token"))
             with opened(where, routes, as_json=given.pop("as_json")) as api:
@@ -75,9 +78,8 @@ def command(app: typer.Typer, name: str, *routes: str) -> Callable[[Callable[...
         run.__signature__ = inspect.Signature([*own, *_COMMON])  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in (*own, *_COMMON)}
         run.__doc__, run.__name__ = work.__doc__, work.__name__
-        DECLARED[run] = Declared(routes)
-        app.command(name)(run)
-        return work
+        DECLARED[run] = routes
+        return run
 
     return made
 

@@ -38,7 +38,7 @@ NOUNS: Final = {
     "mail": Noun("mail", "Mail: the server that it leaves by, and the texts of messages."),
     "jobs": Noun("jobs", "Jobs: what is to be done later, such as mail."),
     "mds": Noun("mds", "The FIDO metadata about authenticators."),
-    "why": Noun("why", "Tell why somebody was refused: which rule, and who may lift it.", "why"),
+    "why": Noun("why", "Tell why somebody was refused.", "why"),
     "doctor": Noun("doctor", "Look at a Keystead that is running, from outside."),
     "api": Noun("call", "Make any call of the Management API, and print its answer.", "call"),
     "version": Noun("version", "Print the version.", "version"),

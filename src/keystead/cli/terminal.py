@@ -79,14 +79,14 @@ def card(found: Mapping[str, Any]) -> None:
 def cell(value: object) -> str:
     """Return a value as people read it: moments to the second, yes and no, lists by their items."""
     match value:
-        case None | "" | [] | {}:
+        case None | "" | []:
             return "-"
         case bool():
             return "yes" if value else "no"
         case str():
             return _moment(value) if _is_moment(value) else printable(value)
         case dict():
-            return printable(json.dumps(value, ensure_ascii=False))
+            return printable(json.dumps(value, ensure_ascii=False)) if value else "-"
         case list():
             return ", ".join(cell(each) for each in value)
     return str(value)

@@ -5,16 +5,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from keystead.cli.api import Api
-from keystead.cli.commands import command, noun
+from keystead.cli.commands import calling
 from keystead.cli.terminal import document, printable, tell
-
-app = noun("Tell why somebody was refused.")
 
 _WIDTH: Final = 10
 _ALL: Final = "GET /keystead/decisions"
 
 
-@command(app, "why", _ALL)
+@calling(_ALL)
 def why(
     api: Api,
     wanted: Annotated[
