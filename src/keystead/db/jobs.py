@@ -1,11 +1,11 @@
 """Jobs: added in the transaction of what asks for them, claimed by one statement, tried again until they are done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -169,7 +169,7 @@ def _details() -> tuple[Any, ...]:
     return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error))
 
 
-def _shown(row: Row[Any]) -> JobDetails:
+def _shown(row: Sequence[Any]) -> JobDetails:
     """Return a job without whose turn it waits for, which is of use to workers alone."""
     found = JobDetails(*row)
     return replace(found, type=found.type.partition(_TURN)[0])
