@@ -15,8 +15,9 @@ import pytest
 import keystead
 
 ROOT = Path(keystead.__file__).parent
-ENTRY = {"__init__", "__main__", "app", "parts", "start"}
-"""Composition: the files that may know everybody. ``start`` prepares in the parent process what ``app`` serves."""
+ENTRY = {"__init__", "__main__", "app", "elsewhere", "parts", "start"}
+"""Composition: the files that may know everybody. ``start`` prepares in the parent process what ``app`` serves;
+``elsewhere`` is what the command line needs of all that to call a server."""
 
 MAY_IMPORT = {
     "errors": set(),

@@ -33,6 +33,7 @@ from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
+from keystead.flows.jobs import Jobs
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.journal_retention import JournalRetention
@@ -77,7 +78,7 @@ from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
 from keystead.parts import Parts, WaysIn, attempts_of, parts_of, tell_of_chain, ways_in
-from keystead.ports import Attempts, Clock, Entropy, Hasher
+from keystead.ports import Clock, Entropy, Hasher
 from keystead.rules import clients as grants
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
@@ -130,7 +131,14 @@ def create_app(
     db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
     hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
     parts = parts_of(settings, clock, entropy, hasher, db)
-    return _application(settings, _flows(parts, ways_in(parts)), db, clock, parts.attempts)
+    return _application(settings, _flows(parts, ways_in(parts)), db, clock)
+
+
+async def let_go(flows: Flows) -> None:
+    """Let go of what flows hold open beside the database."""
+    await flows.breaches.close()
+    await flows.decisions.attempts.close()
+    await flows.request_limits.attempts.close()
 
 
 def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> SigningKeys:
@@ -211,6 +219,7 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         verification=JournalVerification(db, p.sealer, clock, chain),
         retention=JournalRetention(db, p.sealer, clock, p.settings.journal_days, tell_of_chain),
         logs=Logs(db, journal),
+        jobs=Jobs(db),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
     )
@@ -267,7 +276,7 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
     )
 
 
-def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, attempts: Attempts) -> Starlette:
+def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
@@ -280,9 +289,7 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
             await sweeping
-        await flows.breaches.close()
-        await attempts.close()
-        await flows.request_limits.attempts.close()
+        await let_go(flows)
         db.close()
 
     async def passkey_pages() -> frozenset[str]:

@@ -1,12 +1,14 @@
 """The seams: each has two real implementations, or lets a test decide what would otherwise be waited for."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from keystead.rules.authentication_methods import PasskeyKey
 from keystead.rules.authenticators import Attested, Metadata, Period
+from keystead.rules.calls import Answer, Call
 from keystead.rules.ceremonies import Assertion, AssertionResponse, Ceremony, KnownPasskey, NewPasskey
 from keystead.rules.credentials import KeyAlgorithm, PublicKey
 from keystead.rules.enumeration import Ask, Reply
@@ -300,4 +302,16 @@ class Stranger(Protocol):
 
     async def ask(self, request: Ask) -> Reply:
         """Send a request, follow no redirect, keep no cookie. Raises ``Unavailable`` where nobody answers."""
+        ...
+
+
+class ManagementCalls(Protocol):
+    """The Management API, wherever it is: what the command line speaks to."""
+
+    def ask(self, call: Call) -> AbstractAsyncContextManager[Answer]:
+        """Make a call; the answer lasts as long as the context. Raises ``Unavailable`` where there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
         ...

@@ -6,35 +6,40 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from keystead import __version__
 from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
-from keystead.adapters.memory_attempts import MemoryAttempts
+from keystead.adapters.own_calls import OwnCalls
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.stranger import HttpStranger
-from keystead.app import SystemEntropy, key_maker, signing_keys, system_clock
+from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_clock
 from keystead.db import keys, schema, tenant
-from keystead.db.attempts import SqlAttempts
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
-from keystead.flows.decisions import Decisions
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
 from keystead.flows.journal import Journal
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.revocation import Revocation
+from keystead.oauth.bearers import Bearer
 from keystead.oauth.key_pairs import ALGORITHMS
-from keystead.oauth.signing_keys import SigningKeys
-from keystead.parts import attempts_of
-from keystead.settings import Settings, SettingsError, with_keys
+from keystead.rules.authority import MANAGEMENT_SCOPES
+from keystead.settings import Settings, SettingsError, load, with_keys
+from keystead.web.guard import OPERATOR
 
 FIRST_RUN_FILE: Final = "first-run.json"
 _URLS: Final = ("issuer", "public_url", "management_audience", "administrator_setup_url")
 """Its members that begin with the public URL."""
+
+OPERATOR_NAME: Final = "cli"
+"""Who the journal says it was, and through which client, where the command line asks."""
 
 Tell = Callable[[str], None]
 """Where a line for the administrator goes."""
@@ -110,16 +115,8 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 
 
 @contextmanager
-def open_signing_keys(settings: Settings) -> Iterator[SigningKeys]:
-    """Open the signing keys of an installation, for the command line. Raises ``SettingsError`` where there is none."""
-    entropy = SystemEntropy()
-    with _installation(settings) as db:
-        yield signing_keys(_with_keys(settings, entropy), db, system_clock, entropy)
-
-
-@contextmanager
 def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
-    """Open the FIDO metadata of an installation, likewise."""
+    """Open the FIDO metadata of an installation, for the command line. Raises ``SettingsError`` where there is none."""
     entropy = SystemEntropy()
     with _installation(settings) as db:
         sealer = Sealer(_with_keys(settings, entropy).secret_keys, entropy)
@@ -128,18 +125,36 @@ def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
         yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
 
 
+@contextmanager
+def open_management(settings: Settings) -> Iterator[OwnCalls]:
+    """Open the Management API of an installation, likewise: its routes in this process, for whoever has its database.
+
+    No worker runs: what is to be done later is done by the server.
+    """
+    entropy, may = SystemEntropy(), frozenset(MANAGEMENT_SCOPES)
+    with _installation(settings) as db:
+        kept = _with_keys(_published(settings), entropy)
+        app = create_app(kept, entropy=entropy, db=db)
+        host = (*kept.allowed_hosts, urlsplit(kept.public_url).netloc)[0]
+        agent, marks = f"keystead/{__version__}", {OPERATOR: Bearer(OPERATOR_NAME, OPERATOR_NAME, may)}
+        yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows))
+
+
 async def try_enumeration(url: str, wanted: Wanted) -> Report:
     """Try whether a stranger can find out who has an account at a Keystead that is running."""
     async with HttpStranger(url) as stranger:
         return await Enumeration(stranger, SystemEntropy(), asyncio.sleep, wanted)()
 
 
-@contextmanager
-def open_decisions(settings: Settings) -> Iterator[Decisions]:
-    """Open what is known of refusals, likewise."""
-    with _installation(settings) as db:
-        counted = attempts_of(settings, SqlAttempts(db, system_clock), system_clock, lambda what, why: None)
-        yield Decisions(db, counted, MemoryAttempts(system_clock), system_clock)
+def as_stranger(url: str) -> HttpStranger:
+    """Return somebody who asks a Keystead that is running, as anybody may."""
+    return HttpStranger(url)
+
+
+def _published(settings: Settings) -> Settings:
+    """Return the settings with the public URL that the server had last, where nobody says another: links begin so."""
+    found = None if settings.model_fields_set & {"public_url", "port"} else read_first_run(settings)
+    return load(**settings.model_dump() | {"public_url": found["public_url"]}) if found else settings
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -1,114 +1,82 @@
-"""``keystead keys``: the keys that sign tokens, on the database itself."""
+"""``keystead keys``: the keys that sign tokens."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
 
 import typer
 
-from keystead import settings as process
 from keystead.app import system_clock
-from keystead.cli.options import AsJson, DataDir, operation, tell, told_plainly
-from keystead.oauth.key_pairs import ALGORITHMS, DEFAULT
+from keystead.cli.api import Api
+from keystead.cli.commands import Yes, command, noun
+from keystead.cli.terminal import document, refuse, table, tell
+from keystead.oauth.key_pairs import DEFAULT
 from keystead.oauth.keys import FOLLOWED
-from keystead.oauth.signing_keys import KNOWN_AFTER, SigningKeys
-from keystead.rules.claims import iso
-from keystead.rules.signing_keys import Algorithm, KeyRecord
-from keystead.start import open_signing_keys
+from keystead.oauth.signing_keys import KNOWN_AFTER
+from keystead.rules.signing_keys import Algorithm
 
-app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True, rich_markup_mode=None)
+app = noun("The keys that sign tokens.")
 
-Result = TypeVar("Result")
+Key = dict[str, Any]
 
+_ALL: Final = "GET /keystead/signing-keys"
+_ROTATE: Final = "POST /keys/signing/rotate"
+_REVOKE: Final = "PUT /keys/signing/{kid}/revoke"
 _COLUMNS: Final = ("algorithm", "kid", "state", "published", "current_since", "current_until", "revoked_at")
 
 
-@app.command("list")
-def show(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+@command(app, "list", _ALL)
+def show(api: Api) -> None:
     """List the keys: which signs, which is to sign next, which still verify, which are revoked."""
-    keys = _with_keys(data_dir, lambda keys: keys.of())
-    found = [_row(key) for key in sorted(keys, key=lambda key: ALGORITHMS.index(key.algorithm))]
-    typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+    found = api.ask(_ALL)
+    if api.as_json:
+        document(found)
+    else:
+        table(found, {name: name.replace("_", " ") for name in _COLUMNS})
 
 
-@app.command("rotate")
+@command(app, "rotate", _ALL, _ROTATE)
 def rotate(
+    api: Api,
     algorithm: Annotated[Algorithm, typer.Option(help="Which keys.")] = DEFAULT,
     now: Annotated[bool, typer.Option("--now", help="Also where clients may not know the next key yet.")] = False,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
 ) -> None:
     """Let the next key sign, and publish another next one. The key before it verifies on."""
-
-    async def work(keys: SigningKeys) -> KeyRecord | None:
-        wait = _unknown_for(await keys.of(algorithm))
-        if wait and not now:
-            tell(f"clients may not know the next key for another {wait.seconds + 1} seconds; wait, or give --now")
-            return None
-        return await keys.rotate(operation("keys rotate"), algorithm)
-
-    made = _with_keys(data_dir, work)
-    if made is None:
+    wait = _unknown_for([key for key in api.ask(_ALL) if key["algorithm"] == algorithm])
+    if wait and not now:
+        tell(f"clients may not know the next key for another {wait.seconds + 1} seconds; wait, or give --now")
         raise typer.Exit(1)
-    said = f"{made.kid} signs {made.algorithm} now; every process knows within {FOLLOWED.seconds} seconds."
-    typer.echo(json.dumps(_row(made), indent=2) if as_json else said)
+    made = api.ask(_ROTATE, body={"algorithm": algorithm})
+    said = f"{made['kid']} signs {algorithm} now; every process knows within {FOLLOWED.seconds} seconds."
+    api.done(_known(api, made["kid"]), said)
 
 
-@app.command("revoke")
+@command(app, "revoke", _ALL, _REVOKE)
 def revoke(
+    api: Api,
     kid: Annotated[str, typer.Argument(help="The key, as 'keystead keys list' names it.", show_default=False)],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
+    yes: Yes = False,
 ) -> None:
     """Refuse every token that a key signed. One that signs, or is to sign next, is replaced first."""
-
-    async def work(keys: SigningKeys) -> KeyRecord | None:
-        found = await keys.show(kid)
-        asked = f"Refuse every token that {found.kid} ({found.algorithm}, {found.state}) signed?"
-        if not yes and not typer.confirm(asked, err=True):
-            return None
-        return await keys.revoke(kid, operation("keys revoke"))
-
-    ended = _with_keys(data_dir, work)
-    if ended is None:
+    found = _known(api, kid)
+    asked = f"Refuse every token that {kid} ({found['algorithm']}, {found['state']}) signed?"
+    if not yes and not typer.confirm(asked, err=True):
         tell("nothing was changed")
         raise typer.Exit(1)
-    said = f"{ended.kid} is revoked; every process refuses its tokens within {FOLLOWED.seconds} seconds."
-    typer.echo(json.dumps(_row(ended), indent=2) if as_json else said)
+    api.ask(_REVOKE, kid)
+    said = f"{kid} is revoked; every process refuses its tokens within {FOLLOWED.seconds} seconds."
+    api.done(_known(api, kid), said)
 
 
-def _with_keys(data_dir: Any, work: Callable[[SigningKeys], Awaitable[Result]]) -> Result:
-    async def run(keys: SigningKeys) -> Result:
-        return await work(keys)
+def _known(api: Api, kid: str) -> Key:
+    found: Key | None = next((key for key in api.ask(_ALL) if key["kid"] == kid), None)
+    if found is None:
+        raise refuse("The signing key does not exist.")
+    return found
 
-    with told_plainly(), open_signing_keys(process.load(data_dir=data_dir)) as keys:
-        return asyncio.run(run(keys))
 
-
-def _unknown_for(found: Sequence[KeyRecord]) -> timedelta:
+def _unknown_for(found: Sequence[Key]) -> timedelta:
     """Return for how long clients may still keep a set of keys without the one that signs next."""
-    published = max((key.created_at for key in found if key.state == "next"), default=system_clock())
-    return max(KNOWN_AFTER - (system_clock() - published), timedelta())
-
-
-def _row(key: KeyRecord) -> dict[str, str | None]:
-    times = {
-        "published": key.created_at,
-        "current_since": key.current_since,
-        "current_until": key.current_until,
-        "revoked_at": key.revoked_at,
-    }
-    about: dict[str, str | None] = {"algorithm": key.algorithm, "kid": key.kid, "state": key.state}
-    return about | {name: iso(moment) if moment else None for name, moment in times.items()}
-
-
-def _table(rows: Sequence[dict[str, str | None]]) -> str:
-    lines = [[name.replace("_", " ") for name in _COLUMNS]]
-    lines += [
-        [(row[name] or "-")[:19] if name in _COLUMNS[3:] else str(row[name]) for name in _COLUMNS] for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    published = [datetime.fromisoformat(key["published"]) for key in found if key["state"] == "next"]
+    now = system_clock()
+    return max(KNOWN_AFTER - (now - max(published, default=now)), timedelta())

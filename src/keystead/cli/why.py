@@ -1,21 +1,20 @@
-"""``keystead why``: why somebody was refused, from the database itself."""
+"""``keystead why``: why somebody was refused."""
 
-import asyncio
-import json
 from typing import Annotated, Any, Final
 
 import typer
 
-from keystead import settings as process
-from keystead.cli.options import AsJson, DataDir, tell, told_plainly
-from keystead.flows.decisions import Decisions
-from keystead.rules.decisions import Explanation
-from keystead.start import open_decisions
+from keystead.cli.api import Api
+from keystead.cli.commands import calling
+from keystead.cli.terminal import document, printable, tell
 
 _WIDTH: Final = 10
+_ALL: Final = "GET /keystead/decisions"
 
 
+@calling(_ALL)
 def why(
+    api: Api,
     wanted: Annotated[
         str,
         typer.Argument(
@@ -24,14 +23,14 @@ def why(
             show_default=False,
         ),
     ],
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
 ) -> None:
-    """Tell why somebody was refused: which rule, its counts as they are now, until when, and who may lift it."""
-    with told_plainly(), open_decisions(process.load(data_dir=data_dir)) as decisions:
-        found = asyncio.run(_find(decisions, wanted))
-    if as_json:
-        typer.echo(json.dumps([each.on_wire() for each in found], indent=2))
+    """Tell why somebody was refused: which rule, its counts as they are now, until when, and who may lift it.
+
+    Example:  keystead why ann@example.com
+    """
+    found = api.ask(_ALL, about=wanted)
+    if api.as_json:
+        document(found)
     elif found:
         typer.echo("\n\n".join(_block(each) for each in found))
     if not found:
@@ -39,16 +38,8 @@ def why(
         raise typer.Exit(1)
 
 
-async def _find(decisions: Decisions, wanted: str) -> list[Explanation]:
-    try:
-        return await decisions.find(wanted)
-    finally:
-        await decisions.attempts.close()
-
-
-def _block(explanation: Explanation) -> str:
+def _block(shown: dict[str, Any]) -> str:
     """Return one refusal for people to read. What a request said of itself cannot steer the terminal."""
-    shown = explanation.on_wire()
     who = [shown[name] for name in ("identifier", "user_id") if name in shown]
     lines = {
         "refused": f"{shown['date'][:19].replace('T', ' ')} UTC  {shown['id']}",
@@ -63,7 +54,7 @@ def _block(explanation: Explanation) -> str:
         "lifted by": shown["lifted_by"],
         "journal": ", ".join(each["type"] for each in shown["events"]),
     }
-    return "\n".join(f"{name:<{_WIDTH}}{_printable(text)}" for name, text in lines.items() if text)
+    return "\n".join(f"{name:<{_WIDTH}}{printable(text)}" for name, text in lines.items() if text)
 
 
 def _count(limit: dict[str, Any] | None) -> str:
@@ -81,7 +72,3 @@ def _until(limit: dict[str, Any] | None) -> str:
 
 def _moment(text: str) -> str:
     return f"{text[:19].replace('T', ' ')} UTC"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

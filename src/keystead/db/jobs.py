@@ -1,11 +1,11 @@
 """Jobs: added in the transaction of what asks for them, claimed by one statement, tried again until they are done."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -44,6 +44,28 @@ class JobRecord:
     status: str
     created_at: datetime
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """A job with how it goes on: what it is about stays sealed."""
+
+    id: str
+    type: str
+    status: str
+    created_at: datetime
+    run_at: datetime
+    tries: int
+    finished_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are meant; ``None`` for any."""
+
+    type: str | None = None
+    status: str | None = None
 
 
 def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, turn: str = "") -> None:
@@ -92,6 +114,27 @@ def get(session: Session, job_id: str) -> JobRecord | None:
     return JobRecord(*row) if row else None
 
 
+def details(session: Session, job_id: str) -> JobDetails | None:
+    """Return a job with how it goes on."""
+    row = session.connection().execute(select(*_details()).where(col(Job.id) == job_id)).first()
+    return _shown(row) if row else None
+
+
+def page(session: Session, wanted: JobFilter, last: str, size: int) -> list[JobDetails]:
+    """Return jobs, newest first, that come after the one of the id ``last``; of an unknown one, none do."""
+    order = tuple_(col(Job.created_at), col(Job.id))
+    statement = select(*_details()).order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(size)
+    if wanted.type is not None:
+        of_turn = col(Job.type).startswith(f"{wanted.type}{_TURN}", autoescape=True)
+        statement = statement.where(or_(col(Job.type) == wanted.type, of_turn))
+    if wanted.status is not None:
+        statement = statement.where(col(Job.status) == wanted.status)
+    if last:
+        before = select(col(Job.created_at), col(Job.id)).where(col(Job.id) == last).subquery()
+        statement = statement.where(order < tuple_(before.c.created_at, before.c.id))
+    return [_shown(row) for row in session.connection().execute(statement)]
+
+
 def finish(session: Session, job: Claimed, now: datetime, *, error: str | None = None) -> bool:
     """Note that a job is done, or that it failed for good; what it was about is forgotten.
 
@@ -119,6 +162,17 @@ def waiting(session: Session) -> int:
 def sweep(session: Session, now: datetime) -> int:
     """Delete jobs that ended a day ago; return how many."""
     return session.connection().execute(delete(Job).where(col(Job.finished_at) <= now - _KEPT)).rowcount
+
+
+def _details() -> tuple[Any, ...]:
+    about = (col(Job.id), col(Job.type), col(Job.status), col(Job.created_at))
+    return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error))
+
+
+def _shown(row: Sequence[Any]) -> JobDetails:
+    """Return a job without whose turn it waits for, which is of use to workers alone."""
+    found = JobDetails(*row)
+    return replace(found, type=found.type.partition(_TURN)[0])
 
 
 def _waiting(now: datetime, types: Collection[str]) -> tuple[ColumnElement[bool], ...]:

@@ -84,7 +84,9 @@ class ClientGrants:
         granted = checked(edited(record.granted, body), api.scopes, named=bool(body.get("scope")))
         _check_held(api, granted, held, before=record.granted)
         client_grants.save(session, grant_id, granted)
-        journal.add(session, operation.event(self.journal, "Update a client grant", updated=grant_id, changed=sorted(body)))
+        journal.add(
+            session, operation.event(self.journal, "Update a client grant", updated=grant_id, changed=sorted(body))
+        )
         return _found(session, grant_id)
 
     def _delete(self, session: Session, grant_id: str, operation: Operation) -> None:

@@ -82,8 +82,12 @@ def verifier_fits(verifier: str, challenge: str) -> bool:
     """Whether a PKCE verifier is the one that was promised (RFC 7636 §4.6, S256)."""
     if not _VERIFIER.fullmatch(verifier):
         return False
-    digest = base64url.encode(hashlib.sha256(verifier.encode("ascii")).digest())
-    return hmac.compare_digest(digest, challenge)
+    return hmac.compare_digest(challenge_of(verifier), challenge)
+
+
+def challenge_of(verifier: str) -> str:
+    """Return the PKCE challenge of a verifier (RFC 7636 §4.2, S256)."""
+    return base64url.encode(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
 def scopes(text: str) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from keystead.web.answers import Json
 from keystead.web.endpoints import Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.lists import PAGED, paged, pages_of
+from keystead.web.parameters import Text
 from keystead.web.shapes import MOMENT, NOTHING, NUMBER, TEXT, Shape, each, either
 
 _READ: Final = ("read:logs",)
@@ -48,6 +49,23 @@ DECISION: Final = Shape(
         ),
     },
 )
+
+_ABOUT: Final = Text("about")
+
+INDEX: Final = Scoped(
+    "Find why somebody was refused",
+    scopes=_READ,
+    besides=("read:administrators",),
+    query=(_ABOUT,),
+    answers={200: each(DECISION)},
+)
+
+
+async def index(request: Request) -> Response:
+    """``GET /keystead/decisions?about=``: by the id of a decision, an identifier or a user id; administrators too."""
+    asked = await INDEX.read(request)
+    return Json([found.on_wire() for found in await flows_of(request).decisions.find(asked[_ABOUT] or "")])
+
 
 SHOW: Final = Scoped("Show why a request was refused", scopes=_READ, answers={200: DECISION}, refuses=(NoSuchDecision,))
 

@@ -10,6 +10,7 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
@@ -36,5 +37,6 @@ class ManagementFlows:
     verification: JournalVerification
     retention: JournalRetention
     logs: Logs
+    jobs: Jobs
     templates: MessageTemplates
     mail_provider: MailProvider

@@ -1,6 +1,6 @@
 """``/api/v2/keys/signing``: the keys that sign tokens, as Auth0 shows them."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,13 +10,13 @@ from keystead.oauth import certificates
 from keystead.oauth.key_pairs import ALGORITHMS, DEFAULT
 from keystead.rules.claims import iso
 from keystead.rules.complaints import parse
-from keystead.rules.signing_keys import KeyRecord, KeyRotation
+from keystead.rules.signing_keys import KeyRecord, KeyRotation, State
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Choice
-from keystead.web.shapes import FLAG, MOMENT, TEXT, Shape, each
+from keystead.web.shapes import FLAG, MOMENT, NOTHING, TEXT, Shape, each, either, word
 
 _ALGORITHM: Final = Choice("algorithm", tuple(ALGORITHMS), says=f"Expected one of {', '.join(ALGORITHMS)}")
 
@@ -85,6 +85,44 @@ async def revoke(request: Request) -> Response:
     """``PUT /keys/signing/{kid}/revoke``: the key that verifies nothing from now on."""
     operation = operation_of(request, (await REVOKE.read(request)).bearer)
     return Json(_named(await flows_of(request).signing_keys.revoke(request.path_params["kid"], operation)))
+
+
+INDEX_ALL: Final = Scoped(
+    "List every signing key and its state",
+    scopes=("read:signing_keys",),
+    answers={
+        200: each(
+            Shape(
+                "KeyStanding",
+                {
+                    "algorithm": word(*ALGORITHMS),
+                    "kid": TEXT,
+                    "state": word(*get_args(State)),
+                    "published": MOMENT,
+                    **dict.fromkeys(("current_since", "current_until", "revoked_at"), either(MOMENT, NOTHING)),
+                },
+            )
+        )
+    },
+)
+
+
+async def index_all(request: Request) -> Response:
+    """``GET /keystead/signing-keys``: those of every algorithm, without their certificates."""
+    await INDEX_ALL.read(request)
+    found = await flows_of(request).signing_keys.of()
+    return Json([_standing(key) for key in sorted(found, key=lambda key: ALGORITHMS.index(key.algorithm))])
+
+
+def _standing(key: KeyRecord) -> dict[str, Any]:
+    times = {
+        "published": key.created_at,
+        "current_since": key.current_since,
+        "current_until": key.current_until,
+        "revoked_at": key.revoked_at,
+    }
+    about = {"algorithm": key.algorithm, "kid": key.kid, "state": key.state}
+    return about | {name: iso(moment) if moment else None for name, moment in times.items()}
 
 
 def _named(key: KeyRecord) -> dict[str, Any]:

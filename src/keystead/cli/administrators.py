@@ -1,0 +1,79 @@
+"""``keystead administrators``: who administers this installation, and as what."""
+
+from typing import Annotated, Final
+
+import typer
+
+from keystead.cli.api import Api
+from keystead.cli.commands import Limit, Yes, command, noun
+from keystead.cli.terminal import confirm
+from keystead.rules.authority import Role
+
+app = noun("Administrators: who administers this installation, and as what.")
+
+Administrator = Annotated[str, typer.Argument(help="The id of an administrator, auth0|….", show_default=False)]
+Email = Annotated[str, typer.Argument(help="Where the invitation is sent.", show_default=False)]
+ItsRole = Annotated[Role, typer.Argument(help="What they may do.", show_default=False)]
+
+_ALL: Final = "GET /keystead/administrators"
+_ONE: Final = "GET /keystead/administrators/{id}"
+_UPDATE: Final = "PATCH /keystead/administrators/{id}"
+_COLUMNS: Final = {
+    "user_id": "id",
+    "email": "email",
+    "role": "role",
+    "blocked": "blocked",
+    "invited": "invited",
+    "last_login": "last login",
+}
+
+
+@command(app, "list", _ALL)
+def show_all(api: Api, limit: Limit = None) -> None:
+    """List the administrators."""
+    api.listed(api.pages(_ALL, limit=limit), _COLUMNS)
+
+
+@command(app, "show", _ONE)
+def show(api: Api, administrator: Administrator) -> None:
+    """Show an administrator."""
+    api.shown(api.ask(_ONE, administrator))
+
+
+@command(app, "invite", "POST /keystead/administrators")
+def invite(api: Api, email: Email, role: ItsRole) -> None:
+    """Invite an administrator, and print the link. Whoever has it becomes one: it is shown this once.
+
+    Example:  keystead administrators invite ann@example.com editor
+    """
+    made = api.ask("POST /keystead/administrators", body={"email": email, "role": role})
+    api.done(made, made["ticket"])
+
+
+@command(app, "role", _ONE, _UPDATE)
+def role(api: Api, administrator: Administrator, role: ItsRole, yes: Yes = False) -> None:
+    """Give an administrator another role, from the next request on."""
+    found = api.ask(_ONE, administrator)
+    confirm(f"Make {found.get('email', administrator)}, who is {found['role']}, {role}?", yes=yes)
+    api.done(api.ask(_UPDATE, administrator, body={"role": role}), f"{administrator} is {role}")
+
+
+@command(app, "block", _UPDATE)
+def block(api: Api, administrator: Administrator, yes: Yes = False) -> None:
+    """Let an administrator in no more."""
+    confirm(f"Let {administrator} in no more?", yes=yes)
+    api.done(api.ask(_UPDATE, administrator, body={"blocked": True}), f"{administrator} is blocked")
+
+
+@command(app, "unblock", _UPDATE)
+def unblock(api: Api, administrator: Administrator) -> None:
+    """Let an administrator in again."""
+    api.done(api.ask(_UPDATE, administrator, body={"blocked": False}), f"{administrator} may sign in")
+
+
+@command(app, "remove", _ONE, "DELETE /keystead/administrators/{id}")
+def remove(api: Api, administrator: Administrator, yes: Yes = False) -> None:
+    """Delete an administrator."""
+    found = api.ask(_ONE, administrator)
+    confirm(f"Delete {found.get('email', administrator)}, who is {found['role']}?", yes=yes)
+    api.done(api.ask("DELETE /keystead/administrators/{id}", administrator), f"{administrator} is gone")

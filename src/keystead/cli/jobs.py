@@ -1,0 +1,54 @@
+"""``keystead jobs``: what is to be done later."""
+
+from typing import Annotated, Final
+
+import typer
+
+from keystead.cli.api import Api
+from keystead.cli.commands import Limit, command, noun
+
+app = noun("Jobs: what is to be done later, such as mail.")
+
+Job = Annotated[str, typer.Argument(help="The id of a job, job_….", show_default=False)]
+
+_ALL: Final = "GET /keystead/jobs"
+_COLUMNS: Final = {
+    "id": "id",
+    "type": "type",
+    "status": "status",
+    "tries": "tries",
+    "created_at": "since",
+    "run_at": "next try",
+    "error": "last error",
+}
+
+
+@command(app, "list", _ALL)
+def show_all(
+    api: Api,
+    status: Annotated[str | None, typer.Option(help="pending, processing, completed or failed.")] = None,
+    type: Annotated[str | None, typer.Option(help="Those of one type.")] = None,
+    limit: Limit = None,
+) -> None:
+    """List jobs, newest first; those that are done are kept for a day.
+
+    Example:  keystead jobs list --status failed
+    """
+    api.listed(api.cursors(_ALL, member="jobs", limit=limit, status=status, type=type), _COLUMNS)
+
+
+@command(app, "show", "GET /keystead/jobs/{id}")
+def show(api: Api, job: Job) -> None:
+    """Show a job."""
+    api.shown(api.ask("GET /keystead/jobs/{id}", job))
+
+
+@command(app, "errors", "GET /jobs/{id}/errors")
+def errors(api: Api, job: Job) -> None:
+    """Show what went wrong in a job: exit status 1 where something did."""
+    found = api.ask("GET /jobs/{id}/errors", job)
+    if found is None:
+        api.done(None, "nothing went wrong")
+        return
+    api.shown(found)
+    raise typer.Exit(1)

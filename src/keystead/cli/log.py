@@ -1,0 +1,179 @@
+"""``keystead log``: the journal, which says what happened, and can be verified."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any, Final, Literal
+
+import typer
+
+from keystead.cli.api import Api
+from keystead.cli.commands import Limit, command, noun
+from keystead.cli.terminal import cell, document, refuse
+
+app = noun("The journal: what happened, by whom, and that it is told as it was.")
+
+Entry = dict[str, Any]
+Format = Literal["json", "ocsf"]
+Since = Annotated[str | None, typer.Option("--from", help="From a moment on, 2026-06-01T12:00:00Z.")]
+
+_ALL: Final = "GET /logs"
+_ONE: Final = "GET /logs/{id}"
+_VERIFY: Final = "GET /keystead/journal/verification"
+_SEALS: Final = "GET /keystead/journal/seals"
+_EXPORT: Final = "GET /keystead/journal/export"
+_SECONDS: Final = 1.0
+"""How often whoever follows looks again."""
+
+_INTERRUPTED: Final = 130
+_BATCHES: Final = {
+    "number": "number",
+    "sealed_at": "sealed",
+    "entries": "entries",
+    "pruned_at": "pruned",
+    "digest": "digest",
+}
+
+
+@command(app, "tail", _ALL)
+def tail(
+    api: Api,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more happens, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100, help="How many of the newest.")] = 20,
+    type: Annotated[list[str] | None, typer.Option(help="Entries of one type, such as f; any number.")] = None,
+    user: Annotated[str | None, typer.Option(help="Entries about one user, by id.")] = None,
+    search: Annotated[str | None, typer.Option(help="A query, as the API takes it; not with --follow.")] = None,
+) -> None:
+    """Print the newest entries, the newest last: a line each, or with --json a document each.
+
+    Examples:
+
+      keystead log tail --follow --type f --type fp
+
+      keystead log tail --search 'ip:203.0.113.7' --lines 100
+    """
+    if follow and search:
+        raise refuse("--follow goes with --type and --user, and not with --search")
+    wanted = " AND ".join(_conditions(type or [], user) + ([f"({search})"] if search else []))
+    last = _last(api) if follow else None  # before what is printed: what comes between is not lost
+    newest = api.ask(_ALL, page=0, per_page=max(lines, 1), sort="date:-1", q=wanted or None)[:lines]
+    for entry in reversed(newest):
+        _print(api, entry)
+    if follow:
+        known = {entry["log_id"] for entry in newest}
+        _follow(api, last, lambda entry: entry["log_id"] not in known and _is_about(entry, type, user))
+
+
+@command(app, "show", _ONE)
+def show(api: Api, log: Annotated[str, typer.Argument(help="The id of an entry.", show_default=False)]) -> None:
+    """Show an entry with its details."""
+    api.shown(api.ask(_ONE, log))
+
+
+@command(app, "batches", _SEALS)
+def batches(api: Api, limit: Limit = None) -> None:
+    """List the batches that entries are sealed in, oldest first."""
+    api.listed(api.cursors(_SEALS, member="seals", limit=limit), _BATCHES)
+
+
+@command(app, "verify", _VERIFY)
+def verify(
+    api: Api,
+    expect: Annotated[
+        str | None, typer.Option(metavar="NUMBER:DIGEST", help="The last batch as it was, kept elsewhere.")
+    ] = None,
+) -> None:
+    """Verify that nothing was changed, added, moved or taken away: exit status 1 where something was.
+
+    Example:  keystead log verify --expect 812:3f5c…
+    """
+    found = api.ask(_VERIFY, expect=expect)
+    if api.as_json:
+        document(found)
+    else:
+        for problem in found["problems"]:
+            typer.echo(f"batch {problem['seal']}: {cell(problem['what'])}: {cell(problem['says'])}")
+        head, unsealed = found["head"], found["unsealed"]["entries"]
+        verdict = "as it was written" if found["ok"] else f"not as it was written: {found['found']} problems"
+        typer.echo(f"{found['entries']} entries in {found['batches']} batches are {verdict}; {unsealed} are not sealed")
+        typer.echo(f"keep this elsewhere, for --expect: {head['number']}:{head['digest']}")
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+@command(app, "export", _EXPORT)
+def export(
+    api: Api,
+    format: Annotated[Format, typer.Option(help="Entries as the API shows them, or as OCSF has them.")] = "json",
+    since: Since = None,
+    until: Annotated[str | None, typer.Option(help="And before a moment.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A file that is made.", show_default="standard output")] = None,
+) -> None:
+    """Print the journal, oldest first: a JSON document a line.
+
+    Example:  keystead log export --format ocsf --from 2026-06-01T00:00:00Z --output june.ndjson
+    """
+    query = {"format": format, "from_": since, "until": until}
+    if output is None:
+        api.stream(_EXPORT, sys.stdout.buffer.write, **query)
+        sys.stdout.buffer.flush()
+        return
+    with _made(output) as file:
+        api.stream(_EXPORT, file.write, **query)
+
+
+def _conditions(types: list[str], user: str | None) -> list[str]:
+    either = " OR ".join(f"type:{each}" for each in types)
+    return ([f"({either})"] if either else []) + ([f'user_id:"{user}"'] if user else [])
+
+
+def _is_about(entry: Entry, types: list[str] | None, user: str | None) -> bool:
+    return (not types or entry["type"] in types) and user in (None, entry.get("user_id"))
+
+
+def _last(api: Api) -> str | None:
+    newest = api.ask(_ALL, page=0, per_page=1, sort="date:-1")
+    return str(newest[0]["log_id"]) if newest else None
+
+
+def _follow(api: Api, last: str | None, wanted: Callable[[Entry], bool]) -> None:
+    """Print what happens from now on. It is read in order, and looked through here: a search has no such place."""
+    try:
+        while True:
+            part = api.ask(_ALL, from_=last, take=100)
+            for entry in filter(wanted, part):
+                _print(api, entry)
+            sys.stdout.flush()
+            if part:
+                last = part[-1]["log_id"]
+            else:
+                time.sleep(_SECONDS)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _print(api: Api, entry: Entry) -> None:
+    if api.as_json:
+        typer.echo(json.dumps(entry))
+        return
+    who = entry.get("user_name") or entry.get("user_id") or entry.get("actor")
+    words = (entry["date"], entry["type"].ljust(8), entry.get("description"), who, entry.get("ip"))
+    typer.echo("  ".join(cell(each) for each in words if each))
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[IO[bytes]]:
+    """Make a file that its owner alone can read, whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            yield file
+        draft.replace(path)
+    except OSError as error:
+        raise refuse(f"{path}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
