@@ -28,6 +28,7 @@ from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
+from keystead.flows.configuration import Configuration
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
@@ -191,7 +192,7 @@ def _devices(p: Parts) -> Devices:
 def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     return ManagementFlows(
-        connections=Connections(db, p.revocation, p.preview, clock, entropy, journal),
+        connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
         apis=Apis(db, clock, entropy, journal, url),
         client_grants=ClientGrants(db, entropy, journal, url),
         credentials=Credentials(db, PemKeys(), clock, entropy, journal),

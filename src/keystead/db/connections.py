@@ -135,6 +135,14 @@ def every(session: Session) -> list[ConnectionRecord]:
     return _with_realms(session, session.connection().execute(select(*_COLUMNS).order_by(col(Connection.id))).all())
 
 
+def configured(session: Session) -> list[tuple[str, dict[str, Any]]]:
+    """Return the options of the connections that have a ``configuration``, by id; locked, since they are changed."""
+    said = col(Connection.options)["configuration"].as_string().is_not(None)
+    statement = select(col(Connection.id), col(Connection.options)).where(said).with_for_update(key_share=True)
+    rows = session.connection().execute(statement)
+    return [(row.id, row.options) for row in rows]
+
+
 def total(session: Session, *, name: str | None = None, strategies: Sequence[str] = ()) -> int:
     """Return how many connections ``page`` would find in all."""
     statement = _filtered(select(func.count(col(Connection.id))), name, strategies)

@@ -11,6 +11,7 @@ from keystead.db import connections, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
+from keystead.flows.configuration import Configuration
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.passkey_preview import Allowance, PasskeyPreview
@@ -57,6 +58,7 @@ class Connections:
     db: Database
     revocation: Revocation
     preview: PasskeyPreview
+    configuration: Configuration
     clock: Clock
     entropy: Entropy
     journal: Journal
@@ -75,8 +77,9 @@ class Connections:
 
     async def create(self, new: NewConnection, operation: Operation) -> Listed:
         """Make a connection. Raises ``InvalidOptions``, ``BadRequest``, ``NameTaken``, ``RealmTaken``."""
+        connection_id = self.entropy.id("con_")
         record = ConnectionRecord(
-            id=self.entropy.id("con_"),
+            id=connection_id,
             name=new.name,
             strategy=new.strategy,
             display_name=new.display_name,
@@ -85,7 +88,7 @@ class Connections:
             active=new.authentication.active,
             connected_accounts=new.connected_accounts.model_dump(exclude_none=True),
             about=kept_metadata(None, new.metadata or {}),
-            options=new_options(new.options),
+            options=self.configuration.sealed(connection_id, new_options(new.options), {}),
             for_administrators=False,
             created_at=self.clock(),
             realms=tuple(new.realms) or (new.name,),
@@ -136,7 +139,8 @@ class Connections:
         values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
         foreseen = {}
         if edit.options is not None:
-            values["options"] = replace_options(before.options, edit.options)
+            options = replace_options(before.options, edit.options)
+            values["options"] = self.configuration.sealed(connection_id, options, before.options)
             report = self.preview.check_options(session, connection_id, before.options, values["options"], allowance)
             foreseen = {"foreseen": report.counts} if report else {}
         realms = None if edit.realms is None else (edit.realms or [before.name])
