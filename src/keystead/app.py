@@ -35,10 +35,12 @@ from keystead.flows.decisions import Decisions
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.journal import Journal
+from keystead.flows.looks import Looks
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
+from keystead.flows.page_design import PageDesign
 from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
@@ -48,6 +50,7 @@ from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
 from keystead.flows.signup_challenge import SignupChallenge
+from keystead.flows.stats import Stats
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
@@ -189,7 +192,7 @@ def _devices(p: Parts) -> Devices:
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
 
 
-def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
+def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     return ManagementFlows(
         connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
@@ -203,6 +206,8 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
+        page_design=PageDesign(db, looks, journal),
+        stats=Stats(db, clock),
     )
 
 
@@ -213,7 +218,8 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
-    management = _management(p, ways)
+    looks = Looks(db, clock)
+    management = _management(p, ways, looks)
     return Flows(
         settings=p.settings,
         devices=_devices(p),
@@ -253,6 +259,7 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),
+        looks=looks,
         management=management,
     )
 
@@ -262,7 +269,8 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock, a
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
-        chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire))
+        expire = partial(db.write, flows.logout_notices.expire)
+        chores = (flows.signing_keys.supply, expire, flows.management.stats.sum_up)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
         yield
         sweeping.cancel()

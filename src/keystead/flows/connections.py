@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import connections, journal
-from keystead.db.connections import ConnectionRecord
+from keystead.db import clients, connections, journal
+from keystead.db.connections import ConnectionRecord, Wanted
 from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
 from keystead.flows.configuration import Configuration
@@ -39,14 +39,6 @@ class Listed:
     clients: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which connections a list is about."""
-
-    name: str | None = None
-    strategies: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True)
 class Connections:
     """Everything that is said about connections through the Management API.
@@ -68,7 +60,7 @@ class Connections:
         return await self.db.read(_page, wanted, offset, limit)
 
     async def after(self, wanted: Wanted, last: str, limit: int) -> list[Listed]:
-        """Return what follows a connection id in the list."""
+        """Return what follows a connection id in the list. Raises ``NoSuchClient`` where it is of one."""
         return await self.db.read(_after, wanted, last, limit)
 
     async def show(self, connection_id: str) -> Listed:
@@ -183,19 +175,19 @@ def _show(session: Session, connection_id: str) -> Listed:
 
 
 def _page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[list[Listed], int]:
-    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, offset=offset, limit=limit)
-    total = connections.total(session, name=wanted.name, strategies=wanted.strategies)
-    return _listed(session, found), total
+    found = connections.page(session, wanted, offset=offset, limit=limit)
+    return _listed(session, found), connections.total(session, wanted)
 
 
 def _after(session: Session, wanted: Wanted, last: str, limit: int) -> list[Listed]:
-    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, after=last, limit=limit)
-    return _listed(session, found)
+    if wanted.client_id is not None and clients.get(session, wanted.client_id) is None:
+        raise NoSuchClient
+    return _listed(session, connections.page(session, wanted, after=last, limit=limit))
 
 
 def _listed(session: Session, records: Sequence[ConnectionRecord]) -> list[Listed]:
-    clients = connections.clients_of_each(session, [record.id for record in records])
-    return [Listed(record, clients.get(record.id, ())) for record in records]
+    enabled = connections.clients_of_each(session, [record.id for record in records])
+    return [Listed(record, enabled.get(record.id, ())) for record in records]
 
 
 def _clients(session: Session, connection_id: str, last: str, limit: int) -> list[str]:

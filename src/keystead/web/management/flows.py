@@ -12,7 +12,9 @@ from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
+from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.stats import Stats
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,5 @@ class ManagementFlows:
     blocks: Blocks
     templates: MessageTemplates
     mail_provider: MailProvider
+    page_design: PageDesign
+    stats: Stats
