@@ -33,8 +33,7 @@ def journalled(session: Session, day: date) -> Counts:
         )
         .group_by(col(JournalRow.type))
     )
-    found = session.connection().execute(statement).tuples()
-    return counts(day, dict(found.all()))
+    return counts(day, {row[0]: row[1] for row in session.connection().execute(statement)})
 
 
 def first_unsummed(session: Session) -> date | None:

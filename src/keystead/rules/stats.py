@@ -25,6 +25,7 @@ ACTIVE: Final = timedelta(days=30)
 SETTLED: Final = timedelta(hours=1)
 """How long after its end a day is summed up: whatever began on it is committed by then."""
 
+_FIRST: Final = date(1970, 1, 1)
 _DAY: Final = re.compile(r"\d{8}", re.ASCII)
 
 
@@ -66,7 +67,7 @@ def last_settled(now: datetime) -> date:
 def asked_for(first: str | None, last: str | None, now: datetime) -> tuple[date, date]:
     """Read ``from`` and ``to``, such as ``20260131``. Raises ``InvalidQuery``."""
     to = _day("to", last) or now.astimezone(UTC).date()
-    since = _day("from", first) or max(date.min + timedelta(days=USUAL_DAYS), to) - timedelta(days=USUAL_DAYS)
+    since = _day("from", first) or to - timedelta(days=USUAL_DAYS)
     if since > to:
         raise InvalidQuery("from must not be after to", path="from")
     if (to - since).days >= MOST_DAYS:
@@ -78,10 +79,9 @@ def _day(name: str, text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:]}") if _DAY.fullmatch(text) else _none(name, text)
+        found = date.fromisoformat(text) if _DAY.fullmatch(text) else date.min
     except ValueError:
-        return _none(name, text)
-
-
-def _none(name: str, text: str) -> date:
-    raise InvalidQuery(f"Must be a day such as 20260131: {text[:100]}", path=name)
+        found = date.min
+    if found < _FIRST:
+        raise InvalidQuery(f"Must be a day such as 20260131: {text[:100]}", path=name)
+    return found
