@@ -28,6 +28,7 @@ from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
+from keystead.flows.configuration import Configuration
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
@@ -39,10 +40,12 @@ from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.logs import Logs
+from keystead.flows.looks import Looks
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
+from keystead.flows.page_design import PageDesign
 from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
@@ -52,6 +55,7 @@ from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
 from keystead.flows.signup_challenge import SignupChallenge
+from keystead.flows.stats import Stats
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
@@ -202,11 +206,11 @@ def _devices(p: Parts) -> Devices:
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
 
 
-def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
+def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain = JournalChain(db, p.sealer, clock, tell_of_chain)
     return ManagementFlows(
-        connections=Connections(db, p.revocation, p.preview, clock, entropy, journal),
+        connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
         apis=Apis(db, clock, entropy, journal, url),
         client_grants=ClientGrants(db, entropy, journal, url),
         credentials=Credentials(db, PemKeys(), clock, entropy, journal),
@@ -222,6 +226,8 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         jobs=Jobs(db),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
+        page_design=PageDesign(db, looks, journal),
+        stats=Stats(db, clock),
     )
 
 
@@ -232,7 +238,8 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
     sessions = Sessions(db, p.revocation, tenant_settings, journal, clock, p.entropy)
     hosted_login = _hosted_login(p, ways, sessions)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
-    management = _management(p, ways)
+    looks = Looks(db, clock)
+    management = _management(p, ways, looks)
     return Flows(
         settings=p.settings,
         devices=_devices(p),
@@ -272,6 +279,7 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),
+        looks=looks,
         management=management,
     )
 
@@ -285,6 +293,9 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
         chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire), of_journal)
         pulses = (worker.Pulse(flows.management.chain.seal, SECONDS),)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
+        expire = partial(db.write, flows.logout_notices.expire)
+        chores = (flows.signing_keys.supply, expire, flows.management.stats.sum_up)
+        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease

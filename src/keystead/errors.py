@@ -46,7 +46,7 @@
         OlderMetadata             FIDO metadata that is older than what is stored, or of another service
         LastWayIn                 what is to be removed is all that the person could sign in with
       Missing                   there is no such thing
-        NoSuchConnection · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
+        NoSuchConnection · SwitchedOff · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
         NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
         NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken · NoSuchDecision
         NoSuchLog
@@ -519,6 +519,13 @@ class NoSuchConnection(Missing):
 
     code = "no_such_connection"
     default_text = "The connection does not exist"
+
+
+class SwitchedOff(Missing):
+    """A connection that is there, and takes no logins."""
+
+    code = "switched_off"
+    default_text = "The connection is switched off"
 
 
 class NoSuchUser(Missing):

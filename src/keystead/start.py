@@ -22,6 +22,7 @@ from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_cl
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.configuration import renew
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
@@ -64,6 +65,8 @@ def prepare(
             _bring_up_to_date(db, migrate=migrate)
             made = _first_run(db, settings, entropy, older)
             _complete_keys(db, settings, entropy)
+            newest = Sealer(settings.secret_keys[:1], entropy)
+            db.write_now(renew, Sealer(settings.secret_keys, entropy), newest)
     if made and older is not None:
         tell(f"{first_run_file(settings)} was of another database; it is kept as {FIRST_RUN_FILE}.old")
     return settings, made

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 import pytest
 from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import Message
 
 from envelopes import dialect_of
 from keystead import errors
@@ -76,7 +78,16 @@ def request(path: str) -> Request:
 
 def answer(path: str, error: DomainError) -> tuple[int, dict[str, str], str]:
     response = wire.answer(request(path), error)
-    return response.status_code, dict(response.headers), bytes(response.body).decode()
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("an answer reads nothing")
+
+    anyio.run(response, request(path).scope, receive, send)
+    return response.status_code, dict(response.headers), bytes(sent[1].get("body", b"")).decode()
 
 
 def test_the_tree_is_there() -> None:

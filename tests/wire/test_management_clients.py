@@ -224,9 +224,32 @@ async def test_the_list_is_filtered(world: World) -> None:
     assert counted["total"] == 1
 
 
-async def test_a_checkpoint_is_refused_rather_than_ignored(world: World) -> None:
-    answer = await world.manage("GET", "/clients?take=10")
-    assert (answer.status_code, answer.json()["errorCode"]) == (400, "invalid_query_string")
+async def test_the_list_goes_on_from_a_checkpoint(world: World) -> None:
+    for name in ("a", "b", "c"):
+        await world.new_client(name)
+    everybody = {each["client_id"] for each in (await world.manage("GET", "/clients")).json()}
+    seen: list[str] = []
+    query, rounds = "take=2&include_totals=true", 0
+    while query:
+        part = (await world.manage("GET", f"/clients?{query}")).json()
+        assert set(part) <= {"clients", "next"}
+        seen += [each["client_id"] for each in part["clients"]]
+        query = f"take=2&from={part['next']}" if "next" in part else ""
+        rounds += 1
+    assert (set(seen), len(seen)) == (everybody, len(everybody))
+    assert rounds == (len(everybody) + 1) // 2
+
+
+async def test_a_checkpoint_keeps_to_the_filters(world: World) -> None:
+    await world.new_client("third", is_first_party=False)
+    for query, names in (
+        ("is_first_party=false", ["third"]),
+        ("is_global=true", []),
+        ("external_client_id=https://app.example", []),
+    ):
+        part = (await world.manage("GET", f"/clients?take=10&{query}")).json()
+        assert ([each["name"] for each in part["clients"]], "next" in part) == (names, False)
+    assert (await world.manage("GET", "/clients?external_client_id=x&include_totals=true")).json()["total"] == 0
 
 
 async def test_what_does_not_exist_is_not_found(world: World) -> None:

@@ -103,6 +103,14 @@ def page(session: Session, offset: int, limit: int, wanted: ClientFilter) -> lis
     return [_record(row) for row in session.connection().execute(statement.offset(offset).limit(limit))]
 
 
+def after(session: Session, last: str, limit: int, wanted: ClientFilter) -> list[ClientRecord]:
+    """Return clients by id, from behind ``last``."""
+    statement = _filtered(select(*_COLUMNS), wanted).where(col(Client.client_id) > last)
+    return [
+        _record(row) for row in session.connection().execute(statement.order_by(col(Client.client_id)).limit(limit))
+    ]
+
+
 def total(session: Session, wanted: ClientFilter) -> int:
     """Return how many clients ``page`` would find in all."""
     statement = _filtered(select(func.count(col(Client.client_id))), wanted)

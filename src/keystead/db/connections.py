@@ -39,6 +39,16 @@ class ConnectionRecord:
         return read_options(self.options)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which connections a list is about."""
+
+    name: str | None = None
+    strategies: tuple[str, ...] = ()
+    client_id: str | None = None
+    """Those that a client may use."""
+
+
 _NAMES: Final = tuple(name for name in ConnectionRecord.__dataclass_fields__ if name != "realms")
 _COLUMNS: Final = tuple(getattr(Connection, name) for name in _NAMES)
 
@@ -114,16 +124,10 @@ def of_administrators(session: Session) -> ConnectionRecord | None:
 
 
 def page(
-    session: Session,
-    *,
-    name: str | None = None,
-    strategies: Sequence[str] = (),
-    after: str = "",
-    offset: int = 0,
-    limit: int = 50,
+    session: Session, wanted: Wanted, *, after: str = "", offset: int = 0, limit: int = 50
 ) -> list[ConnectionRecord]:
     """Return connections by id, from behind ``after``; never the administrators' own."""
-    statement = _filtered(select(*_COLUMNS), name, strategies)
+    statement = _filtered(select(*_COLUMNS), wanted)
     if after:
         statement = statement.where(col(Connection.id) > after)
     rows = session.connection().execute(statement.order_by(col(Connection.id)).offset(offset).limit(limit)).all()
@@ -135,9 +139,17 @@ def every(session: Session) -> list[ConnectionRecord]:
     return _with_realms(session, session.connection().execute(select(*_COLUMNS).order_by(col(Connection.id))).all())
 
 
-def total(session: Session, *, name: str | None = None, strategies: Sequence[str] = ()) -> int:
+def configured(session: Session) -> list[tuple[str, dict[str, Any]]]:
+    """Return the options of the connections that have a ``configuration``, by id; locked, since they are changed."""
+    said = col(Connection.options)["configuration"].as_string().is_not(None)
+    statement = select(col(Connection.id), col(Connection.options)).where(said).with_for_update(key_share=True)
+    rows = session.connection().execute(statement)
+    return [(row.id, row.options) for row in rows]
+
+
+def total(session: Session, wanted: Wanted) -> int:
     """Return how many connections ``page`` would find in all."""
-    statement = _filtered(select(func.count(col(Connection.id))), name, strategies)
+    statement = _filtered(select(func.count(col(Connection.id))), wanted)
     found: int = session.connection().execute(statement).scalar_one()
     return found
 
@@ -226,11 +238,14 @@ def _add_realms(session: Session, connection_id: str, own: str, realms: Sequence
             raise NameTaken if name == own else RealmTaken
 
 
-def _filtered(statement: Select[Any], name: str | None, strategies: Sequence[str]) -> Select[Any]:
+def _filtered(statement: Select[Any], wanted: Wanted) -> Select[Any]:
     statement = statement.where(col(Connection.for_administrators).is_(False))
-    if name is not None:
-        statement = statement.where(col(Connection.name) == name)
-    return statement.where(col(Connection.strategy).in_(strategies)) if strategies else statement
+    if wanted.name is not None:
+        statement = statement.where(col(Connection.name) == wanted.name)
+    if wanted.client_id is not None:
+        allowed = select(col(EnabledClient.connection_id)).where(col(EnabledClient.client_id) == wanted.client_id)
+        statement = statement.where(col(Connection.id).in_(allowed))
+    return statement.where(col(Connection.strategy).in_(wanted.strategies)) if wanted.strategies else statement
 
 
 def _first(session: Session, statement: Select[Any], **values: str) -> ConnectionRecord | None:

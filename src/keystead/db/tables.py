@@ -1,11 +1,12 @@
 """Every table, in one read. Tables are storage only: nothing here validates, and rows do not leave ``db/``."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Integer,
@@ -516,6 +517,17 @@ class JournalRow(SQLModel, table=True):
     request_id: str | None = Field(default=None, max_length=40, index=True)
     seal: int | None = Field(default=None, index=True)
     """The number of the batch that it was sealed in; none until then."""
+
+
+class DailyCount(SQLModel, table=True):
+    """What happened on a day that is over; the journal that it was counted by may be pruned."""
+
+    __tablename__ = "daily_count"
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    logins: int
+    signups: int
+    leaked_passwords: int
+    summed_at: datetime = _moment()
 
 
 class JournalSeal(SQLModel, table=True):

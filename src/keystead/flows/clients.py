@@ -54,6 +54,10 @@ class Clients:
         """Return a part of the list, oldest first, and how long the list is."""
         return await self.db.read(_page, wanted, offset, limit)
 
+    async def after(self, wanted: ClientFilter, last: str, limit: int) -> list[ClientRecord]:
+        """Return what follows a client id in the list by id."""
+        return await self.db.read(clients.after, last, limit, wanted)
+
     async def create(self, body: Mapping[str, Any], operation: Operation) -> Handed:
         """Make a client, with a secret or keys where it can keep them. Raises ``BadRequest``, ``CredentialTaken``."""
         client_id = self.entropy.id("", 32)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import connections, journal
-from keystead.db.connections import ConnectionRecord
+from keystead.db import clients, connections, journal
+from keystead.db.connections import ConnectionRecord, Wanted
 from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
+from keystead.flows.configuration import Configuration
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.passkey_preview import Allowance, PasskeyPreview
@@ -38,14 +39,6 @@ class Listed:
     clients: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which connections a list is about."""
-
-    name: str | None = None
-    strategies: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True)
 class Connections:
     """Everything that is said about connections through the Management API.
@@ -57,6 +50,7 @@ class Connections:
     db: Database
     revocation: Revocation
     preview: PasskeyPreview
+    configuration: Configuration
     clock: Clock
     entropy: Entropy
     journal: Journal
@@ -66,7 +60,7 @@ class Connections:
         return await self.db.read(_page, wanted, offset, limit)
 
     async def after(self, wanted: Wanted, last: str, limit: int) -> list[Listed]:
-        """Return what follows a connection id in the list."""
+        """Return what follows a connection id in the list. Raises ``NoSuchClient`` where it is of one."""
         return await self.db.read(_after, wanted, last, limit)
 
     async def show(self, connection_id: str) -> Listed:
@@ -75,8 +69,9 @@ class Connections:
 
     async def create(self, new: NewConnection, operation: Operation) -> Listed:
         """Make a connection. Raises ``InvalidOptions``, ``BadRequest``, ``NameTaken``, ``RealmTaken``."""
+        connection_id = self.entropy.id("con_")
         record = ConnectionRecord(
-            id=self.entropy.id("con_"),
+            id=connection_id,
             name=new.name,
             strategy=new.strategy,
             display_name=new.display_name,
@@ -85,7 +80,7 @@ class Connections:
             active=new.authentication.active,
             connected_accounts=new.connected_accounts.model_dump(exclude_none=True),
             about=kept_metadata(None, new.metadata or {}),
-            options=new_options(new.options),
+            options=self.configuration.sealed(connection_id, new_options(new.options), {}),
             for_administrators=False,
             created_at=self.clock(),
             realms=tuple(new.realms) or (new.name,),
@@ -136,7 +131,8 @@ class Connections:
         values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
         foreseen = {}
         if edit.options is not None:
-            values["options"] = replace_options(before.options, edit.options)
+            options = replace_options(before.options, edit.options)
+            values["options"] = self.configuration.sealed(connection_id, options, before.options)
             report = self.preview.check_options(session, connection_id, before.options, values["options"], allowance)
             foreseen = {"foreseen": report.counts} if report else {}
         realms = None if edit.realms is None else (edit.realms or [before.name])
@@ -179,19 +175,19 @@ def _show(session: Session, connection_id: str) -> Listed:
 
 
 def _page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[list[Listed], int]:
-    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, offset=offset, limit=limit)
-    total = connections.total(session, name=wanted.name, strategies=wanted.strategies)
-    return _listed(session, found), total
+    found = connections.page(session, wanted, offset=offset, limit=limit)
+    return _listed(session, found), connections.total(session, wanted)
 
 
 def _after(session: Session, wanted: Wanted, last: str, limit: int) -> list[Listed]:
-    found = connections.page(session, name=wanted.name, strategies=wanted.strategies, after=last, limit=limit)
-    return _listed(session, found)
+    if wanted.client_id is not None and clients.get(session, wanted.client_id) is None:
+        raise NoSuchClient
+    return _listed(session, connections.page(session, wanted, after=last, limit=limit))
 
 
 def _listed(session: Session, records: Sequence[ConnectionRecord]) -> list[Listed]:
-    clients = connections.clients_of_each(session, [record.id for record in records])
-    return [Listed(record, clients.get(record.id, ())) for record in records]
+    enabled = connections.clients_of_each(session, [record.id for record in records])
+    return [Listed(record, enabled.get(record.id, ())) for record in records]
 
 
 def _clients(session: Session, connection_id: str, last: str, limit: int) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from keystead.rules.configuration import Configuration
 from keystead.rules.identifiers import KINDS, IdentifierKind, UsernameRules
 from keystead.rules.passkey_terms import PasskeyPolicy
 
@@ -261,7 +262,7 @@ class Mfa(BaseModel):
 
 
 Empty = Annotated[dict[str, str], Field(max_length=0)]
-"""Named on the wire, and nothing to put into it yet. Values of ``configuration`` are secrets: never stored in clear."""
+"""Named on the wire, and nothing to put into it yet."""
 
 PasswordLevel = Literal["none", "low", "fair", "good", "excellent"]
 
@@ -291,7 +292,8 @@ class ConnectionOptions(BaseModel):
     import_mode: Literal[False] = False
     enable_script_context: Literal[False] = False
     scripts: Empty = Field(default={}, alias="customScripts")
-    configuration: Empty = {}
+    configuration: Configuration = {}
+    """Secrets for scripts: sealed before they are stored, and shown as ciphertext."""
     non_persistent_attrs: Annotated[list[str], Field(max_length=0)] = []
     custom_password_hash: None = None
     security_profile: Literal["standard", "hardened"] = "standard"

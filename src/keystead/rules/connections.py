@@ -183,7 +183,6 @@ _NOT_YET: Final = {
     "import_mode": "custom databases are not available yet",
     "enable_script_context": "custom databases are not available yet",
     "customScripts": "custom databases are not available yet",
-    "configuration": "custom databases are not available yet",
     "non_persistent_attrs": "non-persistent attributes are not available yet",
     "custom_password_hash": "custom password hashes are not available",
     "authentication_methods.email_otp.enabled": "one-time codes as a first factor are not available",

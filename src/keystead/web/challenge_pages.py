@@ -28,6 +28,7 @@ async def identifier_challenge(request: Request) -> Response:
     context: dict[str, Any] = {
         "address": place.transaction.identifiers[kind],
         "action": PATHS[CHALLENGES[kind]],
+        "screen": CHALLENGES[kind],
         "change_url": f"{PATHS['signup-identifier']}?state={visit.state}",
         "notice": "",
     }

@@ -13,6 +13,7 @@ from keystead.flows.directory import Directory
 from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.logout_notices import LogoutNotices
+from keystead.flows.looks import Looks
 from keystead.flows.own_passkeys import OwnPasskeys
 from keystead.flows.own_sessions import OwnSessions
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
@@ -94,6 +95,7 @@ class Flows:
     unblocking: Unblocking
     request_limits: RequestLimits
     decisions: Decisions
+    looks: Looks
     management: ManagementFlows
 
     @property

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from keystead.errors import Busy, InvalidIdentifier, PasswordUnchecked
-from keystead.secrecy import Secret
+from keystead.rules.branding import stylesheet
+from keystead.secrecy import Secret, fingerprint
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
 from keystead.web.avatars import initials_picture
@@ -44,6 +45,15 @@ async def setup(request: Request) -> Response:
         context |= {"email": sent.get("email", ""), "error": wording.said(error, options), "error_field": at}
         return wire.page("setup.html", context, error)
     return screens.show("setup-done.html", {"home_url": "/"})
+
+
+async def branding(request: Request) -> Response:
+    """``GET /branding.css``: the tenant's colours, as a file: no page has styles of its own, nor would it be let."""
+    css = stylesheet((await flows_of(request).looks.now()).branding)
+    tag = f'"{fingerprint(css)[:32]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(css, headers={"etag": tag}, media_type="text/css")
 
 
 async def avatar(request: Request) -> Response:

@@ -142,6 +142,8 @@ _SVG: Final = Content("image/svg+xml")
 _STATUS: Final[Mapping[str, Schema]] = {"status": word("ok")}
 HOME: Final = Endpoint("Show the landing page", answers={200: PAGE})
 AVATAR: Final = Endpoint("Show initials as a picture", answers={200: _SVG}, refuses=(Missing,))
+_CSS: Final = Content("text/css")
+BRANDING: Final = Endpoint("Show the style sheet of the tenant", answers={200: _CSS, 304: None})
 FAVICON: Final = Endpoint("Show the icon", answers={200: _SVG})
 HEALTH: Final = Endpoint("Show that the server answers", answers={200: Shape("Health", _STATUS)})
 OUTBOX: Final = Endpoint("Show messages that were put aside", answers={200: PAGE}, refuses=(Missing,))

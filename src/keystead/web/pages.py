@@ -184,6 +184,7 @@ async def passkey_enrolment(request: Request) -> Response:
     flows, policy = flows_of(request), policy_of(place.connection.policy())
     context = {
         "kind": "required" if place.deadline else place.transaction.prompt,
+        "screen": "passkey-enrollment-local" if not place.deadline and place.transaction.prompt == "local" else "",
         "countdown": wording.countdown(place.deadline) if place.deadline else "",
         "must_enrol": place.must_enrol,
         "address": place.relying_party.id,
@@ -272,6 +273,7 @@ def page(
     common = {
         "state": place.transaction.id,
         "client_name": place.client.settings.name,
+        "ui_locales": place.transaction.request.ui_locales,
         "error": wording.said(error, place.connection.policy()) if error else None,
         "error_field": field,
     }

@@ -25,12 +25,16 @@ from keystead.web.management.lists import (
     pages_of,
 )
 from keystead.web.management.operations import operation_of
-from keystead.web.parameters import Choice, Text
+from keystead.web.parameters import Choice, Flag, Text
 from keystead.web.shapes import FLAG, TEXT, Shape, each, either, word
 
 _CLIENT_ID: Final = Text("client_id")
 _AUDIENCE: Final = Text("audience")
 _SUBJECT_TYPE: Final = Choice("subject_type", ("client", "user"))
+
+_ANY_ORGANIZATION: Final = Flag("allow_any_organization", False)
+_DEFAULT_FOR: Final = Text("default_for")
+"""What no grant has here: a list of those that do is empty."""
 
 GRANT: Final = Shape(
     "ClientGrant",
@@ -47,11 +51,11 @@ GRANT: Final = Shape(
     },
 )
 
+_FILTERS: Final = (_CLIENT_ID, _AUDIENCE, _SUBJECT_TYPE, _ANY_ORGANIZATION, _DEFAULT_FOR)
 INDEX: Final = Scoped(
     "List client grants",
     scopes=("read:client_grants",),
-    query=(PAGE, SOME_PER_PAGE, TOTALS, *BY_CURSOR, _CLIENT_ID, _AUDIENCE, _SUBJECT_TYPE),
-    absent=("allow_any_organization", "default_for"),
+    query=(PAGE, SOME_PER_PAGE, TOTALS, *BY_CURSOR, *_FILTERS),
     answers={200: either(pages_of("client_grants", GRANT), cursors_of("client_grants", GRANT))},
 )
 
@@ -60,13 +64,13 @@ async def index(request: Request) -> Response:
     """``GET /client-grants``, by page or by cursor."""
     asked, flows = await INDEX.read(request), flows_of(request)
     url = flows.settings.public_url
-    wanted = _filter(asked, url)
+    wanted, nobody = _filter(asked, url), asked[_ANY_ORGANIZATION] or asked[_DEFAULT_FOR] is not None
     if by_cursor(asked):
         part = cursor(asked)
-        found = await flows.management.client_grants.after(wanted, part.last, part.size + 1)
+        found = [] if nobody else await flows.management.client_grants.after(wanted, part.last, part.size + 1)
         return part.answer("client_grants", [shown(grant, url) for grant in found], [grant.id for grant in found])
     page = paged(asked, SOME_PER_PAGE)
-    found, total = await flows.management.client_grants.page(wanted, page.start, page.size)
+    found, total = ([], 0) if nobody else await flows.management.client_grants.page(wanted, page.start, page.size)
     return page.answer("client_grants", [shown(grant, url) for grant in found], total)
 
 

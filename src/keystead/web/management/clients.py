@@ -18,10 +18,20 @@ from keystead.rules.oauth import absolute
 from keystead.web.answers import Json
 from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.management.lists import PAGED, PICKED, paged, pages_of, picked
+from keystead.web.management.lists import (
+    BY_CURSOR,
+    PAGED,
+    PICKED,
+    by_cursor,
+    cursor,
+    cursors_of,
+    paged,
+    pages_of,
+    picked,
+)
 from keystead.web.management.operations import operation_of
 from keystead.web.parameters import Flag, Text
-from keystead.web.shapes import FLAG, TEXT, Shape
+from keystead.web.shapes import FLAG, TEXT, Shape, either
 
 _URLS: Final = ("callbacks", "allowed_logout_urls")
 _LEFT_OUT_WHEN_EMPTY: Final = ("description", "client_metadata")
@@ -29,26 +39,32 @@ _LEFT_OUT_WHEN_EMPTY: Final = ("description", "client_metadata")
 _APP_TYPE: Final = Text("app_type")
 _FIRST_PARTY: Final = Flag("is_first_party", None)
 _GLOBAL: Final = Flag("is_global", False)
+_ELSEWHERE: Final = Text("external_client_id", longest=120)
+"""What a client is called that registered itself by an address of its own; there are none here."""
 
 CLIENT: Final = Shape("Client", {"client_id": TEXT, "global": FLAG}, {"client_secret": TEXT}, like=ClientSettings)
 
 INDEX: Final = Scoped(
     "List clients",
     scopes=("read:clients",),
-    query=(*PAGED, *PICKED, _APP_TYPE, _FIRST_PARTY, _GLOBAL),
-    absent=("external_client_id", "from", "q", "take"),
-    answers={200: pages_of("clients", CLIENT.part())},
+    query=(*PAGED, *BY_CURSOR, *PICKED, _APP_TYPE, _FIRST_PARTY, _GLOBAL, _ELSEWHERE),
+    absent=("q",),
+    answers={200: either(pages_of("clients", CLIENT.part()), cursors_of("clients", CLIENT.part()))},
 )
 
 
 async def index(request: Request) -> Response:
-    """``GET /clients``."""
-    asked = await INDEX.read(request)
-    page = paged(asked)
+    """``GET /clients``: by page, or by ``take`` and ``from``."""
+    asked, flow = await INDEX.read(request), flows_of(request).clients
     url = flows_of(request).settings.public_url
-    if asked[_GLOBAL]:
-        return page.answer("clients", [], 0)  # Auth0's "all applications", of which there is none here
-    found, total = await flows_of(request).clients.page(_filter(asked), page.start, page.size)
+    nobody = asked[_GLOBAL] or asked[_ELSEWHERE] is not None  # "all applications" of Auth0 is no client here
+    if by_cursor(asked):
+        part = cursor(asked)
+        after = [] if nobody else await flow.after(_filter(asked), part.last, part.size + 1)
+        items = [picked(shown(each, url), asked) for each in after]
+        return part.answer("clients", items, [each.client_id for each in after])
+    page = paged(asked)
+    found, total = ([], 0) if nobody else await flow.page(_filter(asked), page.start, page.size)
     return page.answer("clients", [picked(shown(each, url), asked) for each in found], total)
 
 

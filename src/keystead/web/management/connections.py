@@ -5,6 +5,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keystead.db.connections import Wanted
 from keystead.errors import (
     BadRequest,
     InsufficientScope,
@@ -14,9 +15,10 @@ from keystead.errors import (
     NoSuchClient,
     NoSuchConnection,
     OperationNotSupported,
+    SwitchedOff,
     WouldStrandUsers,
 )
-from keystead.flows.connections import Listed, Wanted
+from keystead.flows.connections import Listed
 from keystead.oauth.bearers import Bearer
 from keystead.rules.claims import iso
 from keystead.rules.complaints import type_of
@@ -71,13 +73,14 @@ CONNECTION: Final = Shape(
 _LISTED: Final = CONNECTION.part()
 _NAME: Final = Text("name")
 _STRATEGY: Final = Texts("strategy")
+_DOMAIN_ALIAS: Final = Text("domain_alias")
 _PER_PAGE: Final = Number("per_page", 100, most=100, least=1)
 _TAKE_CLIENTS: Final = Number("take", 50, most=1000, least=1)
 
 INDEX: Final = Scoped(
     "List connections",
     scopes=("read:connections",),
-    query=(_NAME, _STRATEGY, PAGE, _PER_PAGE, TOTALS, *BY_CURSOR, *PICKED),
+    query=(_NAME, _STRATEGY, _DOMAIN_ALIAS, PAGE, _PER_PAGE, TOTALS, *BY_CURSOR, *PICKED),
     answers={200: either(pages_of("connections", _LISTED), cursors_of("connections", _LISTED))},
 )
 
@@ -85,6 +88,8 @@ INDEX: Final = Scoped(
 async def index(request: Request) -> Response:
     """``GET /connections``: by page, or by ``take`` and ``from`` (CN-10)."""
     asked = await INDEX.read(request)
+    if asked[_DOMAIN_ALIAS] is not None:  # a filter that is ignored would show what was not asked for
+        raise InvalidQuery("Database connections have no domain aliases", path="domain_alias")
     bearer, wanted = asked.bearer, Wanted(asked[_NAME], asked[_STRATEGY])
     flow = management_of(request).connections
     if by_cursor(asked):
@@ -97,6 +102,24 @@ async def index(request: Request) -> Response:
         raise InvalidQuery(f"Only the first {MAX_OFFSET} can be paged through; use take and from", path="page")
     found, total = await flow.page(wanted, page.start, page.size)
     return page.answer("connections", [picked(shown(each, bearer), asked) for each in found], total)
+
+
+OF_CLIENT: Final = Scoped(
+    "List the connections of a client",
+    scopes=("read:connections", "read:clients"),
+    query=(_STRATEGY, *BY_CURSOR, *PICKED),
+    answers={200: cursors_of("connections", _LISTED)},
+    refuses=(NoSuchClient,),
+)
+
+
+async def of_client(request: Request) -> Response:
+    """``GET /clients/{id}/connections``: those that a client may use."""
+    asked = await OF_CLIENT.read(request)
+    part, wanted = cursor(asked), Wanted(strategies=asked[_STRATEGY], client_id=request.path_params["id"])
+    found = await management_of(request).connections.after(wanted, part.last, part.size + 1)
+    items = [picked(shown(each, asked.bearer), asked) for each in found]
+    return part.answer("connections", items, [each.connection.id for each in found])
 
 
 CREATE: Final = Scoped(
@@ -168,6 +191,23 @@ async def delete(request: Request) -> Response:
     operation = operation_of(request, (await DELETE.read(request)).bearer)
     deleted_at = await management_of(request).connections.delete(request.path_params["id"], operation)
     return Json({"deleted_at": iso(deleted_at)}, 202) if deleted_at else Response(status_code=204)
+
+
+STATUS: Final = Scoped(
+    "Show whether a connection can be used",
+    scopes=("read:connections",),
+    answers={200: None},
+    refuses=(NoSuchConnection, SwitchedOff),
+)
+
+
+async def status(request: Request) -> Response:
+    """``GET /connections/{id}/status``: an empty 200 while people can sign in with it (CN-11)."""
+    await STATUS.read(request)
+    found = await management_of(request).connections.show(request.path_params["id"])
+    if not found.connection.active:
+        raise SwitchedOff
+    return Response()
 
 
 CLIENTS: Final = Scoped(

@@ -17,7 +17,9 @@ from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.logs import Logs
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
+from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.stats import Stats
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,5 @@ class ManagementFlows:
     jobs: Jobs
     templates: MessageTemplates
     mail_provider: MailProvider
+    page_design: PageDesign
+    stats: Stats
