@@ -289,13 +289,10 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
-        of_journal = flows.management.retention
-        chores = (flows.signing_keys.supply, partial(db.write, flows.logout_notices.expire), of_journal)
-        pulses = (worker.Pulse(flows.management.chain.seal, SECONDS),)
+        expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
+        chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
+        pulses = (worker.Pulse(of_management.chain.seal, SECONDS),)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
-        expire = partial(db.write, flows.logout_notices.expire)
-        chores = (flows.signing_keys.supply, expire, flows.management.stats.sum_up)
-        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
