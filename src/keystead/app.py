@@ -50,6 +50,7 @@ from keystead.flows.signup_challenge import SignupChallenge
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
+from keystead.flows.user_search import UserSearch
 from keystead.flows.users import Users
 from keystead.oauth.audiences import Audiences
 from keystead.oauth.authorize import Authorize
@@ -202,6 +203,7 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
+        user_search=UserSearch(db),
     )
 
 

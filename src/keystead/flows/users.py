@@ -1,5 +1,6 @@
 """Administrators make, change and delete accounts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -7,7 +8,7 @@ from sqlmodel import Session
 from keystead.db import accounts, clients, connections, journal, old_passwords
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, NoSuchUser
+from keystead.errors import BadRequest, NoSuchConnection, NoSuchUser
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -21,6 +22,7 @@ from keystead.rules.events import Event
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
+from keystead.rules.user_search import email_as_stored
 from keystead.secrecy import Secret
 
 
@@ -54,14 +56,6 @@ class Users:
         if found is None:
             raise NoSuchUser
         return found
-
-    async def page(self, offset: int, limit: int, *, newest_first: bool) -> list[Person]:
-        """Return a part of the list."""
-        return await self.db.read(_page, offset, limit, newest_first)
-
-    async def count(self) -> int:
-        """Return how long the list is."""
-        return await self.db.read(accounts.count)
 
     async def show(self, user_id: str) -> Person:
         """Return an account. Raises ``NoSuchUser``."""
@@ -102,6 +96,10 @@ class Users:
     async def delete(self, user_id: str, operation: Operation) -> None:
         """Delete an account and all that hangs on it; no error where there is none (US-5)."""
         await self.db.write(self._delete, user_id, operation)
+
+    async def delete_by_email(self, connection_id: str, email: str, operation: Operation) -> None:
+        """Delete whoever has an address in a connection (US-13). Raises ``NoSuchConnection``."""
+        await self.db.write(self._delete_by_email, connection_id, email_as_stored(email), operation)
 
     async def _hashed(self, user_id: str, edit: UserEdit, password: Secret[str], operation: Operation) -> str:
         """Return the hash of a new password, once everything that can be refused before was looked at."""
@@ -158,6 +156,13 @@ class Users:
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
             journal.add(session, operation.event(self.journal, description, type=kind, **about))
 
+    def _delete_by_email(self, session: Session, connection_id: str, email: str, operation: Operation) -> None:
+        connection = connections.get(session, connection_id)
+        if connection is None or connection.for_administrators:
+            raise NoSuchConnection
+        for user_id in accounts.with_email(session, connection_id, email):
+            self._delete(session, user_id, operation)
+
 
 def known(session: Session, user_id: str, *, lock: bool = False) -> tuple[Profile, ConnectionRecord]:
     """Return an account that is not an administrator's, and its connection. Raises ``NoSuchUser``."""
@@ -190,10 +195,11 @@ def _allowed(
     return profile, connection
 
 
-def _page(session: Session, offset: int, limit: int, newest_first: bool) -> list[Person]:
-    found = accounts.page(session, offset, limit, newest_first=newest_first)
-    names = connections.names(session, [profile.connection_id for profile in found])
-    return [Person(profile, names[profile.connection_id]) for profile in found]
+def people(session: Session, found: Iterable[Profile]) -> list[Person]:
+    """Return accounts with the names of their connections."""
+    profiles = list(found)
+    names = connections.names(session, [profile.connection_id for profile in profiles])
+    return [Person(profile, names[profile.connection_id]) for profile in profiles]
 
 
 def _target(session: Session, name: str) -> ConnectionRecord:

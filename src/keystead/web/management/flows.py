@@ -13,6 +13,7 @@ from keystead.flows.credentials import Credentials
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.user_search import UserSearch
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,4 @@ class ManagementFlows:
     blocks: Blocks
     templates: MessageTemplates
     mail_provider: MailProvider
+    user_search: UserSearch
