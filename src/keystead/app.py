@@ -203,7 +203,7 @@ def _management(p: Parts, ways: WaysIn) -> ManagementFlows:
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
-        user_search=UserSearch(db),
+        user_search=UserSearch(db, clock),
     )
 
 

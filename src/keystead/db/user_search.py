@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, collate, false, func, literal, or_, select, true, tuple_
 from sqlalchemy import not_ as without
-from sqlalchemy.orm import Mapped
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 from sqlmodel import Session, SQLModel, col
 
 from keystead.db import metadata_search
 from keystead.db.accounts import PROFILE, profile_of
 from keystead.db.tables import Account, Connection, Moment
+from keystead.rules.folding import FOLDED
 from keystead.rules.profiles import Profile
 from keystead.rules.user_search import (
     Always,
@@ -29,15 +31,28 @@ from keystead.rules.user_search import (
 
 Test = ColumnElement[bool]
 OfColumn = Present | OneOf | Between | Like
-Expression = ColumnElement[Any] | Mapped[Any]
+Expression = ColumnElement[Any]
 
-_NOT_OF_ADMINISTRATORS: Final = col(Account.connection_id).not_in(
-    select(col(Connection.id)).where(col(Connection.for_administrators).is_(True))
-)
+_FOR_PEOPLE: Final = col(Connection.for_administrators).is_(False)
+_FOR_ADMINISTRATORS: Final = select(col(Connection.id)).where(col(Connection.for_administrators).is_(True))
+_NOT_OF_ADMINISTRATORS: Final = col(Account.connection_id).not_in(_FOR_ADMINISTRATORS)
 """As something that no index answers: few rows are left out, and the order of the list is what an index is for."""
 
 
-_OTHERWISE: Final = (col(Account.user_id), col(Account.last_ip), col(Connection.name))
+_EVERYBODY: Final = select(
+    select(func.count()).select_from(Account).scalar_subquery()
+    - select(func.count()).where(col(Account.connection_id).in_(_FOR_ADMINISTRATORS)).scalar_subquery()
+)
+"""Counted as all rows but a few: to look at each of them would take a hundred times as long."""
+
+_INDEXED: Final = ("created_at", "user_id", "email", "name_folded", "nickname_folded")
+"""Columns by which all rows are read in order; by the others ids are sorted, which are smaller than rows."""
+
+_NARROW: Final = ("email", "username", "phone_number", "user_id", *FOLDED.values())
+_ENOUGH: Final = 3
+"""Columns of which hardly two people have the same, and characters of a beginning that few of them share."""
+
+_OTHERWISE: Final = ("account.user_id", "account.last_ip", "connection.name")
 """Texts that PostgreSQL compares by the rules of some language."""
 
 
@@ -59,26 +74,32 @@ class Listed:
 
 def page(session: Session, whom: Listed, order: Order, offset: int, limit: int) -> list[Profile]:
     """Return a part of a list by number."""
-    statement = _narrowed(session, select(*PROFILE), whom)
-    columns = (getattr(Account, order.column), col(Account.user_id))
-    keys = [each.desc() if order.descending else each.asc() for each in columns]
-    if getattr(SQLModel.metadata.tables["account"].c, order.column).nullable:
+    asked = _asked(session, whom)
+    keys = [asked.column(order.column), col(Account.user_id)]
+    keys = [each.desc() if order.descending else each.asc() for each in keys]
+    if SQLModel.metadata.tables["account"].c[order.column].nullable:
         keys[0] = keys[0].nulls_last()
-    return _profiles(session, statement.order_by(*keys).offset(offset).limit(limit))
+    if order.column in _INDEXED:
+        statement = select(*PROFILE).where(*asked.tests(whom))
+        return _profiles(session, statement.order_by(*keys).offset(offset).limit(limit))
+    first = select(col(Account.user_id)).where(*asked.tests(whom)).order_by(*keys).offset(offset).limit(limit)
+    return _profiles(session, select(*PROFILE).where(col(Account.user_id).in_(first)).order_by(*keys))
 
 
 def behind(session: Session, whom: Listed, last: tuple[datetime, str] | None, limit: int) -> list[Profile]:
     """Return who comes next on a list by age, the oldest first; ``last`` is the moment and the id of whom was last."""
-    statement, place = _narrowed(session, select(*PROFILE), whom), (col(Account.created_at), col(Account.user_id))
+    asked = _asked(session, whom)
+    place = (asked.column("created_at"), col(Account.user_id))
+    statement = select(*PROFILE).where(*asked.tests(whom)).order_by(*place).limit(limit)
     if last is not None:
         statement = statement.where(tuple_(*place) > tuple_(literal(last[0], Moment()), last[1]))
-    return _profiles(session, statement.order_by(*place).limit(limit))
+    return _profiles(session, statement)
 
 
 def count(session: Session, whom: Listed) -> int:
     """Return how many are on a list."""
-    statement = _narrowed(session, select(func.count()).select_from(Account), whom)
-    found: int = session.connection().execute(statement).scalar_one()
+    some = select(func.count()).select_from(Account).where(*_asked(session, whom).tests(whom))
+    found: int = session.connection().execute(_EVERYBODY if whom == Listed() else some).scalar_one()
     return found
 
 
@@ -92,17 +113,17 @@ def _profiles(session: Session, statement: Select[Any]) -> list[Profile]:
     return [profile_of(row) for row in session.connection().execute(statement)]
 
 
-def _narrowed(session: Session, statement: Select[Any], whom: Listed) -> Select[Any]:
-    if whom.connection is None:
-        statement = statement.where(_NOT_OF_ADMINISTRATORS)
-    else:
-        named = select(col(Connection.id)).where(
-            col(Connection.name) == whom.connection, col(Connection.for_administrators).is_(False)
-        )
-        statement = statement.where(col(Account.connection_id) == named.scalar_subquery())
-    if whom.condition is not None:
-        statement = statement.where(_Asked(session.connection().dialect.name == "sqlite").test(whom.condition))
-    return statement
+def _asked(session: Session, whom: Listed) -> "_Asked":
+    return _Asked(session.connection().dialect.name == "sqlite", whom.condition is not None and _few(whom.condition))
+
+
+def _few(asked: Condition) -> bool:
+    """Whether hardly anybody meets a condition, as far as it tells, and an index finds them."""
+    if isinstance(asked, Every | Some):
+        return (any if isinstance(asked, Every) else all)(_few(each) for each in asked.conditions)
+    if isinstance(asked, OneOf):
+        return asked.column in _NARROW
+    return isinstance(asked, Like) and asked.column in _NARROW and len(asked.parts[0]) >= _ENOUGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,26 @@ class _Asked:
     """Turns a condition into SQL. What it makes is true or false of everybody, never unknown, so that ``NOT`` holds."""
 
     sqlite: bool
+    few: bool
+
+    def tests(self, whom: Listed) -> Iterator[Test]:
+        """Give what must hold of everybody on a list."""
+        if whom.connection is None:
+            yield _NOT_OF_ADMINISTRATORS
+        else:
+            named = select(col(Connection.id)).where(col(Connection.name) == whom.connection, _FOR_PEOPLE)
+            yield self.column("connection_id") == named.scalar_subquery()
+        if whom.condition is not None:
+            yield self.test(whom.condition)
+
+    def column(self, name: str) -> Expression:
+        """Return a column, so that SQLite uses no index of it where another finds the few that are asked for.
+
+        It keeps no count of values, and would read all of a connection in order rather than sort ten of them.
+        """
+        column: ColumnElement[Any] = SQLModel.metadata.tables["account"].c[name]
+        aside = self.sqlite and self.few and name not in _NARROW
+        return UnaryExpression(column, operator=custom_op("+")) if aside else column
 
     def test(self, asked: Condition) -> Test:
         if isinstance(asked, Without):
@@ -123,11 +164,14 @@ class _Asked:
             return self._in_metadata(asked)
         if asked.column == "connection":
             return self._of_connection(asked)
-        return self._of_column(getattr(Account, asked.column), asked)
+        return self._of_column(self.column(asked.column), asked)
 
     def _of_connection(self, asked: OfColumn) -> Test:
-        found = select(col(Connection.id)).where(self._of_column(col(Connection.name), asked))
-        return col(Account.connection_id).in_(found)
+        name = SQLModel.metadata.tables["connection"].c.name
+        found = select(col(Connection.id)).where(self._of_column(name, asked))
+        if isinstance(asked, OneOf) and len(asked.values) == 1:  # one at most, so that an index keeps them in order
+            return self.column("connection_id") == func.coalesce(found.scalar_subquery(), "")
+        return self.column("connection_id").in_(found)
 
     def _of_column(self, column: Expression, asked: OfColumn) -> Test:
         return and_(column.is_not(None), *self._compared(column, asked))
@@ -153,7 +197,9 @@ class _Asked:
 
     def _bytewise(self, column: Expression, bound: object) -> Expression:
         """Compare texts byte by byte on PostgreSQL too, as the columns that are searched most do by themselves."""
-        return collate(column, "C") if isinstance(bound, str) and column in _OTHERWISE and not self.sqlite else column
+        return (
+            collate(column, "C") if isinstance(bound, str) and str(column) in _OTHERWISE and not self.sqlite else column
+        )
 
     def _like(self, column: Expression, parts: Sequence[str]) -> Test:
         if self.sqlite:  # whose LIKE does not tell capitals from small letters

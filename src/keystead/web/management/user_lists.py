@@ -1,4 +1,4 @@
-"""``GET /api/v2/users`` and ``/users-by-email``: lists, searches, and all of them by the piece (auth0-behaviour 2.5)."""
+"""``GET /api/v2/users`` and ``/users-by-email``: lists, searches, and all by the piece (auth0-behaviour 2.5)."""
 
 from typing import Any, Final
 
