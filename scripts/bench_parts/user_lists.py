@@ -20,7 +20,7 @@ from urllib.parse import quote
 import uvloop
 from scripts.bench_parts.load import Caller, callers, get, post
 from scripts.bench_parts.server import Installation, Server
-from sqlalchemy import create_engine, insert, make_url, text
+from sqlalchemy import URL, create_engine, insert, make_url, text
 from sqlmodel import Session
 
 from keystead.db.session import Database
@@ -202,21 +202,19 @@ def _searching(query: str) -> str:
 @contextmanager
 def _database(url: str, size: int) -> Iterator[str]:
     """Make a database beside an empty one, and remove it afterwards."""
-    name = f"{make_url(url).database}_{size}"
-    with _server(url) as execute:
-        execute(f'CREATE DATABASE "{name}"')
+    beside = make_url(url).set(drivername="postgresql+psycopg")
+    name = f"{beside.database}_{size}"
+    _execute(beside, f'CREATE DATABASE "{name}"')
     try:
-        yield make_url(url).set(database=name).render_as_string(hide_password=False)
+        yield beside.set(database=name).render_as_string(hide_password=False)
     finally:
-        with _server(url) as execute:
-            execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _execute(beside, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@contextmanager
-def _server(url: str) -> Iterator[Any]:
+def _execute(url: URL, statement: str) -> None:
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        yield lambda statement: connection.execute(text(statement))
+        connection.execute(text(statement))
     engine.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session
 
@@ -75,7 +76,11 @@ class Users:
             await self.breaches.check("pre-user-registration", password, subject, operation.caller)
         profile = await self.store_for(connection).create(draft, password)
         event = operation.event(
-            self.journal, "Create a user", user_id=profile.user_id, connection_id=profile.connection_id
+            self.journal,
+            "Create a user",
+            user_id=profile.user_id,
+            connection_id=profile.connection_id,
+            **_noted(profile),
         )
         await self.db.write(self._greet, profile, new, event, operation)
         return Person(profile, connection.name)
@@ -140,8 +145,9 @@ class Users:
             self.revocation.apply(session, ending, revocation.Subject(user_id), now)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])
         about = {"user_id": user_id, "connection_id": connection.id}
-        journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **about))
         person = _person(session, user_id)
+        noted = _noted(person.profile) if {"user_metadata", "app_metadata"} & values.keys() else {}
+        journal.add(session, operation.event(self.journal, "Update a user", changed=changed, **noted, **about))
         self._ask(session, person.profile, edit, edit.client_id or "", operation)
         return person
 
@@ -162,6 +168,11 @@ class Users:
             raise NoSuchConnection
         for user_id in accounts.with_email(session, connection_id, email):
             self._delete(session, user_id, operation)
+
+
+def _noted(profile: Profile) -> dict[str, Any]:
+    large = user_edits.large_metadata(profile)
+    return {"large_metadata": large} if large else {}
 
 
 def known(session: Session, user_id: str, *, lock: bool = False) -> tuple[Profile, ConnectionRecord]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import IdentifierTaken, NoSuchConnection, NoSuchUser, TooManyAttempts
+from keystead.errors import IdentifierTaken, InsufficientScope, NoSuchConnection, NoSuchUser, TooManyAttempts
 from keystead.flows.users import Person
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
@@ -19,6 +19,8 @@ from keystead.web.parameters import Needed
 from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, WHOLE, Shape, each
 
 _EMAIL: Final = Needed("email")
+_EVERYTHING: Final = "update:users"
+"""With the scope for ``app_metadata`` alone, a PATCH may have that alone."""
 
 USER: Final = Shape(
     "User",
@@ -82,7 +84,7 @@ async def show(request: Request) -> Response:
 
 UPDATE: Final = Scoped(
     "Change a user",
-    scopes=("update:users",),
+    scopes=(_EVERYTHING, "update:users_app_metadata"),
     body=Body(UserEdit, wrapped=("password",)),
     answers={200: USER},
     refuses=(NoSuchUser, IdentifierTaken, TooManyAttempts),
@@ -92,6 +94,8 @@ UPDATE: Final = Scoped(
 async def update(request: Request) -> Response:
     """``PATCH /users/{id}``: a block and a new password end the account's sessions and refresh tokens at once."""
     asked, flows = await UPDATE.read(request), flows_of(request)
+    if _EVERYTHING not in asked.bearer.scope and asked.body.keys() - {"app_metadata"}:
+        raise InsufficientScope((_EVERYTHING,))
     edit, password = read_edit(asked.body)
     operation = operation_of(request, asked.bearer)
     found = await flows.users.update(request.path_params["id"], edit, password, operation)
