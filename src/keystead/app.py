@@ -59,6 +59,7 @@ from keystead.flows.stats import Stats
 from keystead.flows.tenant_settings import TenantSettings
 from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
+from keystead.flows.user_search import UserSearch
 from keystead.flows.users import Users
 from keystead.oauth.audiences import Audiences
 from keystead.oauth.authorize import Authorize
@@ -228,6 +229,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         mail_provider=MailProvider(db, p.sealer, journal),
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, clock),
+        user_search=UserSearch(db, clock),
     )
 
 

@@ -30,6 +30,7 @@
       Invalid                   the request is refused
         BadRequest                not understood as it stands: syntax, types, missing members
           InvalidQuery              the same, for the query string
+            BeyondPaging            a page further on than lists are read by number
           InvalidPath               the same, for a part of the path
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read
@@ -320,6 +321,13 @@ class InvalidQuery(BadRequest):
     """A parameter of the query string is missing or has the wrong form."""
 
     code = "invalid_query"
+
+
+class BeyondPaging(InvalidQuery):
+    """A page further on than lists are read by number; the rest is read by ``from`` and ``take``."""
+
+    code = "beyond_paging"
+    default_text = "You can only page through the first 1000 records. Read on with from and take."
 
 
 class InvalidPath(BadRequest):

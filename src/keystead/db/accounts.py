@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlmodel import Session, col
@@ -13,15 +13,17 @@ from sqlmodel import Session, col
 from keystead.db import decisions
 from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient, LoginSession
 from keystead.errors import IdentifierTaken
+from keystead.rules.folding import searched_by
 from keystead.rules.identifiers import Identifier, IdentifierKind, claims
 from keystead.rules.profiles import Draft, Profile, defaults
 from keystead.rules.signups import identifiers_of_profile
 
 _STORED: Final = tuple(name for name in Profile.model_fields if name != "has_password")
-_PROFILE: Final[tuple[InstrumentedAttribute[Any] | ColumnElement[Any], ...]] = (
+PROFILE: Final[tuple[InstrumentedAttribute[Any] | ColumnElement[Any], ...]] = (
     *(getattr(Account, name) for name in _STORED),
     col(Account.password_hash).is_not(None).label("has_password"),
 )
+"""What ``profile_of`` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ _OWN: Final = case(
 """The account's own identifier of the kind of the row."""
 
 # Built once, with the values bound at each call: building a statement costs as much as running it.
-_BY_ID: Final = select(*_PROFILE).where(col(Account.user_id) == bindparam("user_id"))
-_BY_HANDLE: Final = select(*_PROFILE).where(col(Account.user_handle) == bindparam("user_handle"))
+_BY_ID: Final = select(*PROFILE).where(col(Account.user_id) == bindparam("user_id"))
+_BY_HANDLE: Final = select(*PROFILE).where(col(Account.user_handle) == bindparam("user_handle"))
 _BY_IDENTIFIER: Final = (
-    select(*_PROFILE, col(Account.password_hash))
+    select(*PROFILE, col(Account.password_hash))
     .join(AccountIdentifier, col(AccountIdentifier.user_id) == col(Account.user_id))
     .where(
         col(AccountIdentifier.connection_id) == bindparam("connection_id"),
@@ -77,7 +79,7 @@ _BY_IDENTIFIER: Final = (
 )
 _STANDING: Final = (
     select(
-        *_PROFILE,
+        *PROFILE,
         col(Connection.active),
         col(EnabledClient.client_id).is_not(None).label("enabled"),
         (col(Connection.options)["passkey_policy"]["enrollment"].as_string() == "required").label("asks"),
@@ -98,11 +100,6 @@ _STANDING: Final = (
     )
     .where(col(Account.user_id) == bindparam("user_id"))
 )
-_IS_OF_PEOPLE: Final = col(Account.connection_id).in_(
-    select(col(Connection.id)).where(col(Connection.for_administrators).is_(False))
-)
-_PEOPLE: Final = select(*_PROFILE).where(_IS_OF_PEOPLE)
-_COUNT: Final = select(func.count(col(Account.user_id))).where(_IS_OF_PEOPLE)
 _ENTERED: Final = (
     update(Account)
     .where(col(Account.user_id) == bindparam("who"))
@@ -114,14 +111,14 @@ def by_id(session: Session, user_id: str, *, lock: bool = False) -> Profile | No
     """Return an account; locked, where what is read decides what is written."""
     statement = _BY_ID.with_for_update() if lock else _BY_ID
     row = session.connection().execute(statement, {"user_id": user_id}).first()
-    return _profile(row) if row else None
+    return profile_of(row) if row else None
 
 
 def with_password(session: Session, user_id: str) -> Known | None:
     """Return an account with its hash."""
-    statement = select(*_PROFILE, col(Account.password_hash)).where(col(Account.user_id) == user_id)
+    statement = select(*PROFILE, col(Account.password_hash)).where(col(Account.user_id) == user_id)
     row = session.connection().execute(statement).first()
-    return Known(_profile(row), row.password_hash) if row else None
+    return Known(profile_of(row), row.password_hash) if row else None
 
 
 def identifiers_of(session: Session, user_id: str) -> list[tuple[str, str]]:
@@ -134,7 +131,7 @@ def identifiers_of(session: Session, user_id: str) -> list[tuple[str, str]]:
 def by_handle(session: Session, user_handle: bytes) -> Profile | None:
     """Return the account that authenticators know by this handle."""
     row = session.connection().execute(_BY_HANDLE, {"user_handle": user_handle}).first()
-    return _profile(row) if row else None
+    return profile_of(row) if row else None
 
 
 def by_identifier(session: Session, connection_id: str, identifier: Identifier) -> Known | None:
@@ -147,7 +144,7 @@ def by_identifier(session: Session, connection_id: str, identifier: Identifier) 
         values = {"connection_id": connection_id, "kind": each.kind, "value": each.value}
         found = session.connection().execute(_BY_IDENTIFIER, values).first()
         row = found if row is None else row
-    return Known(_profile(row), row.password_hash) if row is not None else None
+    return Known(profile_of(row), row.password_hash) if row is not None else None
 
 
 def taken(session: Session, connection_id: str, identifiers: tuple[Identifier, ...]) -> IdentifierKind | None:
@@ -161,7 +158,7 @@ def standing(session: Session, user_id: str, client_id: str, session_id: str = "
     row = session.connection().execute(_STANDING, values).first()
     if row is None:
         return None
-    return Standing(_profile(row), row.active, row.enabled, bool(row.asks), row.session_known, row.session_ended)
+    return Standing(profile_of(row), row.active, row.enabled, bool(row.asks), row.session_known, row.session_ended)
 
 
 def create(
@@ -287,13 +284,20 @@ def claimed(session: Session, connection_id: str, identifier: Identifier) -> boo
     return bool(_holders(session, connection_id, claims(identifier)))
 
 
+def with_email(session: Session, connection_id: str, email: str) -> list[str]:
+    """Return the ids of whoever has an address in a connection; where addresses are shared, several."""
+    mine = (col(Account.connection_id) == connection_id, col(Account.email) == email)
+    return list(session.connection().execute(select(col(Account.user_id)).where(*mine)).scalars())
+
+
 def entered(session: Session, user_id: str, address: str, now: datetime) -> None:
     """Count a login."""
     session.connection().execute(_ENTERED, {"who": user_id, "now": now, "address": address[:45]})
 
 
 def change(session: Session, user_id: str, values: Mapping[str, Any]) -> bool:
-    """Set columns of an account; ``False`` where there is none."""
+    """Set columns of an account, and those that follow from them; ``False`` where there is none."""
+    values = {**values, **searched_by(values)}
     statement = update(Account).where(col(Account.user_id) == user_id).values(**values)
     return session.connection().execute(statement).rowcount == 1
 
@@ -312,18 +316,6 @@ def remove(session: Session, user_id: str) -> bool:
     return session.connection().execute(delete(Account).where(col(Account.user_id) == user_id)).rowcount == 1
 
 
-def page(session: Session, offset: int, limit: int, *, newest_first: bool = False) -> list[Profile]:
-    """Return accounts by age; never administrators."""
-    order = (col(Account.created_at), col(Account.user_id))
-    statement = _PEOPLE.order_by(*((each.desc() for each in order) if newest_first else order))
-    return [_profile(row) for row in session.connection().execute(statement.offset(offset).limit(limit))]
-
-
-def count(session: Session) -> int:
-    """Return how many accounts ``page`` would find in all."""
-    return session.connection().execute(_COUNT).scalar_one()
-
-
 def make_administrator(session: Session, user_id: str, role: str) -> None:
     """Give an account of the administrators' connection a role."""
     session.connection().execute(insert(Administrator).values(user_id=user_id, role=role))
@@ -332,8 +324,8 @@ def make_administrator(session: Session, user_id: str, role: str) -> None:
 def administrators(session: Session) -> list[Profile]:
     """Return the accounts of the administrators' connection."""
     of_administrators = select(col(Connection.id)).where(col(Connection.for_administrators).is_(True))
-    statement = select(*_PROFILE).where(col(Account.connection_id).in_(of_administrators))
-    return [_profile(row) for row in session.connection().execute(statement.order_by(col(Account.user_id)))]
+    statement = select(*PROFILE).where(col(Account.connection_id).in_(of_administrators))
+    return [profile_of(row) for row in session.connection().execute(statement.order_by(col(Account.user_id)))]
 
 
 def snoozed_until(session: Session, user_id: str) -> datetime | None:
@@ -342,6 +334,7 @@ def snoozed_until(session: Session, user_id: str) -> datetime | None:
     return session.connection().execute(statement).scalar()
 
 
-def _profile(row: Row[*tuple[Any, ...]]) -> Profile:
+def profile_of(row: Row[*tuple[Any, ...]]) -> Profile:
+    """Return the account of a row."""
     found = row._mapping
     return Profile.model_construct(**{name: found[name] for name in Profile.model_fields})

@@ -8,6 +8,7 @@ another writer would fail at once, whatever the time-out); PostgreSQL has a boun
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from threading import Timer
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
@@ -15,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, Operational
 from sqlmodel import Session
 
 from keystead.db.threads import Held, Threads
-from keystead.errors import DatabaseUnavailable
+from keystead.errors import DatabaseUnavailable, Unavailable
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -25,6 +26,8 @@ _BUSY_MS: Final = 10_000
 _READERS: Final = 4
 _NOT_OURS: Final = "42501"
 """PostgreSQL's code for a right that is missing."""
+_CANCELLED: Final = "57014"
+"""PostgreSQL's code for a statement that took too long."""
 
 
 class Database:
@@ -122,6 +125,37 @@ def _sqlite(url: str, begin: str) -> Engine:
             raise OperationalError(begin, None, error) from error
 
     return engine
+
+
+@contextmanager
+def limited(session: Session, seconds: float) -> Iterator[None]:
+    """End a statement that takes longer, and the transaction with it. Raises ``Unavailable``.
+
+    PostgreSQL holds everything to it that the transaction does from here on.
+    """
+    connection = session.connection()
+    try:
+        if connection.dialect.name == "sqlite":
+            with _interrupted(cast("sqlite3.Connection", connection.connection.driver_connection), seconds):
+                yield
+        else:
+            connection.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
+            yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _CANCELLED or str(error.orig) == "interrupted":
+            raise Unavailable("The query took too long. Ask for less, or for what is indexed.") from error
+        raise
+
+
+@contextmanager
+def _interrupted(driver: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    timer = Timer(seconds, driver.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # the next statement is somebody else's
 
 
 def reachable(session: Session) -> bool:

@@ -9,17 +9,21 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
+
+from keystead.db.search_columns import also, searched
 
 # Before the first table: migrations need every constraint to have a name.
 SQLModel.metadata = MetaData(
@@ -33,6 +37,7 @@ SQLModel.metadata = MetaData(
 
 _KEY = String(600).with_variant(String(600, collation="C"), "postgresql")
 """Compared byte by byte on both databases, so that what begins alike can be found by the index."""
+
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -211,13 +216,25 @@ class SigningKey(SQLModel, table=True):
 class Account(SQLModel, table=True):
     """A person, in one connection."""
 
+    __table_args__ = (
+        Index("ix_account_created_at", "created_at", "user_id"),
+        Index("ix_account_connection_id", "connection_id", "created_at", "user_id"),
+        Index("ix_account_email_domain", "email_domain", "created_at", "user_id"),
+        *(Index(f"ix_account_{each}", each) for each in ("email", "name_folded", "nickname_folded")),
+        *(
+            Index(f"ix_account_{each}", each, sqlite_where=text(given), postgresql_where=text(given))
+            for each in ("phone_number", "username", "given_name_folded", "family_name_folded")
+            for given in (f"{each} IS NOT NULL",)
+        ),
+    )
+    """Whatever a login changes is in none of them: otherwise each login would write to all (PostgreSQL)."""
     user_id: str = Field(primary_key=True, max_length=300)
-    connection_id: str = _of("connection.id")
-    email: str | None = Field(default=None, max_length=254, index=True)
+    connection_id: str = _of("connection.id", index=False)
+    email: str | None = Field(sa_column=Column(searched(254)), default=None)
     email_verified: bool = False
-    phone_number: str | None = Field(default=None, max_length=20)
+    phone_number: str | None = Field(sa_column=Column(searched(20)), default=None)
     phone_verified: bool = False
-    username: str | None = Field(default=None, max_length=128)
+    username: str | None = Field(sa_column=Column(searched(128)), default=None)
     name: str | None = Field(default=None, max_length=300)
     nickname: str | None = Field(default=None, max_length=300)
     given_name: str | None = Field(default=None, max_length=150)
@@ -230,7 +247,7 @@ class Account(SQLModel, table=True):
     last_password_reset: datetime | None = _moment(nullable=True)
     user_handle: bytes = Field(sa_column=Column(LargeBinary(64), nullable=False, unique=True))
     passkey_prompt_snoozed_until: datetime | None = _moment(nullable=True)
-    created_at: datetime = _moment(index=True)
+    created_at: datetime = _moment()
     updated_at: datetime = _moment()
     last_login: datetime | None = _moment(nullable=True)
     last_ip: str | None = Field(default=None, max_length=45)
@@ -239,6 +256,11 @@ class Account(SQLModel, table=True):
     """When everything that was issued before came to its end, such as at a reset; ours to check on access tokens."""
     must_verify: list[str] = _document()
     """Kinds of identifiers that must be verified before the account can be used (ID-19)."""
+    email_domain: str | None = also("email")
+    name_folded: str | None = also("name")
+    nickname_folded: str | None = also("nickname")
+    given_name_folded: str | None = also("given_name")
+    family_name_folded: str | None = also("family_name")
 
 
 class AccountIdentifier(SQLModel, table=True):

@@ -1,14 +1,15 @@
 """Administrators make, change and delete accounts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session
 
 from keystead.db import accounts, clients, connections, journal, old_passwords
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, NoSuchUser
+from keystead.errors import BadRequest, NoSuchConnection, NoSuchUser
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -22,6 +23,7 @@ from keystead.rules.events import Event
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
+from keystead.rules.user_search import email_as_stored
 from keystead.secrecy import Secret
 
 _MOVED: Final = {"email": "sce", "username": "scu", "phone_number": "scpn"}
@@ -59,14 +61,6 @@ class Users:
             raise NoSuchUser
         return found
 
-    async def page(self, offset: int, limit: int, *, newest_first: bool) -> list[Person]:
-        """Return a part of the list."""
-        return await self.db.read(_page, offset, limit, newest_first)
-
-    async def count(self) -> int:
-        """Return how long the list is."""
-        return await self.db.read(accounts.count)
-
     async def show(self, user_id: str) -> Person:
         """Return an account. Raises ``NoSuchUser``."""
         return await self.db.read(_person, user_id)
@@ -85,7 +79,11 @@ class Users:
             await self.breaches.check("pre-user-registration", password, subject, operation.caller)
         profile = await self.store_for(connection).create(draft, password)
         event = operation.event(
-            self.journal, "Create a user", user_id=profile.user_id, connection_id=profile.connection_id
+            self.journal,
+            "Create a user",
+            user_id=profile.user_id,
+            connection_id=profile.connection_id,
+            **_noted(profile),
         )
         await self.db.write(self._greet, profile, new, event, operation)
         return Person(profile, connection.name)
@@ -106,6 +104,10 @@ class Users:
     async def delete(self, user_id: str, operation: Operation) -> None:
         """Delete an account and all that hangs on it; no error where there is none (US-5)."""
         await self.db.write(self._delete, user_id, operation)
+
+    async def delete_by_email(self, connection_id: str, email: str, operation: Operation) -> None:
+        """Delete whoever has an address in a connection (US-13). Raises ``NoSuchConnection``."""
+        await self.db.write(self._delete_by_email, connection_id, email_as_stored(email), operation)
 
     async def _hashed(self, user_id: str, edit: UserEdit, password: Secret[str], operation: Operation) -> str:
         """Return the hash of a new password, once everything that can be refused before was looked at."""
@@ -146,11 +148,12 @@ class Users:
             self.revocation.apply(session, ending, revocation.Subject(user_id), now)
         changed = sorted([*values, *(["password"] if hashed is not None else [])])
         about = {"user_id": user_id, "connection_id": connection.id}
-        events = [operation.event(self.journal, "Update a user", changed=changed, **about)]
+        person = _person(session, user_id)
+        noted = _noted(person.profile) if {"user_metadata", "app_metadata"} & values.keys() else {}
+        events = [operation.event(self.journal, "Update a user", changed=changed, **noted, **about)]
         moved = [kind for name, kind in _MOVED.items() if values.get(name, before[name]) != before[name]]
         events += [operation.event(self.journal, "Changed by an administrator", type=kind, **about) for kind in moved]
         journal.add(session, *events)
-        person = _person(session, user_id)
         self._ask(session, person.profile, edit, edit.client_id or "", operation)
         return person
 
@@ -164,6 +167,18 @@ class Users:
         for kind, description in (("sapi", "Delete a user"), ("sdu", "User successfully deleted")):
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
             journal.add(session, operation.event(self.journal, description, type=kind, **about))
+
+    def _delete_by_email(self, session: Session, connection_id: str, email: str, operation: Operation) -> None:
+        connection = connections.get(session, connection_id)
+        if connection is None or connection.for_administrators:
+            raise NoSuchConnection
+        for user_id in accounts.with_email(session, connection_id, email):
+            self._delete(session, user_id, operation)
+
+
+def _noted(profile: Profile) -> dict[str, Any]:
+    large = user_edits.large_metadata(profile)
+    return {"large_metadata": large} if large else {}
 
 
 def known(session: Session, user_id: str, *, lock: bool = False) -> tuple[Profile, ConnectionRecord]:
@@ -197,10 +212,11 @@ def _allowed(
     return profile, connection
 
 
-def _page(session: Session, offset: int, limit: int, newest_first: bool) -> list[Person]:
-    found = accounts.page(session, offset, limit, newest_first=newest_first)
-    names = connections.names(session, [profile.connection_id for profile in found])
-    return [Person(profile, names[profile.connection_id]) for profile in found]
+def people(session: Session, found: Iterable[Profile]) -> list[Person]:
+    """Return accounts with the names of their connections."""
+    profiles = list(found)
+    names = connections.names(session, [profile.connection_id for profile in profiles])
+    return [Person(profile, names[profile.connection_id]) for profile in profiles]
 
 
 def _target(session: Session, name: str) -> ConnectionRecord:

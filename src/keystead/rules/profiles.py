@@ -1,5 +1,6 @@
 """People as values: the draft of an account, and the profile of one that exists."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -15,6 +16,10 @@ ROOT_FIELDS: Final = ("given_name", "family_name", "name", "nickname", "picture"
 _LIMITS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}
 
 Metadata = dict[str, Any]
+
+MOST_METADATA: Final = 102_400
+ADVISED_METADATA: Final = 10_240
+"""Bytes of either kind of metadata: what is taken, and beyond what the journal has a note (US-12)."""
 
 
 class Draft(BaseModel):
@@ -204,6 +209,18 @@ def check_metadata_keys(name: Literal["user_metadata", "app_metadata"], value: M
             raise BadRequest(
                 f"{name} keys must not be empty, longer than 100 characters or contain '.' or '$'.", path=name
             )
+
+
+def check_metadata_size(name: Literal["user_metadata", "app_metadata"], value: Metadata | None) -> None:
+    """Refuse metadata that is larger than any (US-12). Raises ``BadRequest``."""
+    size = metadata_size(value)
+    if size > MOST_METADATA:
+        raise BadRequest(f"Metadata is too large ({size} bytes), maximum {MOST_METADATA}", path=name)
+
+
+def metadata_size(value: Metadata | None) -> int:
+    """Return the bytes of metadata, written as JSON."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) if value else 0
 
 
 def _good_key(key: str) -> bool:

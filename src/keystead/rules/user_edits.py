@@ -9,7 +9,16 @@ from keystead.errors import BadRequest
 from keystead.rules.complaints import complaint, parse, type_of
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, canonical
-from keystead.rules.profiles import Draft, Metadata, Profile, check_metadata_keys, merge_metadata
+from keystead.rules.profiles import (
+    ADVISED_METADATA,
+    Draft,
+    Metadata,
+    Profile,
+    check_metadata_keys,
+    check_metadata_size,
+    merge_metadata,
+    metadata_size,
+)
 from keystead.rules.revocation import Event
 from keystead.rules.verification import Verifiable
 from keystead.secrecy import Secret
@@ -34,6 +43,7 @@ _COLUMNS: Final = (
     *("blocked", "email_verified", "phone_verified"),
     *("name", "nickname", "given_name", "family_name", "picture"),
 )
+_METADATA: Final[tuple[Literal["user_metadata", "app_metadata"], ...]] = ("user_metadata", "app_metadata")
 
 
 def _web_address(text: str) -> str:
@@ -111,8 +121,7 @@ class UserEdit(BaseModel):
 def read_new(body: Mapping[str, Any]) -> tuple[NewUser, Secret[str] | None]:
     """Read the body of a POST, the password apart. Raises ``BadRequest``."""
     new = parse(NewUser, {name: value for name, value in body.items() if name != "password"})
-    _check_keys("user_metadata", new.user_metadata)
-    _check_keys("app_metadata", new.app_metadata)
+    _check_keys(new)
     return new, None if body.get("password") is None else _password(body["password"])
 
 
@@ -125,8 +134,7 @@ def read_edit(body: Mapping[str, Any]) -> tuple[UserEdit, Secret[str] | None]:
     for name in ("connection", "client_id"):
         if name in body and body[name] is None:
             raise BadRequest("Expected type string but found type null", path=name)
-    _check_keys("user_metadata", edit.user_metadata)
-    _check_keys("app_metadata", edit.app_metadata)
+    _check_keys(edit)
     password = _password(body["password"]) if "password" in body else None
     for one, other in _NOT_TOGETHER:
         if one in body and other in body:
@@ -144,7 +152,9 @@ def draft(new: NewUser, options: ConnectionOptions, *, password: bool) -> Draft:
     found = tuple(_identifiers(new, options))
     if not any(each.kind in options.active_identifiers() for each in found):
         raise BadRequest(_NOTHING_TO_LOG_IN_WITH.format(", ".join(options.active_identifiers())))
-    given = new.model_dump(include=set(_COLUMNS) | {"user_metadata", "app_metadata"})
+    for name in _METADATA:
+        check_metadata_size(name, getattr(new, name))
+    given = new.model_dump(include={*_COLUMNS, *_METADATA})
     return Draft(identifiers=found, shared=options.shared_kinds(), local_id=new.user_id or None, **given)
 
 
@@ -182,20 +192,26 @@ def changes(
     """Return the columns that a PATCH sets: named members are replaced, metadata is merged one level deep (US-3).
 
     Empty metadata removes all of it, as Auth0 documents. A new address is nobody's yet, unless it is said to be
-    verified (VF-5); what is verified, or gone, need not be verified any more.
+    verified (VF-5); what is verified, or gone, need not be verified any more. Raises ``BadRequest``.
     """
     given, identifiers = edit.model_fields_set, identifiers or {}
     values: dict[str, Any] = {str(kind): value for kind, value in identifiers.items()}
     values |= {_VERIFIED[kind]: False for kind in identifiers if kind in _VERIFIED}
     values |= {name: getattr(edit, name) for name in _COLUMNS if name in given}
-    if "user_metadata" in given:
-        values["user_metadata"] = _merged(profile.user_metadata, edit.user_metadata)
-    if "app_metadata" in given:
-        values["app_metadata"] = _merged(profile.app_metadata, edit.app_metadata)
+    for name in _METADATA:
+        if name in given:
+            values[name] = _merged(getattr(profile, name), getattr(edit, name))
+            check_metadata_size(name, values[name])
     after = profile.model_copy(update=values)
     verified = after.verified_kinds()
     values["must_verify"] = [kind for kind in profile.must_verify if after.value_of(kind) and kind not in verified]
     return {name: value for name, value in values.items() if getattr(profile, name) != value}
+
+
+def large_metadata(profile: Profile) -> dict[str, int]:
+    """Return the bytes of metadata that is larger than advised, for the journal (US-12)."""
+    sizes = {name: metadata_size(getattr(profile, name)) for name in _METADATA}
+    return {name: size for name, size in sizes.items() if size > ADVISED_METADATA}
 
 
 def endings(values: Mapping[str, Any], *, password: bool) -> Iterator[Event]:
@@ -235,8 +251,9 @@ def _password(value: object) -> Secret[str]:
     return Secret(value)
 
 
-def _check_keys(name: Literal["user_metadata", "app_metadata"], value: Metadata | None) -> None:
-    check_metadata_keys(name, value or {})
+def _check_keys(said: NewUser | UserEdit) -> None:
+    for name in _METADATA:
+        check_metadata_keys(name, getattr(said, name) or {})
 
 
 def _check_members(new: NewUser, options: ConnectionOptions) -> None:

@@ -61,6 +61,7 @@ from keystead.web.management import (
     tenant_settings,
     tickets,
     user_blocks,
+    user_lists,
     users,
 )
 
@@ -213,6 +214,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/connections/{id}", connections.update, PATCH=connections.UPDATE),
     Described("/connections/{id}", connections.delete, DELETE=connections.DELETE),
     Described("/connections/{id}/passkey-policy/preview", passkey_preview.preview, POST=passkey_preview.PREVIEW),
+    Described("/connections/{id}/users", users.delete_by_email, DELETE=users.DELETE_BY_EMAIL),
     Described("/connections/{id}/clients", connections.clients, GET=connections.CLIENTS),
     Described("/connections/{id}/clients", connections.switch_clients, PATCH=connections.SWITCH_CLIENTS),
     Described("/connections/{id}/status", connections.status, GET=connections.STATUS),
@@ -311,8 +313,9 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/user-blocks", user_blocks.lift, DELETE=user_blocks.LIFT),
     Described("/user-blocks/{id}", user_blocks.of_user, GET=user_blocks.OF_USER),
     Described("/user-blocks/{id}", user_blocks.lift_of_user, DELETE=user_blocks.LIFT_OF_USER),
-    Described("/users", users.index, GET=users.INDEX),
+    Described("/users", user_lists.index, GET=user_lists.INDEX),
     Described("/users", users.create, POST=users.CREATE),
+    Described("/users-by-email", user_lists.by_email, GET=user_lists.BY_EMAIL),
     Described("/users/{id}", users.show, GET=users.SHOW),
     Described("/users/{id}", users.update, PATCH=users.UPDATE),
     Described("/users/{id}", users.delete, DELETE=users.DELETE),

@@ -103,6 +103,7 @@ MANAGEMENT: Final[Table] = {
     e.InvalidToken: Row(401, ""),
     e.Invalid: Row(400, "invalid_body"),
     e.InvalidQuery: Row(400, "invalid_query_string"),
+    e.BeyondPaging: Row(400, "invalid_paging"),
     e.InvalidPath: Row(400, "invalid_uri"),
     e.WouldStrandUsers: Row(400, "would_strand_users"),
     e.WeakPassword: Row(400, "auth0_idp_error"),

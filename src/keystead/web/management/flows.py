@@ -20,6 +20,7 @@ from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.stats import Stats
+from keystead.flows.user_search import UserSearch
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,4 @@ class ManagementFlows:
     mail_provider: MailProvider
     page_design: PageDesign
     stats: Stats
+    user_search: UserSearch

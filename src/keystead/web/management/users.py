@@ -5,33 +5,22 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import IdentifierTaken, InvalidQuery, NoSuchUser, TooManyAttempts
+from keystead.errors import IdentifierTaken, InsufficientScope, NoSuchConnection, NoSuchUser, TooManyAttempts
 from keystead.flows.users import Person
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
 from keystead.rules.user_edits import NewUser, UserEdit, read_edit, read_new
 from keystead.web.answers import Json
-from keystead.web.body import Query
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
-from keystead.web.management.lists import PAGED, PICKED, paged, pages_of, picked
+from keystead.web.management.lists import PICKED, picked
 from keystead.web.management.operations import operation_of
-from keystead.web.parameters import Choice, Flag
+from keystead.web.parameters import Needed
 from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, WHOLE, Shape, each
 
-_NEWEST_FIRST: Final = "created_at:-1"
-_SORT: Final = Choice(
-    "sort", ("created_at:1", _NEWEST_FIRST), says="Users can be sorted by created_at:1 or created_at:-1 only"
-)
-_ENGINE: Final = Choice(
-    "search_engine",
-    ("v3",),
-    about={
-        "v1": "You are not allowed to use search_engine=v1.",
-        "v2": "You are not allowed to use search_engine=v2, use search_engine=v3 instead.",
-    },
-)
-_PRIMARY_ORDER: Final = Flag("primary_order", True)
+_EMAIL: Final = Needed("email")
+_EVERYTHING: Final = "update:users"
+"""With the scope for ``app_metadata`` alone, a PATCH may have that alone."""
 
 USER: Final = Shape(
     "User",
@@ -64,25 +53,6 @@ USER: Final = Shape(
     },
 )
 
-INDEX: Final = Scoped(
-    "List users",
-    scopes=("read:users",),
-    query=(*PAGED, *PICKED, _SORT, _ENGINE, _PRIMARY_ORDER),
-    answers={200: pages_of("users", USER.part(), length=True)},
-)
-
-
-async def index(request: Request) -> Response:
-    """``GET /users``."""
-    asked, flows = await INDEX.read(request), flows_of(request)
-    _check_search(asked.query)
-    page = paged(asked)
-    found = await flows.users.page(page.start, page.size, newest_first=asked[_SORT] == _NEWEST_FIRST)
-    total = await flows.users.count() if page.totals else 0
-    items = [picked(shown(each, flows.settings.public_url), asked) for each in found]
-    return page.answer("users", items, total, length=True)
-
-
 CREATE: Final = Scoped(
     "Create a user",
     scopes=("create:users",),
@@ -114,7 +84,7 @@ async def show(request: Request) -> Response:
 
 UPDATE: Final = Scoped(
     "Change a user",
-    scopes=("update:users",),
+    scopes=(_EVERYTHING, "update:users_app_metadata"),
     body=Body(UserEdit, wrapped=("password",)),
     answers={200: USER},
     refuses=(NoSuchUser, IdentifierTaken, TooManyAttempts),
@@ -124,6 +94,8 @@ UPDATE: Final = Scoped(
 async def update(request: Request) -> Response:
     """``PATCH /users/{id}``: a block and a new password end the account's sessions and refresh tokens at once."""
     asked, flows = await UPDATE.read(request), flows_of(request)
+    if _EVERYTHING not in asked.bearer.scope and asked.body.keys() - {"app_metadata"}:
+        raise InsufficientScope((_EVERYTHING,))
     edit, password = read_edit(asked.body)
     operation = operation_of(request, asked.bearer)
     found = await flows.users.update(request.path_params["id"], edit, password, operation)
@@ -137,6 +109,23 @@ async def delete(request: Request) -> Response:
     """``DELETE /users/{id}``: 204, also where there is none (US-5)."""
     operation = operation_of(request, (await DELETE.read(request)).bearer)
     await flows_of(request).users.delete(request.path_params["id"], operation)
+    return Response(status_code=204)
+
+
+DELETE_BY_EMAIL: Final = Scoped(
+    "Delete the users of a connection with an e-mail address",
+    scopes=("delete:users",),
+    query=(_EMAIL,),
+    answers={204: None},
+    refuses=(NoSuchConnection,),
+)
+
+
+async def delete_by_email(request: Request) -> Response:
+    """``DELETE /connections/{id}/users?email=``: 204, also where there is none (US-13)."""
+    asked = await DELETE_BY_EMAIL.read(request)
+    operation = operation_of(request, asked.bearer)
+    await flows_of(request).users.delete_by_email(request.path_params["id"], asked[_EMAIL], operation)
     return Response(status_code=204)
 
 
@@ -174,10 +163,3 @@ def shown(person: Person, public_url: str) -> dict[str, Any]:
         "last_password_reset": iso(profile.last_password_reset) if profile.last_password_reset else None,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _check_search(asked: Query) -> None:
-    """Refuse by name what a list cannot do yet, rather than answer something else. Raises ``InvalidQuery``."""
-    for name in ("q", "connection"):
-        if asked.text(name) is not None:
-            raise InvalidQuery("Searching for users is not available yet; list them by page and per_page", path=name)

@@ -1,0 +1,33 @@
+"""What searches compare: names in one case, whatever case that is, and the domain of an address.
+
+Computed here and stored beside the values, since Python, SQLite and PostgreSQL disagree about case.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+FOLDED: Final[Mapping[str, str]] = {
+    each: f"{each}_folded" for each in ("name", "nickname", "given_name", "family_name")
+}
+"""Names, and the columns that have them in the form they are compared in."""
+
+LONGEST: Final = 300
+"""Characters that are compared, and that an index takes."""
+
+
+def folded(text: str) -> str:
+    """Return what a name is compared by."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())[:LONGEST]
+
+
+def domain_of(email: str) -> str:
+    """Return what stands behind the ``@`` of an address."""
+    return email.rpartition("@")[2]
+
+
+def searched_by(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the columns that follow from those columns of an account that are given."""
+    found = {FOLDED[name]: folded(value) if value else None for name, value in values.items() if name in FOLDED}
+    email = values.get("email")
+    return found | ({"email_domain": domain_of(email) if email else None} if "email" in values else {})
