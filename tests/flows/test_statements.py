@@ -83,8 +83,8 @@ async def test_a_refresh(warm: World, rotation: str) -> None:
     token = (await warm.tokens(scope="openid offline_access"))["refresh_token"]
     with counted() as seen:
         assert (await warm.token("refresh_token", refresh_token=token)).status_code == 200
-    # the client; the token, locked; the account's standing; the journal; and the token touched, or replaced: marked, the
-    # others of person and client counted, the next one stored.
+    # the client; the token, locked; the account's standing; the journal; and the token touched, or replaced: marked,
+    # the others of person and client counted, the next one stored.
     assert len(seen) == (7 if rotation == "rotating" else 5), "\n".join(seen)
 
 

@@ -106,7 +106,7 @@ Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 """What a detail may be: a value of JSON, and nothing that could hold a secret back."""
 
 
-def plain(value: object, depth: int = _DEPTH) -> Plain:
+def _plain(value: object, depth: int = _DEPTH) -> Plain:
     """Return a value as it may be written. Raises ``TypeError`` for whatever is no plain value, a ``Secret`` included.
 
     Texts are cut, and freed of what no database stores; one that looks like a token, a key or a hash is masked.
@@ -118,9 +118,9 @@ def plain(value: object, depth: int = _DEPTH) -> Plain:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if depth and isinstance(value, list | tuple):
-        return [plain(each, depth - 1) for each in value[:_MOST]]
+        return [_plain(each, depth - 1) for each in value[:_MOST]]
     if depth and isinstance(value, dict) and all(type(name) is str for name in value):
-        return {_text(name): plain(each, depth - 1) for name, each in itertools.islice(value.items(), _MOST)}
+        return {_text(name): _plain(each, depth - 1) for name, each in itertools.islice(value.items(), _MOST)}
     raise TypeError(f"the journal takes no {type(value).__name__}")
 
 
@@ -148,8 +148,8 @@ class Event(BaseModel):
     user_id: str | None = None
     connection_id: str | None = None
     client_id: str | None = None
-    description: Annotated[str | None, BeforeValidator(plain)] = None
-    details: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
+    description: Annotated[str | None, BeforeValidator(_plain)] = None
+    details: Annotated[dict[str, Any], BeforeValidator(_plain)] = {}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy that is checked like any other: pydantic's own takes whatever it is given."""
