@@ -379,6 +379,43 @@ def test_messages(auth0: There) -> None:
     assert replaced["subject"] == "Once more"
 
 
+def test_journal(auth0: There, ann: Any, logged_in: Any) -> None:
+    newest = auth0.logs.list(per_page=100)
+    assert newest
+    assert auth0.logs.get(newest[0]["log_id"])["log_id"] == newest[0]["log_id"]
+    assert "s" in {each["type"] for each in auth0.users.logs.list(ann["user_id"], per_page=2)}
+
+
+def test_numbers(auth0: There, logged_in: Any) -> None:
+    assert auth0.stats.get_active_users_count() == 1
+    assert sum(each["logins"] for each in auth0.stats.get_daily()) >= 1
+
+
+def test_pages(auth0: There) -> None:
+    colours = {"primary": "#0b3d2e", "page_background": "#ffffff"}
+    assert auth0.branding.update(colors=colours)["colors"]["primary"] == "#0b3d2e"
+    assert auth0.branding.get()["colors"]["primary"] == "#0b3d2e"
+    prompts = auth0.prompts.get_settings()
+    assert auth0.prompts.update_settings(identifier_first=True)["identifier_first"] is True
+    assert set(auth0.prompts.get_settings()) == set(prompts)
+    words = {"login-id": {"title": "Who are you?"}}
+    auth0.prompts.custom_text.set("login-id", "en", request=words)
+    assert auth0.prompts.custom_text.get("login-id", "en") == words
+
+
+def test_finding_people(auth0: There, ann: Any, connection: Json) -> None:
+    assert [each["user_id"] for each in auth0.users.list_users_by_email(email="ann@example.com")] == [ann["user_id"]]
+    assert [each["user_id"] for each in auth0.users.list(q='email:"ann@example.com"', search_engine="v3")] == [
+        ann["user_id"]
+    ]
+    auth0.connections.users.delete_by_email(connection["id"], email="ann@example.com")
+    is_gone(auth0.users.get, ann["user_id"])
+
+
+def test_connections_of_a_client(auth0: There, shop: Any, connection: Json) -> None:
+    assert connection["id"] in [each["id"] for each in auth0.clients.connections.get(shop["client_id"], take=1)]
+
+
 def test_an_error_names_what_is_wrong(auth0: There) -> None:
     with pytest.raises(RaisedThere) as refused:
         auth0.clients.create(name="<b>")

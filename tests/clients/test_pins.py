@@ -10,7 +10,9 @@ from clients.environments import LOCK, PACKAGES, ROOT
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["auth0-python", "@auth0/auth0-spa-js", "authlib", "openid-client"])
+@pytest.mark.parametrize(
+    "name", ["auth0-python", "@auth0/auth0-spa-js", "auth0-deploy-cli", "authlib", "openid-client"]
+)
 def test_the_page_names_the_version(name: str) -> None:
     assert re.search(rf"^\| \[{name}\].*\| {re.escape(_locked()[name])} \|", PAGE, re.MULTILINE | re.IGNORECASE)
 

@@ -102,7 +102,7 @@ class Query:
         if found is None:
             return default
         if found not in ("true", "false"):
-            raise InvalidQuery(f"Expected type boolean but found type string on property {name}", path=name)
+            raise InvalidQuery("Expected type boolean but found type string", path=name)
         return found == "true"
 
     def number(self, name: str, default: int, most: int, least: int = 0) -> int:
@@ -111,7 +111,7 @@ class Query:
         if found is None:
             return default
         if not (found.isascii() and found.isdigit() and len(found) < 10):
-            raise InvalidQuery(f"Expected type integer but found type string on property {name}", path=name)
+            raise InvalidQuery("Expected type integer but found type string", path=name)
         if int(found) > most:
             raise InvalidQuery(f"Value {found} is greater than maximum {most}", path=name)
         if int(found) < least:

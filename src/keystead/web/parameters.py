@@ -67,7 +67,7 @@ class Needed:
         """Return the text. Raises ``InvalidQuery``."""
         found = query.text(self.name)
         if not found:
-            raise InvalidQuery(f"Missing required property: {self.name}", path=self.name)
+            raise InvalidQuery(f"Missing required property: {self.name}", path="")
         return found
 
     def schema(self) -> Schema:
