@@ -1,4 +1,4 @@
-"""Commands as programs of their own: at a terminal, to a server elsewhere, with completion, and no longer than needed."""
+"""Commands as programs of their own: at a terminal, to a server elsewhere, with completion, and soon."""
 
 import json
 import os
@@ -242,7 +242,10 @@ def test_a_logout_forgets(tmp_path: Path, server: Server, token: str) -> None:
         command = [sys.executable, "-m", "keystead", *arguments, "--url", server.url]
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=SECONDS, check=False)
 
-    keep = f"from keystead.cli import sign_ins; from keystead.secrecy import Secret; sign_ins.keep({server.url!r}, Secret({token!r}))"
+    keep = (
+        "from keystead.cli import sign_ins; from keystead.secrecy import Secret; "
+        f"sign_ins.keep({server.url!r}, Secret({token!r}))"
+    )
     subprocess.run([sys.executable, "-c", keep], env=env, check=True, timeout=SECONDS)
     (kept,) = tmp_path.rglob("*.token")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
