@@ -22,7 +22,7 @@ from program import SECONDS, Server, environment, free_port, keystead, serving
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
-HEAVY = ("sqlalchemy", "starlette", "alembic", "jinja2", "pydantic", "cryptography", "uvicorn", "keystead.app")
+HEAVY = ("sqlalchemy", "starlette", "alembic", "jinja2", "cryptography", "uvicorn", "keystead.app", "keystead.settings")
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def noun(says: str) -> typer.Typer:
 
 
 def command(app: typer.Typer, name: str, *routes: str, dashes: bool = False) -> Callable[[Command], Command]:
-    """Make a function a command of a noun, as ``calling`` does. ``dashes``: an id may begin with one, as base64url may."""
+    """Make a function a command of a noun, as ``calling`` does; with ``dashes``, an id may begin with one."""
 
     def made(work: Command) -> Command:
         context = {"ignore_unknown_options": dashes}
