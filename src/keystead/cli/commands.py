@@ -52,11 +52,12 @@ def noun(says: str) -> typer.Typer:
     return typer.Typer(help=says, no_args_is_help=True, rich_markup_mode=None)
 
 
-def command(app: typer.Typer, name: str, *routes: str) -> Callable[[Command], Command]:
-    """Make a function a command of a noun, as ``calling`` does."""
+def command(app: typer.Typer, name: str, *routes: str, dashes: bool = False) -> Callable[[Command], Command]:
+    """Make a function a command of a noun, as ``calling`` does; with ``dashes``, an id may begin with one."""
 
     def made(work: Command) -> Command:
-        return app.command(name)(calling(*routes)(work))
+        context = {"ignore_unknown_options": dashes}
+        return app.command(name, context_settings=context)(calling(*routes)(work))
 
     return made
 

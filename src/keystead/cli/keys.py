@@ -51,7 +51,7 @@ def rotate(
     api.done(_known(api, made["kid"]), said)
 
 
-@command(app, "revoke", _ALL, _REVOKE)
+@command(app, "revoke", _ALL, _REVOKE, dashes=True)
 def revoke(
     api: Api,
     kid: Annotated[str, typer.Argument(help="The key, as 'keystead keys list' names it.", show_default=False)],

@@ -33,7 +33,7 @@ NOUNS: Final = {
     "keys": Noun("keys", "The keys that sign tokens."),
     "log": Noun("log", "The journal: what happened, by whom, and that it is told as it was."),
     "settings": Noun(
-        "settings", "Settings that are in the database: of the tenant, of sessions, of attack protection."
+        "settings", "Settings that are in the database: of the tenant, of sessions, of attack protection, of pages."
     ),
     "mail": Noun("mail", "Mail: the server that it leaves by, and the texts of messages."),
     "jobs": Noun("jobs", "Jobs: what is to be done later, such as mail."),

@@ -40,13 +40,13 @@ def show_all(api: Api, user: User, limit: Limit = None) -> None:
     api.listed(api.cursors(_OF_USER, user, member="sessions", limit=limit), _COLUMNS)
 
 
-@command(app, "show", "GET /sessions/{id}")
+@command(app, "show", "GET /sessions/{id}", dashes=True)
 def show(api: Api, session: Session) -> None:
     """Show a session."""
     api.shown(api.ask("GET /sessions/{id}", session))
 
 
-@command(app, "revoke", "POST /sessions/{id}/revoke")
+@command(app, "revoke", "POST /sessions/{id}/revoke", dashes=True)
 def revoke(api: Api, session: Session, yes: Yes = False) -> None:
     """End a session with its refresh tokens."""
     confirm(f"End {session} with its refresh tokens?", yes=yes)
@@ -72,7 +72,7 @@ def refresh_tokens(api: Api, user: User, limit: Limit = None) -> None:
     api.listed(api.cursors(_TOKENS, user, member="tokens", limit=limit), _TOKEN_COLUMNS)
 
 
-@command(app, "revoke-token", "DELETE /refresh-tokens/{id}")
+@command(app, "revoke-token", "DELETE /refresh-tokens/{id}", dashes=True)
 def revoke_token(api: Api, refresh_token: Token, yes: Yes = False) -> None:
     """End a refresh token."""
     confirm(f"End the refresh token {refresh_token}?", yes=yes)

@@ -8,7 +8,7 @@ from keystead.cli.api import Api
 from keystead.cli.commands import Body, Sets, body_of, command, noun
 from keystead.cli.terminal import refuse
 
-app = noun("Settings that are in the database: of the tenant, of sessions, of attack protection.")
+app = noun("Settings that are in the database: of the tenant, of sessions, of attack protection, of pages.")
 
 SUBJECTS: Final = {
     "tenant": "/tenants/settings",
@@ -20,6 +20,8 @@ SUBJECTS: Final = {
     "breached-password-detection": "/attack-protection/breached-password-detection",
     "bot-detection": "/attack-protection/bot-detection",
     "captcha": "/attack-protection/captcha",
+    "branding": "/branding",
+    "prompts": "/prompts",
 }
 
 Subject = Annotated[

@@ -1,0 +1,82 @@
+"""Commands about passkeys and sessions of people who have some."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from authenticator import Authenticator
+from shell import Shell, Told
+from visitor import Visitor, exchange
+from world import World, claims_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def keystead(world: World) -> "People":
+    world.clock.now = datetime.now(UTC)
+    return People(world, Shell(world.settings))
+
+
+class People:
+    """A Keystead that people use, and the shell beside it."""
+
+    def __init__(self, world: World, shell: Shell) -> None:
+        self.world, self._shell = world, shell
+
+    async def shell(self, *arguments: str, code: int = 0) -> Told:
+        return await asyncio.to_thread(lambda: self._shell(*arguments, code=code))
+
+
+async def test_passkeys(keystead: People) -> None:
+    tokens = await keystead.world.register(Authenticator())
+    user_id = claims_of(tokens["id_token"])["sub"]
+    (found,) = (await keystead.shell("passkeys", "list", user_id, "--json")).items
+    assert found["may_log_in"] is True
+    await keystead.shell("passkeys", "rename", user_id, found["id"], "Work key")
+    told = await keystead.shell("passkeys", "list", user_id)
+    assert "Work key" in told.out
+
+    reason = ("--reason", "lost on a train")
+    await keystead.shell("passkeys", "quarantine", user_id, found["id"], *reason, code=2)
+    told = await keystead.shell("passkeys", "quarantine", user_id, found["id"], *reason, "--yes")
+    assert "no other way" in told.out
+    (found,) = (await keystead.shell("passkeys", "list", user_id, "--json")).items
+    assert (found["may_log_in"], found["quarantine"]["reason"]) == (False, "lost on a train")
+    await keystead.shell("passkeys", "lift", user_id, found["id"])
+    assert (await keystead.shell("passkeys", "list", user_id, "--json")).items[0]["may_log_in"] is True
+    await keystead.shell("passkeys", "delete", user_id, found["id"], code=2)
+    await keystead.shell("passkeys", "delete", user_id, found["id"], "--yes")
+    assert (await keystead.shell("passkeys", "list", user_id, "--json")).items == []
+
+
+@pytest.mark.parametrize("id", ["-6LJ8kVs", "--json-not", "-f", "x"])
+async def test_an_id_may_begin_with_a_dash(keystead: People, id: str) -> None:
+    for command in (("sessions", "show"), ("sessions", "revoke", "--yes"), ("keys", "revoke", "--yes")):
+        told = await keystead.shell(*command, id, code=2)
+        assert "does not exist" in told.err
+
+
+async def test_sessions(keystead: People) -> None:
+    user_id = await keystead.world.person()
+    for _ in range(2):
+        visitor = Visitor.of(keystead.world)
+        landed = await visitor.log_in(await visitor.authorize(scope="openid offline_access"))
+        await exchange(keystead.world, landed.answer["code"])
+    first, second = (await keystead.shell("sessions", "list", user_id, "--json")).items
+    assert (await keystead.shell("sessions", "show", first["id"], "--json")).document == first
+    tokens = (await keystead.shell("sessions", "refresh-tokens", user_id, "--json")).items
+    assert {each["session_id"] for each in tokens} == {first["id"], second["id"]}
+    await keystead.shell("sessions", "revoke", first["id"], code=2)
+    await keystead.shell("sessions", "revoke", first["id"], "--yes")
+    assert [each["id"] for each in (await keystead.shell("sessions", "list", user_id, "--json")).items] == [
+        second["id"]
+    ]
+    (token,) = (await keystead.shell("sessions", "refresh-tokens", user_id, "--json")).items
+    await keystead.shell("sessions", "revoke-all", user_id, "--keep-refresh-tokens", "--yes")
+    assert (await keystead.shell("sessions", "list", user_id, "--json")).items == []
+    assert (await keystead.shell("sessions", "refresh-tokens", user_id, "--json")).items[0]["id"] == token["id"]
+    await keystead.shell("sessions", "revoke-token", token["id"], "--yes")
+    assert (await keystead.shell("sessions", "refresh-tokens", user_id, "--json")).items == []
+    assert (await keystead.shell("users", "logs", user_id, "--json")).items
