@@ -80,6 +80,8 @@ async def test_lists_and_filters(world: World) -> None:
     assert await listed(f"client_id={name}&subject_type=user") == [mine[1]]
     assert await listed(f"client_id={other}") == [theirs]
     assert await listed("client_id=nobody") == []
+    assert await listed("allow_any_organization=true") == await listed("default_for=third_party_clients") == []
+    assert await listed(f"audience={AUDIENCE}&allow_any_organization=false") == by_id
     assert len(await listed(f"audience={PUBLIC_URL}/api/v2/")) == 1
     assert await listed("audience=/api/v2/") == []
     paged = (await world.manage("GET", f"/client-grants?audience={AUDIENCE}&per_page=2&include_totals=true")).json()

@@ -176,9 +176,41 @@ async def test_members_are_picked_by_name(world: World) -> None:
     }
 
 
+async def test_the_connections_of_a_client_are_listed(world: World) -> None:
+    mine = [await made(world, f"db{number}", enabled_clients=[world.client_id]) for number in range(3)]
+    await made(world, "other")
+    path = f"/clients/{world.client_id}/connections"
+    wanted = sorted([world.connection_id, *(each["id"] for each in mine)])
+    whole = (await world.manage("GET", path)).json()
+    assert ([each["id"] for each in whole["connections"]], set(whole)) == (wanted, {"connections"})
+    assert whole["connections"][0] == (await world.manage("GET", f"/connections/{wanted[0]}")).json()
+    part = (await world.manage("GET", f"{path}?take=3&fields=name")).json()
+    assert (len(part["connections"]), part["next"]) == (3, wanted[2])
+    assert all(set(each) == {"name"} for each in part["connections"])
+    rest = (await world.manage("GET", f"{path}?take=3&from={part['next']}")).json()
+    assert ([each["id"] for each in rest["connections"]], set(rest)) == (wanted[3:], {"connections"})
+    assert (await world.manage("GET", f"{path}?strategy=samlp")).json() == {"connections": []}
+    without = (await world.manage("GET", path, scope="read:clients")).json()
+    assert all("options" not in each for each in without["connections"])
+
+
+async def test_whether_a_connection_can_be_used(world: World) -> None:
+    path = f"/connections/{world.connection_id}"
+    answer = await world.manage("GET", f"{path}/status")
+    assert (answer.status_code, answer.content) == (200, b"")
+    await world.manage("PATCH", path, {"authentication": {"active": False}})
+    answer = await world.manage("GET", f"{path}/status")
+    assert (answer.status_code, answer.json()["message"]) == (404, "The connection is switched off")
+    assert (await world.manage("GET", "/connections/con_nobody/status")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
+        (
+            "domain_alias=example.com",
+            "Query validation error: 'Database connections have no domain aliases' on property domain_alias.",
+        ),
         ("per_page=0", "Query validation error: 'Value 0 is less than minimum 1' on property per_page."),
         ("take=0", "Query validation error: 'Value 0 is less than minimum 1' on property take."),
         ("take=101", "Query validation error: 'Value 101 is greater than maximum 100' on property take."),

@@ -58,6 +58,21 @@ async def test_a_template_of_ones_own_is_what_is_sent(world: World) -> None:
     assert letter.text.startswith("Hello ann@example.com, go on:\nhttp://localhost:8000/u/email-verification?")
 
 
+async def test_templates_speak_of_the_tenant(world: World) -> None:
+    settings = {
+        "friendly_name": "A & B",
+        "support_email": "help@shop.example",
+        "support_url": "https://shop.example/help",
+    }
+    assert (await world.manage("PATCH", "/tenants/settings", settings)).status_code == 200
+    body = "{{ friendly_name }} {{ support_email }} {{ support_url }} {{ tenant }} {{ url }}"
+    await world.manage("POST", PATH, BODY | {"body": body, "subject": "From {{ friendly_name }}"})
+    await world.signup()
+    (letter,) = await world.letters()
+    assert letter.subject == "From A & B"
+    assert letter.html.startswith("A &amp; B help@shop.example https://shop.example/help localhost:8000 http://")
+
+
 async def test_one_that_is_built_in_may_be_switched_off(world: World) -> None:
     names = ("template", "body", "from", "subject", "syntax", "enabled")
     for template in ("verify_email", "welcome_email"):

@@ -122,7 +122,7 @@ async def test_texts_are_replaced_whole_and_taken_back(world: World) -> None:
 async def test_every_page_of_a_sign_up_and_a_login_has_its_own(world: World) -> None:
     for prompt in PROMPTS:
         texts = {screen: {key: f"{screen} {key}" for key in known} for screen, known in PROMPTS[prompt].items()}
-        assert (await say(world, prompt, **texts)).status_code == 200
+        assert (await world.manage("PUT", f"/prompts/{prompt}/custom-text/en", texts)).status_code == 200
     visitor = Visitor.of(world)
     landed = await visitor.authorize({"screen_hint": "signup"})
     for screen, path, more in (

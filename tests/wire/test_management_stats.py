@@ -1,12 +1,13 @@
 """``/api/v2/stats``: each day counted once, while it goes on and after the journal is gone."""
 
+from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 from sqlmodel import Session
 
-from keystead.db import tables
+from keystead.db import daily_counts, tables
 from world import World
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +124,28 @@ async def test_whoever_signed_in_within_thirty_days_is_active(world: World) -> N
     world.clock.advance(days=2)
     world.forget_tokens()
     assert await active() == 1
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_a_day_is_found_by_its_date(world: World) -> None:
+    """By the type, as SQLite would rather, a day costs as much as all days together."""
+    plans: list[str] = []
+
+    def plan(session: Session) -> None:
+        def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+            if "FROM journal" in statement:
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.extend(str(row) for row in cursor.fetchall())
+
+        engine = session.get_bind()
+        event.listen(engine, "before_cursor_execute", explain)
+        try:
+            daily_counts.journalled(session, date(2026, 6, 1))
+        finally:
+            event.remove(engine, "before_cursor_execute", explain)
+
+    await world.db.read(plan)
+    assert any("ix_journal_date" in step for step in plans), plans
 
 
 async def test_there_are_no_actions(world: World) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, connections, jobs, journal, outbox, templates
+from keystead.db import accounts, clients, connections, jobs, journal, outbox, templates, tenant
 from keystead.db.jobs import Claimed
 from keystead.db.outbox import PutAside
 from keystead.db.session import Database
@@ -22,6 +22,7 @@ from keystead.errors import DeliveryFailed
 from keystead.flows.journal import Journal
 from keystead.flows.mail_provider import stored
 from keystead.ports import Clock, Entropy, PostOffice, Sealer
+from keystead.rules import tenant_settings
 from keystead.rules.events import Caller
 from keystead.rules.letters import About, render
 from keystead.rules.mail_servers import MailServer, server_of
@@ -123,6 +124,7 @@ class Post:
             user=accounts.by_id(session, message.user_id) if message.user_id else None,
             client=client.settings if client else None,
             connection_name=connection.name if connection else "",
+            tenant=tenant_settings.read(tenant.some(session, tenant_settings.NAMES)),
         )
         provider = stored(session, self.sealer) if message.channel == "email" else None
         server = server_of(provider) if provider and provider.enabled else None

@@ -1,7 +1,9 @@
 """How much happened, day by day, and how many people are active (``/stats``)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import islice
 from typing import Final
 
 from sqlmodel import Session
@@ -12,7 +14,7 @@ from keystead.ports import Clock
 from keystead.rules.stats import ACTIVE, Counts, asked_for, days, last_settled
 
 _AT_ONCE: Final = 31
-"""How many days are summed up in one go, where many are left: no other writer waits long."""
+"""How many days are summed up in one go, where many are left."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ class Stats:
         return await self.db.read(daily_counts.active_users, self.clock() - ACTIVE)
 
     async def sum_up(self) -> None:
-        """Sum up the days that are over: a chore, which finds nothing to do on most of its rounds."""
-        if await self.db.read(self._left):
-            await self.db.write(self._sum_up)
+        """Sum up the days that are over: a chore, which finds nothing to do on most of its rounds.
+
+        Counted by reading alone, however large a day is: nobody who writes waits for it.
+        """
+        found = await self.db.read(self._over)
+        if found:
+            await self.db.write(_store, found, self.clock())
 
     def _daily(self, session: Session, since: date, to: date) -> list[Counts]:
         known = daily_counts.stored(session, since, to)
@@ -44,10 +50,12 @@ class Stats:
             for day in days(since, to)
         ]
 
-    def _left(self, session: Session) -> list[date]:
+    def _over(self, session: Session) -> list[Counts]:
         begun = daily_counts.first_unsummed(session)
-        return list(days(begun, last_settled(self.clock())))[:_AT_ONCE] if begun else []
+        left = days(begun, last_settled(self.clock())) if begun else iter(())
+        return [daily_counts.journalled(session, day) for day in islice(left, _AT_ONCE)]
 
-    def _sum_up(self, session: Session) -> None:
-        for day in self._left(session):
-            daily_counts.store(session, daily_counts.journalled(session, day), self.clock())
+
+def _store(session: Session, found: Sequence[Counts], at: datetime) -> None:
+    for each in found:
+        daily_counts.store(session, each, at)

@@ -3,7 +3,7 @@
 Whatever a person wrote about themselves is escaped; addresses and subjects cannot carry a line break into a header.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any, Final
@@ -18,6 +18,7 @@ from keystead.rules.messages import CODE_LIFETIME, Letter, Message
 from keystead.rules.profiles import Profile
 from keystead.rules.sandbox import check_source, rendered
 from keystead.rules.templates import Template, mailbox
+from keystead.rules.tenant_settings import TenantMembers
 
 _SUBJECT_LENGTH: Final = 200
 
@@ -45,6 +46,7 @@ class About:
     user: Profile | None = None
     client: ClientSettings | None = None
     connection_name: str = ""
+    tenant: TenantMembers = field(default_factory=TenantMembers)
 
 
 def render(message: Message, template: Template | None, about: About) -> Letter | None:
@@ -214,9 +216,9 @@ def _variables(message: Message, about: About) -> dict[str, Any]:
         "address": message.to,
         "request_language": message.language,
         "tenant": host,
-        "friendly_name": host,
-        "support_email": "",
-        "support_url": "",
+        "friendly_name": about.tenant.friendly_name or host,
+        "support_email": about.tenant.support_email,
+        "support_url": about.tenant.support_url,
         "now": about.now,
         "today": about.now.date(),
         "minutes": int(CODE_LIFETIME.total_seconds() // 60),
