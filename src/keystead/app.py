@@ -22,6 +22,8 @@ from keystead.adapters.sealing import Sealer
 from keystead.db import clients
 from keystead.db.session import Database
 from keystead.flows.access import Access
+from keystead.flows.administrator_setup import AdministratorSetup
+from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
@@ -32,7 +34,6 @@ from keystead.flows.configuration import Configuration
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
-from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal import Journal
@@ -202,6 +203,12 @@ def _password_change(p: Parts) -> PasswordChange:
     return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
 
 
+def _administrator_setup(p: Parts) -> AdministratorSetup:
+    return AdministratorSetup(
+        *(p.db, p.store_for, p.protection, p.hasher, p.breaches, p.revocation, p.post, p.journal, p.clock, p.entropy)
+    )
+
+
 def _devices(p: Parts) -> Devices:
     seals = Seals(p.settings.secret_keys, p.clock)
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
@@ -210,7 +217,9 @@ def _devices(p: Parts) -> Devices:
 def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain = JournalChain(db, p.sealer, clock, tell_of_chain)
+    has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
     return ManagementFlows(
+        administrators=Administrators(db, p.revocation, p.post, journal, clock, entropy, has_mail),
         connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
         apis=Apis(db, clock, entropy, journal, url),
         client_grants=ClientGrants(db, entropy, journal, url),
@@ -267,7 +276,7 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
         logout=Logout(db, own_keys.ring, p.settings.public_url),
         logout_notices=p.notices,
         logout_tokens=_logout_tokens(p, own_keys.ring),
-        first_owner=FirstOwner(db, p.protection, p.hasher, p.breaches, journal, clock, p.entropy),
+        administrator_setup=_administrator_setup(p),
         authorize=authorize,
         token_endpoint=token_endpoint,
         pushed_requests=PushedRequests(db, token_endpoint.client_auth, authorize, clock, p.entropy),

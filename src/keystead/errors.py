@@ -41,6 +41,7 @@
         InvalidSignup             a sign-up that cannot be, without saying whether somebody is in the way
         SignupDisabled            the connection takes no public sign-ups
         OperationNotSupported     the object does not support what was asked
+          LastOwner                 an installation keeps an owner who can sign in
         BodyTooLarge · MethodNotAllowed · UnsupportedMediaType · ForeignOrigin     refused before any handler
       Conflict                  somebody was first
         IdentifierTaken · NameTaken · RealmTaken · PasskeyTaken · ApiTaken · GrantTaken · CredentialTaken
@@ -55,6 +56,7 @@
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
         ConsentMissing            the person did not allow the client what it asks for
+        AnotherUser               the token is good for its owner's own account alone
         ConnectionNotAllowed      the connection does not exist for this client
       Unavailable               not their fault
         Busy                      the hashing queue is full
@@ -412,6 +414,13 @@ class OperationNotSupported(Invalid):
     code = "operation_not_supported"
 
 
+class LastOwner(OperationNotSupported):
+    """The last owner who can sign in is not to be deleted, blocked or given another role: nobody could make another."""
+
+    code = "last_owner"
+    default_text = "This is the last owner who can sign in. Make another owner first."
+
+
 class BodyTooLarge(Invalid):
     """The body is longer than the route reads."""
 
@@ -708,6 +717,13 @@ class InsufficientScope(Forbidden):
     def __init__(self, needed: tuple[str, ...], *, detail: str = "") -> None:
         self.needed = needed
         super().__init__(f"Insufficient scope, expected any of: {','.join(needed)}", detail=detail)
+
+
+class AnotherUser(Forbidden):
+    """The token opens its owner's account, and the request is about another one."""
+
+    code = "another_user"
+    default_text = "User to be acted on does not match subject in bearer token."
 
 
 class ConnectionNotAllowed(Forbidden):

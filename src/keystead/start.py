@@ -22,10 +22,12 @@ from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_cl
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.flows.administrator_recovery import AdministratorRecovery
 from keystead.flows.configuration import renew
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
+from keystead.flows.installation import complete
 from keystead.flows.journal import Journal
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.revocation import Revocation
@@ -67,6 +69,9 @@ def prepare(
             _complete_keys(db, settings, entropy)
             newest = Sealer(settings.secret_keys[:1], entropy)
             db.write_now(renew, Sealer(settings.secret_keys, entropy), newest)
+            added = db.write_now(complete, Journal(system_clock, entropy), system_clock())
+    if added:
+        tell(f"added what this version has and an older one had not: {', '.join(added)}")
     if made and older is not None:
         tell(f"{first_run_file(settings)} was of another database; it is kept as {FIRST_RUN_FILE}.old")
     return settings, made
@@ -152,6 +157,15 @@ async def try_enumeration(url: str, wanted: Wanted) -> Report:
 def as_stranger(url: str) -> HttpStranger:
     """Return somebody who asks a Keystead that is running, as anybody may."""
     return HttpStranger(url)
+
+
+@contextmanager
+def open_administrator_recovery(settings: Settings) -> Iterator[AdministratorRecovery]:
+    """Open the way back in for owners, likewise."""
+    settings, entropy = _published(settings), SystemEntropy()
+    with _installation(settings) as db:
+        journal = Journal(system_clock, entropy)
+        yield AdministratorRecovery(db, journal, system_clock, entropy, settings.public_url)
 
 
 def _published(settings: Settings) -> Settings:

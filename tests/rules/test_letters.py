@@ -114,9 +114,9 @@ def test_a_template_that_is_off_sends_nothing() -> None:
 
 
 def test_a_message_that_is_not_built_in_needs_a_template() -> None:
-    message = Message(channel="email", template="user_invitation", to="ann@example.com", variables={"url": URL})
+    message = Message(channel="email", template="enrollment_email", to="ann@example.com", variables={"url": URL})
     assert render(message, None, ABOUT) is None
-    found = render(message, Template(template="user_invitation", subject="Hello", body="{{ url }}"), ABOUT)
+    found = render(message, Template(template="enrollment_email", subject="Hello", body="{{ url }}"), ABOUT)
     assert found is not None
     assert found.subject == "Hello"
 

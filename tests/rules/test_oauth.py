@@ -37,15 +37,29 @@ VERIFIER, CHALLENGE = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2O
         "https://app.example/callback?tenant=1",
         "https://login.example.com/",
         "http://127.0.0.1/callback",
-        "http://127.0.0.1:51004/callback",
-        "http://localhost/cb",
-        "http://localhost:51004/cb",
-        "http://[::1]:51004/x",
+        "http://localhost:3000/cb",
+        "http://[::1]/x",
         "com.example.app:/cb",
     ],
 )
-def test_redirects_that_are_registered(url: str) -> None:
-    assert redirect_allowed(url, REGISTERED, OURS)
+@pytest.mark.parametrize("native", [True, False])
+def test_redirects_that_are_registered(url: str, native: bool) -> None:
+    assert redirect_allowed(url, REGISTERED, OURS, native=native)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:51004/callback",
+        "http://127.0.0.1:1/callback",
+        "http://[::1]:51004/x",
+    ],
+)
+def test_a_native_app_takes_whichever_port_is_free_of_a_loopback_address(url: str) -> None:
+    """RFC 8252 §7.3; nobody else does, for whom a port is an origin of its own."""
+    assert redirect_allowed(url, REGISTERED, OURS, native=True)
+    assert not redirect_allowed(url, REGISTERED, OURS)
+    assert not redirect_allowed(url, REGISTERED, OURS, native=False)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,9 @@ def test_redirects_that_are_registered(url: str) -> None:
         "http://127.0.0.1\\@evil.example/callback",
         "http://127.0.0.1.evil.example/callback",
         "http://localhost:51004/callback",
+        "http://localhost:51004/cb",
+        "http://localhost/cb",
+        "https://127.0.0.1:51004/callback",
         "http://127.0.0.1:51004/callback#x",
         "http://127.0.0.2/callback",
         "http://127.0.0.1:51004/callback\n",

@@ -288,8 +288,8 @@ NOT_REGISTERED = [
 
 @pytest.fixture(scope="module")
 async def shop(shared_world: World) -> dict[str, Any]:
-    """A client with pages elsewhere."""
-    return await shared_world.new_client(app_type="spa", callbacks=REGISTERED, name="Shop")
+    """A client with pages and programs elsewhere."""
+    return await shared_world.new_client(app_type="native", callbacks=REGISTERED, name="Shop")
 
 
 @pytest.mark.parametrize("redirect_uri", NOT_REGISTERED)
@@ -320,7 +320,7 @@ async def test_nobody_is_sent_where_no_client_registered(
         "http://[::1]:8123/app",
     ],
 )
-async def test_only_the_port_of_a_loopback_may_vary(
+async def test_only_the_port_of_a_native_apps_loopback_may_vary(
     shared_world: World, shop: dict[str, Any], redirect_uri: str
 ) -> None:
     asked = {"client_id": shop["client_id"], "redirect_uri": redirect_uri, "prompt": "none"}
@@ -328,6 +328,14 @@ async def test_only_the_port_of_a_loopback_may_vary(
     assert answer.status_code == 303
     target = answer.headers["location"]
     assert target.startswith(redirect_uri + ("&" if "?" in redirect_uri else "?") + "error=login_required")
+
+
+async def test_of_what_is_no_native_app_no_port_varies(shared_world: World) -> None:
+    pages = await shared_world.new_client(app_type="spa", callbacks=["http://127.0.0.1/app"], name="Pages")
+    for redirect_uri, status in (("http://127.0.0.1/app", 303), ("http://127.0.0.1:8123/app", 400)):
+        asked = {"client_id": pages["client_id"], "redirect_uri": redirect_uri, "prompt": "none"}
+        answer = await shared_world.client.get(authorize_url(shared_world, asked))
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize("client_id", ["", "nobody", "x" * 5000, "ü", "' OR 1=1"])

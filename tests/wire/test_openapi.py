@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from account import SCOPE, MyAccount
-from keystead.rules.authority import MANAGEMENT_SCOPES
+from keystead.rules.authority import CURRENT_USER_SCOPES, MANAGEMENT_SCOPES
 from keystead.web.endpoints import Described, Endpoint, Scoped
 from keystead.web.openapi import endpoints_of
 from keystead.web.routes import routes
@@ -85,7 +85,7 @@ def test_v8_2_1_every_route_of_the_apis_wants_a_scope_that_somebody_can_have() -
         _, path = label.split(" ")
         if path.startswith(("/api/v2/", "/me/v1/")):
             assert isinstance(endpoint, Scoped), label
-            held = MANAGEMENT_SCOPES if label in MANAGEMENT else SCOPE.split()
+            held = (*MANAGEMENT_SCOPES, *CURRENT_USER_SCOPES) if label in MANAGEMENT else SCOPE.split()
             assert {*endpoint.scopes, *endpoint.besides} <= set(held), label
             assert endpoint.scopes, label
 

@@ -1,13 +1,20 @@
 """``keystead administrators``: who administers this installation, and as what."""
 
+import asyncio
+import json
 from typing import Annotated, Final
 
 import typer
 
+from keystead import settings as process
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Yes, command, noun
+from keystead.cli.options import AsJson, DataDir, operation, told_plainly
 from keystead.cli.terminal import confirm
+from keystead.flows.administrator_recovery import RecoveryLink
 from keystead.rules.authority import Role
+from keystead.rules.claims import iso
+from keystead.start import open_administrator_recovery
 
 app = noun("Administrators: who administers this installation, and as what.")
 
@@ -77,3 +84,31 @@ def remove(api: Api, administrator: Administrator, yes: Yes = False) -> None:
     found = api.ask(_ONE, administrator)
     confirm(f"Delete {found.get('email', administrator)}, who is {found['role']}?", yes=yes)
     api.done(api.ask("DELETE /keystead/administrators/{id}", administrator), f"{administrator} is gone")
+
+
+@app.command("recover")
+def recover(
+    email: Annotated[
+        str,
+        typer.Argument(
+            metavar="[EMAIL]",
+            help="The owner who is to choose a new password; without one, whoever opens the link is a new owner.",
+            show_default=False,
+        ),
+    ] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that lets an owner in again, or makes a new one. It works once, for an hour."""
+    with told_plainly(), open_administrator_recovery(process.load(data_dir=data_dir)) as recovery:
+        link = asyncio.run(recovery(email, operation("administrators recover")))
+    typer.echo(json.dumps(_row(link), indent=2) if as_json else _said(link))
+
+
+def _row(link: RecoveryLink) -> dict[str, str | None]:
+    return {"url": link.url, "email": link.email or None, "expires_at": iso(link.expires_at)}
+
+
+def _said(link: RecoveryLink) -> str:
+    what = f"{link.email} chooses a new password" if link.email else "Whoever opens it becomes an owner"
+    return f"{link.url}\n{what}. It works once, until {link.expires_at:%H:%M} UTC; older links like it are gone."

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlmodel import Session, col
 
 from keystead.db import decisions
-from keystead.db.tables import Account, AccountIdentifier, Administrator, Connection, EnabledClient, LoginSession
+from keystead.db.tables import Account, AccountIdentifier, Connection, EnabledClient, LoginSession
 from keystead.errors import IdentifierTaken
 from keystead.rules.folding import searched_by
 from keystead.rules.identifiers import Identifier, IdentifierKind, claims
@@ -314,11 +314,6 @@ def remove(session: Session, user_id: str) -> bool:
     if profile is not None:
         decisions.forget(session, decisions.about_user(profile))
     return session.connection().execute(delete(Account).where(col(Account.user_id) == user_id)).rowcount == 1
-
-
-def make_administrator(session: Session, user_id: str, role: str) -> None:
-    """Give an account of the administrators' connection a role."""
-    session.connection().execute(insert(Administrator).values(user_id=user_id, role=role))
 
 
 def administrators(session: Session) -> list[Profile]:

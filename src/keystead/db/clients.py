@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, bindparam, delete, false, func, insert, select, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
 from keystead.db.tables import Client
@@ -39,9 +40,7 @@ _GET: Final = select(*_COLUMNS).where(col(Client.client_id) == bindparam("client
 
 def create(session: Session, record: ClientRecord) -> None:
     """Insert a client."""
-    values = {name: getattr(record, name) for name in ClientRecord.__dataclass_fields__}
-    values["settings"] = _stored(record.settings)
-    session.connection().execute(insert(Client).values(values))
+    session.connection().execute(insert(Client).values(_row(record)))
 
 
 def get(session: Session, client_id: str, *, lock: bool = False) -> ClientRecord | None:
@@ -49,6 +48,17 @@ def get(session: Session, client_id: str, *, lock: bool = False) -> ClientRecord
     statement = _GET.with_for_update() if lock else _GET
     row = session.connection().execute(statement, {"client_id": client_id}).first()
     return _record(row) if row else None
+
+
+def known(session: Session, client_id: str, *, lock: bool = False) -> ClientRecord | None:
+    """Return a client that administrators may know of: Keystead's own are nobody's to see, to name or to change."""
+    found = get(session, client_id, lock=lock)
+    return found if found and not found.is_system else None
+
+
+def put_own(session: Session, record: ClientRecord) -> bool:
+    """Insert a client of Keystead's own; ``False`` where it is there."""
+    return session.connection().execute(upsert(Client).values(_row(record)).on_conflict_do_nothing()).rowcount == 1
 
 
 def save(session: Session, client_id: str, settings: ClientSettings, secret_hash: str | None) -> None:
@@ -119,14 +129,19 @@ def total(session: Session, wanted: ClientFilter) -> int:
 
 
 def _filtered(statement: Select[Any], wanted: ClientFilter) -> Select[Any]:
-    """Settings are a document, in which what was never said is absent."""
-    settings = col(Client.settings)
+    """Settings are a document, in which what was never said is absent. Keystead's own clients are in no list."""
+    settings, statement = col(Client.settings), statement.where(col(Client.is_system).is_(False))
     if wanted.is_first_party is not None:
         first_party = func.coalesce(settings["is_first_party"].as_boolean(), true())
         statement = statement.where(first_party == (true() if wanted.is_first_party else false()))
     if wanted.app_types:
         statement = statement.where(settings["app_type"].as_string().in_(wanted.app_types))
     return statement
+
+
+def _row(record: ClientRecord) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in ClientRecord.__dataclass_fields__}
+    return values | {"settings": _stored(record.settings)}
 
 
 def _stored(settings: ClientSettings) -> dict[str, Any]:

@@ -118,9 +118,10 @@ def first(session: Session) -> ConnectionRecord | None:
     return _first(session, statement.order_by(col(Connection.created_at), col(Connection.id)).limit(1))
 
 
-def of_administrators(session: Session) -> ConnectionRecord | None:
-    """Return the connection that administrators belong to."""
-    return _first(session, select(*_COLUMNS).where(col(Connection.for_administrators).is_(True)))
+def of_administrators(session: Session, *, lock: bool = False) -> ConnectionRecord | None:
+    """Return the connection that administrators belong to; locked, where who they are decides what is written."""
+    statement = select(*_COLUMNS).where(col(Connection.for_administrators).is_(True))
+    return _first(session, statement.with_for_update(key_share=True) if lock else statement)
 
 
 def page(
@@ -203,10 +204,15 @@ def of_client(session: Session, client_id: str) -> list[ConnectionRecord]:
 
 
 def enable(session: Session, connection_id: str, client_ids: Iterable[str]) -> None:
-    """Let clients use a connection. Raises ``NoSuchClient``."""
+    """Let clients use a connection. Raises ``NoSuchClient``.
+
+    Keystead's own clients are there for the administrators' connection alone, and no other client is for that one.
+    """
+    of_ours = select(col(Connection.for_administrators)).where(col(Connection.id) == connection_id).scalar_subquery()
     for client_id in client_ids:
         # Locked against deletion: the reference below must not fail on a client that was there a moment ago.
-        known = select(col(Client.client_id)).where(col(Client.client_id) == client_id)
+        fitting = (col(Client.client_id) == client_id, col(Client.is_system) == of_ours)
+        known = select(col(Client.client_id)).where(*fitting)
         if session.connection().execute(known.with_for_update(read=True, key_share=True)).first() is None:
             raise NoSuchClient
         values = {"connection_id": connection_id, "client_id": client_id}

@@ -61,7 +61,7 @@ class ClientGrants:
         self, session: Session, grant_id: str, body: Mapping[str, Any], held: frozenset[str], operation: Operation
     ) -> GrantRecord:
         asked = new_grant(body)
-        if clients.get(session, asked.client_id, lock=True) is None:
+        if clients.known(session, asked.client_id, lock=True) is None:
             raise NoSuchClient
         api = _api(session, stored_identifier(asked.audience, self.public_url))
         check_subject(api.identifier, asked.subject_type)

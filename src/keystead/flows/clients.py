@@ -152,7 +152,7 @@ class Clients:
 
 
 def _found(session: Session, client_id: str, *, lock: bool = False) -> ClientRecord:
-    record = clients.get(session, client_id, lock=lock)
+    record = clients.known(session, client_id, lock=lock)
     if record is None:
         raise NoSuchClient
     return record

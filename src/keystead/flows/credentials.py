@@ -77,7 +77,7 @@ class Credentials:
         await self.db.write(self._delete, client_id, credential_id, operation)
 
     def _create(self, session: Session, record: CredentialRecord, operation: Operation) -> None:
-        if clients.get(session, record.client_id, lock=True) is None:
+        if clients.known(session, record.client_id, lock=True) is None:
             raise NoSuchClient
         add_all(session, record.client_id, [record])
         journal.add(session, operation.event(self.journal, "Create a client credential", created=record.id))
@@ -91,7 +91,7 @@ class Credentials:
         journal.add(session, operation.event(self.journal, "Update a client credential", changed=credential_id))
 
     def _delete(self, session: Session, client_id: str, credential_id: str, operation: Operation) -> None:
-        client = clients.get(session, client_id, lock=True)
+        client = clients.known(session, client_id, lock=True)
         if client is None or credential_id not in {each.id for each in credentials.of_client(session, client_id)}:
             return
         credentials.remove(session, credential_id)
@@ -119,7 +119,7 @@ def check_own(session: Session, client_id: str, key_ids: frozenset[str]) -> None
 
 
 def _of_client(session: Session, client_id: str) -> list[CredentialRecord]:
-    if clients.get(session, client_id) is None:
+    if clients.known(session, client_id) is None:
         raise NoSuchClient
     return credentials.of_client(session, client_id)
 

@@ -1,7 +1,7 @@
 """The first start: what a new installation has before anybody configures it. Made once, whole or not at all."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel import Session
@@ -10,9 +10,11 @@ from keystead.db import apis, clients, connections, keys, tenant, tickets
 from keystead.db.apis import ApiRecord
 from keystead.db.clients import ClientRecord
 from keystead.db.connections import ConnectionRecord
+from keystead.flows.administrator_setup import NEW_OWNER, PURPOSE
 from keystead.flows.directory import DEFAULT_DIRECTORY, HOME_CLIENT
-from keystead.flows.first_owner import PURPOSE
+from keystead.flows.installation import add_missing
 from keystead.ports import Entropy
+from keystead.rules.administrators import SETUP_LIFETIME
 from keystead.rules.apis import MANAGEMENT_PATH, MY_ACCOUNT_PATH
 from keystead.rules.authority import MANAGEMENT_SCOPES, MY_ACCOUNT_SCOPES
 from keystead.rules.clients import CLIENT_CREDENTIALS, CODE, PASSKEY, PASSWORD, PASSWORD_REALM, REFRESH, new_settings
@@ -22,7 +24,6 @@ from keystead.secrecy import fingerprint
 
 DEFAULT_CONNECTION: Final = "Username-Password-Authentication"
 ADMINISTRATORS: Final = "Administrators"
-SETUP_LIFETIME: Final = timedelta(days=7)
 
 
 def first_run(
@@ -49,7 +50,8 @@ def first_run(
     connections.create(session, people)
     connections.enable(session, people.id, [default])
     connections.create(session, _connection(ADMINISTRATORS, _ADMINISTRATORS, entropy, now, for_administrators=True))
-    tickets.put(session, ticket, PURPOSE, {}, now + SETUP_LIFETIME)
+    add_missing(session, now)
+    tickets.put(session, ticket, PURPOSE, {}, now + SETUP_LIFETIME, subject=NEW_OWNER)
     tenant.put(session, DEFAULT_DIRECTORY, DEFAULT_CONNECTION)
     tenant.put(session, HOME_CLIENT, default)
     document = {

@@ -163,5 +163,5 @@ def _by_address(session: Session, asked: PasswordTicket | PasskeyTicket) -> str:
 
 
 def _check_client(session: Session, client_id: str | None) -> None:
-    if client_id is not None and clients.get(session, client_id) is None:
+    if client_id is not None and clients.known(session, client_id) is None:
         raise BadRequest("The client does not exist.", path="client_id")

@@ -207,7 +207,7 @@ def _allowed(
         raise BadRequest("Cannot change email or password for users in a disabled connection.")
     if password and not connection.policy().methods.password.enabled:
         raise BadRequest("The connection does not take passwords.", path="password")
-    if edit.client_id is not None and clients.get(session, edit.client_id) is None:
+    if edit.client_id is not None and clients.known(session, edit.client_id) is None:
         raise BadRequest("The client does not exist.", path="client_id")
     return profile, connection
 

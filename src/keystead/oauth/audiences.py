@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import apis
+from keystead.db import administrators, apis
 from keystead.db.apis import ApiRecord, Held
 from keystead.db.clients import ClientRecord
 from keystead.db.session import Database
 from keystead.errors import AudienceNotAllowed, ConsentMissing, InvalidScope
-from keystead.rules.apis import MANAGEMENT_PATH, SubjectType, stored_identifier
+from keystead.rules.apis import MANAGEMENT_PATH, MY_ACCOUNT_PATH, SubjectType, stored_identifier
+from keystead.rules.authority import CURRENT_USER_SCOPES, scopes_of
 from keystead.rules.oauth import absolute, granted
 
 
@@ -55,7 +56,7 @@ class Audiences:
         self, client: ClientRecord, requested: tuple[str, ...], audience: str, *, default_all: bool = False
     ) -> Permitted:
         """Return what ``permitted`` does, in a unit of work of its own."""
-        if not audience:
+        if not audience and not client.is_system:
             return Permitted(granted(requested, (), default_all=default_all))
         return await self.db.read(self.permitted, client, requested, audience, default_all=default_all)
 
@@ -67,15 +68,19 @@ class Audiences:
         audience: str,
         *,
         default_all: bool = False,
+        user_id: str = "",
     ) -> Permitted:
         """Return what a client may have on a person's behalf for an audience, today. Raises ``AudienceNotAllowed``.
 
-        Asked again with what was given before, it says what is left of that.
+        Asked again with what was given before, it says what is left of that; ``user_id`` is whose it is, once somebody
+        is there to whom it is given.
         """
+        if client.is_system:
+            return Permitted(self._of_administrator(session, client, requested, audience, user_id))
         if not audience:
             return Permitted(granted(requested, (), default_all=default_all))
         held = self._held(session, client, audience, "user")
-        scope = granted(requested, self._offered(held, audience), default_all=default_all)
+        scope = granted(requested, _offered(held, audience), default_all=default_all)
         if not held.api.allow_offline_access:
             scope = tuple(each for each in scope if each != "offline_access")
         return Permitted(scope, not held.api.skips_consent)
@@ -101,18 +106,39 @@ class Audiences:
             raise AudienceNotAllowed(f"Service not found: {audience}")
         return found
 
-    def _offered(self, held: Held, audience: str) -> tuple[str, ...]:
-        """Return the scopes of an API that a client may ask for on people's behalf.
+    def _of_administrator(
+        self, session: Session, client: ClientRecord, requested: tuple[str, ...], audience: str, user_id: str
+    ) -> tuple[str, ...]:
+        """Return what an administrator may have by a client of ours: of our own APIs, as far as the role goes.
 
-        The Management API is for clients and administrators: a person's login opens none of its scopes.
+        All of it where nothing is asked for, and never offline access. Raises ``AudienceNotAllowed`` for other APIs,
+        whose people administrators are not.
         """
-        if held.api.identifier == MANAGEMENT_PATH:
-            return ()
-        if held.api.user_policy == "allow_all":
-            return tuple(held.api.scopes)
-        if held.api.user_policy == "deny_all" or held.granted is None:
-            raise _not_authorized(audience)
-        return held.granted
+        api = None
+        if audience:
+            api = self._held(session, client, audience, "user").api
+            if api.identifier not in (MANAGEMENT_PATH, MY_ACCOUNT_PATH):
+                raise _not_authorized(audience)
+        offered = tuple(api.scopes) if api else ()
+        if api and api.identifier == MANAGEMENT_PATH and user_id:
+            role = administrators.standing(session, user_id).role
+            offered = tuple(each for each in offered if role and each in scopes_of(role))
+        scope = granted(requested, offered, default_all=True)
+        return tuple(each for each in scope if each != "offline_access")
+
+
+def _offered(held: Held, audience: str) -> tuple[str, ...]:
+    """Return the scopes of an API that a client may ask for on people's behalf.
+
+    The Management API is for clients and administrators: other people may have what concerns themselves.
+    """
+    if held.api.identifier == MANAGEMENT_PATH:
+        return CURRENT_USER_SCOPES
+    if held.api.user_policy == "allow_all":
+        return tuple(held.api.scopes)
+    if held.api.user_policy == "deny_all" or held.granted is None:
+        raise _not_authorized(audience)
+    return held.granted
 
 
 def _not_authorized(audience: str) -> AudienceNotAllowed:

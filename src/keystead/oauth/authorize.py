@@ -33,7 +33,7 @@ from keystead.ports import Clock, Entropy
 from keystead.rules import authorization
 from keystead.rules.authorization import REQUEST_URI, Ask, AuthorizationRequest, Problem, ResponseMode
 from keystead.rules.login_steps import LoginTransaction, Proof
-from keystead.rules.oauth import redirect_allowed, with_query
+from keystead.rules.oauth import with_query
 from keystead.rules.tokens import CODE_LIFETIME, Authority, CodeRecord
 from keystead.secrecy import Secret
 
@@ -114,7 +114,7 @@ class Authorize:
     def readable(self, asked: Mapping[str, str], client: ClientRecord) -> AuthorizationRequest:
         """Return a request whose redirect URI is the client's. Raises ``BadRequest`` for any other."""
         redirect_uri = asked.get("redirect_uri", "")
-        if not redirect_allowed(redirect_uri, client.settings.callbacks, self.issuer.public_url):
+        if not client.settings.may_redirect_to(redirect_uri, self.issuer.public_url):
             raise BadRequest("Callback URL mismatch. The redirect_uri is not registered.", path="redirect_uri")
         request = authorization.read(asked, redirect_uri)
         if request.by_message and not authorization.frames_allowed(request, client.settings):
@@ -294,7 +294,7 @@ class Authorize:
 
         Raises ``BadRequest`` where the redirect URI is not the client's any more, and ``AudienceNotAllowed``.
         """
-        if not redirect_allowed(request.redirect_uri, client.settings.callbacks, self.issuer.public_url):
+        if not client.settings.may_redirect_to(request.redirect_uri, self.issuer.public_url):
             raise BadRequest("Callback URL mismatch. The redirect_uri is not registered.", path="redirect_uri")
         wanted = tuple(request.scope.split())
         return _having(request, self.issuer.audiences.permitted(session, client, wanted, request.audience))

@@ -1,17 +1,21 @@
 """Who stands behind an access token, as things are now: a token must not outlive what it was given for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from keystead.db import accounts, apis
+from sqlmodel import Session
+
+from keystead.db import accounts, administrators, apis
 from keystead.db.accounts import Standing
+from keystead.db.administrators import AdministratorStanding
 from keystead.db.session import Database
 from keystead.errors import ConnectionNotAllowed, InvalidToken, UserBlocked
 from keystead.flows.refusals import concerning
 from keystead.oauth.issue import ACCESS_TYPE, Issuer
 from keystead.oauth.keys import KeyRing
 from keystead.rules.apis import MANAGEMENT_PATH
+from keystead.rules.authority import CURRENT_USER_SCOPES, scopes_of
 from keystead.rules.claims import from_microseconds
 from keystead.rules.profiles import Profile
 
@@ -36,17 +40,24 @@ class Bearers:
     keys: KeyRing
     issuer: Issuer
 
-    async def client(self, token: str) -> Bearer:
-        """Return the client that calls the Management API, with what is left of its grant.
+    async def management(self, token: str) -> Bearer:
+        """Return who calls the Management API, with what is left of its scope.
 
-        Raises ``InvalidToken``, also once the client or its grant is gone.
+        Of a client what it is granted now, of an administrator what the role holds now; of anybody else what people may
+        do with their own account. Raises ``InvalidToken``, also once the client, its grant, the account or the role is
+        gone.
         """
         claims = await self._claims(token, self.issuer.public_url + MANAGEMENT_PATH)
         bearer = _bearer(claims)
-        granted = await self.db.read(apis.granted_for, bearer.client_id, MANAGEMENT_PATH)
-        if granted is None or bearer.subject != f"{bearer.client_id}@clients":
-            raise InvalidToken(detail="the client or its grant is gone")
-        return Bearer(bearer.subject, bearer.client_id, bearer.scope & set(granted))
+        if bearer.subject == f"{bearer.client_id}@clients":
+            allowed = await self.db.read(apis.granted_for, bearer.client_id, MANAGEMENT_PATH)
+            if allowed is None:
+                raise InvalidToken(detail="the client or its grant is gone")
+            return replace(bearer, scope=bearer.scope & set(allowed))
+        standing, administers = await self.db.read(_behind, bearer)
+        with concerning(user_id=bearer.subject, client_id=bearer.client_id):
+            _still_good(standing, bearer, _issued(claims))
+            return replace(bearer, scope=bearer.scope & _allowed_to(administers))
 
     async def person(self, token: str, audience: str) -> tuple[Bearer, Profile]:
         """Return the person whose token it is. Raises ``InvalidToken``, also once nobody like them would be let in.
@@ -58,9 +69,8 @@ class Bearers:
         claims = await self._claims(token, audience)
         bearer = _bearer(claims)
         standing = await self.db.read(accounts.standing, bearer.subject, bearer.client_id, bearer.session_id)
-        issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
         with concerning(user_id=bearer.subject, client_id=bearer.client_id):
-            return bearer, _still_good(standing, bearer, issued)
+            return bearer, _still_good(standing, bearer, _issued(claims))
 
     async def _claims(self, token: str, audience: str) -> dict[str, Any]:
         claims = await self.keys.verify(token, ACCESS_TYPE)
@@ -83,6 +93,25 @@ def _still_good(standing: Standing | None, bearer: Bearer, issued: datetime) -> 
     if not (standing.connection_active and standing.client_enabled):
         raise InvalidToken(detail=ConnectionNotAllowed.code)
     return standing.profile
+
+
+def _behind(session: Session, bearer: Bearer) -> tuple[Standing | None, AdministratorStanding]:
+    """Return how things stand with a person, and whether they are an administrator."""
+    found = accounts.standing(session, bearer.subject, bearer.client_id, bearer.session_id)
+    return found, administrators.standing(session, bearer.subject)
+
+
+def _allowed_to(administers: AdministratorStanding) -> frozenset[str]:
+    """Return what somebody may do with the Management API. Raises ``InvalidToken`` for who is no administrator now."""
+    if not administers.is_one:
+        return frozenset(CURRENT_USER_SCOPES)
+    if administers.role is None:
+        raise InvalidToken(detail="no administrator any more")
+    return scopes_of(administers.role)
+
+
+def _issued(claims: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(claims["iat"]), UTC)
 
 
 def _bearer(claims: dict[str, Any]) -> Bearer:

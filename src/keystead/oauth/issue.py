@@ -14,6 +14,7 @@ from keystead.oauth.audiences import Audiences
 from keystead.oauth.key_pairs import DEFAULT
 from keystead.oauth.keys import Claims, KeyRing
 from keystead.ports import Clock, Entropy
+from keystead.rules.administrators import TOKEN_LIFETIME
 from keystead.rules.claims import about, microseconds, timed
 from keystead.rules.events import Caller
 from keystead.rules.profiles import Profile
@@ -95,6 +96,8 @@ class Issuer:
         """Return the tokens of somebody who was admitted."""
         api = await self.audiences.api(wish.audience)
         lifetime = timedelta(seconds=api.token_lifetime) if api else ACCESS_LIFETIME
+        if client.is_system:
+            lifetime = min(lifetime, TOKEN_LIFETIME)
         algorithm = api.signing_alg if api else DEFAULT
         login = self._login(admitted, wish)
         about_access = {

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from joserfc import jws, jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 
 from keystead.db import keys
 from keystead.db.session import Database
@@ -28,6 +28,8 @@ FOLLOWED: Final = timedelta(seconds=10)
 
 _LOOK_AGAIN: Final = timedelta(seconds=2)
 """How soon an unknown ``kid`` may have the ring read again. Sooner, and bad tokens could keep the database busy."""
+
+_BAD_SIGNATURE: Final = "Invalid signature received for JSON Web Token validation"
 
 _HEADER: Final = frozenset(("alg", "typ", "kid"))
 
@@ -80,6 +82,8 @@ class KeyRing:
         known = await self._known(kid)
         try:
             claims = jwt.decode(token, known.key, algorithms=[known.algorithm]).claims
+        except BadSignatureError as error:
+            raise InvalidToken(_BAD_SIGNATURE, detail=type(error).__name__) from None
         except (JoseError, ValueError, TypeError) as error:
             raise InvalidToken(detail=type(error).__name__) from None
         self._check_times(claims, late=late)

@@ -58,10 +58,10 @@ class Logout:
 
         Without a ``returnTo`` that is the first URL that is registered. Raises ``BadRequest`` for one that is not.
         """
-        _, allowed = await self.db.read(self._allowed, client_id)
+        client, allowed = await self.db.read(self._allowed, client_id)
         if not return_to:
             return allowed[0] if allowed else ""
-        return _registered(return_to, allowed, "returnTo")
+        return _registered(return_to, allowed, client, "returnTo")
 
     async def consider(self, request: LogoutRequest, session: SessionRecord | None) -> Farewell:
         """Return what a client's request for a logout comes to, in a browser with that session.
@@ -73,7 +73,7 @@ class Logout:
         client, allowed = await self.db.read(self._allowed, request.client_id or _audience(hint))
         target = request.post_logout_redirect_uri
         if target:
-            target = _registered(target, allowed, "post_logout_redirect_uri")
+            target = _registered(target, allowed, client, "post_logout_redirect_uri")
             target = with_query(target, {} if request.state is None else {"state": request.state})
         ask, person = False, ""
         if session is not None and not _speaks_of(hint, session):
@@ -109,9 +109,10 @@ def _audience(hint: Claims) -> str:
     return str(hint.get("aud", ""))
 
 
-def _registered(url: str, allowed: list[str], parameter: str) -> str:
+def _registered(url: str, allowed: list[str], client: ClientRecord | None, parameter: str) -> str:
     """Matched like a redirect URI: what is almost registered belongs to somebody else (RFC 9700 §4.11)."""
-    if not redirect_allowed(url, allowed, ""):
+    native = client is not None and client.settings.app_type == "native"
+    if not redirect_allowed(url, allowed, "", native=native):
         raise BadRequest(f"The {parameter} URL is not registered.", path=parameter)
     return url
 

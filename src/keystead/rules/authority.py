@@ -41,6 +41,9 @@ _NOUNS: Final = (
 _OF_OWNERS: Final = ("client_keys", "client_credentials", "signing_keys", "administrators", "backups")
 """Keys, whatever they open, and who is an administrator."""
 
+_CHANGED_BY_OWNERS: Final = ("email_provider",)
+"""Whoever chooses who carries the mail can read the links to new passwords, the owners' among them."""
+
 MANAGEMENT_SCOPES: Final = tuple(f"{verb}:{noun}" for noun in _NOUNS for verb in ("read", "create", "update", "delete"))
 MY_ACCOUNT_SCOPES: Final = (
     "read:me:authentication_methods",
@@ -49,6 +52,14 @@ MY_ACCOUNT_SCOPES: Final = (
     "delete:me:authentication_methods",
     "read:me:factors",
 )
+CURRENT_USER_SCOPES: Final = (
+    "read:current_user",
+    "update:current_user_metadata",
+    "create:current_user_metadata",
+    "delete:current_user_metadata",
+)
+"""What people may do with the Management API: see themselves and change their own metadata. No client has these in its
+own name. The last two open nothing: Auth0 gives them, and apps ask for all of them together."""
 
 
 def scopes_of(role: Role) -> frozenset[str]:
@@ -56,5 +67,25 @@ def scopes_of(role: Role) -> frozenset[str]:
     if role == OWNER:
         return frozenset(MANAGEMENT_SCOPES)
     verbs = ("read",) if role == "viewer" else ("read", "create", "update", "delete")
-    nouns = (noun for noun in _NOUNS if noun not in _OF_OWNERS)
-    return frozenset(f"{verb}:{noun}" for noun in nouns for verb in verbs)
+    nouns = [noun for noun in _NOUNS if noun not in _OF_OWNERS]
+    return frozenset(
+        f"{verb}:{noun}" for noun in nouns for verb in verbs if verb == "read" or noun not in _CHANGED_BY_OWNERS
+    )
+
+
+def lacking(role: Role, held: frozenset[str]) -> tuple[str, ...]:
+    """Return what somebody lacks who would give a role: nobody gives more than they hold."""
+    return tuple(scope for scope in MANAGEMENT_SCOPES if scope in scopes_of(role) - held)
+
+
+def is_own(held: frozenset[str], *anybodys: str) -> bool:
+    """Whether a scope reaches no account but the bearer's own; ``anybodys`` are those that would reach every one."""
+    return not held & set(anybodys)
+
+
+def user_members(held: frozenset[str]) -> frozenset[str] | None:
+    """Return the members of an account that a scope may change; ``None`` where it may change all."""
+    if "update:users" in held:
+        return None
+    opened = {"update:users_app_metadata": "app_metadata", "update:current_user_metadata": "user_metadata"}
+    return frozenset(member for scope, member in opened.items() if scope in held)

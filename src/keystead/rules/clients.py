@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from keystead.errors import BadRequest
 from keystead.rules import base64url
 from keystead.rules.complaints import complaint
-from keystead.rules.oauth import LOOPBACK, absolute
+from keystead.rules.oauth import LOOPBACK, absolute, redirect_allowed
 from keystead.rules.profiles import merge_metadata
 
 PASSWORD: Final = "password"  # noqa: S105 - the name of a grant
@@ -236,6 +236,10 @@ class ClientSettings(BaseModel):
     def needs_secret(self) -> bool:
         """Whether the client proves itself with a secret."""
         return not self.is_public and self.key_ids is None
+
+    def may_redirect_to(self, redirect_uri: str, public_url: str) -> bool:
+        """Whether a login with the client may end at a redirect URI."""
+        return redirect_allowed(redirect_uri, self.callbacks, public_url, native=self.app_type == "native")
 
 
 class SecretRotation(BaseModel):

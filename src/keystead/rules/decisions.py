@@ -133,6 +133,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "audience_not_allowed": Rule("There is no such API, or the client has no grant for it.", _ADMINISTRATOR),
     "consent_required": Rule("The person did not allow the client what it asks for, or took it back.", "The person."),
     "insufficient_scope": Rule("The token's scope is not enough.", _ADMINISTRATOR),
+    "another_user": Rule("A person's token opens their own account alone.", _APP),
     "connection_not_allowed": Rule("The connection is off, or is not for this client.", _ADMINISTRATOR),
 }
 """Every rule, with what it says to administrators. Nothing is refused by one that is not here (a test looks)."""

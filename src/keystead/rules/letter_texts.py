@@ -124,6 +124,12 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "You get this mail because you administer {{ tenant }}. The journal says who was tried from there. If it is an "
         "office or a gateway of your own, add it to the allowlist.",
     ),
+    "user_invitation": Words(
+        "You are invited to administer {{ tenant }}",
+        "Somebody who administers {{ tenant }} wants you to do so too, as {{ user.email }}.",
+        "Choose your password",
+        "The link works once, for {{ days }} days. If you expect no such invitation, ignore this message.",
+    ),
 }
 
 GERMAN: Final[dict[TemplateName, Words]] = {
@@ -239,6 +245,12 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "",
         "Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten. Das Journal sagt, wer von dort aus versucht "
         "wurde. Wenn es ein eigenes Büro oder Gateway ist, nehmen Sie es in die Liste der erlaubten Adressen auf.",
+    ),
+    "user_invitation": Words(
+        "Sie sind eingeladen, {{ tenant }} zu verwalten",
+        "Jemand, der {{ tenant }} verwaltet, möchte, dass auch Sie es tun, als {{ user.email }}.",
+        "Passwort wählen",
+        "Der Link gilt einmal, {{ days }} Tage lang. Wenn Sie keine solche Einladung erwarten, ist nichts zu tun.",
     ),
 }
 

@@ -24,24 +24,25 @@ def absolute(url: str, public_url: str) -> str:
     return public_url + url if url.startswith("/") else url
 
 
-def redirect_allowed(redirect_uri: str, registered: Iterable[str], public_url: str) -> bool:
+def redirect_allowed(redirect_uri: str, registered: Iterable[str], public_url: str, *, native: bool = False) -> bool:
     """Whether a redirect URI is registered, byte for byte (RFC 9700 §2.1).
 
-    Only the port of a loopback redirect may vary, since native apps take whichever is free (RFC 8252 §7.3).
+    Only the port of a native app's redirect to a loopback address may vary, since it takes whichever is free (RFC 8252
+    §7.3). An address, and not ``localhost``: a name may lead elsewhere, and listen on more than the loopback interface.
     """
     allowed = [absolute(each, public_url) for each in registered]
     if redirect_uri in allowed:
         return True
-    loopback = _without_loopback_port(redirect_uri)
+    loopback = _without_loopback_port(redirect_uri) if native else None
     return loopback is not None and any(loopback == _without_loopback_port(each) for each in allowed)
 
 
 def _without_loopback_port(url: str) -> str | None:
-    """Return a loopback URL with its port taken out, or ``None`` for any other URL.
+    """Return a URL of a loopback address with its port taken out, or ``None`` for any other URL.
 
     Taken apart by hand and put together again: a parser that is lenient here would be an open redirect.
     """
-    found = re.fullmatch(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?(/[^\s\\@#]*)?", url)
+    found = re.fullmatch(r"http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^\s\\@#]*)?", url)
     return f"http://{found[1]}{found[3] or ''}" if found else None
 
 

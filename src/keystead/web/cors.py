@@ -21,7 +21,10 @@ from keystead.rules.request_limits import HEADERS
 OPEN: Final = ("/.well-known/", "/openapi.json")
 """For everybody's pages: what is there is the same for all."""
 
-FOR_CLIENTS: Final = ("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/", "/dbconnections/", "/me/")
+FOR_CLIENTS: Final = (
+    *("/oauth/token", "/oauth/revoke", "/userinfo", "/passkey/", "/dbconnections/", "/me/"),
+    "/api/v2/users/",  # where people see themselves, and change their own metadata
+)
 
 _METHODS: Final = "GET, POST, PATCH, DELETE"
 _REQUEST_HEADERS: Final = "authorization, content-type, auth0-client, dpop, accept-language, keystead-device"

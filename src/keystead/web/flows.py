@@ -5,12 +5,12 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from keystead.flows.administrator_setup import AdministratorSetup
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.breaches import Breaches
 from keystead.flows.clients import Clients
 from keystead.flows.decisions import Decisions
 from keystead.flows.directory import Directory
-from keystead.flows.first_owner import FirstOwner
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.looks import Looks
@@ -81,7 +81,7 @@ class Flows:
     logout: Logout
     logout_notices: LogoutNotices
     logout_tokens: LogoutTokens
-    first_owner: FirstOwner
+    administrator_setup: AdministratorSetup
     authorize: Authorize
     token_endpoint: TokenEndpoint
     pushed_requests: PushedRequests

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from keystead.errors import Busy, InvalidIdentifier, PasswordUnchecked
+from keystead.errors import Busy, IdentifierTaken, InvalidIdentifier, PasswordUnchecked
 from keystead.rules.branding import stylesheet
 from keystead.secrecy import Secret, fingerprint
 from keystead.web import screens, wire, wording
@@ -29,20 +29,22 @@ async def home(request: Request) -> Response:
 
 
 async def setup(request: Request) -> Response:
-    """``/u/setup?ticket=``: whoever holds the link of the first start becomes the owner."""
+    """``/u/setup?ticket=``: whoever holds the link becomes the administrator that it is for, or an owner."""
     flows, ticket = flows_of(request), query_once(request).get("ticket", "")
-    options = await flows.first_owner.options(ticket, caller_of(request))
-    context = {"ticket": ticket, "email": "", "error": None, "error_field": "", **password_rules(options)}
+    found = await flows.administrator_setup.look(ticket, caller_of(request))
+    options, email = found.options, found.profile.email if found.profile else ""
+    about = {"kind": found.kind, "role": found.role, "is_known": found.profile is not None}
+    context = {"ticket": ticket, "email": email, "error": None, "error_field": ""} | about | password_rules(options)
     if not submitted(request):
         return screens.show("setup.html", context)
     same_origin(request)
     sent = await form(request)
     try:
         password = Secret(sent.get("password", ""))
-        await flows.first_owner(ticket, sent.get("email", ""), password, caller_of(request))
-    except (InvalidIdentifier, *AT_PASSWORD, Busy, PasswordUnchecked) as error:
+        await flows.administrator_setup(ticket, sent.get("email", ""), password, caller_of(request))
+    except (InvalidIdentifier, IdentifierTaken, *AT_PASSWORD, Busy, PasswordUnchecked) as error:
         at = "password" if isinstance(error, AT_PASSWORD) else "email"
-        context |= {"email": sent.get("email", ""), "error": wording.said(error, options), "error_field": at}
+        context |= {"email": email or sent.get("email", ""), "error": wording.said(error, options), "error_field": at}
         return wire.page("setup.html", context, error)
     return screens.show("setup-done.html", {"home_url": "/"})
 

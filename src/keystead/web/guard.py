@@ -20,7 +20,7 @@ OPERATOR: Final = "keystead.operator"
 async def require(request: Request, *any_of: str) -> Bearer:
     """Return the caller of the Management API. Raises ``InvalidToken``, ``InsufficientScope``."""
     operator: Bearer | None = request.scope.get(OPERATOR)
-    return _scoped(operator or await flows_of(request).bearers.client(bearer_token(request)), any_of)
+    return _scoped(operator or await flows_of(request).bearers.management(bearer_token(request)), any_of)
 
 
 async def require_person(request: Request, *any_of: str) -> Bearer:

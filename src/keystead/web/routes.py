@@ -35,6 +35,7 @@ from keystead.web import page_endpoints as page
 from keystead.web.endpoints import Described
 from keystead.web.management import (
     actions,
+    administrators,
     attack_protection,
     authentication_methods,
     authenticators,
@@ -290,6 +291,11 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/relying-party", relying_party.show, GET=relying_party.SHOW),
     Described("/keystead/relying-party", relying_party.update, PATCH=relying_party.UPDATE),
     Described("/keystead/relying-party/report", relying_party.report, GET=relying_party.REPORT),
+    Described("/keystead/administrators", administrators.index, GET=administrators.INDEX),
+    Described("/keystead/administrators", administrators.invite, POST=administrators.INVITE),
+    Described("/keystead/administrators/{id}", administrators.show, GET=administrators.SHOW),
+    Described("/keystead/administrators/{id}", administrators.update, PATCH=administrators.UPDATE),
+    Described("/keystead/administrators/{id}", administrators.delete, DELETE=administrators.DELETE),
     *attack_protection.settings("/keystead/attack-protection", attack_protection.LOCK),
     Described("/keystead/authenticators", authenticators.index, GET=authenticators.INDEX),
     Described("/keystead/authenticators/{aaguid}", authenticators.show, GET=authenticators.SHOW),

@@ -57,6 +57,10 @@ _SCOPES: Final = {
     "phone": "See your phone number",
     "address": "See your postal address",
     "offline_access": "Do all this also while you are away",
+    "read:current_user": "See your whole account",
+    "update:current_user_metadata": "Change your preferences",
+    "create:current_user_metadata": "Add preferences",
+    "delete:current_user_metadata": "Remove preferences",
 }
 _UNSAID: Final = ("openid",)
 

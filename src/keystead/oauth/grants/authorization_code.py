@@ -61,7 +61,7 @@ class CodeGrant:
             who = found.authority
             whose = (who.user_id, who.client_id, who.method, who.authenticated_at, who.session_id)
             admitted = self.admission.admit(session, *whose)
-            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
+            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience, user_id=who.user_id)
         except DomainError as refusal:
             return refusal.because(user_id=found.authority.user_id)
         about = {"user_id": who.user_id, "connection_id": admitted.profile.connection_id}

@@ -99,7 +99,7 @@ class RefreshGrant:
         """Return the scope that is left of what was granted, or why there is none."""
         who = record.authority
         try:
-            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience)
+            left = self.issuer.audiences.permitted(session, asked.client, who.scope, who.audience, user_id=who.user_id)
         except AudienceNotAllowed as gone:
             return InvalidGrant(gone.text)
         if "offline_access" not in left.scope:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from keystead.flows.access import Access
+from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
@@ -27,6 +28,7 @@ from keystead.flows.user_search import UserSearch
 class ManagementFlows:
     """One field per thing that only administrators do; made in ``create_app`` and nowhere else."""
 
+    administrators: Administrators
     connections: Connections
     apis: Apis
     client_grants: ClientGrants

@@ -5,13 +5,22 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import IdentifierTaken, InsufficientScope, NoSuchConnection, NoSuchUser, TooManyAttempts
+from keystead.errors import (
+    AnotherUser,
+    IdentifierTaken,
+    InsufficientScope,
+    NoSuchConnection,
+    NoSuchUser,
+    TooManyAttempts,
+)
 from keystead.flows.users import Person
+from keystead.oauth.bearers import Bearer
+from keystead.rules.authority import is_own, user_members
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
 from keystead.rules.user_edits import NewUser, UserEdit, read_edit, read_new
 from keystead.web.answers import Json
-from keystead.web.endpoints import Body, Scoped
+from keystead.web.endpoints import Asked, Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management.lists import PICKED, picked
 from keystead.web.management.operations import operation_of
@@ -19,8 +28,6 @@ from keystead.web.parameters import Needed
 from keystead.web.shapes import FLAG, MOMENT, OBJECT, TEXT, WHOLE, Shape, each
 
 _EMAIL: Final = Needed("email")
-_EVERYTHING: Final = "update:users"
-"""With the scope for ``app_metadata`` alone, a PATCH may have that alone."""
 
 USER: Final = Shape(
     "User",
@@ -71,31 +78,36 @@ async def create(request: Request) -> Response:
 
 
 SHOW: Final = Scoped(
-    "Show a user", scopes=("read:users",), query=PICKED, answers={200: USER.part()}, refuses=(NoSuchUser,)
+    "Show a user",
+    scopes=("read:users", "read:current_user"),
+    query=PICKED,
+    answers={200: USER.part()},
+    refuses=(NoSuchUser, AnotherUser),
 )
 
 
 async def show(request: Request) -> Response:
-    """``GET /users/{id}``."""
+    """``GET /users/{id}``; with ``read:current_user`` of nobody but the bearer."""
     asked, flows = await SHOW.read(request), flows_of(request)
+    if is_own(asked.bearer.scope, "read:users"):
+        _check_own(request, asked.bearer)
     found = await flows.users.show(request.path_params["id"])
     return Json(picked(shown(found, flows.settings.public_url), asked))
 
 
 UPDATE: Final = Scoped(
     "Change a user",
-    scopes=(_EVERYTHING, "update:users_app_metadata"),
+    scopes=("update:users", "update:users_app_metadata", "update:current_user_metadata"),
     body=Body(UserEdit, wrapped=("password",)),
     answers={200: USER},
-    refuses=(NoSuchUser, IdentifierTaken, TooManyAttempts),
+    refuses=(NoSuchUser, AnotherUser, IdentifierTaken, TooManyAttempts),
 )
 
 
 async def update(request: Request) -> Response:
     """``PATCH /users/{id}``: a block and a new password end the account's sessions and refresh tokens at once."""
     asked, flows = await UPDATE.read(request), flows_of(request)
-    if _EVERYTHING not in asked.bearer.scope and asked.body.keys() - {"app_metadata"}:
-        raise InsufficientScope((_EVERYTHING,))
+    _check_members(request, asked)
     edit, password = read_edit(asked.body)
     operation = operation_of(request, asked.bearer)
     found = await flows.users.update(request.path_params["id"], edit, password, operation)
@@ -163,3 +175,19 @@ def shown(person: Person, public_url: str) -> dict[str, Any]:
         "last_password_reset": iso(profile.last_password_reset) if profile.last_password_reset else None,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _check_own(request: Request, bearer: Bearer) -> None:
+    """Refuse a person's token where another account is meant. Raises ``AnotherUser``."""
+    if bearer.subject != request.path_params["id"]:
+        raise AnotherUser
+
+
+def _check_members(request: Request, asked: Asked) -> None:
+    """Refuse what a scope below ``update:users`` may not change. Raises ``AnotherUser``, ``InsufficientScope``."""
+    held = asked.bearer.scope
+    if is_own(held, "update:users", "update:users_app_metadata"):
+        _check_own(request, asked.bearer)
+    members = user_members(held)
+    if members is not None and not members.issuperset(asked.body):
+        raise InsufficientScope(("update:users",))
