@@ -135,7 +135,7 @@ def leaves(value: Any) -> list[Any]:
 def is_meant(value: Value, found: Any, name: str) -> bool:
     if found is None or found == "" or isinstance(found, dict | list):
         return False
-    return isinstance(value, Pattern) and value.is_anything or is_equal(value, found, name)
+    return (isinstance(value, Pattern) and value.is_anything) or is_equal(value, found, name)
 
 
 def is_equal(value: Value, found: Any, name: str) -> bool:
