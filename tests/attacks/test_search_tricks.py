@@ -55,21 +55,21 @@ def escaped(text: str) -> str:
 
 @pytest.mark.parametrize("trick", TRICKS)
 async def test_whatever_is_searched_for_is_only_a_value(world: World, trick: str) -> None:
+    key = trick.translate({ord("."): None, ord("$"): None}) or "key"  # which no name of metadata may have
     await made(world, name="Ann", user_metadata={"color": "blue"})
-    await made(world, "bob@example.com", name=trick, user_metadata={"color": trick, trick.replace(".", ""): "x"})
+    await made(world, "bob@example.com", name=trick, user_metadata={"color": trick, key: "x"})
     for query in (
         f"name:{quoted(trick)}",
         f"name:{escaped(trick)}",
         f"name:{escaped(trick)}*",
         f"user_metadata.color:{quoted(trick)}",
-        f"user_metadata.{escaped(trick.replace('.', ''))}:x",
-        f"_exists_:{quoted('user_metadata.' + trick.replace('.', ''))}",
+        f"user_metadata.{escaped(key)}:x",
+        f"_exists_:{quoted('user_metadata.' + key)}",
         f"name:[{quoted(trick)} TO {quoted(trick)}]",
     ):
         answer = await ask(world, query)
-        if "$" not in trick or "metadata" not in query:
-            assert [each["email"] for each in answer.json()] == ["bob@example.com"], query
         assert answer.status_code == 200, answer.text
+        assert [each["email"] for each in answer.json()] == ["bob@example.com"], query
     if len(trick) >= 3:
         answer = await ask(world, f"name:*{escaped(trick)}*")
         assert [each["email"] for each in answer.json()] == ["bob@example.com"]
@@ -108,7 +108,7 @@ async def test_what_would_cost_much_is_refused(world: World, query: str) -> None
 async def test_the_largest_that_is_allowed_is_answered(world: World) -> None:
     ann = await made(world)
     for query in (
-        "name:(" + " OR ".join(f"*a{number}*" for number in range(190)) + ")",
+        "name:(" + " OR ".join(f"*aa{number}*" for number in range(190)) + ")",
         "user_id:(" + " OR ".join([f'"auth0|{number:024d}"' for number in range(99)] + [quoted(ann["user_id"])]) + ")",
         " ".join(["aaa"] * 49),
         f"{'(' * 20}name:a{')' * 20}",
