@@ -1,7 +1,7 @@
 """The benchmark: what the server does per second, over what the machine could do at best, from one run.
 
 Ratios hold on a noisy machine where seconds do not. The server is started as a user would start it; the load comes
-from this process, over kept connections on the loopback interface. About two minutes in all.
+from this process, over kept connections on the loopback interface. About four minutes in all.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import uvloop
-from scripts.bench_parts import measures
+from scripts.bench_parts import measures, user_lists
 from scripts.bench_parts.report import Figures, printed
 from scripts.bench_parts.server import Installation
 
@@ -20,10 +20,14 @@ def main() -> None:
     """Measure with one worker and with two, and print the table."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--postgres", metavar="URL", help="measure on this empty database instead of SQLite")
+    parser.add_argument("--users", action="store_true", help="lists of many users alone")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="keystead-bench-") as directory:
-        installation = Installation(Path(directory), database_url=asked.postgres)
-        print(printed(measured(installation), database="PostgreSQL" if asked.postgres else "SQLite"))
+    database = "PostgreSQL" if asked.postgres else "SQLite"
+    if not asked.users:
+        with tempfile.TemporaryDirectory(prefix="keystead-bench-") as directory:
+            installation = Installation(Path(directory), database_url=asked.postgres)
+            print(printed(measured(installation), database=database))
+    print(user_lists.printed(user_lists.measured(asked.postgres), database=database))
 
 
 def measured(installation: Installation) -> dict[int, Figures]:

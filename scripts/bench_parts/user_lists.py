@@ -3,7 +3,6 @@
 Two servers run beside each other and are asked in turn, so that whatever else the machine does hits both.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -87,16 +86,8 @@ class Row:
         return self.many <= MOST * self.few
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--postgres", metavar="URL", help="an empty database; another is made beside it, and removed")
-    asked = parser.parse_args()
-    print(printed(measured(asked.postgres), database="PostgreSQL" if asked.postgres else "SQLite"))
-
-
 def measured(postgres: str | None = None) -> list[Row]:
-    """Fill two databases, and ask both the same things."""
+    """Fill two databases, and ask both the same things; on PostgreSQL two that are made beside a given one."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keystead-bench-")))
         crowds = []
@@ -216,7 +207,3 @@ def _execute(url: URL, statement: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(statement))
     engine.dispose()
-
-
-if __name__ == "__main__":
-    main()

@@ -29,8 +29,7 @@
       TooManyRequests           whatever was asked: one address, client or person asks too often
       Invalid                   the request is refused
         BadRequest                not understood as it stands: syntax, types, missing members
-          InvalidQuery              the same, for the query string
-            BeyondPaging            a page further on than lists are read by number
+          InvalidQuery · BeyondPaging   the same, for the query string; a page further on than lists are read
           InvalidPath               the same, for a part of the path
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read

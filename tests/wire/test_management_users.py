@@ -237,18 +237,10 @@ async def test_the_list_is_an_array_or_counted(world: World) -> None:
     ("query", "message"),
     [
         (
-            "q=email:ann*",
-            "Query validation error: 'Searching for users is not available yet; list them by page and per_page'"
-            " on property q.",
-        ),
-        (
-            "connection=db",
-            "Query validation error: 'Searching for users is not available yet; list them by page and per_page'"
-            " on property connection.",
-        ),
-        (
-            "sort=email:1",
-            "Query validation error: 'Users can be sorted by created_at:1 or created_at:-1 only' on property sort.",
+            "sort=blocked:1",
+            "Query validation error: 'Users can be sorted by email, username, phone_number, name, nickname, given_name,"
+            " family_name, user_id, created_at, updated_at, last_login, last_ip, logins_count, each with :1 or :-1' on"
+            " property sort.",
         ),
         (
             "search_engine=v1",

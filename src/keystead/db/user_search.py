@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, collate, false, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, collate, false, func, literal, or_, select, true, tuple_
 from sqlalchemy import not_ as without
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -48,6 +48,9 @@ _EVERYBODY: Final = select(
 _INDEXED: Final = ("created_at", "user_id", "email", "name_folded", "nickname_folded")
 """Columns by which all rows are read in order; by the others ids are sorted, which are smaller than rows."""
 
+_SHOWN: Final = {"logins_count": case((col(Account.last_login).is_not(None), col(Account.logins_count)))}
+"""What has a value that no answer shows."""
+
 _NARROW: Final = ("email", "username", "phone_number", "user_id", *FOLDED.values())
 _ENOUGH: Final = 3
 """Columns of which hardly two people have the same, and characters of a beginning that few of them share."""
@@ -75,9 +78,9 @@ class Listed:
 def page(session: Session, whom: Listed, order: Order, offset: int, limit: int) -> list[Profile]:
     """Return a part of a list by number."""
     asked = _asked(session, whom)
-    keys = [asked.column(order.column), col(Account.user_id)]
-    keys = [each.desc() if order.descending else each.asc() for each in keys]
-    if SQLModel.metadata.tables["account"].c[order.column].nullable:
+    columns = (_SHOWN.get(order.column, asked.column(order.column)), col(Account.user_id))
+    keys = [each.desc() if order.descending else each.asc() for each in columns]
+    if order.column in _SHOWN or SQLModel.metadata.tables["account"].c[order.column].nullable:
         keys[0] = keys[0].nulls_last()
     if order.column in _INDEXED:
         statement = select(*PROFILE).where(*asked.tests(whom))

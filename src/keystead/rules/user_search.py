@@ -325,19 +325,23 @@ def _read_moment(text: str, term: Match) -> tuple[datetime, datetime]:
 
 
 def _span(found: re.Match[str]) -> tuple[datetime, datetime]:
-    year, month, day, hour, minute, second = (int(each) if each else None for each in found.groups()[:6])
-    fraction = found[7] or ""
-    zone = UTC if found[8] in (None, "Z") else datetime.strptime(found[8], "%z").tzinfo
-    begin = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=zone).astimezone(UTC)
+    parts = [int(each) for each in found.groups()[:6] if each]
+    given, fraction = len(parts), found[7] or ""
+    zone = datetime.strptime(found[8], "%z").tzinfo if found[8] else UTC
+    year, month, day, hour, minute, second = (*parts, *_LEAST[given:])
+    begin = datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
     begin += timedelta(microseconds=int(fraction.ljust(6, "0")))
-    if month is None or day is None:
-        months = 12 if month is None else 1
-        return begin, _END if begin.year == _END.year else _months_later(begin, months)
-    sizes = ((second, timedelta(microseconds=10 ** (6 - len(fraction)))), (hour, timedelta(minutes=1)))
-    size = next((size for given, size in sizes if given is not None), timedelta(days=1))
+    if given < len(("year", "month", "day")):
+        last = begin.year == _END.year
+        return begin, _END if last else _months_later(begin, 1 if given > 1 else 12)
+    size = _SIZES.get(given, timedelta(microseconds=10 ** (6 - len(fraction))))
     return begin, min(begin, _END - size) + size
 
 
+_LEAST: Final = (1, 1, 1, 0, 0, 0)
+"""What a date or time has where it names less."""
+_SIZES: Final = {3: timedelta(days=1), 5: timedelta(minutes=1)}
+"""How long it takes, by how many of year, month, day, hour, minute and second it names."""
 _END: Final = datetime.max.replace(tzinfo=UTC)
 
 
