@@ -1,10 +1,15 @@
 """What people see: tables that fit, and nothing that steers a terminal."""
 
+from typing import Any
+
 import pytest
 
 from keystead.cli.terminal import at, card, cell, printable, table
 
-ROWS = [{"name": "Ann", "about": {"city": "Ulm"}, "tags": ["a", "b"]}, {"name": "B" * 60, "tags": []}]
+ROWS: list[dict[str, Any]] = [
+    {"name": "Ann", "about": {"city": "Ulm"}, "tags": ["a", "b"]},
+    {"name": "B" * 60, "tags": []},
+]
 COLUMNS = {"name": "name", "about.city": "city", "tags": "tags"}
 
 

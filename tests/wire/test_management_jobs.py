@@ -1,6 +1,7 @@
 """``/api/v2/keystead/jobs``, ``/keystead/signing-keys`` and ``/keystead/decisions``: what commands ask besides."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,9 +25,8 @@ async def add(world: World, *names: str, type: str = "message", turn: str = "") 
     """Ask for jobs, a second apart."""
     for name in names:
         world.clock.advance(seconds=1)
-        await world.db.write(
-            lambda session, name=name: table.add(session, name, type, SECRET.encode(), world.clock.now, turn=turn)
-        )
+        work = partial(table.add, id=name, type=type, sealed=SECRET.encode(), now=world.clock.now, turn=turn)
+        await world.db.write(work)
 
 
 async def test_jobs_are_listed_newest_first(world: World) -> None:
