@@ -83,7 +83,10 @@ def operations() -> Iterator[Operation]:
                 yield Operation(method.upper(), path.removeprefix("/api/v2"), resolved(content["schema"]))
 
 
-OPERATIONS = {each.label: each for each in operations()}
+OPERATIONS = {
+    each.label: each for each in operations() if each.schema.get("type") == "array" or "properties" in each.schema
+}
+"""Texts of pages are by whatever name the page has: that body names no members."""
 
 
 def sample(schema: Schema, name: str = "") -> Any:
