@@ -16,6 +16,7 @@ from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.logs import Logs
+from keystead.flows.doctor import Doctor
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
@@ -48,3 +49,4 @@ class ManagementFlows:
     page_design: PageDesign
     stats: Stats
     user_search: UserSearch
+    doctor: Doctor
