@@ -88,7 +88,7 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.parts import Parts, WaysIn, attempts_of, doctor_of, parts_of, tell_of_chain, telemetry_of, ways_in
+from keystead.parts import Parts, WaysIn, attempts_of, doctor_of, parts_of, telemetry_of, tell_of_chain, ways_in
 from keystead.ports import Clock, Entropy, Exposition, Hasher
 from keystead.rules import clients as grants
 from keystead.settings import Settings

@@ -64,6 +64,10 @@ UNUSUAL: dict[str, Any] = {
     "sms_key": "k, 1",
     "breached_passwords": "https://api.example.com/range",
     "breached_passwords_down": "closed",
+    "metrics_listen": "[::1]:9090",
+    "metrics_token": "t" * 16,
+    "otel_endpoint": "http://collector.example.com:4318",
+    "drain_seconds": 7,
     "log_level": "debug",
     "log_format": "json",
 }

@@ -9,7 +9,6 @@ from sqlmodel import Session, col
 
 from keystead.db.tables import Account, Administrator, JournalRow, Ticket
 
-
 _SYNCHRONOUS: Final = {"0": "off", "1": "normal", "2": "full", "3": "extra"}
 
 

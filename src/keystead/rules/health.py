@@ -1,5 +1,6 @@
 """The doctor's verdicts on what is configured and stored: values in, findings out."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -27,6 +28,7 @@ _TOO_LITTLE: Final = 100 << 20
 _OPEN_TO_OTHERS: Final = 0o077
 _HERE: Final = (*LOOPBACK, "::1")
 _WIDE: Final = {4: 8, 6: 16}
+_PARTY: Final = "PATCH /api/v2/keystead/relying-party"
 _SPARE: Final = 3
 """Connections that PostgreSQL keeps for its owner."""
 
@@ -192,28 +194,28 @@ def relying_party(now: RelyingParty, passkeys: Mapping[str, int] | None) -> list
 
     ``passkeys`` are how many there are of each id, if they were counted.
     """
-    found = []
-    host = host_of(now.origin)
+    labels, found = labels_of(now.published), []
     if not covers(now.id, now.origin):
+        host = host_of(now.origin)
         text = f"the id {now.id} is not {host} or a parent of it: browsers refuse passkeys on {now.origin}"
-        remedy = f'PATCH /api/v2/keystead/relying-party {{"id": "{host}", "retiring": ["{now.id}"]}}'
-        found.append(error("relying_party", text, remedy))
-    labels = labels_of(now.published)
+        found.append(error("relying_party", text, f'{_PARTY} {{"id": "{host}", "retiring": ["{now.id}"]}}'))
     if len(labels) > MOST_LABELS:
         text = f"{len(labels)} domains are published, and browsers heed {MOST_LABELS}"
-        found.append(error("relying_party", text, "PATCH /api/v2/keystead/relying-party with fewer related_origins"))
-    for each in now.retiring if passkeys is not None else ():
-        if passkeys is not None and not passkeys.get(each):
-            text = f"the id {each} retires and has no passkey left"
-            rest = [f'"{other}"' for other in now.retiring if other != each]
-            remedy = f'PATCH /api/v2/keystead/relying-party {{"retiring": [{", ".join(rest)}]}}'
-            found.append(warning("relying_party", text, remedy))
-    lost = {rp_id: count for rp_id, count in (passkeys or {}).items() if count and rp_id not in now.ids}
-    for rp_id, count in lost.items():
-        text = f"{count} passkeys are of {rp_id}, which is not in use: nobody signs in with them"
-        remedy = f'PATCH /api/v2/keystead/relying-party {{"retiring": ["{rp_id}"]}}'
-        found.append(warning("relying_party", text, remedy))
+        found.append(error("relying_party", text, f"{_PARTY} with fewer related_origins"))
+    found += [] if passkeys is None else _of_other_ids(now, passkeys)
     return found or [ok("relying_party", f"{now.id}, for {len(now.pages)} origins and {len(labels)} related domains")]
+
+
+def _of_other_ids(now: RelyingParty, passkeys: Mapping[str, int]) -> Iterator[Finding]:
+    for each in now.retiring:
+        if not passkeys.get(each):
+            rest = json.dumps([other for other in now.retiring if other != each])
+            remedy = f'{_PARTY} {{"retiring": {rest}}}'
+            yield warning("relying_party", f"the id {each} retires and has no passkey left", remedy)
+    for rp_id, count in passkeys.items():
+        if count and rp_id not in now.ids:
+            text = f"{count} passkeys are of {rp_id}, which is not in use: nobody signs in with them"
+            yield warning("relying_party", text, f'{_PARTY} {{"retiring": {json.dumps([*now.retiring, rp_id])}}}')
 
 
 def secret_keys(count: int, mode: int | None) -> Finding:

@@ -11,12 +11,12 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.doctor import Doctor
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.logs import Logs
-from keystead.flows.doctor import Doctor
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
