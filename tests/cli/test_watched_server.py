@@ -187,7 +187,11 @@ def live(url: str, first: dict[str, Any]) -> dict[str, str]:
 
 def test_traces_without_secrets(tmp_path: Path) -> None:
     with collecting() as collector:
-        settings = {"OTEL_ENDPOINT": collector.url, "TRUSTED_PROXIES": "127.0.0.1", "LOG_FORMAT": "json"}
+        settings: dict[str, Any] = {
+            "OTEL_ENDPOINT": collector.url,
+            "TRUSTED_PROXIES": "127.0.0.1",
+            "LOG_FORMAT": "json",
+        }
         with serving(tmp_path / "data", **settings) as server:
             first = json.loads((tmp_path / "data" / "first-run.json").read_text())
             ids = live(server.url, first)

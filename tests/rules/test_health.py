@@ -207,8 +207,7 @@ def test_proxy(seen: dict[str, Any], https: bool, status: str, remedy: str) -> N
         (Fetched(200, NOW, '{"origins": []}'), {"origins": ["https://a.com"]}, "error"),
         (Fetched(404, NOW, ""), {"origins": ["https://a.com"]}, "error"),
         (Fetched(302, NOW, ""), {"origins": ["https://a.com"]}, "error"),
-        (Fetched(404, NOW, ""), None, "ok"),
-        (Fetched(failure="no answer"), None, "error"),
+        (Fetched(failure="no answer"), {"origins": ["https://a.com"]}, "error"),
     ],
 )
 def test_published(fetched: Fetched, wanted: Any, status: str) -> None:

@@ -198,8 +198,8 @@ class Doctor:
         for name, document in wanted.items():
             check = "related_origins" if name == "webauthn" else "app_links"
             url = f"https://{party.id}/.well-known/{name}"
-            if document is None and check == "app_links":
-                found.append(ok(check, f"no app needs {name}"))
+            if document is None:
+                found.append(ok(check, f"nobody needs {name}"))
             else:
                 found.append(reachability.published(check, url, await self.prober.fetch(url), document))
         return found

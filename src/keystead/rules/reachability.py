@@ -10,7 +10,6 @@ from keystead.rules.health import Finding, error, ok, warning
 
 _SOON: Final = 14
 _OK: Final = 200
-_MISSING: Final = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +81,13 @@ def tls(found: Certificate, now: datetime) -> Finding:
 
 
 def published(id: str, url: str, fetched: Fetched, wanted: Any) -> Finding:
-    """Judge whether a document under ``/.well-known/`` is the one that it should be; ``None`` where there is none."""
+    """Judge whether a document under ``/.well-known/`` is the one that it should be."""
     remedy = f"pass {url} on to Keystead as it is, without a redirect"
     if fetched.failure:
         return error(id, f"{url}: {fetched.failure}", remedy)
-    if wanted is None and fetched.status == _MISSING:
-        return ok(id, "none is needed, and none is there")
     if fetched.status != _OK:
         return error(id, f"{url} answers {fetched.status}", remedy)
-    if wanted is not None and fetched.document() != wanted:
+    if fetched.document() != wanted:
         return error(id, f"{url} has another content than this installation serves", remedy)
     return ok(id, f"{url} is as it should be")
 
