@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from conftest import Stencil
 from keystead.app import create_app
-from keystead.db import tables
+from keystead.db import schema, tables
 from keystead.settings import Settings, load
 from keystead.web.middleware import came_to_metrics
 from world import PASSWORD, PROMISES, World, open_world, test_settings
@@ -48,11 +48,14 @@ async def test_ready_once_the_worker_is_alive(world: World, readiness: Any) -> N
 
 
 async def test_not_ready_on_another_schema(world: World, readiness: Any) -> None:
+    def stand_at(revision: str) -> Any:
+        change = text("UPDATE alembic_version SET version_num = :revision")
+        return world.db.write(lambda session: session.connection().execute(change, {"revision": revision}))
+
     readiness.beat()
-    await world.db.write(
-        lambda session: session.connection().execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    )
+    await stand_at("0001")
     answer = await world.client.get("/readyz")
+    await stand_at(schema.latest())  # whoever comes next may get the same database
     assert answer.status_code == 503
     assert states(answer) == dict.fromkeys(CHECKS, "ok") | {"schema": "failed"}
 
