@@ -16,8 +16,8 @@ from sqlmodel import Session
 from keystead.db import clients, health, jobs, keys, passkey_counts, schema
 from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, DeliveryFailed, DomainError, InternalError, PasswordUnchecked
+from keystead.flows.administrator_setup import PURPOSE
 from keystead.flows.authenticator_models import stored_metadata
-from keystead.flows.first_owner import PURPOSE
 from keystead.flows.mail_provider import stored
 from keystead.flows.relying_party import current
 from keystead.flows.vitals import MOST_UNSEALED

@@ -334,7 +334,7 @@ def administrators(counts: Mapping[str, int], link_until: datetime | None, now: 
         return ok("administrators", ", ".join(f"{count} {role}" for role, count in sorted(counts.items())))
     if link_until is None or link_until <= now:
         found = "there is no owner who may sign in, and no link that makes one"
-        return warning("administrators", found, "see 'The first owner' in docs/operations.md")
+        return warning("administrators", found, "keystead administrators recover")
     left = link_until - now
     found = f"there is no owner yet; the link in first-run.json makes one until {link_until:%Y-%m-%d %H:%M} UTC"
     remedy = "keystead first-run: open the link of the first owner"
