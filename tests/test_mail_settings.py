@@ -2,7 +2,7 @@
 
 import pytest
 
-from keystead.settings import doubts
+from keystead.start import doubts
 from test_settings import environment, read, refusal
 
 TWILIO = "twilio+https://AC1:token@api.twilio.com"

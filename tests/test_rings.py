@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "oauth": {"flows", "db", "ports", "rules", "errors"},
     "web": {"oauth", "flows", "ports", "rules", "errors", "settings", "db", "__init__"},
     "cli": {"oauth", "flows", "ports", "rules", "errors", "settings", "start", "app", "__init__"},
-    "worker": {"flows", "db", "ports", "errors"},
+    "worker": {"flows", "db", "ports", "rules", "errors"},
 }
 OWNERS = {
     "aiosmtplib": {"adapters"},
@@ -47,7 +47,9 @@ OWNERS = {
     "joserfc": {"oauth", "adapters"},
     "lark": {"rules"},
     "liquid": {"rules"},
+    "opentelemetry": {"adapters"},
     "phonenumbers": {"rules"},
+    "prometheus_client": {"adapters"},
     "psycopg": {"db"},
     "publicsuffixlist": {"rules"},
     "pydantic": {"rules", "settings"},

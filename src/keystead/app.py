@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import platform
 import secrets
 import string
 from collections.abc import AsyncIterator
@@ -14,11 +15,13 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from keystead import worker
+from keystead import __version__, worker
 from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
+from keystead.adapters.termination import on_sigterm
+from keystead.adapters.watched import WatchedLogouts
 from keystead.db import clients
 from keystead.db.session import Database
 from keystead.flows.access import Access
@@ -51,6 +54,7 @@ from keystead.flows.passkey_upgrade import PasskeyUpgrade
 from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.readiness import Readiness
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
@@ -62,6 +66,7 @@ from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
 from keystead.flows.user_search import UserSearch
 from keystead.flows.users import Users
+from keystead.flows.vitals import Vitals
 from keystead.oauth.audiences import Audiences
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
@@ -83,8 +88,8 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.parts import Parts, WaysIn, attempts_of, parts_of, tell_of_chain, ways_in
-from keystead.ports import Clock, Entropy, Hasher
+from keystead.parts import Parts, WaysIn, attempts_of, doctor_of, parts_of, telemetry_of, tell_of_chain, ways_in
+from keystead.ports import Clock, Entropy, Exposition, Hasher
 from keystead.rules import clients as grants
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
@@ -134,10 +139,13 @@ def create_app(
 ) -> Starlette:
     """Build the application, from top to bottom. Nothing that a request needs waits for the lifespan."""
     entropy = entropy or SystemEntropy()
-    db = db or Database(settings.database_url.reveal(), pool=settings.database_pool)
-    hasher = hasher or BcryptHasher(settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue)
-    parts = parts_of(settings, clock, entropy, hasher, db)
-    return _application(settings, _flows(parts, ways_in(parts)), db, clock)
+    telemetry, exposition = telemetry_of(settings, __version__)
+    db = db or Database(settings.database_url.reveal(), pool=settings.database_pool, telemetry=telemetry)
+    hasher = hasher or BcryptHasher(
+        settings.hash_cost, workers=settings.hash_workers, queue=settings.hash_queue, telemetry=telemetry
+    )
+    parts = parts_of(settings, clock, entropy, hasher, db, telemetry)
+    return _application(parts, _flows(parts, ways_in(parts), exposition))
 
 
 async def let_go(flows: Flows) -> None:
@@ -188,7 +196,7 @@ def _tokens(p: Parts, ways: WaysIn) -> tuple[SigningKeys, Issuer, Bearers, Token
 
 
 def _logout_tokens(p: Parts, keys: KeyRing) -> LogoutTokens:
-    caller, url = HttpLogoutCaller(), p.settings.public_url
+    caller, url = WatchedLogouts(HttpLogoutCaller(), p.telemetry), p.settings.public_url
     return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
 
 
@@ -239,10 +247,11 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, clock),
         user_search=UserSearch(db, clock),
+        doctor=doctor_of(p),
     )
 
 
-def _flows(p: Parts, ways: WaysIn) -> Flows:
+def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
     db, clock, journal = p.db, p.clock, p.journal
     own_keys, issuer, bearers, token_endpoint = _tokens(p, ways)
     tenant_settings = TenantSettings(db, journal, clock)
@@ -291,25 +300,32 @@ def _flows(p: Parts, ways: WaysIn) -> Flows:
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),
         looks=looks,
+        readiness=Readiness(db, own_keys.ring.can_sign, clock),
+        vitals=Vitals(db, clock, (__version__, platform.python_version()), exposition),
         management=management,
     )
 
 
-def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -> Starlette:
+def _application(p: Parts, flows: Flows) -> Starlette:
+    settings, db, clock = p.settings, p.db, p.clock
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
-        pulses = (worker.Pulse(of_management.chain.seal, SECONDS),)
-        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
-        yield
+        alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)
+        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), alive)
+        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses, p.telemetry))
+        with on_sigterm(flows.readiness.stop, settings.drain_seconds):
+            yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):  # what it was delivering is left to the lease
             await sweeping
         await let_go(flows)
         db.close()
+        await asyncio.to_thread(p.telemetry.close)
 
     async def passkey_pages() -> frozenset[str]:
         return frozenset((await flows.relying_party.show()).pages)
@@ -317,7 +333,9 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
     app = Starlette(
         routes=routes(_static_directory()),
         middleware=[
-            Middleware(Gate, settings=settings, entropy=flows.entropy, record=flows.decisions.record),
+            Middleware(
+                Gate, settings=settings, entropy=p.entropy, record=flows.decisions.record, telemetry=p.telemetry
+            ),
             Middleware(
                 Cors,
                 origins=Origins(partial(db.read, clients.origins), clock),

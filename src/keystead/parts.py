@@ -1,17 +1,24 @@
 """What flows are made of: the parts that every flow shares, and how people come in. Put together for ``app``."""
 
+import platform
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import structlog
 
+from keystead import __version__
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
 from keystead.adapters.fallback_attempts import FallbackAttempts, Tell
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.memory_attempts import MemoryAttempts
+from keystead.adapters.probes import SystemProber
 from keystead.adapters.sealing import Sealer
+from keystead.adapters.watched import Several, WatchedBreaches, WatchedOffice
 from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
@@ -22,6 +29,7 @@ from keystead.flows.block_notices import BlockNotices
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.directory import Directory, StoreFor
+from keystead.flows.doctor import Doctor, Machine
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import Word
@@ -39,11 +47,13 @@ from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.flows.signup import Signup
 from keystead.flows.verification import Verification
-from keystead.ports import Attempts, BreachSource, Clock, Entropy, Hasher, Postman, PostOffice
+from keystead.ports import Attempts, BreachSource, Clock, Entropy, Exposition, Hasher, Postman, PostOffice, Telemetry
 from keystead.rules.attack_protection import places_of_one
+from keystead.rules.health import Given
 from keystead.rules.journal_chain import Head
+from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
-from keystead.settings import Settings
+from keystead.settings import Settings, unknown_variables
 from keystead.users.hosted import HostedStore
 
 log = structlog.get_logger("keystead")
@@ -72,6 +82,7 @@ class Parts:
     notices: LogoutNotices
     revocation: Revocation
     preview: PasskeyPreview
+    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +100,15 @@ class WaysIn:
     signup: Signup
 
 
-def parts_of(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database) -> Parts:
+def parts_of(
+    settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher, db: Database, telemetry: Telemetry
+) -> Parts:
     """Return the parts, as the settings want them."""
     journal = Journal(clock, entropy)
-    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, _tell_of_redis)
+    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, partial(_tell_of_redis, telemetry))
     sealer = Sealer(settings.secret_keys, entropy)
-    post = Post(db, _post_office(settings, db, clock), sealer, clock, entropy, journal, settings.public_url)
+    office = WatchedOffice(_post_office(settings, db, clock), telemetry)
+    post = Post(db, office, sealer, clock, entropy, journal, settings.public_url)
     unchecked = settings.breached_passwords_down
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
@@ -118,11 +132,12 @@ def parts_of(settings: Settings, clock: Clock, entropy: Entropy, hasher: Hasher,
         directory=Directory(db),
         sealer=sealer,
         post=post,
-        breaches=Breaches(db, _breach_source(settings, clock), unchecked, attempts, post, journal),
+        breaches=Breaches(db, _breach_source(settings, clock, telemetry), unchecked, attempts, post, journal),
         ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
         notices=notices,
         revocation=Revocation(notices),
         preview=PasskeyPreview(db, settings.public_url),
+        telemetry=telemetry,
     )
 
 
@@ -139,9 +154,12 @@ def ways_in(p: Parts) -> WaysIn:
         reset=reset,
         verification=verification,
         password_login=PasswordLogin(
-            *(p.db, p.admission, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock)
+            *(p.db, p.admission, p.protection, p.store_for, verification, p.breaches, p.journal, p.clock),
+            telemetry=p.telemetry,
         ),
-        passkey_login=PasskeyLogin(p.db, p.admission, p.protection, p.ceremonies, webauthn, verification, p.journal),
+        passkey_login=PasskeyLogin(
+            *(p.db, p.admission, p.protection, p.ceremonies, webauthn, verification, p.journal), telemetry=p.telemetry
+        ),
         enrolment=enrolment,
         recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
         by_ticket=EnrolmentTickets(enrolment, p.protection, p.settings.public_url),
@@ -156,12 +174,71 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
     """Return where to count: in Redis where that is configured and not lost, else in the other place."""
     if not settings.redis_url:
         return otherwise
+    return FallbackAttempts(_redis(settings, clock), otherwise, clock, tell)
+
+
+def telemetry_of(settings: Settings, version: str) -> tuple[Telemetry, Exposition | None]:
+    """Return who measures, and who shows it: nobody, where nobody may read it. Each library is loaded for its use."""
+    found: list[Telemetry] = []
+    exposition: Exposition | None = None
+    if settings.has_metrics:
+        exposition = import_module("keystead.adapters.prometheus").Prometheus()
+        found.append(cast("Telemetry", exposition))
+    if settings.otel_endpoint and has_otel():
+        found.append(import_module("keystead.adapters.tracing").Tracing(settings.otel_endpoint, version))
+    return (Several(found) if len(found) > 1 else found[0] if found else SILENCE), exposition
+
+
+def given_of(settings: Settings) -> Given:
+    """Return what the doctor looks at of the settings."""
+    networks = tuple((each.version, each.prefixlen, str(each)) for each in settings.trusted_proxies)
+    return Given(
+        public_url=settings.public_url,
+        host=settings.host,
+        workers=settings.workers,
+        pool=settings.database_pool,
+        hash_cost=settings.hash_cost,
+        same_site=settings.cookie_samesite,
+        proxies=networks,
+        has_outbox=settings.has_outbox,
+        has_mail=bool(settings.smtp_url),
+        has_texts=bool(settings.sms_url),
+        metrics_host=settings.metrics_address[0] if settings.metrics_address else "",
+        lacks_otel=bool(settings.otel_endpoint) and not has_otel(),
+        unknown=tuple(unknown_variables()),
+    )
+
+
+def doctor_of(p: Parts) -> Doctor:
+    """Return who looks at all of it."""
+    settings, key_file = p.settings, p.settings.key_file
+    machine = Machine(
+        given=given_of(settings),
+        version=__version__,
+        python=platform.python_version(),
+        data_dir=str(settings.data_dir.resolve()),
+        key_file=str(key_file.resolve()) if key_file.exists() else "",
+        key_count=len(settings.secret_keys),
+        mail=server_of(settings.smtp_url, settings.mail_from) if settings.smtp_url else None,
+        redis=partial(_redis, settings, p.clock) if settings.redis_url else None,
+        breaches=partial(_breach_source, settings, p.clock, SILENCE),
+    )
+    return Doctor(machine, p.db, p.sealer, p.hasher, SystemProber(settings.mail_from), p.clock, p.entropy)
+
+
+def _redis(settings: Settings, clock: Clock) -> Attempts:
     # By name: whoever has no Redis need not have its library.
-    in_redis: Attempts = import_module("keystead.adapters.redis_attempts").RedisAttempts(settings.redis_url, clock)
-    return FallbackAttempts(in_redis, otherwise, clock, tell)
+    found: Attempts = import_module("keystead.adapters.redis_attempts").RedisAttempts(settings.redis_url, clock)
+    return found
 
 
-def _tell_of_redis(what: str, why: str) -> None:
+def has_otel() -> bool:
+    """Whether the extra 'otel' is installed."""
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None
+
+
+def _tell_of_redis(telemetry: Telemetry, what: str, why: str) -> None:
+    telemetry.count(LOST, by=1 if what == "lost" else -1)
     where = "the database" if what == "lost" else "Redis"
     log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
 
@@ -183,12 +260,12 @@ def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:
     return Router({"email": mail, "sms": _sms_sender(settings, clock) or outbox}, settings.mail_from, clock)
 
 
-def _breach_source(settings: Settings, clock: Clock) -> BreachSource | None:
+def _breach_source(settings: Settings, clock: Clock, telemetry: Telemetry) -> BreachSource | None:
     """Return who knows breached passwords: the file or the host that is configured."""
     where = settings.breached_passwords
     if not where:
         return None
-    return RangeApi(where, clock) if "://" in where else HashFile(Path(where))
+    return WatchedBreaches(RangeApi(where, clock) if "://" in where else HashFile(Path(where)), telemetry)
 
 
 def _sms_sender(settings: Settings, clock: Clock) -> Postman | None:

@@ -1,7 +1,7 @@
 """The seams: each has two real implementations, or lets a test decide what would otherwise be waited for."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -17,6 +17,8 @@ from keystead.rules.mail_servers import MailServer
 from keystead.rules.messages import Letter
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Draft, Profile
+from keystead.rules.reachability import Certificate, Fetched
+from keystead.rules.telemetry import Metric, Reading
 from keystead.secrecy import Secret
 
 Clock = Callable[[], datetime]
@@ -314,4 +316,79 @@ class ManagementCalls(Protocol):
 
     async def close(self) -> None:
         """Let go of what it holds open."""
+        ...
+
+
+class Timing(Protocol):
+    """Work that is measured while it goes on."""
+
+    @property
+    def trace(self) -> str:
+        """The id of the trace that it is a part of; empty where there is none."""
+        ...
+
+    def named(self, *labels: str) -> None:
+        """Give the labels, where they are known only now."""
+        ...
+
+    def note(self, name: str, value: str | int) -> None:
+        """Say something of the work, for traces alone: nothing that a person or a client sent."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Measures. It costs microseconds, never fails, and learns no more than the labels of a metric and notes."""
+
+    def timed(self, what: Metric, *labels: str, parent: str = "") -> AbstractContextManager[Timing]:
+        """Measure the block; ``parent`` is the ``traceparent`` of whoever asked for it."""
+        ...
+
+    def count(self, what: Metric, *labels: str, by: float = 1) -> None:
+        """Add to a counter, or to a gauge of this process."""
+        ...
+
+    def observe(self, what: Metric, seconds: float, *labels: str) -> None:
+        """Note how long something took that was measured already."""
+        ...
+
+    def close(self) -> None:
+        """Hand over what is left; may wait."""
+        ...
+
+
+class Prober(Protocol):
+    """Tries what the doctor asks about, on this machine and at hosts that are configured."""
+
+    def modes(self, *paths: str) -> dict[str, int]:
+        """Return the modes of the files that there are."""
+        ...
+
+    def room(self, path: str) -> tuple[int, int]:
+        """Return how many bytes are free where a path is, and how many there are in all."""
+        ...
+
+    async def fetch(self, url: str) -> Fetched:
+        """Get a document: no redirect is followed, and not more than a little is read."""
+        ...
+
+    async def certificate(self, host: str, port: int) -> Certificate:
+        """Shake hands, and return until when the certificate is good that was shown."""
+        ...
+
+    async def mail(self, server: MailServer, to: str, now: datetime) -> None:
+        """Log in to a mail server, and send a test message where ``to`` is somebody. Raises ``DeliveryFailed``."""
+        ...
+
+
+class Exposition(Protocol):
+    """Writes down what was measured."""
+
+    media: str
+
+    def sample(self) -> None:
+        """Note what this process uses, for whichever process is asked next."""
+        ...
+
+    def text(self, readings: Iterable[Reading]) -> bytes:
+        """Return what all processes counted, and what was looked up just now."""
         ...

@@ -20,7 +20,7 @@ from keystead.secrecy import Secret
 
 PREFIX: Final = "KEYSTEAD_"
 MIN_KEY_BYTES: Final = 32
-_FROM_FILE: Final = ("secret_keys", "database_url", "redis_url", "smtp_url", "sms_url", "sms_key")
+_FROM_FILE: Final = ("secret_keys", "database_url", "redis_url", "smtp_url", "sms_url", "sms_key", "metrics_token")
 _PUBLIC: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/*")
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _REDIS: Final = re.compile(rf"rediss?://(?:[^\s/?#@]*@)?{_HOST}(?:/[0-9]{{0,5}})?")
@@ -34,9 +34,14 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _DEFAULT_PORTS: Final = (("http", "80"), ("https", "443"))
 _MOST_WORKERS: Final = 64
 _LARGEST_LIMITS: Final = 1000
+_MIN_TOKEN: Final = 16
+_LISTEN: Final = re.compile(r"(?:([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?([0-9]{1,5})")
+_COLLECTOR: Final = re.compile(rf"https?://{_HOST}(?:/[^\s?#]*)?")
+_OTEL: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""OpenTelemetry's own name for where a collector is; its others are read by its library."""
+_METRICS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the processes count; its library reads the variable."""
 _FOR_TESTS: Final = "TEST_"
-_GOOD_COST: Final = 10
-"""What bcrypt should cost where real people log in."""
 
 
 class SettingsError(Exception):
@@ -153,6 +158,28 @@ def _mailbox(value: object) -> object:
     return text
 
 
+def _token(value: object) -> object:
+    text = (value.reveal() if isinstance(value, Secret) else str(value)).strip()
+    if text and not (len(text) >= _MIN_TOKEN and text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(f"must have at least {_MIN_TOKEN} characters, in ASCII and without spaces")
+    return Secret(text)
+
+
+def _listen(value: object) -> object:
+    text = str(value).strip()
+    found = _LISTEN.fullmatch(text)
+    if text and not (found and 0 < int(found[2]) <= 65535):
+        raise ValueError("must be an address and a port, such as 127.0.0.1:9090")
+    return text
+
+
+def _collector(value: object) -> object:
+    text = str(value).strip()
+    if text and not (_COLLECTOR.fullmatch(text) and _has_good_port(text)):
+        raise ValueError("must be http://host:4318, or https://")
+    return text.rstrip("/")
+
+
 def _breached(value: object) -> object:
     """Accept the path of a file that is there, or the address of a range API; in clear only to this machine."""
     given = str(value).strip()
@@ -214,6 +241,10 @@ class Settings(BaseSettings):
     breached_passwords: Annotated[str, BeforeValidator(_breached)] = ""
     breached_passwords_down: Literal["open", "closed", "silent"] = "open"
     journal_days: Annotated[int, _whole(0, 36_500)] = 0
+    metrics_listen: Annotated[str, BeforeValidator(_listen)] = ""
+    metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")
+    otel_endpoint: Annotated[str, BeforeValidator(_collector)] = ""
+    drain_seconds: Annotated[int, _whole(0, 300)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -229,6 +260,8 @@ class Settings(BaseSettings):
                     given[name] = Path(path).read_text(encoding="utf-8").strip()
                 except (OSError, UnicodeError):
                     raise SettingsError(f"{variable}: must name a text file that can be read") from None
+        if not given.get("otel_endpoint") and _COLLECTOR.fullmatch(os.environ.get(_OTEL, "")):
+            given["otel_endpoint"] = os.environ[_OTEL]
         return given
 
     @model_validator(mode="after")
@@ -244,6 +277,10 @@ class Settings(BaseSettings):
             host = f"[{self.host_name}]" if ":" in self.host_name else self.host_name
             object.__setattr__(self, "mail_from", f"no-reply@{host}")
         self._check_gateway()
+        if self.metrics_address and self.metrics_address[1] == self.port:
+            raise SettingsError(
+                f"{PREFIX}METRICS_LISTEN: must be another port than {self.port}, which everybody reaches"
+            )
         return self
 
     def _check_gateway(self) -> None:
@@ -274,6 +311,17 @@ class Settings(BaseSettings):
         return not self.is_https and (self.host_name in _LOOPBACK or self.host_name.endswith(".localhost"))
 
     @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """The host and port that metrics have for themselves, if they have."""
+        host, _, port = self.metrics_listen.rpartition(":")
+        return (host.strip("[]") or "127.0.0.1", int(port)) if port else None
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether anybody may read metrics; else nothing is counted."""
+        return bool(self.metrics_listen or self.metrics_token)
+
+    @property
     def key_file(self) -> Path:
         """Where secret keys are kept that nobody configured."""
         return self.data_dir / "secret-keys"
@@ -289,28 +337,8 @@ def load(**overrides: object) -> Settings:
         raise SettingsError(f"{PREFIX}{name.upper()}: {_plain(first['msg'])}") from None
 
 
-def doubts(settings: Settings) -> list[str]:
-    """Return what can hardly be meant, one line each, although the start goes on."""
-    url, host = settings.public_url, settings.host_name
-    found = list(_unknown())
-    if ":" in host or host.rpartition(".")[2].isdecimal():
-        found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, whose host is an address, not a name")
-    elif not settings.is_https and host != "localhost" and not host.endswith(".localhost"):
-        found.append(f"{PREFIX}PUBLIC_URL: browsers refuse passkeys on {url}, which is neither https nor localhost")
-    if settings.is_https and settings.hash_cost < _GOOD_COST:
-        found.append(f"{PREFIX}HASH_COST: {settings.hash_cost} is for tests; use {_GOOD_COST} or more for people")
-    return found + list(_doubts_about_messages(settings))
-
-
-def _doubts_about_messages(settings: Settings) -> Iterator[str]:
-    if not settings.has_outbox and not settings.smtp_url:
-        yield f"{PREFIX}SMTP_URL: none; unless a server is stored through the Management API, no mail is sent"
-    if settings.has_outbox and settings.host not in _LOOPBACK and not (settings.smtp_url and settings.sms_url):
-        url = f"{settings.public_url}/dev/outbox"
-        yield f"{PREFIX}HOST: whoever reaches {settings.host} can read the messages at {url}"
-
-
-def _unknown() -> Iterator[str]:
+def unknown_variables() -> Iterator[str]:
+    """Give the variables that begin like ours and are no settings, each with what may have been meant."""
     known = [name.upper() for name in Settings.model_fields] + [f"{name.upper()}_FILE" for name in _FROM_FILE]
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX)
@@ -348,8 +376,13 @@ def _put(path: Path, key: str) -> None:
     draft.unlink()
 
 
-def publish(settings: Settings) -> None:
-    """Put the settings into the environment, for the worker processes that are about to start."""
+def publish(settings: Settings, metrics: Path | None = None) -> None:
+    """Put the settings into the environment, for the worker processes that are about to start.
+
+    ``metrics`` is where they count together.
+    """
+    if metrics:
+        os.environ[_METRICS_DIR] = str(metrics)
     for name, value in settings.model_dump().items():
         os.environ[f"{PREFIX}{name.upper()}"] = _written(value)
 

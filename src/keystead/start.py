@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
@@ -24,6 +24,7 @@ from keystead.db.session import Database
 from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.administrator_recovery import AdministratorRecovery
 from keystead.flows.configuration import renew
+from keystead.flows.doctor import Doctor
 from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
@@ -33,8 +34,13 @@ from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.revocation import Revocation
 from keystead.oauth.bearers import Bearer
 from keystead.oauth.key_pairs import ALGORITHMS
+from keystead.parts import doctor_of, given_of, parts_of
+from keystead.rules import health
 from keystead.rules.authority import MANAGEMENT_SCOPES
+from keystead.rules.health import Finding
+from keystead.rules.telemetry import SILENCE
 from keystead.settings import Settings, SettingsError, load, with_keys
+from keystead.users.hashing import BcryptHasher
 from keystead.web.guard import OPERATOR
 
 FIRST_RUN_FILE: Final = "first-run.json"
@@ -174,6 +180,45 @@ def _published(settings: Settings) -> Settings:
     return load(**settings.model_dump() | {"public_url": found["public_url"]}) if found else settings
 
 
+def doubts(settings: Settings) -> list[str]:
+    """Return what can hardly be meant, one line each, although the start goes on."""
+    return [each.line for each in health.of_settings(given_of(settings)) if each.is_bad]
+
+
+async def doubts_about_data(settings: Settings) -> list[str]:
+    """Return the same about what is stored, and where: what can be seen at once. It fails no start."""
+    with suppress(SettingsError), _doctor(settings) as doctor:
+        return [f"{each.line}; {each.remedy}" for each in await doctor.at_start() if each.is_bad]
+    return []
+
+
+async def run_doctor(settings: Settings, *, offline: bool, send_to: str) -> list[Finding]:
+    """Look at an installation, and change nothing. Raises ``SettingsError`` where there is none."""
+    _check_there(settings)
+    try:
+        settings = _known_keys(settings)
+    except SettingsError as error:
+        return [*health.of_settings(given_of(settings)), health.error("secret_keys", str(error))]
+    with _doctor(settings) as doctor:
+        return await doctor(offline=offline, send_to=send_to)
+
+
+@contextmanager
+def _doctor(settings: Settings) -> Iterator[Doctor]:
+    entropy = SystemEntropy()
+    hasher = BcryptHasher(settings.hash_cost, workers=1, queue=1)
+    with _database(settings) as db:
+        yield doctor_of(parts_of(settings, system_clock, entropy, hasher, db, SILENCE))
+    hasher.close()
+
+
+def _known_keys(settings: Settings) -> Settings:
+    """Return the settings with the secret keys that there are: none is made. Raises ``SettingsError``."""
+    if not settings.secret_keys and not settings.key_file.exists():
+        raise SettingsError(f"{settings.key_file}: is gone; put it back, or set KEYSTEAD_SECRET_KEYS")
+    return _with_keys(settings, SystemEntropy())
+
+
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:
     with _in_data_dir(settings):
         return with_keys(settings, lambda: entropy.token(48))
@@ -182,15 +227,19 @@ def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:
 @contextmanager
 def _installation(settings: Settings) -> Iterator[Database]:
     """Open the database of an installation that is there, and up to date."""
-    path = settings.database_url.reveal().partition("sqlite:///")[2]
-    if path and not Path(path).exists():  # opening it would make one
-        remedy = "--data-dir names an installation, 'keystead serve' makes one"
-        raise SettingsError(f"KEYSTEAD_DATABASE_URL: {path}: there is no such file: {remedy}")
+    _check_there(settings)
     with _database(settings) as db:
         if schema.version(db.engine) is None:
             raise SettingsError("KEYSTEAD_DATABASE_URL: the database is empty; 'keystead serve' sets it up")
         _bring_up_to_date(db, migrate=False)
         yield db
+
+
+def _check_there(settings: Settings) -> None:
+    path = settings.database_url.reveal().partition("sqlite:///")[2]
+    if path and not Path(path).exists():  # opening it would make one
+        remedy = "--data-dir names an installation, 'keystead serve' makes one"
+        raise SettingsError(f"KEYSTEAD_DATABASE_URL: {path}: there is no such file: {remedy}")
 
 
 @contextmanager

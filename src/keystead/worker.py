@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 from sqlmodel import Session
+from structlog.contextvars import bound_contextvars
 
 from keystead.db import (
     attempts,
@@ -28,7 +29,8 @@ from keystead.db import (
 )
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
-from keystead.ports import Clock
+from keystead.ports import Clock, Telemetry
+from keystead.rules.telemetry import JOB, SILENCE
 
 SWEEP_SECONDS: Final = 60
 IDLE_SECONDS: Final = 1.0
@@ -80,7 +82,7 @@ def sweep(session: Session, now: datetime) -> int:
     return sum(part.sweep(session, now) for part in _SWEPT)
 
 
-async def deliver_due(db: Database, handler: Handler, clock: Clock) -> int:
+async def deliver_due(db: Database, handler: Handler, clock: Clock, telemetry: Telemetry = SILENCE) -> int:
     """Do what is due of a handler's jobs, one after the other; return how many were tried.
 
     Of any number of workers, one gets each. Cancelled, it leaves the job to the lease: another worker does it.
@@ -90,7 +92,7 @@ async def deliver_due(db: Database, handler: Handler, clock: Clock) -> int:
         job = await db.write(jobs.claim, clock(), handler.types)
         if job is None:
             break
-        await _attempt(handler, job)
+        await _attempt(handler, job, telemetry)
         tried += 1
     return tried
 
@@ -101,6 +103,7 @@ async def run(
     clock: Clock,
     chores: Sequence[Chore] = (),
     pulses: Sequence[Pulse] = (),
+    telemetry: Telemetry = SILENCE,
 ) -> None:
     """Work until cancelled. Any number of processes may do so at once. Chores are done first, and at each sweep."""
     swept = clock()
@@ -115,7 +118,9 @@ async def run(
                 for handler, busy in zip(handlers, lanes, strict=True):
                     busy -= {lane for lane in busy if lane.done()}
                     if len(busy) < LANES and await db.read(jobs.due, clock(), handler.types):
-                        busy |= {group.create_task(_lane(db, handler, clock)) for _ in range(LANES - len(busy))}
+                        busy |= {
+                            group.create_task(_lane(db, handler, clock, telemetry)) for _ in range(LANES - len(busy))
+                        }
                 if (clock() - swept).total_seconds() >= SWEEP_SECONDS:
                     swept = clock()
                     group.create_task(_tidy(db, chores, swept))
@@ -141,15 +146,16 @@ async def _beat(pulse: Pulse) -> None:
         await asyncio.sleep(pulse.seconds)
 
 
-async def _lane(db: Database, handler: Handler, clock: Clock) -> None:
+async def _lane(db: Database, handler: Handler, clock: Clock, telemetry: Telemetry) -> None:
     with _logged():
-        await deliver_due(db, handler, clock)
+        await deliver_due(db, handler, clock, telemetry)
 
 
-async def _attempt(handler: Handler, job: Claimed) -> None:
+async def _attempt(handler: Handler, job: Claimed, telemetry: Telemetry) -> None:
     """Try a job. Whatever is wrong with it is its own affair: the others go on."""
     try:
-        await handler.deliver(job)
+        with telemetry.timed(JOB, jobs.kind_of(job.type)), bound_contextvars(job=job.id):
+            await handler.deliver(job)
     except Exception as error:  # noqa: BLE001 - a template, a payload, a server: nothing may stop the worker
         reason = await handler.failed(job, error)
         log.warning("a job was not done", job=job.id, tries=job.tries, error=type(error).__name__, why=reason)

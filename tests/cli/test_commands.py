@@ -17,7 +17,14 @@ from shell import Shell
 from world import PASSWORD, PUBLIC_URL
 
 SHELL_ALONE = {
-    *("serve", "migrate", "first-run", "restore", "administrators recover"),  # before, or without, anybody who may call
+    *(
+        "serve",
+        "migrate",
+        "first-run",
+        "restore",
+        "administrators recover",
+        "doctor",
+    ),  # before, or without, anybody who may call
     *("login", "logout", "api", "version", "doctor enumeration"),  # about calls themselves, or about nothing stored
     *("mds update", "mds status"),  # a file that is larger than the API takes
 }

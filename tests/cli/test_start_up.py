@@ -17,8 +17,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from keystead.cli.listener import listen
 from keystead.secrecy import Secret
-from keystead.settings import PREFIX, Settings, SettingsError, doubts, load, publish
-from keystead.start import follow_public_url, prepare
+from keystead.settings import PREFIX, Settings, SettingsError, load, publish
+from keystead.start import doubts, follow_public_url, prepare
 from program import SECONDS, environment, free_port, keystead
 from world import test_settings as settings_for
 
@@ -64,6 +64,10 @@ UNUSUAL: dict[str, Any] = {
     "sms_key": "k, 1",
     "breached_passwords": "https://api.example.com/range",
     "breached_passwords_down": "closed",
+    "metrics_listen": "[::1]:9090",
+    "metrics_token": "t" * 16,
+    "otel_endpoint": "http://collector.example.com:4318",
+    "drain_seconds": 7,
     "log_level": "debug",
     "log_format": "json",
 }
@@ -133,7 +137,7 @@ def test_a_cheap_hash_for_real_people() -> None:
 
 def test_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    secrets = ("SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "SMS_URL", "SMS_KEY")
+    secrets = ("SECRET_KEYS", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "SMS_URL", "SMS_KEY", "METRICS_TOKEN")
     files = {f"{PREFIX}{name}_FILE" for name in secrets}
     os.environ.update(dict.fromkeys({*known, *files, "KEYSTEAD_TEST_ANYTHING", "UNRELATED"}, "x"))
     settings = load(**UNUSUAL | {"hash_cost": 10})

@@ -22,6 +22,7 @@ from keystead.rules.clients import ClientSettings
 from keystead.rules.connection_edits import ConnectionEdit, NewConnection
 from keystead.rules.connection_options import ConnectionOptions, PasswordLevel
 from keystead.rules.events import TYPES
+from keystead.rules.telemetry import COUNTED, READ
 from keystead.settings import PREFIX, Settings
 from keystead.web import wire
 from keystead.web.routes import routes
@@ -220,6 +221,12 @@ def test_settings_of_attack_protection_are_told() -> None:
     )
     assert not set(told(page, found))
     assert {member.path for member in found} == set(page)
+
+
+def test_metrics_are_told() -> None:
+    page = rows("operations.md", 3)
+    metrics = {each.name: ", ".join(f"`{label}`" for label in each.labels) or NOTHING for each in (*COUNTED, *READ)}
+    assert {name: page[name][1] for name in page if name.startswith("keystead_")} == metrics
 
 
 def test_members_of_apis_are_told() -> None:

@@ -12,7 +12,10 @@ from keystead.web.routes import routes
 
 ROOT = Path(__file__).parents[2]
 PATHS = {path for path, _, _ in endpoints_of(routes(ROOT / "static"))}
-EXEMPT = ("/.well-known/", "/static/", "/avatars/", "/favicon.ico", "/healthz", "/openapi.json", "/dev/")
+EXEMPT = (
+    *("/.well-known/", "/static/", "/avatars/", "/favicon.ico", "/openapi.json", "/dev/"),
+    *("/healthz", "/readyz", "/metrics"),
+)
 
 
 def test_every_route_has_a_group_or_is_exempt_on_purpose() -> None:

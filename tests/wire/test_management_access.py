@@ -8,6 +8,7 @@ pytestmark = pytest.mark.anyio
 
 ROUTES = [
     ("GET", "/connections", "read:connections"),
+    ("GET", "/keystead/doctor", "read:tenant_settings"),
     ("POST", "/connections", "create:connections"),
     ("GET", "/connections/con_0", "read:connections"),
     ("PATCH", "/connections/con_0", "update:connections"),

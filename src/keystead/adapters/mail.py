@@ -93,6 +93,27 @@ class SmtpPostman:
             timeout=TIMEOUT_SECONDS,
         )
 
+    async def greet(self) -> None:
+        """Connect, begin TLS and log in as a delivery does, and leave again. Raises ``DeliveryFailed``."""
+        server = self.server
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password.reveal() or None,
+            use_tls=server.tls == "at once",
+            start_tls=_STARTTLS[server.tls],
+            tls_context=None if server.tls == "never" else self.trust or system_trust(),
+            timeout=TIMEOUT_SECONDS,
+        )
+        try:
+            async with client:
+                await client.ehlo()
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise DeliveryFailed(detail=f"the login was refused: {error.code} {error.message}") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise DeliveryFailed(detail=f"{type(error).__name__}: {error}") from None
+
     def _sender(self, letter: Letter) -> Address:
         name, address = mailbox(letter.sender or self.server.sender) or ("", "")
         return Address(name, addr_spec=address)

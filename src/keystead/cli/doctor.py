@@ -1,4 +1,4 @@
-"""``keystead doctor``: looks at a Keystead that is running, from outside."""
+"""``keystead doctor``: looks at an installation; and at a Keystead that is running, from outside."""
 
 import asyncio
 import json
@@ -10,21 +10,58 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from keystead.cli.options import AsJson, tell, told_plainly
+from keystead import settings as process
+from keystead.cli.options import AsJson, DataDir, tell, told_plainly
 from keystead.flows.enumeration import Report, Wanted
 from keystead.rules.enumeration import ALPHA, EFFECT, Verdict
+from keystead.rules.health import Finding
+from keystead.rules.reachability import worst
 from keystead.secrecy import Secret
-from keystead.start import try_enumeration
+from keystead.start import run_doctor, try_enumeration
 
-app = typer.Typer(help="Look at a Keystead that is running, from outside.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Look at an installation, and say which line to change.", rich_markup_mode=None)
 
 _WIDTH: Final = 30
+_STATUS_WIDTH: Final = len("warning")
+_ID_WIDTH: Final = len("breached_passwords")
 _TERMINATED: Final = 128 + signal.SIGTERM
 
 
-@app.callback()
-def doctor() -> None:
-    """Look at a Keystead that is running, from outside."""
+@app.callback(invoke_without_command=True)
+def doctor(
+    context: typer.Context,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no other host, and not the public URL.")] = False,
+    send_to: Annotated[str, typer.Option(help="Send a test mail to this address.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at an installation, and say which line to change: exit status 1 where something does not work.
+
+    Run it with the server's own environment. It changes nothing.
+
+    Examples:
+
+      keystead doctor --data-dir /var/lib/keystead
+
+      keystead doctor --offline --json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with told_plainly():
+        wanted = run_doctor(process.load(data_dir=data_dir), offline=offline, send_to=send_to)
+        findings = asyncio.run(wanted)
+    if as_json:
+        typer.echo(json.dumps([each.on_wire() for each in findings], indent=2))
+    else:
+        typer.echo("\n".join(map(_finding, findings)))
+    if worst(findings):
+        raise typer.Exit(1)
+
+
+def _finding(each: Finding) -> str:
+    remedy = f"  ->  {each.remedy}" if each.remedy else ""
+    line = f"{each.status:{_STATUS_WIDTH}}  {each.id:{_ID_WIDTH}}  {each.found}{remedy}"
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 @app.command("enumeration")

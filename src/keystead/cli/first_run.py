@@ -9,7 +9,7 @@ import typer
 
 from keystead import settings as process
 from keystead.cli.options import DataDir, Port, tell, told_plainly
-from keystead.start import first_run_at, first_run_file, prepare, read_first_run
+from keystead.start import doubts, first_run_at, first_run_file, prepare, read_first_run
 
 
 def show(
@@ -23,7 +23,7 @@ def show(
     """
     with told_plainly():
         given = process.load(port=port, data_dir=data_dir)
-        for doubt in process.doubts(given):
+        for doubt in doubts(given):
             tell(doubt)
         settings, made = prepare(given, tell=tell)
         found = made or read_first_run(settings)

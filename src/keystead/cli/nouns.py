@@ -39,7 +39,7 @@ NOUNS: Final = {
     "jobs": Noun("jobs", "Jobs: what is to be done later, such as mail."),
     "mds": Noun("mds", "The FIDO metadata about authenticators."),
     "why": Noun("why", "Tell why somebody was refused.", "why"),
-    "doctor": Noun("doctor", "Look at a Keystead that is running, from outside."),
+    "doctor": Noun("doctor", "Look at an installation, and say which line to change."),
     "api": Noun("call", "Make any call of the Management API, and print its answer.", "call"),
     "version": Noun("version", "Print the version.", "version"),
 }
@@ -83,6 +83,8 @@ def commands() -> dict[str, Any]:
 def _below(found: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, each in found.items():
         if isinstance(each, TyperGroup):
+            if each.invoke_without_command:  # it does something by itself, too
+                yield f"{prefix}{name}", each
             yield from _below(each.commands, f"{prefix}{name} ")
         else:
             yield f"{prefix}{name}", each

@@ -1,10 +1,13 @@
 """``keystead serve``."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
+from pathlib import Path
 from socket import socket
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
 
 import structlog
@@ -18,7 +21,7 @@ from keystead.cli.listener import listen
 from keystead.cli.options import DataDir, Port, tell, told_plainly
 from keystead.cli.workers import Workers
 from keystead.settings import Settings
-from keystead.start import first_run_file, follow_public_url, prepare
+from keystead.start import doubts, doubts_about_data, first_run_file, follow_public_url, prepare
 
 _WORKER_SECONDS: Final = 60
 """How long a worker may be silent before it is replaced: on a loaded machine the imports alone take a while."""
@@ -41,12 +44,16 @@ def serve(
     """
     with told_plainly():
         given = process.load(host=host, port=port, data_dir=data_dir, workers=workers)
-        for doubt in process.doubts(given):
+        for doubt in doubts(given):
             tell(doubt)
         sockets = listen(given.host, given.port)
+        if given.metrics_address:
+            sockets += listen(*given.metrics_address, named="METRICS_LISTEN")
         settings, made = prepare(given, migrate=migrate, tell=tell)
     if made is None:
         follow_public_url(settings, tell)
+        for doubt in asyncio.run(doubts_about_data(settings)):
+            tell(doubt)
     else:
         typer.echo(report(made, first_run_file(settings)) + "\n")
     typer.echo(f"Keystead is at {settings.public_url}")
@@ -71,9 +78,10 @@ def run(settings: Settings, sockets: list[socket]) -> None:
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is closed; it is how people stop a server
             uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run(sockets)  # type: ignore[arg-type]
         return
-    process.publish(settings)
-    config = uvicorn.Config("keystead.cli.serve:worker_app", factory=True, **options)  # type: ignore[arg-type]
-    Workers(config, sockets).run()
+    with TemporaryDirectory(prefix="keystead-metrics-") as together:
+        process.publish(settings, Path(together) if settings.has_metrics else None)
+        config = uvicorn.Config("keystead.cli.serve:worker_app", factory=True, **options)  # type: ignore[arg-type]
+        Workers(config, sockets).run()
 
 
 def worker_app() -> object:

@@ -1,9 +1,13 @@
 """Several processes that serve on the same sockets."""
 
+import os
 import signal
 from multiprocessing import resource_tracker
+from typing import Final
 
 from uvicorn.supervisors import Multiprocess
+
+_LOOK_SECONDS: Final = 0.2
 
 
 class Workers(Multiprocess):
@@ -17,6 +21,20 @@ class Workers(Multiprocess):
         resource_tracker.ensure_running()  # unblocks the signal when it starts, which is otherwise at the first worker
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         super().run()
+
+    def join_all(self) -> None:
+        """Wait for them. Whoever says a second time that it should stop is heard by those that still drain."""
+        for process in self.processes:
+            while process.exitcode is None:
+                process.process.join(_LOOK_SECONDS)
+                if self.signal_queue:
+                    self.signal_queue.clear()
+                    self._tell_again()
+
+    def _tell_again(self) -> None:
+        for process in self.processes:
+            if process.exitcode is None and process.pid is not None:
+                os.kill(process.pid, signal.SIGTERM)
 
     def handle_signals(self) -> None:
         """Take the signals that came, a Ctrl-C that has waited among them."""

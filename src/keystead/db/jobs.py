@@ -68,6 +68,11 @@ class JobFilter:
     status: str | None = None
 
 
+def kind_of(type: str) -> str:
+    """Return the type of a job without whose turn it waits for."""
+    return type.partition(_TURN)[0]
+
+
 def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, turn: str = "") -> None:
     """Ask for something to be done, in the transaction of what asks.
 
@@ -157,6 +162,18 @@ def waiting(session: Session) -> int:
     """Return how many jobs are not done."""
     statement = select(func.count()).select_from(Job).where(col(Job.finished_at).is_(None))
     return int(session.connection().execute(statement).scalar_one())
+
+
+def standing(session: Session, now: datetime) -> list[tuple[str, str, int, float]]:
+    """Return how many jobs there are of each type and status, and for how many seconds the oldest of them is due."""
+    columns = (col(Job.type), col(Job.status), func.count(), func.min(col(Job.run_at)))
+    rows = session.connection().execute(select(*columns).group_by(col(Job.type), col(Job.status)))
+    found: dict[tuple[str, str], tuple[int, float]] = {}
+    for type_, status, count, first in rows:
+        before, oldest = found.get((kind_of(type_), status), (0, 0.0))
+        late = (now - first).total_seconds() if status in _UNDONE else 0.0
+        found[kind_of(type_), status] = (before + count, max(oldest, late))
+    return [(*key, *value) for key, value in found.items()]
 
 
 def sweep(session: Session, now: datetime) -> int:

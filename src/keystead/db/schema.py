@@ -7,10 +7,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlmodel import Session
 
 from keystead.db.session import usable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_VERSION = text("SELECT version_num FROM alembic_version")
 _LOCK = 0x6B657973
 """PostgreSQL's advisory lock for migrations: two parents that start at once must not both migrate."""
 
@@ -19,6 +21,11 @@ def version(engine: Engine) -> str | None:
     """Return the revision of the database; ``None`` for an empty one. Raises ``DatabaseUnavailable``."""
     with usable(), engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def stands_at(session: Session) -> str | None:
+    """Return the same within a unit of work, which must not find the database empty."""
+    return session.connection().execute(_VERSION).scalar()
 
 
 def latest() -> str:

@@ -17,6 +17,8 @@ from sqlmodel import Session
 
 from keystead.db.threads import Held, Threads
 from keystead.errors import DatabaseUnavailable, Unavailable
+from keystead.ports import Telemetry
+from keystead.rules.telemetry import SILENCE, UNIT
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -33,27 +35,32 @@ _CANCELLED: Final = "57014"
 class Database:
     """Runs units of work. Make one per process, after the workers forked."""
 
-    def __init__(self, url: str, *, pool: int = 8) -> None:
+    def __init__(self, url: str, *, pool: int = 8, telemetry: Telemetry = SILENCE) -> None:
+        self._telemetry = telemetry
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             self._writer = _sqlite(url, "BEGIN IMMEDIATE")
             self._reader = _sqlite(url, "BEGIN")
-            self._writing = Threads(self._writer, 1, "db-write")
-            self._reading = Threads(self._reader, _READERS, "db-read")
+            self._writing = Threads(self._writer, 1, "db-write", telemetry)
+            self._reading = Threads(self._reader, _READERS, "db-read", telemetry)
         else:
             self._writer = self._reader = _postgresql(url)
-            self._writing = self._reading = Threads(self._writer, pool, "db")
+            self._writing = self._reading = Threads(self._writer, pool, "db", telemetry)
 
     async def read(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Run ``work`` in a transaction that writes nothing. Raises ``DatabaseUnavailable``."""
-        return await self._reading.run(lambda session: work(session, *args, **kwargs))
+        with self._telemetry.timed(UNIT, "read") as unit:
+            unit.note("keystead.unit", _name(work))
+            return await self._reading.run(lambda session: work(session, *args, **kwargs), "read")
 
     async def write(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Run ``work`` in a transaction and commit it; whatever it raises rolls back. Raises ``DatabaseUnavailable``.
 
         ``work`` may run more than once, so it must have no effect outside its session.
         """
-        return await self._writing.run(lambda session: work(session, *args, **kwargs))
+        with self._telemetry.timed(UNIT, "write") as unit:
+            unit.note("keystead.unit", _name(work))
+            return await self._writing.run(lambda session: work(session, *args, **kwargs), "write")
 
     def read_now(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """The same on this thread, for the command line and the first start."""
@@ -89,6 +96,11 @@ def usable() -> Iterator[None]:
         if is_ours and not isinstance(error, OperationalError) and type(error) is not DatabaseError:
             raise
         raise DatabaseUnavailable(detail=str(error.orig)) from error
+
+
+def _name(work: object) -> str:
+    """Return what a unit of work is called in our code."""
+    return str(getattr(work, "__qualname__", ""))
 
 
 def _postgresql(url: str) -> Engine:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -16,6 +17,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from keystead.errors import Conflict, DatabaseUnavailable
+from keystead.ports import Telemetry
+from keystead.rules.telemetry import UNIT_WAIT
 
 Result = TypeVar("Result")
 Unit = Callable[[Session], Result]
@@ -68,22 +71,24 @@ class Held:
 class Threads:
     """Threads that take units of work from one queue."""
 
-    def __init__(self, engine: Engine, count: int, name: str) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, count: int, name: str, telemetry: Telemetry) -> None:
+        self._engine, self._telemetry = engine, telemetry
         self._queue: SimpleQueue[Callable[[Held], None] | None] = SimpleQueue()
         # Daemons: a program that fails before it could close us must not hang. What they leave undone is rolled back.
         self._threads = [Thread(target=self._work, name=f"{name}-{each}", daemon=True) for each in range(count)]
         for thread in self._threads:
             thread.start()
 
-    async def run(self, unit: Unit[Result]) -> Result:
+    async def run(self, unit: Unit[Result], kind: str) -> Result:
         """Run a unit of work on one of the threads; see ``Held.run``."""
+        asked = perf_counter()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
         def job(held: Held) -> None:
             if future.cancelled():
                 return
+            self._telemetry.observe(UNIT_WAIT, perf_counter() - asked, kind)
             try:
                 result = held.run(unit)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits

@@ -25,13 +25,14 @@ from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import concerning
 from keystead.flows.verification import Verification
-from keystead.ports import WebAuthn
+from keystead.ports import Telemetry, WebAuthn
 from keystead.rules import base64url
 from keystead.rules.ceremonies import Assertion, Ceremony
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller, Event
 from keystead.rules.passkey_policy import Context, Counters, Verdict, as_begun, evaluate, of_known, policy_of
 from keystead.rules.passkey_terms import PasskeyPolicy
+from keystead.rules.telemetry import LOGIN, SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class PasskeyLogin:
     webauthn: WebAuthn
     verification: Verification
     journal: Journal
+    telemetry: Telemetry = SILENCE
 
     async def begin(self, connection: ConnectionRecord, party: Party, caller: Caller) -> Options:
         """Return a challenge for any passkey of ours (PK-26). Raises ``BadRequest`` where passkeys are off."""
@@ -85,6 +87,10 @@ class PasskeyLogin:
         ``admit`` raises; ``TooManyAttempts`` and ``AddressBlocked`` in place of what was wrong, where that came too
         often. Checks come first, all of them; then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
         """
+        with self.telemetry.timed(LOGIN, "passkey"):
+            return await self._finish(ceremony, response, caller)
+
+    async def _finish(self, ceremony: Ceremony, response: object, caller: Caller) -> PasskeyEntry:
         about: dict[str, str | None] = {"connection_id": ceremony.connection_id, "client_id": ceremony.client_id}
         try:
             answer = self.webauthn.parse_assertion(response)

@@ -17,12 +17,13 @@ from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import concerning
 from keystead.flows.verification import Verification
-from keystead.ports import Clock, Refused
+from keystead.ports import Clock, Refused, Telemetry
 from keystead.rules import identifiers
 from keystead.rules.attack_protection import Guess
 from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Profile
+from keystead.rules.telemetry import LOGIN, SILENCE
 from keystead.secrecy import Secret
 
 MAX_TYPED_BYTES = 4096
@@ -42,6 +43,7 @@ class PasswordLogin:
     breaches: Breaches
     journal: Journal
     clock: Clock
+    telemetry: Telemetry = SILENCE
 
     async def __call__(
         self, connection: ConnectionRecord, client_id: str, typed: str, password: Secret[str], caller: Caller
@@ -88,7 +90,7 @@ class PasswordLogin:
         about: dict[str, str | None] = {"connection_id": connection.id, "client_id": client_id}
         # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.
         began = self.clock()
-        with concerning(identifier, **about):
+        with self.telemetry.timed(LOGIN, "password"), concerning(identifier, **about):
             async with self.protection.guessing(guess, password, caller, about) as attempt:
                 with self.protection.place(caller.address):
                     found = await self.store_for(connection).verify(identifier, password)

@@ -89,6 +89,10 @@ class KeyRing:
         self._check_times(claims, late=late)
         return claims
 
+    async def can_sign(self) -> bool:
+        """Whether there is a key that every client can verify, and it opens. Raises ``InternalError`` if not that."""
+        return DEFAULT in (await self._keys()).signing
+
     async def jwks(self) -> dict[str, Any]:
         """Return the RSA keys, as published: there are clients that take every key there for one."""
         return {"keys": [jwk for jwk in (await self._keys()).published if jwk["kty"] == "RSA"]}

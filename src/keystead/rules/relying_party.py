@@ -145,7 +145,7 @@ class RelyingParty(BaseModel):
     @property
     def published(self) -> tuple[str, ...]:
         """The origins at ``/.well-known/webauthn``: ours comes first where an older id is of another domain."""
-        elsewhere = any(not _covers(each, self.origin) for each in self.ids)
+        elsewhere = any(not covers(each, self.origin) for each in self.ids)
         ours = (self.origin,) if elsewhere and self.origin.startswith("https://") else ()
         return tuple(dict.fromkeys((*ours, *self.related_origins)))
 
@@ -163,7 +163,7 @@ class RelyingParty(BaseModel):
 
     def _accepted(self, rp_id: str, page: str) -> bool:
         """Whether a browser lets a page use an id: its host, a parent of it, or related (WebAuthn Level 3 §5.1.3)."""
-        return _covers(rp_id, page) or page in self.published
+        return covers(rp_id, page) or page in self.published
 
 
 def read(stored: Mapping[str, Any] | None, public_url: str) -> RelyingParty:
@@ -195,7 +195,7 @@ def edit(stored: Mapping[str, Any] | None, body: Mapping[str, Any], public_url: 
 
 def _check_id(after: RelyingParty) -> None:
     host = host_of(after.origin)
-    is_parent = _covers(after.id, after.origin) and _suffixes().is_private(after.id)
+    is_parent = covers(after.id, after.origin) and _suffixes().is_private(after.id)
     if after.id != host and not is_parent:
         raise BadRequest(f"must be {host} or a parent of it that can be registered", path="id")
     if after.id in after.retiring:
@@ -210,16 +210,17 @@ def _check_origins(after: RelyingParty) -> None:
                 "must begin with https://; http://localhost where the public URL is on this machine, too",
                 path=f"origins.{position}",
             )
-        if not (_APP.fullmatch(each) or any(_covers(rp_id, each) for rp_id in after.ids)):
+        if not (_APP.fullmatch(each) or any(covers(rp_id, each) for rp_id in after.ids)):
             text = f"must be on {' or '.join(after.ids)}; pages on other domains go to related_origins"
             raise BadRequest(text, path=f"origins.{position}")
-    labels = _labels(after.published)
+    labels = labels_of(after.published)
     if len(labels) > MOST_LABELS:
         text = f"{len(labels)} domains ({', '.join(labels)}): browsers heed the first {MOST_LABELS}"
         raise BadRequest(text, path="related_origins")
 
 
-def _labels(origins: Iterable[str]) -> list[str]:
+def labels_of(origins: Iterable[str]) -> list[str]:
+    """Return the registrable labels of origins, each once, as browsers count them."""
     return list(dict.fromkeys(label for each in origins if (label := _registrable_label(each))))
 
 
@@ -228,7 +229,7 @@ def _is_loopback(public_url: str) -> bool:
     return host in LOOPBACK or host.endswith(".localhost")
 
 
-def _covers(rp_id: str, origin: str) -> bool:
+def covers(rp_id: str, origin: str) -> bool:
     """Whether a page is on the domain of an id. ``evil-example.com`` is not on ``example.com``."""
     host = host_of(origin)
     return host == rp_id or host.endswith(f".{rp_id}")

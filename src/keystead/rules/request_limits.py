@@ -54,7 +54,9 @@ _GROUPS: Final[dict[str, Group | None]] = {
     "userinfo": "userinfo",
     "me": "my_account",
     # The same for everybody, and read by what watches over servers, or checks tokens: to refuse would break others.
-    **dict.fromkeys((".well-known", "static", "avatars", "favicon.ico", "healthz", "openapi.json", "dev")),
+    **dict.fromkeys(
+        (".well-known", "static", "avatars", "favicon.ico", "healthz", "readyz", "metrics", "openapi.json", "dev")
+    ),
 }
 """By what a path begins with; all else is the Authentication API."""
 

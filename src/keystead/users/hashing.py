@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from time import perf_counter
 from typing import Final, TypeVar
 
 import bcrypt
 
 from keystead.errors import Busy
-from keystead.ports import Verdict
+from keystead.ports import Telemetry, Verdict
+from keystead.rules.telemetry import HASH, HASH_WAIT, HASHES, SILENCE
 
 Result = TypeVar("Result")
 Compare = Callable[[bytes, bytes], bool]
@@ -30,8 +32,16 @@ class BcryptHasher:
     ``compare`` is where all the work of a comparison is done.
     """
 
-    def __init__(self, cost: int, *, workers: int, queue: int, compare: Compare = bcrypt.checkpw) -> None:
-        self._cost = cost
+    def __init__(
+        self,
+        cost: int,
+        *,
+        workers: int,
+        queue: int,
+        compare: Compare = bcrypt.checkpw,
+        telemetry: Telemetry = SILENCE,
+    ) -> None:
+        self._cost, self._telemetry = cost, telemetry
         self._compare = compare
         self._limit = workers + queue
         self._under_way = 0
@@ -53,14 +63,25 @@ class BcryptHasher:
         self._threads.shutdown(wait=True)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        # Only ever touched on the event loop, so counting needs no lock.
-        if self._under_way >= self._limit:
-            raise Busy(detail="the hashing queue is full")
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._under_way -= 1
+        with self._telemetry.timed(HASH):
+            # Only ever touched on the event loop, so counting needs no lock.
+            if self._under_way >= self._limit:
+                raise Busy(detail="the hashing queue is full")
+            self._count(1)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._begun, work, perf_counter()
+                )
+            finally:
+                self._count(-1)
+
+    def _count(self, by: int) -> None:
+        self._under_way += by
+        self._telemetry.count(HASHES, by=by)
+
+    def _begun(self, work: Callable[[], Result], asked: float) -> Result:
+        self._telemetry.observe(HASH_WAIT, perf_counter() - asked)
+        return work()
 
     def _hash(self, password: bytes) -> str:
         return bcrypt.hashpw(password, bcrypt.gensalt(self._cost)).decode("ascii")

@@ -18,7 +18,7 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
     """
     hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
     address = _bare(peer) or peer
-    while hops and _is_trusted(address, trusted):
+    while hops and is_trusted(address, trusted):
         candidate = _bare(hops.pop())
         if candidate is None:
             break
@@ -26,7 +26,8 @@ def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
     return address
 
 
-def _is_trusted(address: str, trusted: Sequence[object]) -> bool:
+def is_trusted(address: str, trusted: Sequence[object]) -> bool:
+    """Whether an address is a proxy's that may say for whom it speaks."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -26,7 +26,7 @@ from keystead.web.answers import refused_by
 from keystead.web.body import Query, json_object, json_value, query
 from keystead.web.cors import refuse_unlisted
 from keystead.web.guard import require, require_person
-from keystead.web.middleware import note
+from keystead.web.middleware import ROUTE, note
 from keystead.web.parameters import Parameter
 from keystead.web.request_limits import count, count_bearer
 from keystead.web.shapes import JSON
@@ -164,6 +164,7 @@ class Described(Route):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``."""
+        scope[ROUTE] = f"{scope.get('root_path', '')}{self.path_format}"
         await count(scope)
         refuse_unlisted(scope)
         await super().handle(scope, receive, send)

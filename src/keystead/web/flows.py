@@ -24,6 +24,7 @@ from keystead.flows.password_change import PasswordChange
 from keystead.flows.password_removal import PasswordRemoval
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
+from keystead.flows.readiness import Readiness
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.request_limits import RequestLimits
 from keystead.flows.sessions import Sessions
@@ -34,6 +35,7 @@ from keystead.flows.tickets import Tickets
 from keystead.flows.unblocking import Unblocking
 from keystead.flows.users import Users
 from keystead.flows.verification import Verification
+from keystead.flows.vitals import Vitals
 from keystead.oauth.authorize import Authorize
 from keystead.oauth.bearers import Bearers
 from keystead.oauth.client_auth import ClientAuth
@@ -96,7 +98,14 @@ class Flows:
     request_limits: RequestLimits
     decisions: Decisions
     looks: Looks
+    readiness: Readiness
+    vitals: Vitals
     management: ManagementFlows
+
+    async def alive(self) -> None:
+        """Note that this process works, and what it uses."""
+        self.readiness.beat()
+        self.vitals.sample()
 
     @property
     def cookies(self) -> Cookies:

@@ -1,20 +1,30 @@
-"""What stands around the hosted pages: the landing page, the first owner's set-up, pictures, the health check."""
+"""What stands around the hosted pages: the landing page, the first owner's set-up, pictures, health and metrics."""
 
+from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from keystead.errors import Busy, IdentifierTaken, InvalidIdentifier, PasswordUnchecked
+from keystead.errors import (
+    Busy,
+    IdentifierTaken,
+    InvalidIdentifier,
+    InvalidToken,
+    NoSuchRoute,
+    PasswordUnchecked,
+)
 from keystead.rules.branding import stylesheet
 from keystead.secrecy import Secret, fingerprint
 from keystead.web import screens, wire, wording
 from keystead.web.answers import Json
 from keystead.web.avatars import initials_picture
 from keystead.web.body import form, query_once, submitted
+from keystead.web.client_ip import is_trusted
 from keystead.web.flows import flows_of
-from keystead.web.guard import caller_of, same_origin
+from keystead.web.guard import bearer_token, caller_of, same_origin
+from keystead.web.middleware import came_to_metrics
 from keystead.web.pages import AT_PASSWORD, password_rules
 
 _PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -72,5 +82,43 @@ def favicon(directory: Path) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """``GET /healthz``: the process answers."""
-    return Json({"status": "ok"}, headers={"cache-control": "no-store"})
+    """``GET /healthz``: the process answers; to a doctor of this installation also, how the request arrived."""
+    question, headers = query_once(request).get("probe", ""), request.headers
+    peer = request.client.host if request.client else ""
+    seen = {
+        "peer": peer,
+        "address": request.scope["keystead.address"],
+        "host": headers["host"],
+        "forwarded_for": "x-forwarded-for" in headers,
+        "trusted": is_trusted(peer, flows_of(request).settings.trusted_proxies),
+    }
+    answer = flows_of(request).management.doctor.answer(question, seen) if question else None
+    body = {"status": "ok"} | ({"probe": answer} if answer else {})
+    return Json(body, headers={"cache-control": "no-store"})
+
+
+async def ready(request: Request) -> Response:
+    """``GET /readyz``: the process can serve; 503 where it cannot, or is about to end."""
+    checks = await flows_of(request).readiness.checks()
+    good = all(state == "ok" for state in checks.values())
+    body = {"status": "ready" if good else "not ready", "checks": checks}
+    return Json(body, 200 if good else 503, headers={"cache-control": "no-store"})
+
+
+async def metrics(request: Request) -> Response:
+    """``GET /metrics``: on an address of its own, or for whoever has the token; else there is nothing here.
+
+    Raises ``NoSuchRoute``, ``NoToken``, ``InvalidToken``.
+    """
+    flows = flows_of(request)
+    if not came_to_metrics(request.scope, flows.settings):
+        expected = flows.settings.metrics_token.reveal().encode()
+        if not expected:
+            raise NoSuchRoute
+        if not compare_digest(bearer_token(request).encode("utf-8", "surrogateescape"), expected):
+            raise InvalidToken(detail="not the token of the metrics")
+    found = await flows.vitals.text()
+    if found is None:
+        raise NoSuchRoute
+    body, media = found
+    return Response(body, headers={"content-type": media, "cache-control": "no-store"})

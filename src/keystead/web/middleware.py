@@ -11,15 +11,25 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
-from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError, InvalidPath
-from keystead.ports import Entropy
+from keystead.errors import BadRequest, BodyTooLarge, DomainError, InternalError, InvalidPath, NoSuchRoute
+from keystead.ports import Entropy, Telemetry, Timing
 from keystead.rules.decisions import Asking, is_refusal
+from keystead.rules.telemetry import (
+    REFUSALS,
+    REQUEST,
+    SILENCE,
+    is_request_id,
+    request_labels,
+    rule_label,
+    trace_of,
+)
 from keystead.settings import Settings
 from keystead.web import wire
 from keystead.web.authorization_answers import OPENER
 from keystead.web.body import MAX_BYTES
-from keystead.web.client_ip import client_address
+from keystead.web.client_ip import client_address, is_trusted
 from keystead.web.request_limits import headers_of
 
 BODY_SECONDS: Final = 30.0
@@ -36,6 +46,12 @@ DECISION: Final = "Keystead-Decision"
 """The header of a refusal: the id under which administrators find why. It says nothing else to anybody."""
 
 _REFUSAL: Final = "keystead.refusal"
+ROUTE: Final = "keystead.route"
+"""In a scope: the template of the route that it found."""
+
+_STATIC: Final = "/static/"
+_PROBED: Final = ("/healthz", "/readyz", "/metrics")
+"""What is asked every few seconds by what watches over us, and all that there is at the address of the metrics."""
 
 Record = Callable[[DomainError, Asking], Awaitable[None]]
 """Keeps why a request was refused."""
@@ -54,6 +70,7 @@ class Gate:
     settings: Settings
     entropy: Entropy
     record: Record
+    telemetry: Telemetry = SILENCE
     body_seconds: float = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,16 +78,23 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
         request = Request(scope)
-        request_id = self.entropy.token(12)
         peer = scope["client"][0] if scope.get("client") else ""
+        request_id, parent = self._marks(peer, request.headers)
         scope["keystead.address"] = client_address(peer, request.headers, self.settings.trusted_proxies)
         scope["keystead.decision"] = f"dec_{self.entropy.token(12)}"
-        scope["keystead.log"] = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
-        answer = _Answer(send, self._headers(request_id), scope, self._decided)
+        line = {"id": request_id, "method": scope["method"], "path": scope["path"][:200]}
+        scope["keystead.log"] = line
+        with bound_contextvars(id=request_id), self.telemetry.timed(REQUEST, parent=parent) as timing:
+            if trace := timing.trace or trace_of(parent):
+                line["trace"] = trace
+            await self._serve(request, receive, _Answer(send, self._headers(request_id), scope, self._decided), timing)
+
+    async def _serve(self, request: Request, receive: Receive, answer: "_Answer", timing: Timing) -> None:
+        """Serve a request to its end, whatever happens, and write its line."""
+        scope, began = request.scope, time.perf_counter()
         try:
-            self._check_host(request.headers)
+            self._check_host(request.headers, scope)
             if "\0" in scope["path"]:
                 raise InvalidPath("The path is not valid.", path="")  # PostgreSQL stores no NUL, nor looks for one
             await self.app(scope, _counted(request.headers, receive, self.body_seconds), answer)
@@ -79,11 +103,34 @@ class Gate:
         except ClientDisconnect:
             answer.status = answer.status or _CLIENT_LEFT
         except Exception as error:
-            log.exception("failed", id=request_id, path=scope["path"][:200], error=type(error).__name__)
+            log.exception("failed", path=scope["path"][:200], error=type(error).__name__)
             await self._refuse(request, InternalError(detail=type(error).__name__), receive, answer)
         finally:
-            milliseconds = round((time.perf_counter() - began) * 1000, 2)
-            log.info("request", **scope["keystead.log"], status=answer.status, ms=milliseconds)
+            self._end(scope, answer.status, timing, round((time.perf_counter() - began) * 1000, 2))
+
+    def _marks(self, peer: str, headers: Headers) -> tuple[str, str]:
+        """Return the id of a request and the ``traceparent`` that it is a part of: a proxy's that we trust, or ours."""
+        given, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
+        if (given or parent) and is_trusted(peer, self.settings.trusted_proxies):
+            named = given if is_request_id(given) else self.entropy.token(12)
+            return named, parent if trace_of(parent) else ""
+        return self.entropy.token(12), ""
+
+    def _end(self, scope: Scope, status: int, timing: Timing, milliseconds: float) -> None:
+        """Write the one line of a request, and measure it. Probes that went well are not worth a line."""
+        line = scope["keystead.log"]
+        route = scope.get(ROUTE) or (f"{_STATIC}{{path}}" if scope["path"].startswith(_STATIC) else "")
+        timing.named(*request_labels(scope["method"], route, status))
+        timing.note("http.response.status_code", status)
+        timing.note("keystead.request_id", line["id"])
+        refusal: DomainError | None = scope.get(_REFUSAL)
+        if refusal is not None:
+            timing.note("error.type", refusal.code)
+            if is_refusal(refusal):
+                timing.note("keystead.decision_id", scope["keystead.decision"])
+                self.telemetry.count(REFUSALS, rule_label(str(refusal.facts.get("rule") or refusal.code)))
+        write = log.debug if route in _PROBED and status < 500 else log.info
+        write("request", **line, route=route, status=status, ms=milliseconds)
 
     async def _decided(self, scope: Scope) -> str:
         """Keep why the request is refused, if it is, and return under which id; whoever asks at once finds it.
@@ -102,13 +149,19 @@ class Gate:
             log.warning("a refusal was not kept", decision=decision, error=type(failed).__name__, detail=detail)
         return decision
 
-    def _check_host(self, headers: Headers) -> None:
-        """Exactly one well-formed ``Host``. It is never used for anything; links come from the public URL alone."""
+    def _check_host(self, headers: Headers, scope: Scope) -> None:
+        """Exactly one well-formed ``Host``. It is never used for anything; links come from the public URL alone.
+
+        At the address of the metrics any will do, and there is nothing else.
+        """
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise BadRequest("The Host header is missing or not valid.")
+        apart = came_to_metrics(scope, self.settings)
+        if apart and scope["path"] not in _PROBED:
+            raise NoSuchRoute
         allowed = self.settings.allowed_hosts
-        if allowed and hosts[0].lower() not in allowed:
+        if allowed and not apart and hosts[0].lower() not in allowed:
             raise BadRequest("The Host header is not allowed.")
 
     def _headers(self, request_id: str) -> dict[str, str]:
@@ -119,6 +172,12 @@ class Gate:
         if answer.status == 0:
             note(request, error)
             await wire.answer(request, error)(request.scope, receive, answer)
+
+
+def came_to_metrics(scope: Scope, settings: Settings) -> bool:
+    """Whether a request came to the address that the metrics have for themselves: by its socket, not its ``Host``."""
+    address, server = settings.metrics_address, scope.get("server")
+    return bool(address and server and server[1] == address[1])
 
 
 def note(request: Request, error: DomainError) -> None:

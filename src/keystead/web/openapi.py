@@ -129,7 +129,7 @@ def _operation(path: str, endpoint: Endpoint, components: _Components) -> Docume
         "tags": [surface.tag],
         "security": endpoint.security(),
         "parameters": parameters + [_query_parameter(each) for each in endpoint.query],
-        "responses": _answers(endpoint, components) | _refusals(path, endpoint, surface, components),
+        "responses": _refusals(path, endpoint, surface, components) | _answers(endpoint, components),
     }
     return found | ({"requestBody": _body(endpoint.body, components)} if endpoint.body else {})
 

@@ -12,6 +12,7 @@ from keystead.errors import (
     InvalidTicket,
     InvalidToken,
     Missing,
+    NoSuchRoute,
     Rejected,
     TooManyAttempts,
     TransactionExpired,
@@ -20,7 +21,7 @@ from keystead.rules.identifiers import KINDS
 from keystead.web.auth_api import PASSKEY_OPTIONS
 from keystead.web.endpoints import Body, Endpoint
 from keystead.web.parameters import Text
-from keystead.web.shapes import FORM, PAGE, TEXT, Content, Schema, Shape, word
+from keystead.web.shapes import FLAG, FORM, PAGE, TEXT, Content, Schema, Shape, word
 
 _STATE: Final = (Text("state"),)
 """The login that is under way; without one, a page says so."""
@@ -145,5 +146,22 @@ AVATAR: Final = Endpoint("Show initials as a picture", answers={200: _SVG}, refu
 _CSS: Final = Content("text/css")
 BRANDING: Final = Endpoint("Show the style sheet of the tenant", answers={200: _CSS, 304: None})
 FAVICON: Final = Endpoint("Show the icon", answers={200: _SVG})
-HEALTH: Final = Endpoint("Show that the server answers", answers={200: Shape("Health", _STATUS)})
+_ARRIVAL: Final = Shape(
+    "Arrival", {"proof": TEXT, "peer": TEXT, "address": TEXT, "host": TEXT, "forwarded_for": FLAG, "trusted": FLAG}
+)
+HEALTH: Final = Endpoint(
+    "Show that the server answers",
+    query=(Text("probe"),),
+    answers={200: Shape("Health", _STATUS, {"probe": _ARRIVAL})},
+)
+_CHECK: Final = word("ok", "failed", "unknown")
+_READINESS: Final = Shape(
+    "Readiness",
+    {
+        "status": word("ready", "not ready"),
+        "checks": Shape("Checks", dict.fromkeys(("database", "schema", "keys", "worker", "serving"), _CHECK)),
+    },
+)
+READY: Final = Endpoint("Show whether the server can serve", answers={200: _READINESS, 503: _READINESS})
+METRICS: Final = Endpoint("Show the metrics", answers={200: Content("text/plain")}, refuses=(NoSuchRoute, InvalidToken))
 OUTBOX: Final = Endpoint("Show messages that were put aside", answers={200: PAGE}, refuses=(Missing,))

@@ -284,6 +284,8 @@ DIALECTS: Final[tuple[tuple[str, Dialect], ...]] = (
     ("/oauth/", oauth),
     ("/passkey/", oauth),
     ("/userinfo", oauth),
+    ("/readyz", oauth),
+    ("/metrics", oauth),
     ("/.well-known/", oauth),
 )
 """Which dialect a path speaks; so that a 404, 405 or 413 raised before any route speaks the right one; else pages."""

@@ -11,6 +11,7 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
+from keystead.flows.doctor import Doctor
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
@@ -48,3 +49,4 @@ class ManagementFlows:
     page_design: PageDesign
     stats: Stats
     user_search: UserSearch
+    doctor: Doctor
