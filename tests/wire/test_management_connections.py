@@ -183,7 +183,8 @@ async def test_the_connections_of_a_client_are_listed(world: World) -> None:
     wanted = sorted([world.connection_id, *(each["id"] for each in mine)])
     whole = (await world.manage("GET", path)).json()
     assert ([each["id"] for each in whole["connections"]], set(whole)) == (wanted, {"connections"})
-    assert whole["connections"][0] == (await world.manage("GET", f"/connections/{wanted[0]}")).json()
+    one = (await world.manage("GET", f"/connections/{wanted[0]}")).json()
+    assert whole["connections"][0] == {name: one[name] for name in one if name != "enabled_clients"}
     part = (await world.manage("GET", f"{path}?take=3&fields=name")).json()
     assert (len(part["connections"]), part["next"]) == (3, wanted[2])
     assert all(set(each) == {"name"} for each in part["connections"])

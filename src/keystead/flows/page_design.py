@@ -39,13 +39,12 @@ class PageDesign:
         """Return what pages say in place of their own texts."""
         return await self.db.read(tenant.get, place.setting) or {}
 
-    async def say(self, place: Place, body: Mapping[str, Any], operation: Operation) -> dict[str, dict[str, str]]:
+    async def say(self, place: Place, body: Mapping[str, Any], operation: Operation) -> None:
         """Replace these texts. Raises ``InvalidPath``, ``BadRequest`` by path."""
         texts = page_texts.read(place, body)
         if place.has_page:
             await self.db.write(self._say, place, texts, operation)
             self.looks.forget()
-        return texts
 
     def _brand(self, session: Session, body: Mapping[str, Any], operation: Operation) -> Branding:
         before = Branding.model_validate(tenant.held(session, branding.SETTING))

@@ -118,7 +118,9 @@ async def of_client(request: Request) -> Response:
     asked = await OF_CLIENT.read(request)
     part, wanted = cursor(asked), Wanted(strategies=asked[_STRATEGY], client_id=request.path_params["id"])
     found = await management_of(request).connections.after(wanted, part.last, part.size + 1)
-    items = [picked(shown(each, asked.bearer), asked) for each in found]
+    # Without ``enabled_clients``: whoever asks for one client is told of no others.
+    whole = [shown(each, asked.bearer) for each in found]
+    items = [picked({name: each[name] for name in each if name != "enabled_clients"}, asked) for each in whole]
     return part.answer("connections", items, [each.connection.id for each in found])
 
 

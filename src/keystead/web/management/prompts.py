@@ -46,14 +46,15 @@ async def show_texts(request: Request) -> Response:
     return Json(await management_of(request).page_design.texts(_place(request)))
 
 
-SET_TEXTS: Final = Scoped("Replace texts of pages", scopes=("update:prompts",), body=Body(TEXTS), answers={200: TEXTS})
+SET_TEXTS: Final = Scoped("Replace texts of pages", scopes=("update:prompts",), body=Body(TEXTS), answers={200: None})
 
 
 async def set_texts(request: Request) -> Response:
     """``PUT /prompts/{prompt}/custom-text/{language}``: what is left out is what Keystead says itself."""
     asked = await SET_TEXTS.read(request)
     operation = operation_of(request, asked.bearer)
-    return Json(await management_of(request).page_design.say(_place(request), asked.body, operation))
+    await management_of(request).page_design.say(_place(request), asked.body, operation)
+    return Response()
 
 
 def _place(request: Request) -> Place:
