@@ -105,6 +105,8 @@ def meets(node: Node, user: dict[str, Any]) -> bool:
     if node.field == "_exists_":
         assert isinstance(node.value, Term)
         return bool([each for each in values_of(user, node.value.text, deep=True) if each not in ("", None)])
+    if "metadata" in node.field and isinstance(node.value, Pattern):
+        return meets(Match("_exists_", Term(node.field)), user)
     fields = (node.field,) if node.field else ANYWHERE
     return any(is_meant(node.value, each, name) for name in fields for each in values_of(user, name))
 
@@ -254,7 +256,7 @@ def test_a_search_finds_whom_it_should(db: Database) -> None:
     assert len(everybody) == 27
 
     def work(session: Session) -> None:
-        @settings(max_examples=200, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=120, suppress_health_check=list(HealthCheck))
         @given(nodes)
         def check(node: Node) -> None:
             whom = Listed(None, condition(node))

@@ -18,6 +18,8 @@ from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range,
 
 Scalar = str | bool | int | float
 
+MAX_COMPARISONS: Final = 400
+"""A term without a field is compared with several."""
 MAX_STARS: Final = 4
 MAX_PATH: Final = 8
 _LEAST_LITERALS: Final = 3
@@ -174,10 +176,6 @@ def condition(query: Node) -> Condition:
     if comparisons > MAX_COMPARISONS:
         raise wrong(1, f"the query makes {comparisons} comparisons, maximum {MAX_COMPARISONS}: name a field")
     return _condition(query)
-
-
-MAX_COMPARISONS: Final = 400
-"""A term without a field is compared with several."""
 
 
 def _condition(node: Node) -> Condition:
