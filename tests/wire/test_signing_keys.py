@@ -172,7 +172,7 @@ async def test_rotations_at_once_are_done_one_after_the_other_or_refused(world: 
     found = await listed(world)
     assert len([key for key in found if key["current"]]) == len([key for key in found if key["next"]]) == 1
     assert len([key for key in found if key["previous"]]) == len(done)
-    rotated = [each for each in await world.rows(tables.JournalRow) if each["description"].startswith("Rotate")]
+    rotated = [each for each in await world.rows(tables.JournalRow) if (each["description"] or "").startswith("Rotate")]
     assert len(rotated) == len(done)
 
 
