@@ -14,8 +14,9 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from keystead import worker
+from keystead import __version__, worker
 from keystead.adapters.cose_keys import CoseKeys
+from keystead.adapters.log_calls import HttpLogReceiver
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
@@ -27,6 +28,7 @@ from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
+from keystead.flows.backup import Backup
 from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
@@ -40,6 +42,8 @@ from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.log_delivery import IDLE_SECONDS, LogDelivery
+from keystead.flows.log_streams import LogStreams
 from keystead.flows.logs import Logs
 from keystead.flows.looks import Looks
 from keystead.flows.mail_provider import MailProvider
@@ -239,6 +243,9 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, clock),
         user_search=UserSearch(db, clock),
+        backup=Backup(db, p.sealer, journal, clock, __version__),
+        log_streams=LogStreams(db, p.sealer, journal, clock, entropy),
+        log_delivery=LogDelivery(db, HttpLogReceiver(clock), p.sealer, journal, clock, p.settings.host_name),
     )
 
 
@@ -302,7 +309,8 @@ def _application(settings: Settings, flows: Flows, db: Database, clock: Clock) -
         handlers = (flows.post, flows.logout_tokens, flows.unblocking)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
-        pulses = (worker.Pulse(of_management.chain.seal, SECONDS),)
+        sending = worker.Pulse(of_management.log_delivery.run, IDLE_SECONDS)
+        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), sending)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses))
         yield
         sweeping.cancel()
