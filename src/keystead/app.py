@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 
 from keystead import __version__, worker
 from keystead.adapters.cose_keys import CoseKeys
+from keystead.adapters.log_calls import HttpLogReceiver
 from keystead.adapters.logout_calls import HttpLogoutCaller
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
@@ -30,6 +31,7 @@ from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
+from keystead.flows.backup import Backup
 from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.clients import Clients
@@ -43,6 +45,8 @@ from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import SECONDS, JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.log_delivery import IDLE_SECONDS, LogDelivery
+from keystead.flows.log_streams import LogStreams
 from keystead.flows.logs import Logs
 from keystead.flows.looks import Looks
 from keystead.flows.mail_provider import MailProvider
@@ -248,6 +252,9 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         stats=Stats(db, clock),
         user_search=UserSearch(db, clock),
         doctor=doctor_of(p),
+        backup=Backup(db, p.sealer, journal, clock, __version__),
+        log_streams=LogStreams(db, p.sealer, journal, clock, entropy),
+        log_delivery=LogDelivery(db, HttpLogReceiver(clock), p.sealer, journal, clock, p.settings.host_name),
     )
 
 
@@ -316,7 +323,8 @@ def _application(p: Parts, flows: Flows) -> Starlette:
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
         alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)
-        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), alive)
+        sending = worker.Pulse(of_management.log_delivery.run, IDLE_SECONDS)
+        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), sending, alive)
         sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses, p.telemetry))
         with on_sigterm(flows.readiness.stop, settings.drain_seconds):
             yield

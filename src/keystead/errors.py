@@ -33,6 +33,7 @@
           InvalidPath               the same, for a part of the path
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read
+        InvalidBackup             a backup that is damaged, or that nobody vouches for
         WouldStrandUsers          the change leaves people without a way to sign in; carries the report
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
@@ -50,7 +51,7 @@
         NoSuchConnection · SwitchedOff · NoSuchUser · NoSuchClient · NoSuchPasskey · NoSuchRoute
         NoSuchApi · NoSuchClientGrant · NoSuchCredential · NoSuchAuthenticator
         NoSuchProvider · NoSuchTemplate · NoSuchJob · NoSuchKey · NoSuchSession · NoSuchRefreshToken · NoSuchDecision
-        NoSuchLog
+        NoSuchLog · NoSuchLogStream
       Forbidden                 the client or the token may not
         BadClient                 the client failed to prove itself, or does not exist
         GrantNotAllowed · UnsupportedGrant · InvalidScope · AudienceNotAllowed · InsufficientScope
@@ -353,6 +354,15 @@ class InvalidMetadata(Invalid):
     code = "invalid_metadata"
 
 
+class InvalidBackup(Invalid):
+    """A backup that is damaged, or whose origin cannot be vouched for."""
+
+    code = "invalid_backup"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The backup cannot be used: {why}.")
+
+
 class WouldStrandUsers(Invalid):
     """More people would be left without a way to sign in than the request accepts. ``report`` has them counted."""
 
@@ -653,6 +663,13 @@ class NoSuchRoute(Missing):
     """No route by that path."""
 
     code = "no_such_route"
+
+
+class NoSuchLogStream(Missing):
+    """There is no log stream by this id."""
+
+    code = "no_such_log_stream"
+    default_text = "The log stream does not exist."
 
 
 class Forbidden(DomainError):

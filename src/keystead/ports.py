@@ -1,6 +1,6 @@
 """The seams: each has two real implementations, or lets a test decide what would otherwise be waited for."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -243,6 +243,22 @@ class LogoutCaller(Protocol):
 
     async def call(self, url: str, token: Secret[str]) -> None:
         """Hand a logout token over. Raises ``DeliveryFailed``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a receiver of log entries said: its status, and for how many seconds it would like to be left alone."""
+
+    status: int
+    retry_after: float | None = None
+
+
+class LogReceiver(Protocol):
+    """Takes entries of the journal at an address that administrators named. Called by the worker alone."""
+
+    async def post(self, url: str, headers: Mapping[str, Secret[str]], body: bytes) -> Received:
+        """Hand entries over. Raises ``DeliveryFailed`` where nobody answers."""
         ...
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from keystead import __version__
@@ -21,8 +21,10 @@ from keystead.adapters.stranger import HttpStranger
 from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
-from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.errors import Conflict, DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.administrator_recovery import AdministratorRecovery
+from keystead.flows.backup import PURPOSE as BACKUPS
+from keystead.flows.backup import Backup
 from keystead.flows.configuration import renew
 from keystead.flows.doctor import Doctor
 from keystead.flows.enumeration import Enumeration, Report, Wanted
@@ -31,14 +33,19 @@ from keystead.flows.first_run import first_run
 from keystead.flows.installation import complete
 from keystead.flows.journal import Journal
 from keystead.flows.logout_notices import LogoutNotices
+from keystead.flows.operations import Operation
+from keystead.flows.restore import Restore, examine, head_of
 from keystead.flows.revocation import Revocation
 from keystead.oauth.bearers import Bearer
-from keystead.oauth.key_pairs import ALGORITHMS
+from keystead.oauth.key_pairs import ALGORITHMS, PURPOSE
 from keystead.parts import doctor_of, given_of, parts_of
 from keystead.rules import health
 from keystead.rules.authority import MANAGEMENT_SCOPES
+from keystead.rules.backups import Manifest, Vouch
+from keystead.rules.events import Caller
 from keystead.rules.health import Finding
 from keystead.rules.telemetry import SILENCE
+from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError, load, with_keys
 from keystead.users.hashing import BcryptHasher
 from keystead.web.guard import OPERATOR
@@ -52,6 +59,10 @@ OPERATOR_NAME: Final = "cli"
 
 Tell = Callable[[str], None]
 """Where a line for the administrator goes."""
+
+SecretKeys = tuple[Secret[str], ...]
+Consent = Callable[[Manifest], bool]
+"""Whether what is there may be replaced by what is in a backup."""
 
 
 def prepare(
@@ -154,6 +165,55 @@ def open_management(settings: Settings) -> Iterator[OwnCalls]:
         yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows))
 
 
+@contextmanager
+def open_backup(settings: Settings, *, with_secret_keys: bool = False) -> Iterator[tuple[Backup, SecretKeys]]:
+    """Open what makes backups of an installation, likewise; with the secret keys that are to be in them."""
+    entropy = SystemEntropy()
+    with _installation(settings) as db:
+        keys = _with_keys(settings, entropy).secret_keys
+        journal = Journal(system_clock, entropy)
+        yield Backup(db, Sealer(keys, entropy), journal, system_clock, __version__), keys if with_secret_keys else ()
+
+
+def examine_backup(settings: Settings, file: BinaryIO) -> tuple[Manifest, bool]:
+    """Return what is in a backup, and whether the secret keys at hand vouch for it, without any database.
+
+    Where there is none at hand, nothing does. Raises ``InvalidBackup``, ``SettingsError``.
+    """
+    keys = _keys_at_hand(settings)
+    return examine(file, _vouch(keys) if keys else None), bool(keys)
+
+
+def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None = None) -> tuple[Manifest, bool]:
+    """Put a backup into the database that the settings name; return what was in it, and whether keys came with it.
+
+    It is read to its end before anything is written. Secret keys that are in it are put on file where none is at hand.
+    A database that is not empty is replaced if ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``,
+    ``Conflict``.
+    """
+    os.umask(0o077)
+    at_hand = _keys_at_hand(settings)
+    keys = at_hand or head_of(file).secret_keys
+    if not keys:
+        raise SettingsError("KEYSTEAD_SECRET_KEYS: the secret keys that the backup was made with are needed")
+    entropy = SystemEntropy()
+    try:
+        manifest = examine(file, _vouch(keys), partial(Sealer(keys, entropy).open, purpose=PURPOSE))
+    except InternalError as error:
+        raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
+    with _in_data_dir(settings):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _database(settings) as db:
+        restore = Restore(db, Journal(system_clock, entropy))
+        replace = consent is not None and not restore.is_empty()
+        if consent and replace and not consent(manifest):
+            raise Conflict("Nothing was changed.")
+        with _in_data_dir(settings):  # those at hand are there already
+            with_keys(settings, lambda: "\n".join(key.reveal() for key in keys))
+        restore(file, manifest, Operation("cli", Caller(actor="cli"), "keystead", "restore"), replace=replace)
+    return manifest, not at_hand
+
+
 async def try_enumeration(url: str, wanted: Wanted) -> Report:
     """Try whether a stranger can find out who has an account at a Keystead that is running."""
     async with HttpStranger(url) as stranger:
@@ -217,6 +277,17 @@ def _known_keys(settings: Settings) -> Settings:
     if not settings.secret_keys and not settings.key_file.exists():
         raise SettingsError(f"{settings.key_file}: is gone; put it back, or set KEYSTEAD_SECRET_KEYS")
     return _with_keys(settings, SystemEntropy())
+
+
+def _keys_at_hand(settings: Settings) -> SecretKeys:
+    """Return the secret keys that there are; unlike a start, this makes none."""
+    with _in_data_dir(settings):
+        there = settings.secret_keys or settings.key_file.exists()
+        return with_keys(settings, lambda: "").secret_keys if there else ()
+
+
+def _vouch(keys: SecretKeys) -> Vouch:
+    return partial(Sealer(keys, SystemEntropy()).is_signed, purpose=BACKUPS)
 
 
 def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:

@@ -37,6 +37,8 @@ NOUNS: Final = {
     ),
     "mail": Noun("mail", "Mail: the server that it leaves by, and the texts of messages."),
     "jobs": Noun("jobs", "Jobs: what is to be done later, such as mail."),
+    "backup": Noun("backup", "Everything in one file, and such a file checked."),
+    "restore": Noun("restore", "Put a backup into an empty database.", "restore"),
     "mds": Noun("mds", "The FIDO metadata about authenticators."),
     "why": Noun("why", "Tell why somebody was refused.", "why"),
     "doctor": Noun("doctor", "Look at an installation, and say which line to change."),

@@ -41,11 +41,21 @@ def knows(revision: str) -> bool:
 def upgrade(engine: Engine) -> None:
     """Bring the schema up to date, within one transaction and under a lock. Raises ``DatabaseUnavailable``."""
     with usable(), engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        take_turns(connection)
+        upgrade_to(connection)
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait for whoever else changes the schema, as a part of a transaction; on SQLite there is one that writes."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def upgrade_to(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision, as a part of a transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -67,6 +67,14 @@ class Database:
         with usable(), closing(Held(self._reader)) as held:
             return held.run(lambda session: work(session, *args, **kwargs))
 
+    def read_once(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """The same on this thread, and never again: for what hands on what it reads while it reads it.
+
+        Raises ``DatabaseUnavailable``.
+        """
+        with usable(), self._reader.connect() as connection, connection.begin(), Session(connection) as session:
+            return work(session, *args, **kwargs)
+
     def write_now(self, work: Work[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """The same on this thread, for the command line and the first start."""
         with usable(), closing(Held(self._writer)) as held:

@@ -589,6 +589,7 @@ class LogStream(SQLModel, table=True):
     after_id: str = Field(default="", max_length=60)
     """The last entry that was taken, by the batch that it was sealed in and its id."""
     tries: int = 0
+    """Failures in a row; while somebody tries, that many and one more, below zero."""
     run_at: datetime = _moment(index=True)
     """When it is tried next; while somebody tries, when another may take over."""
     error: str | None = Field(default=None, max_length=500)

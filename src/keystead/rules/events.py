@@ -74,6 +74,10 @@ TYPES: Final = {
     "fertft": "Failed Exchange of Refresh Token for Access Token",
     "seccft": "Success Exchange of Client Credentials for Access Token",
     "feccft": "Failed Exchange of Client Credentials for Access Token",
+    "log_stream_suspended": "Log Stream Suspended",
+    "log_stream_gap": "Log Stream With a Gap",
+    "backup_made": "Backup Made",
+    "backup_restored": "Backup Restored",
     "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""

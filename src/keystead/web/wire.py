@@ -132,6 +132,7 @@ MANAGEMENT: Final[Table] = {
     e.NoSuchAuthenticator: Row(404, "inexistent_authenticator"),
     e.NoSuchDecision: Row(404, "inexistent_decision"),
     e.NoSuchLog: Row(404, "inexistent_log"),
+    e.NoSuchLogStream: Row(404, "inexistent_log_stream"),
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),

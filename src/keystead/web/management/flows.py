@@ -7,6 +7,7 @@ from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
+from keystead.flows.backup import Backup
 from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
@@ -16,6 +17,8 @@ from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.log_delivery import LogDelivery
+from keystead.flows.log_streams import LogStreams
 from keystead.flows.logs import Logs
 from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
@@ -50,3 +53,6 @@ class ManagementFlows:
     stats: Stats
     user_search: UserSearch
     doctor: Doctor
+    backup: Backup
+    log_streams: LogStreams
+    log_delivery: LogDelivery

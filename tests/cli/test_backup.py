@@ -1,0 +1,101 @@
+"""``keystead backup`` and ``keystead restore`` as programs: files, exit statuses, and what is said."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Stencil
+from program import SECONDS, environment, keystead, rows, serving
+
+pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, sqlite_stencil: Stencil) -> Path:
+    found = tmp_path / "data"
+    shutil.copytree(sqlite_stencil.settings.data_dir, found)
+    (found / "secret-keys").write_text("0" * 64)
+    (found / "secret-keys").chmod(0o600)
+    return found
+
+
+def run(*arguments: str | Path, code: int = 0, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    told = keystead(*arguments, "--data-dir", data_dir)
+    assert told.returncode == code, told.stdout + told.stderr
+    return told
+
+
+def test_a_file_of_its_owner_whole_or_not_at_all(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.backup"
+    with serving(data_dir):
+        manifest = json.loads(run("backup", file, "--json", data_dir=data_dir).stdout)
+    assert {table["name"]: table["rows"] for table in manifest["tables"]}["connection"] == 2
+    assert manifest["with_secret_keys"] is False
+    assert file.stat().st_mode & 0o777 == 0o600
+    before = file.read_bytes()
+    refused = run("backup", file, code=2, data_dir=data_dir)
+    assert refused.stderr == f"keystead: {file}: is there already; --force replaces it\n"
+    assert file.read_bytes() == before
+    run("backup", "make", file, "--force", data_dir=data_dir)
+    assert file.read_bytes() != before
+    nowhere = run("backup", tmp_path / "nowhere" / "b.backup", code=2, data_dir=data_dir)
+    assert nowhere.stderr.startswith("keystead: ")
+    assert nowhere.stderr.count("\n") == 1
+    none = run("backup", tmp_path / "c.backup", code=2, data_dir=tmp_path / "no-installation")
+    assert none.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == ["a.backup"]
+
+
+def test_it_goes_through_a_pipe(data_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "keystead", "backup", "-", "--data-dir", str(data_dir)]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=SECONDS, check=True)
+    assert b"rows of" in done.stderr
+    (tmp_path / "piped.backup").write_bytes(done.stdout)
+    run("backup", "verify", tmp_path / "piped.backup", data_dir=data_dir)
+
+
+def test_a_backup_is_checked_without_a_database(data_dir: Path, tmp_path: Path) -> None:
+    file, other = tmp_path / "a.backup", tmp_path / "other"
+    run("backup", file, data_dir=data_dir)
+    (data_dir / "keystead.db").unlink()
+    assert "rows of" in run("backup", "verify", file, data_dir=data_dir).stdout
+    stranger = run("backup", "verify", file, code=1, data_dir=other)
+    assert "no secret key at hand" in stranger.stderr
+    assert not other.exists()
+    (data_dir / "secret-keys").write_text("1" * 64)
+    assert "other secret keys" in run("backup", "verify", file, code=2, data_dir=data_dir).stderr
+    file.write_bytes(file.read_bytes()[:-1])
+    assert run("backup", "verify", file, code=2, data_dir=data_dir).stderr.count("\n") == 1
+    assert run("backup", "verify", tmp_path / "none", code=2, data_dir=data_dir).stderr.count("\n") == 1
+
+
+def test_an_installation_is_made_of_it(data_dir: Path, tmp_path: Path) -> None:
+    file, other = tmp_path / "a.backup", tmp_path / "other"
+    run("backup", file, "--with-secret-keys", data_dir=data_dir)
+    told = run("restore", file, data_dir=other)
+    assert "secret keys of the backup are in use" in told.stderr
+    assert (other / "keystead.db").stat().st_mode & 0o777 == 0o600
+    kept = rows(other)
+    assert {name: kept[name] for name in ("client", "signing_key", "setting")} == {
+        name: rows(data_dir)[name] for name in ("client", "signing_key", "setting")
+    }
+    with serving(other) as server:
+        assert "first-run" not in server.output
+    assert "not empty" in run("restore", file, code=2, data_dir=other).stderr
+    declined = keystead("restore", file, "--replace", "--data-dir", other)  # nobody is there to be asked
+    assert declined.returncode != 0
+    assert {name: rows(other)[name] for name in kept} == kept
+    run("restore", file, "--replace", "--yes", data_dir=other)
+    assert [row[2] for row in rows(other)["journal"]] == ["backup_made", "backup_restored"]
+
+
+def test_without_the_secret_keys_it_is_worth_nothing(data_dir: Path, tmp_path: Path) -> None:
+    file, other = tmp_path / "a.backup", tmp_path / "other"
+    run("backup", file, data_dir=data_dir)
+    refused = run("restore", file, code=2, data_dir=other)
+    assert refused.stderr.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
+    assert not other.exists()
