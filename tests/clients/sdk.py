@@ -37,7 +37,7 @@ def _requests_in(method: ast.FunctionDef) -> Iterator[str]:
         ):
             verb = next((each.value for each in node.keywords if each.arg == "method"), None)
             if node.args and isinstance(verb, ast.Constant):
-                yield f"{verb.value} /api/v2/{_path(node.args[0])}"
+                yield f"{verb.value!s} /api/v2/{_path(node.args[0])}"
 
 
 def _path(node: ast.expr) -> str:
