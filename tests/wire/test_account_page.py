@@ -89,7 +89,7 @@ async def test_one_session_is_ended(world: World, ann: str) -> None:
     assert not await has_session(phone)
     assert (await world.token("refresh_token", refresh_token=lost["refresh_token"])).status_code == 403
     assert await has_session(visitor)
-    entry = (await world.rows(tables.JournalRow))[-1]
+    entry = await world.last_entry()
     assert (entry["type"], entry["user_id"], entry["details"]["session_id"]) == ("slo", ann, sid_of(lost))
 
 

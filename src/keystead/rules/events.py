@@ -121,10 +121,14 @@ def _plain(value: object, depth: int = _DEPTH) -> Plain:
         return _text(value)
     if isinstance(value, float) and math.isfinite(value):
         return value
-    if depth and isinstance(value, list | tuple):
-        return [_plain(each, depth - 1) for each in value[:_MOST]]
-    if depth and isinstance(value, dict) and all(type(name) is str for name in value):
-        return {_text(name): _plain(each, depth - 1) for name, each in itertools.islice(value.items(), _MOST)}
+    return _inner(value, depth - 1)
+
+
+def _inner(value: object, depth: int) -> Plain:
+    if depth >= 0 and isinstance(value, list | tuple):
+        return [_plain(each, depth) for each in value[:_MOST]]
+    if depth >= 0 and isinstance(value, dict) and all(type(name) is str for name in value):
+        return {_text(name): _plain(each, depth) for name, each in itertools.islice(value.items(), _MOST)}
     raise TypeError(f"the journal takes no {type(value).__name__}")
 
 
