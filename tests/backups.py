@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from keystead.backups import open_backup
 from keystead.flows.operations import Operation
 from keystead.rules.backups import Reading
 from keystead.rules.events import Caller
 from keystead.settings import Settings
-from keystead.start import open_backup
 from refilled import database_of, execute
 from world import test_settings as settings_for
 

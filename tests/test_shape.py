@@ -13,8 +13,8 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 800, "db/tables.py": 620, "app.py": 480}
-"""Catalogues rather than code: everything that can go wrong, every table, what is made of what, each in one read."""
+LONGER_BY_DECISION = {"errors.py": 800, "db/tables.py": 620, "ports.py": 430}
+"""Catalogues rather than code: everything that can go wrong, every table, every seam, each in one read."""
 
 FUNCTION_LINES = 60
 COMPLEXITY = 10

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from keystead import __version__
@@ -21,10 +21,8 @@ from keystead.adapters.stranger import HttpStranger
 from keystead.app import SystemEntropy, create_app, key_maker, let_go, system_clock
 from keystead.db import keys, schema, tenant
 from keystead.db.session import Database
-from keystead.errors import Conflict, DatabaseUnavailable, InternalError, PasswordUnchecked
+from keystead.errors import DatabaseUnavailable, InternalError, PasswordUnchecked
 from keystead.flows.administrator_recovery import AdministratorRecovery
-from keystead.flows.backup import PURPOSE as BACKUPS
-from keystead.flows.backup import Backup
 from keystead.flows.configuration import renew
 from keystead.flows.doctor import Doctor
 from keystead.flows.enumeration import Enumeration, Report, Wanted
@@ -33,19 +31,14 @@ from keystead.flows.first_run import first_run
 from keystead.flows.installation import complete
 from keystead.flows.journal import Journal
 from keystead.flows.logout_notices import LogoutNotices
-from keystead.flows.operations import Operation
-from keystead.flows.restore import Restore, examine, head_of
 from keystead.flows.revocation import Revocation
 from keystead.oauth.bearers import Bearer
-from keystead.oauth.key_pairs import ALGORITHMS, PURPOSE
+from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.parts import doctor_of, given_of, parts_of
 from keystead.rules import health
 from keystead.rules.authority import MANAGEMENT_SCOPES
-from keystead.rules.backups import Manifest, Vouch
-from keystead.rules.events import Caller
 from keystead.rules.health import Finding
 from keystead.rules.telemetry import SILENCE
-from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError, load, with_keys
 from keystead.users.hashing import BcryptHasher
 from keystead.web.guard import OPERATOR
@@ -60,10 +53,6 @@ OPERATOR_NAME: Final = "cli"
 Tell = Callable[[str], None]
 """Where a line for the administrator goes."""
 
-SecretKeys = tuple[Secret[str], ...]
-Consent = Callable[[Manifest], bool]
-"""Whether what is there may be replaced by what is in a backup."""
-
 
 def prepare(
     settings: Settings, *, migrate: bool = False, tell: Tell = lambda line: None
@@ -74,13 +63,13 @@ def prepare(
     """
     entropy = SystemEntropy()
     os.umask(0o077)  # whatever this process writes is its owner's alone: database, keys, secrets
-    with _in_data_dir(settings):
+    with in_data_dir(settings):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         settings = with_keys(settings, lambda: entropy.token(48))
         _check_breached_passwords(settings)
         _check_redis(settings)
         older = _older(settings)
-        with _database(settings) as db:
+        with database(settings) as db:
             _bring_up_to_date(db, migrate=migrate)
             made = _first_run(db, settings, entropy, older)
             _complete_keys(db, settings, entropy)
@@ -102,7 +91,7 @@ def first_run_file(settings: Settings) -> Path:
 def read_first_run(settings: Settings) -> dict[str, Any] | None:
     """Return what the first start made, from the file that it left. Raises ``SettingsError``."""
     path = first_run_file(settings)
-    with _in_data_dir(settings):
+    with in_data_dir(settings):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -116,7 +105,7 @@ def read_first_run(settings: Settings) -> dict[str, Any] | None:
 
 def first_run_at(settings: Settings) -> datetime:
     """Return when the first start was. Raises ``SettingsError``."""
-    with _database(settings) as db:
+    with database(settings) as db:
         return datetime.fromisoformat(db.read_now(tenant.get, "first_run")["at"])
 
 
@@ -131,7 +120,7 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
         if found is None or found["public_url"] == url:
             return
         moved = {name: url + str(found[name]).removeprefix(found["public_url"]) for name in _URLS}
-        with _in_data_dir(settings):
+        with in_data_dir(settings):
             _put(path, json.dumps(found | moved, indent=2) + "\n")
     except SettingsError as error:
         tell(f"{path} is left as it is: {error}")
@@ -143,8 +132,8 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
     """Open the FIDO metadata of an installation, for the command line. Raises ``SettingsError`` where there is none."""
     entropy = SystemEntropy()
-    with _installation(settings) as db:
-        sealer = Sealer(_with_keys(settings, entropy).secret_keys, entropy)
+    with installation(settings) as db:
+        sealer = Sealer(keyed(settings, entropy).secret_keys, entropy)
         revocation = Revocation(LogoutNotices(sealer, system_clock, entropy))
         journal = Journal(system_clock, entropy)
         yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
@@ -157,61 +146,12 @@ def open_management(settings: Settings) -> Iterator[OwnCalls]:
     No worker runs: what is to be done later is done by the server.
     """
     entropy, may = SystemEntropy(), frozenset(MANAGEMENT_SCOPES)
-    with _installation(settings) as db:
-        kept = _with_keys(_published(settings), entropy)
+    with installation(settings) as db:
+        kept = keyed(_published(settings), entropy)
         app = create_app(kept, entropy=entropy, db=db)
         host = (*kept.allowed_hosts, urlsplit(kept.public_url).netloc)[0]
         agent, marks = f"keystead/{__version__}", {OPERATOR: Bearer(OPERATOR_NAME, OPERATOR_NAME, may)}
         yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows))
-
-
-@contextmanager
-def open_backup(settings: Settings, *, with_secret_keys: bool = False) -> Iterator[tuple[Backup, SecretKeys]]:
-    """Open what makes backups of an installation, likewise; with the secret keys that are to be in them."""
-    entropy = SystemEntropy()
-    with _installation(settings) as db:
-        keys = _with_keys(settings, entropy).secret_keys
-        journal = Journal(system_clock, entropy)
-        yield Backup(db, Sealer(keys, entropy), journal, system_clock, __version__), keys if with_secret_keys else ()
-
-
-def examine_backup(settings: Settings, file: BinaryIO) -> tuple[Manifest, bool]:
-    """Return what is in a backup, and whether the secret keys at hand vouch for it, without any database.
-
-    Where there is none at hand, nothing does. Raises ``InvalidBackup``, ``SettingsError``.
-    """
-    keys = _keys_at_hand(settings)
-    return examine(file, _vouch(keys) if keys else None), bool(keys)
-
-
-def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None = None) -> tuple[Manifest, bool]:
-    """Put a backup into the database that the settings name; return what was in it, and whether keys came with it.
-
-    It is read to its end before anything is written. Secret keys that are in it are put on file where none is at hand.
-    A database that is not empty is replaced if ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``,
-    ``Conflict``.
-    """
-    os.umask(0o077)
-    at_hand = _keys_at_hand(settings)
-    keys = at_hand or head_of(file).secret_keys
-    if not keys:
-        raise SettingsError("KEYSTEAD_SECRET_KEYS: the secret keys that the backup was made with are needed")
-    entropy = SystemEntropy()
-    try:
-        manifest = examine(file, _vouch(keys), partial(Sealer(keys, entropy).open, purpose=PURPOSE))
-    except InternalError as error:
-        raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {error.detail}") from None
-    with _in_data_dir(settings):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with _database(settings) as db:
-        restore = Restore(db, Journal(system_clock, entropy))
-        replace = consent is not None and not restore.is_empty()
-        if consent and replace and not consent(manifest):
-            raise Conflict("Nothing was changed.")
-        with _in_data_dir(settings):  # those at hand are there already
-            with_keys(settings, lambda: "\n".join(key.reveal() for key in keys))
-        restore(file, manifest, Operation("cli", Caller(actor="cli"), "keystead", "restore"), replace=replace)
-    return manifest, not at_hand
 
 
 async def try_enumeration(url: str, wanted: Wanted) -> Report:
@@ -229,7 +169,7 @@ def as_stranger(url: str) -> HttpStranger:
 def open_administrator_recovery(settings: Settings) -> Iterator[AdministratorRecovery]:
     """Open the way back in for owners, likewise."""
     settings, entropy = _published(settings), SystemEntropy()
-    with _installation(settings) as db:
+    with installation(settings) as db:
         journal = Journal(system_clock, entropy)
         yield AdministratorRecovery(db, journal, system_clock, entropy, settings.public_url)
 
@@ -267,7 +207,7 @@ async def run_doctor(settings: Settings, *, offline: bool, send_to: str) -> list
 def _doctor(settings: Settings) -> Iterator[Doctor]:
     entropy = SystemEntropy()
     hasher = BcryptHasher(settings.hash_cost, workers=1, queue=1)
-    with _database(settings) as db:
+    with database(settings) as db:
         yield doctor_of(parts_of(settings, system_clock, entropy, hasher, db, SILENCE))
     hasher.close()
 
@@ -276,30 +216,20 @@ def _known_keys(settings: Settings) -> Settings:
     """Return the settings with the secret keys that there are: none is made. Raises ``SettingsError``."""
     if not settings.secret_keys and not settings.key_file.exists():
         raise SettingsError(f"{settings.key_file}: is gone; put it back, or set KEYSTEAD_SECRET_KEYS")
-    return _with_keys(settings, SystemEntropy())
+    return keyed(settings, SystemEntropy())
 
 
-def _keys_at_hand(settings: Settings) -> SecretKeys:
-    """Return the secret keys that there are; unlike a start, this makes none."""
-    with _in_data_dir(settings):
-        there = settings.secret_keys or settings.key_file.exists()
-        return with_keys(settings, lambda: "").secret_keys if there else ()
-
-
-def _vouch(keys: SecretKeys) -> Vouch:
-    return partial(Sealer(keys, SystemEntropy()).is_signed, purpose=BACKUPS)
-
-
-def _with_keys(settings: Settings, entropy: SystemEntropy) -> Settings:
-    with _in_data_dir(settings):
+def keyed(settings: Settings, entropy: SystemEntropy) -> Settings:
+    """Return the settings with secret keys, made where there are none. Raises ``SettingsError``."""
+    with in_data_dir(settings):
         return with_keys(settings, lambda: entropy.token(48))
 
 
 @contextmanager
-def _installation(settings: Settings) -> Iterator[Database]:
-    """Open the database of an installation that is there, and up to date."""
+def installation(settings: Settings) -> Iterator[Database]:
+    """Open the database of an installation that is there, and up to date. Raises ``SettingsError``."""
     _check_there(settings)
-    with _database(settings) as db:
+    with database(settings) as db:
         if schema.version(db.engine) is None:
             raise SettingsError("KEYSTEAD_DATABASE_URL: the database is empty; 'keystead serve' sets it up")
         _bring_up_to_date(db, migrate=False)
@@ -314,8 +244,8 @@ def _check_there(settings: Settings) -> None:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    """Open the database for this thread; name it where it cannot be used."""
+def database(settings: Settings) -> Iterator[Database]:
+    """Open the database for this thread. Raises ``SettingsError``, which names it, where it cannot be used."""
     url = settings.database_url.reveal()
     try:
         db = Database(url, pool=1)
@@ -329,8 +259,8 @@ def _database(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def _in_data_dir(settings: Settings) -> Iterator[None]:
-    """Name the file or the directory that the system refuses."""
+def in_data_dir(settings: Settings) -> Iterator[None]:
+    """Turn what the system refuses into a ``SettingsError`` that names the file or the directory."""
     try:
         yield
     except FileExistsError:

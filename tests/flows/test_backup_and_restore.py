@@ -19,6 +19,7 @@ from backups import Elsewhere, Lines, backup_of, lines_of, packed, rows_of
 from conftest import Stencil
 from keystead.adapters.sealing import Sealer
 from keystead.app import SystemEntropy
+from keystead.backups import open_backup, restore_backup
 from keystead.db import schema, snapshot, tables
 from keystead.db.session import Database
 from keystead.errors import Conflict, InvalidBackup
@@ -27,7 +28,6 @@ from keystead.rules import backups
 from keystead.rules.backups import LEFT_OUT, Head, Manifest, Reading, Table
 from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError
-from keystead.start import open_backup, restore_backup
 from program import SECONDS, environment
 from visitor import Visitor
 from world import open_world
@@ -377,7 +377,7 @@ import os, signal, sys
 from pathlib import Path
 from keystead.db import schema, snapshot
 from keystead.settings import load
-from keystead.start import restore_backup
+from keystead.backups import restore_backup
 
 last, load_table, upgrade_to = int(sys.argv[2]), snapshot.load, schema.upgrade_to
 loaded = []

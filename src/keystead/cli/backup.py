@@ -13,10 +13,10 @@ from typer.core import TyperGroup
 
 from keystead import settings as process
 from keystead.app import system_clock
+from keystead.backups import examine_backup, open_backup
 from keystead.cli.options import AsJson, DataDir, operation, tell, told_plainly
 from keystead.rules.backups import Manifest
 from keystead.settings import SettingsError
-from keystead.start import examine_backup, open_backup
 
 _MAKE: Final = "make"
 STANDARD_OUTPUT: Final = "-"

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from keystead import settings as process
+from keystead.backups import restore_backup
 from keystead.cli.backup import opened, report
 from keystead.cli.options import AsJson, DataDir, tell, told_plainly
 from keystead.rules.backups import Manifest
-from keystead.start import restore_backup
 
 
 def restore(
