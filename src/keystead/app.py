@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from keystead import __version__, worker
+from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.log_calls import HttpLogReceiver
 from keystead.adapters.logout_calls import HttpLogoutCaller
@@ -39,6 +40,7 @@ from keystead.flows.configuration import Configuration
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
+from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal import Journal
@@ -246,6 +248,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         retention=JournalRetention(db, p.sealer, clock, p.settings.journal_days, tell_of_chain),
         logs=Logs(db, journal),
         jobs=Jobs(db),
+        metadata=FidoMetadata(db, fido_metadata, attestation, p.revocation, journal, clock),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
         page_design=PageDesign(db, looks, journal),

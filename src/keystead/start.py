@@ -13,7 +13,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from keystead import __version__
-from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.own_calls import OwnCalls
 from keystead.adapters.sealing import Sealer
@@ -26,12 +25,9 @@ from keystead.flows.administrator_recovery import AdministratorRecovery
 from keystead.flows.configuration import renew
 from keystead.flows.doctor import Doctor
 from keystead.flows.enumeration import Enumeration, Report, Wanted
-from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.first_run import first_run
 from keystead.flows.installation import complete
 from keystead.flows.journal import Journal
-from keystead.flows.logout_notices import LogoutNotices
-from keystead.flows.revocation import Revocation
 from keystead.oauth.bearers import Bearer
 from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.parts import doctor_of, given_of, parts_of
@@ -129,21 +125,10 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 
 
 @contextmanager
-def open_fido_metadata(settings: Settings) -> Iterator[FidoMetadata]:
-    """Open the FIDO metadata of an installation, for the command line. Raises ``SettingsError`` where there is none."""
-    entropy = SystemEntropy()
-    with installation(settings) as db:
-        sealer = Sealer(keyed(settings, entropy).secret_keys, entropy)
-        revocation = Revocation(LogoutNotices(sealer, system_clock, entropy))
-        journal = Journal(system_clock, entropy)
-        yield FidoMetadata(db, fido_metadata, attestation, revocation, journal, system_clock)
-
-
-@contextmanager
 def open_management(settings: Settings) -> Iterator[OwnCalls]:
-    """Open the Management API of an installation, likewise: its routes in this process, for whoever has its database.
+    """Open the Management API of an installation: its routes in this process, for whoever has its database.
 
-    No worker runs: what is to be done later is done by the server.
+    No worker runs: what is to be done later is done by the server. Raises ``SettingsError`` where there is none.
     """
     entropy, may = SystemEntropy(), frozenset(MANAGEMENT_SCOPES)
     with installation(settings) as db:

@@ -26,7 +26,6 @@ SHELL_ALONE = {
         "doctor",
     ),  # before, or without, anybody who may call
     *("login", "logout", "api", "version", "doctor enumeration"),  # about calls themselves, or about nothing stored
-    *("mds update", "mds status"),  # a file that is larger than the API takes
 }
 """Commands that declare no call."""
 

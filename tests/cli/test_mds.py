@@ -88,7 +88,7 @@ def test_what_is_refused_changes_nothing_and_says_so_in_a_line(data_dir: Path, t
         return told.stderr.removeprefix("keystead: ").strip()
 
     older = blob(tmp_path, no=6)
-    assert refused("--file", older, "--root", root) == "The metadata in use is no. 7; this is no. 6."
+    assert refused("--file", older, "--root", root) == "The metadata in use is no. 7; this is no. 6. (conflict)"
     assert refused("--file", older).startswith("The FIDO metadata is refused: its certificates do not lead to the root")
     assert refused("--file", root, "--root", root).startswith("The FIDO metadata is refused: not a JWS")
     assert refused("--file", tmp_path / "nothing") == f"{tmp_path / 'nothing'}: No such file or directory"
@@ -130,5 +130,5 @@ def test_the_journal_names_the_command_line(data_dir: Path, tmp_path: Path, root
         statement = "SELECT type, client_id, description, details FROM journal ORDER BY log_id DESC LIMIT 1"
         (kind, client, description, details) = connection.execute(statement).fetchone()
     assert (kind, client, description) == ("sapi", "cli", "Update the FIDO metadata")
-    assert json.loads(details)["request"] == {"method": "keystead", "path": "mds update"}
+    assert json.loads(details)["request"] == {"method": "PUT", "path": "/api/v2/keystead/fido-metadata"}
     assert json.loads(details)["no"] == 9

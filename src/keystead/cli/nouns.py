@@ -32,6 +32,7 @@ NOUNS: Final = {
     "administrators": Noun("administrators", "Administrators: who administers this installation, and as what."),
     "keys": Noun("keys", "The keys that sign tokens."),
     "log": Noun("log", "The journal: what happened, by whom, and that it is told as it was."),
+    "streams": Noun("streams", "Log streams: where the journal is sent on to."),
     "settings": Noun(
         "settings", "Settings that are in the database: of the tenant, of sessions, of attack protection, of pages."
     ),

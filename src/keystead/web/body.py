@@ -15,6 +15,15 @@ from keystead.secrecy import Secret
 MAX_BYTES: Final = 1_048_576
 """What any route reads at most; the gate counts bytes as they arrive."""
 
+_MORE: Final[Mapping[str, int]] = {"/api/v2/keystead/fido-metadata": 33_554_432}
+"""But for these: the FIDO Alliance's blob has some eight megabytes. It is read once the token is known to be good."""
+
+
+def most_bytes(path: str) -> int:
+    """Return how long the body of a request may be."""
+    return _MORE.get(path, MAX_BYTES)
+
+
 _DEPTH: Final = 32
 _FIELDS: Final = 200
 _QUERY_BYTES: Final = 8192

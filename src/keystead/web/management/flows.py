@@ -13,6 +13,7 @@ from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.doctor import Doctor
+from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
@@ -47,6 +48,7 @@ class ManagementFlows:
     retention: JournalRetention
     logs: Logs
     jobs: Jobs
+    metadata: FidoMetadata
     templates: MessageTemplates
     mail_provider: MailProvider
     page_design: PageDesign
