@@ -13,6 +13,7 @@ from keystead.flows.relying_party import current
 from keystead.ports import Clock, Entropy
 from keystead.rules.ceremonies import Ceremony, CeremonyKind, Mediation
 from keystead.rules.enrolment import UPGRADE_LIFETIME
+from keystead.rules.own_clients import OWN_CLIENTS
 from keystead.rules.passkey_policy import CEREMONY_LIFETIME
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.relying_party import RelyingParty
@@ -34,7 +35,13 @@ class Party:
     """Which id the passkey must be of, where our hosted pages ask for an older one."""
 
     def allowed(self, relying_party: RelyingParty) -> tuple[str, ...]:
-        """Return the origins that may show the dialog (PK-13)."""
+        """Return the origins that may show the dialog (PK-13).
+
+        Administrators sign in on our own pages alone: whoever may change the relying party could otherwise name a page
+        of theirs, and be an owner with what an owner's passkey signs there.
+        """
+        if self.client_id in OWN_CLIENTS:
+            return (relying_party.origin,)
         return tuple(dict.fromkeys((*relying_party.pages, *self.origins)))
 
     def id_at(self, relying_party: RelyingParty) -> str:
