@@ -181,7 +181,7 @@ async def run_doctor(settings: Settings, *, offline: bool, send_to: str) -> list
     """Look at an installation, and change nothing. Raises ``SettingsError`` where there is none."""
     _check_there(settings)
     try:
-        settings = _known_keys(settings)
+        settings = _known_keys(_published(settings))
     except SettingsError as error:
         return [*health.of_settings(given_of(settings)), health.error("secret_keys", str(error))]
     with _doctor(settings) as doctor:

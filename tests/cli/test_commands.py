@@ -25,6 +25,7 @@ SHELL_ALONE = {
         "administrators recover",
         "doctor",
     ),  # before, or without, anybody who may call
+    *("backup make", "backup verify"),  # the former with the secret keys too, if asked; else it is GET /keystead/backup
     *("login", "logout", "api", "version", "doctor enumeration"),  # about calls themselves, or about nothing stored
 }
 """Commands that declare no call."""

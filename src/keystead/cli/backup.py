@@ -29,7 +29,7 @@ class _MakeUnlessTold(TyperGroup):
         return super().parse_args(ctx, args if args and args[0] in (*self.commands, "--help") else [_MAKE, *args])
 
 
-app = typer.Typer(cls=_MakeUnlessTold, help="Everything in one file.", rich_markup_mode=None)
+app = typer.Typer(cls=_MakeUnlessTold, help="Everything in one file, and such a file checked.", rich_markup_mode=None)
 
 _FILE: Final = "Where to write it; '-' is the standard output."
 
@@ -48,7 +48,9 @@ def make(
 
     Examples:
 
-      keystead backup  ·  keystead backup /var/backups/keystead.backup --force  ·  keystead backup - | ssh elsewhere ...
+      keystead backup make /var/backups/keystead.backup --force
+
+      keystead backup make - | ssh elsewhere 'cat > keystead.backup'
     """
     name = file or f"keystead-{system_clock():%Y%m%d-%H%M%S}.backup"
     with told_plainly(), open_backup(process.load(data_dir=data_dir), with_secret_keys=with_secret_keys) as found:

@@ -63,7 +63,7 @@ def create(
     if options or sets:
         wanted["options"] = body_of(options, sets, wanted.get("options"))
     made = api.ask("POST /connections", body=wanted)
-    api.done(made, f"{made['name']} is there: {made['id']}")
+    api.done(made, f"{made['name']} is made: {made['id']}")
 
 
 @command(app, "update", _ALL, _ONE, "PATCH /connections/{id}")

@@ -42,7 +42,7 @@ def create(
     Example:  keystead grants create CLIENT_ID https://login.example.com/api/v2/ --scope read:users
     """
     made = api.ask("POST /client-grants", body={"client_id": client, "audience": audience, "scope": scopes or []})
-    api.done(made, f"{made['id']} is there")
+    api.done(made, f"{made['id']} is made")
 
 
 @command(app, "update", "PATCH /client-grants/{id}")

@@ -13,7 +13,9 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, command, noun
-from keystead.cli.terminal import cell, document, refuse
+from keystead.cli.terminal import INTERRUPTED, cell, document, refuse
+from keystead.errors import InvalidQuery
+from keystead.rules.lucene import parse
 
 app = noun("The journal: what happened, by whom, and that it is told as it was.")
 
@@ -29,7 +31,6 @@ _EXPORT: Final = "GET /keystead/journal/export"
 _SECONDS: Final = 1.0
 """How often whoever follows looks again."""
 
-_INTERRUPTED: Final = 130
 _BATCHES: Final = {
     "number": "number",
     "sealed_at": "sealed",
@@ -58,7 +59,7 @@ def tail(
     """
     if follow and search:
         raise refuse("--follow goes with --type and --user, and not with --search")
-    wanted = " AND ".join(_conditions(type or [], user) + ([f"({search})"] if search else []))
+    wanted = _query(_conditions(type or [], user), search)
     last = _last(api) if follow else None  # before what is printed: what comes between is not lost
     newest = api.ask(_ALL, page=0, per_page=max(lines, 1), sort="date:-1", q=wanted or None)[:lines]
     for entry in reversed(newest):
@@ -95,14 +96,23 @@ def verify(
     if api.as_json:
         document(found)
     else:
-        for problem in found["problems"]:
-            typer.echo(f"batch {problem['seal']}: {cell(problem['what'])}: {cell(problem['says'])}")
-        head, unsealed = found["head"], found["unsealed"]["entries"]
-        verdict = "as it was written" if found["ok"] else f"not as it was written: {found['found']} problems"
-        typer.echo(f"{found['entries']} entries in {found['batches']} batches are {verdict}; {unsealed} are not sealed")
-        typer.echo(f"keep this elsewhere, for --expect: {head['number']}:{head['digest']}")
+        _report(found)
     if not found["ok"]:
         raise typer.Exit(1)
+
+
+def _report(found: dict[str, Any]) -> None:
+    for problem in found["problems"]:
+        entry = f", entry {cell(problem['log_id'])}" if problem.get("log_id") else ""
+        typer.echo(f"batch {problem['seal']}{entry}: {cell(problem['what'])}: {cell(problem['says'])}")
+    head, unsealed = found["head"], found["unsealed"]["entries"]
+    checked = f"checked {found['entries']} entries in {found['batches']} batches; {unsealed} more wait to be sealed"
+    if found["ok"]:
+        typer.echo(f"{checked}: all is as it was written")
+        typer.echo(f"keep this elsewhere, for --expect: {head['number']}:{head['digest']}")
+    else:
+        typer.echo(f"{checked}: NOT as it was written, problems: {found['found']}")
+        typer.echo("keep the batch that you kept for --expect: this one vouches for nothing")
 
 
 @command(app, "export", _EXPORT)
@@ -124,6 +134,17 @@ def export(
         return
     with _made(output) as file:
         api.stream(_EXPORT, file.write, **query)
+
+
+def _query(conditions: list[str], search: str | None) -> str:
+    """Return one query for all of it. What somebody wrote is read by itself first: a ``)`` of theirs ends nothing."""
+    if search and conditions:
+        try:
+            parse(search)
+        except InvalidQuery as error:
+            raise refuse(str(error)) from None
+        search = f"({search})"
+    return " AND ".join([*conditions, *([search] if search else [])])
 
 
 def _conditions(types: list[str], user: str | None) -> list[str]:
@@ -153,15 +174,16 @@ def _follow(api: Api, last: str | None, wanted: Callable[[Entry], bool]) -> None
             else:
                 time.sleep(_SECONDS)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _print(api: Api, entry: Entry) -> None:
     if api.as_json:
         typer.echo(json.dumps(entry))
         return
-    who = entry.get("user_name") or entry.get("user_id") or entry.get("actor")
-    words = (entry["date"], entry["type"].ljust(8), entry.get("description"), who, entry.get("ip"))
+    about, actor = entry.get("user_name") or entry.get("user_id"), entry.get("actor")
+    by = f"by {actor}" if actor else None
+    words = (entry["date"], entry["type"].ljust(8), entry.get("description"), about, by, entry.get("ip"))
     typer.echo("  ".join(cell(each) for each in words if each))
 
 

@@ -25,7 +25,9 @@ def restore(
 
     Examples:
 
-      keystead restore keystead.backup  ·  KEYSTEAD_DATABASE_URL=postgresql://... keystead restore keystead.backup
+      keystead restore keystead.backup
+
+      KEYSTEAD_DATABASE_URL=postgresql://... keystead restore keystead.backup
     """
 
     def consents(manifest: Manifest) -> bool:

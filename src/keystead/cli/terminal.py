@@ -11,6 +11,9 @@ import typer
 
 WRONG: Final = 2
 """The exit status of what cannot be done as it was asked for."""
+INTERRUPTED: Final = 130
+"""The exit status of what Ctrl-C ended."""
+
 
 _LOOKED_AT: Final = 100
 """How many rows decide how wide the columns are: the first of a long list need not wait for the last."""
@@ -40,7 +43,13 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise refuse(f"{question} Nobody is there to answer: give --yes")
-    if not typer.confirm(printable(question), err=True):
+    try:
+        agreed = typer.confirm(printable(question), err=True)
+    except typer.Abort as ended:
+        typer.echo(err=True)
+        tell("nothing was changed")
+        raise typer.Exit(1 if isinstance(ended.__context__, EOFError) else INTERRUPTED) from None
+    if not agreed:
         tell("nothing was changed")
         raise typer.Exit(1)
 
@@ -71,6 +80,8 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> int:
 def card(found: Mapping[str, Any]) -> None:
     """Print one thing, a member a line, by the dotted names that ``--set`` takes."""
     lines = list(_members(found))
+    if not lines:
+        typer.echo("nothing is set")
     width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
         typer.echo(f"{name:<{width}}  {value}".rstrip())

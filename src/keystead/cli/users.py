@@ -69,7 +69,10 @@ def create(
     connection: Annotated[str, typer.Option(help="The name of the connection.", show_default=False)],
     email: Annotated[str | None, typer.Option(help="Their address.", show_default=False)] = None,
     username: Annotated[str | None, typer.Option(help="Their username.", show_default=False)] = None,
-    without_password: Annotated[bool, typer.Option("--without-password", help="They will use a passkey.")] = False,
+    without_password: Annotated[
+        bool,
+        typer.Option("--without-password", help="They will use a passkey."),
+    ] = False,
     sets: Sets = None,
 ) -> None:
     """Make a user. The password is asked for, or is the first line of standard input; it is no argument.
@@ -81,7 +84,7 @@ def create(
     if not without_password:
         wanted["password"] = _password()
     made = api.ask("POST /users", body=wanted)
-    api.done(made, f"{made['user_id']} is there")
+    api.done(made, f"{made['user_id']} is made")
 
 
 @command(app, "update", _UPDATE)
