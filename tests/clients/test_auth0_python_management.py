@@ -24,6 +24,7 @@ CALLBACK = "https://shop.example.com/callback"
 OURS_ALONE = (
     "GET /api/v2/users/{}/decisions",
     "POST /api/v2/connections/{}/passkey-policy/preview",
+    "POST /api/v2/log-streams/{}/rotate-secret",
     "POST /api/v2/tickets/passkey-enrollment",
 )
 """Routes that the SDK knows nothing of, beside those below ``/api/v2/keystead/``."""
@@ -434,3 +435,13 @@ def test_who_knows_nothing_of_a_preview_can_read_why_a_change_is_refused(
     message = refused.value.about["body"]["message"]
     assert message.startswith("1 person could not sign in any more (passwords_off: 1), so nothing was changed. ")
     assert message.endswith("?accept_stranded=1")
+
+
+def test_log_streams(auth0: There) -> None:
+    sink = {"httpEndpoint": "https://siem.example.com/keystead", "httpContentFormat": "JSONLINES"}
+    made = auth0.log_streams.create(request={"name": "siem", "type": "http", "sink": sink})
+    assert [each["id"] for each in auth0.log_streams.list()] == [made["id"]]
+    assert auth0.log_streams.update(made["id"], status="paused")["status"] == "paused"
+    assert auth0.log_streams.get(made["id"])["sink"]["httpEndpoint"] == sink["httpEndpoint"]
+    auth0.log_streams.delete(made["id"])
+    is_gone(auth0.log_streams.get, made["id"])

@@ -67,7 +67,7 @@ async def test_it_answers_as_described(world: World, label: str) -> None:
         world.clock.advance(seconds=1)  # nobody asks so often that it is the limits alone that answer
         answer = from_thread.run(send, world.client, case, headers)
         TALLY[f"generated {database} {answer.status_code}"] += 1
-        assert answer.status_code < 500, answer.text
+        assert answer.status_code < 500 or operation.path == "/readyz", answer.text  # no worker runs here
 
     await to_thread.run_sync(examples(requests_of(operation, known), ask))
 

@@ -56,6 +56,7 @@ def example(kind: type[DomainError]) -> DomainError:
         "grant": "password",
         "by": "client",
         "path": "some.path",
+        "why": "it is cut off",
         "again": "",
         "client_id": "a client",
         "audience": "https://api.example/",
