@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import text, update
 from sqlmodel import col
 
@@ -12,9 +13,10 @@ from keystead.adapters.sealing import Sealer
 from keystead.db import journal, journal_seals
 from keystead.db.tables import Decision, JournalRow, JournalSeal
 from keystead.flows import journal_verification
-from keystead.flows.journal_chain import JournalChain, sign
+from keystead.flows.journal_chain import JournalChain, Word, sign
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.parts import tell_of_chain
 from keystead.rules.events import Caller
 from keystead.rules.journal_chain import NOTHING, Head, digest, leaves_of
 from keystead.rules.journal_verification import Verification
@@ -376,6 +378,21 @@ async def test_nothing_is_pruned_behind_what_is_not_ours(chained: World, change:
     await sql(chained, f"UPDATE journal_seal SET {change}")  # noqa: S608
     assert await pruning.prune() == 0
     assert told == [("withheld", number)]
+
+
+@pytest.mark.parametrize(
+    ("word", "level", "says"),
+    [
+        ("withheld", "error", "the journal is not pruned"),
+        ("pruned", "info", "journal pruned"),
+        ("cut", "error", "cut off"),
+    ],
+)
+def test_the_operator_reads_which_batch_it_is_about(word: Word, level: str, says: str) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_of_chain(word, Head(3, "abc"))
+    assert [(line["log_level"], line["number"], line["digest"]) for line in lines] == [(level, 3, "abc")]
+    assert says in lines[0]["event"]
 
 
 async def test_a_gap_in_the_chain_is_no_reason_to_keep_what_is_old(chained: World) -> None:
