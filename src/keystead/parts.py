@@ -248,6 +248,8 @@ def tell_of_chain(what: Word, head: Head) -> None:
     about = head._asdict()
     if what == "cut":
         log.error("the journal's chain was cut off: a batch is gone that this process has seen", **about)
+    elif what == "withheld":
+        log.error("the journal is not pruned: nothing shows that its oldest batch is as it was sealed", **about)
     else:
         log.info(f"journal {what}", **about)
 

@@ -1,19 +1,22 @@
 """Somebody with the database, and without the secret key, changes what the journal says: it is found, and named."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+import structlog
+from sqlalchemy import text, update
+from sqlmodel import col
 
 from keystead.adapters.sealing import Sealer
-from keystead.db import journal
+from keystead.db import journal, journal_seals
 from keystead.db.tables import Decision, JournalRow, JournalSeal
 from keystead.flows import journal_verification
-from keystead.flows.journal_chain import JournalChain
+from keystead.flows.journal_chain import JournalChain, Word, sign
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.parts import tell_of_chain
 from keystead.rules.events import Caller
 from keystead.rules.journal_chain import NOTHING, Head, digest, leaves_of
 from keystead.rules.journal_verification import Verification
@@ -278,6 +281,30 @@ async def test_entries_that_nobody_seals_are_told_and_are_no_tampering(chained: 
     assert (found.ok, found.waiting, found.oldest_waiting) == (True, 2, since)
 
 
+@pytest.mark.parametrize("change", ["date = '2999-01-01 00:00:00'", "log_id = '9'"])
+async def test_an_entry_that_is_dated_in_the_future_is_sealed(chained: World, change: str) -> None:
+    """In the seconds before it would be: what is never sealed could be changed and deleted at any time."""
+    await chained.login("bob@example.com", "a wrong password")
+    await sql(chained, f"UPDATE journal SET {change} WHERE seal IS NULL")  # noqa: S608
+    chained.clock.advance(minutes=2)
+    assert (await verify(chained)).waiting == 1
+    await seal(chained)
+    found = await verify(chained)
+    assert (found.ok, found.entries, found.waiting) == (True, 8, 0)
+
+
+async def test_an_end_that_another_process_made_anew_is_told(chained: World) -> None:
+    told: list[tuple[str, Head]] = []
+    head = (await verify(chained)).head
+    chain: JournalChain = part(chained, "chain")
+    chain.tell = lambda what, head: told.append((what, head))
+    await sql(chained, "UPDATE journal SET seal = NULL, ip = '192.0.2.1' WHERE seal = 3")
+    await sql(chained, "DELETE FROM journal_seal WHERE number = 3")
+    await fresh_chain(chained).seal()
+    assert await chain.seal() == await chain.seal() == 0
+    assert told == [("cut", head)]
+
+
 # --- pruning -------------------------------------------------------------------------------------------------------
 
 
@@ -313,7 +340,96 @@ async def test_a_batch_that_somebody_else_pruned(chained: World) -> None:
     await sql(chained, "DELETE FROM journal WHERE seal = 2")
     mark = "UPDATE journal_seal SET pruned_at = sealed_at, leaves = NULL, pruned_mac = mac WHERE number = 2"
     await sql(chained, mark)
-    assert named(await verify(chained)) == [(2, "pruning_not_ours", None)]
+    whats = ("pruning_not_ours", "pruned_early", "pruned_in_between")
+    assert named(await verify(chained)) == [(2, what, None) for what in whats]
+
+
+async def test_a_batch_that_says_it_is_old_is_not_pruned(chained: World) -> None:
+    """The server itself would delete a fresh batch, and sign that: its date is bound by its mac."""
+    told: list[tuple[str, int]] = []
+    pruning = retention(chained, 30)
+    pruning.tell = lambda what, head: told.append((what, head.number))
+    sealed_at = {row["number"]: row["sealed_at"] for row in await chained.rows(JournalSeal)}
+    await sql(chained, "UPDATE journal_seal SET pruned_at = sealed_at WHERE number = 1")
+    await sql(chained, "UPDATE journal_seal SET sealed_at = '2000-01-01 00:00:00' WHERE number = 2")
+    assert await pruning.prune() == await pruning.prune() == 0
+    assert told == [("withheld", 2)]
+    put_back = update(JournalSeal).where(col(JournalSeal.number) == 2).values(sealed_at=sealed_at[2])
+    await chained.db.write(lambda session: session.connection().execute(put_back))
+    await sql(chained, "UPDATE journal_seal SET pruned_at = NULL")
+    found = await verify(chained)
+    assert (found.ok, found.entries, found.pruned_batches) == (True, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ("pruned_at = sealed_at WHERE number < 3", 3),
+        ("pruned_at = sealed_at, pruned_mac = mac WHERE number < 3", 3),
+        ("first_id = 'x' WHERE number = 1", 1),
+        ("mac = '" + "0" * 64 + "' WHERE number = 1", 1),
+    ],
+)
+async def test_nothing_is_pruned_behind_what_is_not_ours(chained: World, change: str, number: int) -> None:
+    told: list[tuple[str, int]] = []
+    chained.clock.advance(days=30)
+    pruning = retention(chained, 1)
+    pruning.tell = lambda what, head: told.append((what, head.number))
+    await sql(chained, f"UPDATE journal_seal SET {change}")  # noqa: S608
+    assert await pruning.prune() == 0
+    assert told == [("withheld", number)]
+
+
+@pytest.mark.parametrize(
+    ("word", "level", "says"),
+    [
+        ("withheld", "error", "the journal is not pruned"),
+        ("pruned", "info", "journal pruned"),
+        ("cut", "error", "cut off"),
+    ],
+)
+def test_the_operator_reads_which_batch_it_is_about(word: Word, level: str, says: str) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_of_chain(word, Head(3, "abc"))
+    assert [(line["log_level"], line["number"], line["digest"]) for line in lines] == [(level, 3, "abc")]
+    assert says in lines[0]["event"]
+
+
+async def test_a_gap_in_the_chain_is_no_reason_to_keep_what_is_old(chained: World) -> None:
+    await sql(chained, "DELETE FROM journal WHERE seal = 2")
+    await sql(chained, "DELETE FROM journal_seal WHERE number = 2")
+    chained.clock.advance(days=30)
+    assert await retention(chained, 1).prune() == 2
+    assert named(await verify(chained)) == [(2, "batch_missing", None)]
+
+
+async def prune_by_force(world: World, number: int, at: datetime) -> None:
+    """Prune as somebody who could make the server sign it."""
+    (found,) = await world.db.read(journal_seals.between, number, number)
+    mac = sign(part(world, "chain").sealer, found.claim_of_pruning(at))
+    await world.db.write(journal_seals.prune, number, at, mac)
+
+
+async def test_a_batch_pruned_before_its_time(chained: World) -> None:
+    await prune_by_force(chained, 1, chained.clock.now + timedelta(hours=23))
+    assert named(await verify(chained)) == [(1, "pruned_early", None)]
+
+
+@pytest.mark.parametrize("at_once", [1, 200])
+async def test_a_batch_pruned_behind_one_that_is_not(
+    chained: World, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(journal_verification, "BATCHES", at_once)
+    for number in (2, 3):
+        await prune_by_force(chained, number, chained.clock.now + timedelta(days=30))
+    assert named(await verify(chained)) == [(2, "pruned_in_between", None)]
+
+
+async def test_a_pruned_batch_whose_age_was_changed(chained: World) -> None:
+    chained.clock.advance(days=30)
+    await retention(chained, 1).prune()
+    await sql(chained, "UPDATE journal_seal SET sealed_at = '2000-01-01 00:00:00' WHERE number = 1")
+    assert named(await verify(chained)) == [(1, "batch_not_ours", None), (1, "pruning_not_ours", None)]
 
 
 async def test_an_entry_put_into_a_pruned_batch(chained: World) -> None:
@@ -368,6 +484,27 @@ async def test_the_first_look_signs_with_the_new_key_so_that_the_old_one_can_go(
     assert await both.sign_anew() == 0
     verification, _ = with_keys(chained, "1")
     assert named(await verification()) == [(2, "key_unknown", None), (2, "key_unknown", None)]
+
+
+@pytest.mark.parametrize("change", ["sealed_at = '2000-01-01 00:00:00'", "digest = '" + "0" * 64 + "'", "entries = 1"])
+async def test_signing_with_the_new_key_makes_no_changed_batch_ours(chained: World, change: str) -> None:
+    await sql(chained, f"UPDATE journal_seal SET {change} WHERE number = 2")  # noqa: S608
+    verification, both = with_keys(chained, "1", "0")
+    before = named(await verification())
+    assert (2, "batch_not_ours", None) in before
+    assert await both.sign_anew() == 2
+    assert named(await verification()) == before
+
+
+async def test_a_pruning_taken_back_is_not_signed_with_the_new_key(chained: World) -> None:
+    chained.clock.advance(days=2)
+    await retention(chained, 1).prune()
+    await sql(chained, "UPDATE journal_seal SET pruned_at = NULL WHERE number = 2")
+    verification, both = with_keys(chained, "1", "0")
+    before = named(await verification())
+    assert before == [(2, "batch_changed", None), (3, "pruned_in_between", None)]
+    assert await both.sign_anew() == 2
+    assert named(await verification()) == before
 
 
 # --- much of it ----------------------------------------------------------------------------------------------------

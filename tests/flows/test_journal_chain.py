@@ -63,6 +63,19 @@ async def test_what_is_younger_than_two_seconds_waits(world: World) -> None:
     assert await sealed(world) == 0
 
 
+async def test_a_clock_that_was_set_back_keeps_nothing_from_its_seal(world: World) -> None:
+    await world.person()
+    world.clock.advance(days=-1)
+    await world.person("bob@example.com")
+    assert await sealed(world) == len(await world.journal())
+    world.clock.advance(seconds=30)
+    await world.guess()
+    world.clock.advance(seconds=-30)
+    assert await sealed(world) == 0
+    world.clock.advance(seconds=30)
+    assert await sealed(world) == 1
+
+
 async def test_reading_on_finds_everything_once(world: World) -> None:
     for number in range(4):
         await world.person(f"p{number}@example.com")

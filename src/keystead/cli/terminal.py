@@ -1,6 +1,7 @@
 """What people see: lines of news, tables that fit, questions before a loss."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ INTERRUPTED: Final = 130
 _LOOKED_AT: Final = 100
 """How many rows decide how wide the columns are: the first of a long list need not wait for the last."""
 
+_MOMENT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]{3}Z")
 _CUT: Final = "…"
 _LEAST: Final = 8
 """How narrow a column may become before the next one is cut."""
@@ -95,12 +97,13 @@ def cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case str():
-            return _moment(value) if _is_moment(value) else printable(value)
+            moment = _MOMENT.fullmatch(value)
+            return " ".join(moment.groups()) if moment else printable(value)
         case dict():
             return printable(json.dumps(value, ensure_ascii=False)) if value else "-"
         case list():
             return ", ".join(cell(each) for each in value)
-    return str(value)
+    return printable(str(value))
 
 
 def at(found: object, path: str) -> Any:
@@ -133,11 +136,3 @@ def _fitting(widths: Sequence[int]) -> list[int]:
 
 def _padded(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: width - 1] + _CUT
-
-
-def _is_moment(text: str) -> bool:
-    return len(text) == 24 and text[10] == "T" and text.endswith("Z")
-
-
-def _moment(text: str) -> str:
-    return f"{text[:10]} {text[11:19]}"

@@ -18,7 +18,10 @@ _ROWS: Final = select(
     *(getattr(JournalRow, name) for name in LogEntry.__dataclass_fields__ if name in JournalRow.model_fields)
 )
 _UNSEALED: Final = (
-    _ROWS.where(col(JournalRow.seal).is_(None), col(JournalRow.date) <= bindparam("until"))
+    _ROWS.where(
+        col(JournalRow.seal).is_(None),
+        or_(col(JournalRow.date) <= bindparam("until"), col(JournalRow.date) > bindparam("beyond")),
+    )
     .order_by(col(JournalRow.log_id))
     .limit(bindparam("most"))
 )
@@ -39,9 +42,18 @@ def head(session: Session) -> Head:
     return Head(*row) if row else NOTHING
 
 
-def unsealed(session: Session, until: datetime, limit: int) -> list[LogEntry]:
-    """Return entries that are in no batch and not younger than ``until``, in the order of their ids; without names."""
-    found = session.connection().execute(_UNSEALED, {"until": until, "most": limit})
+def has(session: Session, head: Head) -> bool:
+    """Whether the chain has a batch of this number and digest."""
+    same = select(1).where(col(JournalSeal.number) == head.number, col(JournalSeal.digest) == head.digest)
+    return session.connection().execute(same).first() is not None
+
+
+def unsealed(session: Session, until: datetime, beyond: datetime, limit: int) -> list[LogEntry]:
+    """Return entries that are in no batch, in the order of their ids; without names.
+
+    They are not younger than ``until``, unless their date is ``beyond`` what a clock can say.
+    """
+    found = session.connection().execute(_UNSEALED, {"until": until, "beyond": beyond, "most": limit})
     return [LogEntry(*row) for row in found]
 
 
@@ -102,20 +114,24 @@ def astray(session: Session, limit: int) -> list[tuple[int, int]]:
     return [(number or 0, entries) for number, entries in session.connection().execute(statement)]
 
 
-def waiting(session: Session, until: datetime) -> tuple[int, datetime | None]:
-    """Return how many entries are in no batch and not younger than ``until``, and the date of the oldest."""
-    statement = select(func.count(), func.min(col(JournalRow.date)))
-    old = statement.where(col(JournalRow.seal).is_(None), col(JournalRow.date) <= until)
-    count, oldest = session.connection().execute(old).one()
+def waiting(session: Session, until: datetime, beyond: datetime) -> tuple[int, datetime | None]:
+    """Return how many entries are in no batch and old enough, as ``unsealed`` has it, and the date of the oldest."""
+    statement = select(func.count(), func.min(col(JournalRow.date))).where(col(JournalRow.seal).is_(None))
+    due = statement.where(or_(col(JournalRow.date) <= until, col(JournalRow.date) > beyond))
+    count, oldest = session.connection().execute(due).one()
     return count, oldest
 
 
-def oldest(session: Session, after: int, until: datetime) -> Seal | None:
-    """Return the first batch behind ``after`` that was not pruned, if it was sealed before ``until``."""
+def oldest(session: Session, after: int) -> tuple[Seal | None, Seal] | None:
+    """Return the first batch behind ``after`` that was not pruned, and the one before it, if there is one."""
     there = _SEALS.where(col(JournalSeal.number) > after, col(JournalSeal.pruned_at).is_(None))
     row = session.connection().execute(there.order_by(col(JournalSeal.number)).limit(1)).first()
-    seal = Seal(*row) if row else None
-    return seal if seal and seal.sealed_at <= until else None
+    if row is None:
+        return None
+    seal = Seal(*row)
+    behind = _SEALS.where(col(JournalSeal.number) < seal.number).order_by(col(JournalSeal.number).desc()).limit(1)
+    before = session.connection().execute(behind).first()
+    return (Seal(*before) if before else None), seal
 
 
 def prune(session: Session, number: int, at: datetime, mac: str) -> bool:

@@ -21,11 +21,15 @@ BATCH: Final = 500
 _SETTLED: Final = timedelta(seconds=2)
 """By then nearly everything is committed that got its id before; what comes later is in a later batch."""
 
+_AHEAD: Final = timedelta(minutes=1)
+"""What is dated further ahead is not waited for: a clock was set back since, or somebody changed the date."""
+
 _PURPOSE: Final = "journal seal"
 
-Word = Literal["sealed", "pruned", "cut"]
+Word = Literal["sealed", "pruned", "withheld", "cut"]
 Tell = Callable[[Word, Head], None]
-"""Where the operator hears of batches: sealed, pruned, or gone although this process has seen them."""
+"""Where the operator hears of batches: sealed, pruned, not pruned as nothing shows that they are ours, or gone
+although this process has seen them."""
 
 
 @dataclass
@@ -43,10 +47,11 @@ class JournalChain:
         """Seal what is in no batch yet; return how many entries were. Any number of processes may do so at once."""
         sealed, full = 0, True
         while full:
-            head, entries = await self.db.read(self._next)
+            head, entries, has_seen = await self.db.read(self._next)
+            if not has_seen:
+                self.tell("cut", self.seen)
             if head.number < self.seen.number:
                 # Going on from what was seen leaves a gap in the chain for ever, for all to find.
-                self.tell("cut", self.seen)
                 head = self.seen
             full = len(entries) == BATCH
             if entries:
@@ -61,10 +66,14 @@ class JournalChain:
             sealed += len(entries)
         return sealed
 
-    def _next(self, session: Session) -> tuple[Head, list[LogEntry]]:
-        """Return where the chain ends, and what comes next. In this order: a new head belongs to no old entries."""
-        head = journal_seals.head(session)
-        return head, journal_seals.unsealed(session, self.clock() - _SETTLED, BATCH)
+    def _next(self, session: Session) -> tuple[Head, list[LogEntry], bool]:
+        """Return where the chain ends, what comes next, and whether the end that was seen is in the chain still.
+
+        In this order: a new head belongs to no old entries.
+        """
+        head, now = journal_seals.head(session), self.clock()
+        entries = journal_seals.unsealed(session, now - _SETTLED, now + _AHEAD, BATCH)
+        return head, entries, self.seen in (head, NOTHING) or journal_seals.has(session, self.seen)
 
     def _batch(self, head: Head, entries: Sequence[LogEntry]) -> Seal:
         number, leaves = head.number + 1, leaves_of(entries)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from keystead.db import journal_seals
@@ -29,6 +29,7 @@ class JournalRetention:
     """For how long entries are kept; ``0``: for ever."""
     tell: Tell
     _pruned: int = field(default=0, repr=False)
+    _withheld: int = field(default=0, repr=False)
     _signed: bool = field(default=False, repr=False)
 
     async def __call__(self) -> None:
@@ -38,12 +39,14 @@ class JournalRetention:
         await self.prune()
 
     async def prune(self) -> int:
-        """Prune what is old enough, oldest first; return how many batches were."""
+        """Prune what is old enough, oldest first; return how many batches were.
+
+        What nothing shows to be as old as it says is left, and so is what comes behind it: the operator is told once.
+        """
         count = 0
         while self.days and count < AT_ONCE:
             now = self.clock()
-            until = now - timedelta(days=self.days)
-            seal = await self.db.read(journal_seals.oldest, self._pruned, until)
+            seal = await self._due(now - timedelta(days=self.days))
             if seal is None:
                 break
             mac = sign(self.sealer, seal.claim_of_pruning(now))
@@ -52,6 +55,24 @@ class JournalRetention:
                 count += 1
             self._pruned = seal.number
         return count
+
+    async def _due(self, until: datetime) -> Seal | None:
+        """Return the batch that is next, if it is ours, sealed before ``until`` and behind none but pruned ones."""
+        found = await self.db.read(journal_seals.oldest, self._pruned)
+        if found is None:
+            return None
+        before, seal = found
+        if is_signed(self.sealer, seal.mac, seal.claim) and (before is None or self._was_pruned(before)):
+            return seal if seal.sealed_at <= until else None
+        if self._withheld != seal.number:
+            self._withheld = seal.number
+            self.tell("withheld", seal.head)
+        return None
+
+    def _was_pruned(self, seal: Seal) -> bool:
+        if seal.pruned_at is None or not is_signed(self.sealer, seal.mac, seal.claim):
+            return False
+        return bool(is_signed(self.sealer, seal.pruned_mac or "", seal.claim_of_pruning(seal.pruned_at)))
 
     async def sign_anew(self) -> int:
         """Sign batches of older keys with the newest, so that those can be given up; return how many were.
@@ -68,9 +89,7 @@ class JournalRetention:
 
     def _fresh(self, seals: Sequence[Seal]) -> Iterator[tuple[Seal, str, str | None]]:
         for seal in seals:
-            if not is_signed(self.sealer, seal.mac, seal.claim):
-                continue
-            if seal.pruned_at is None:
+            if seal.pruned_at is None and seal.pruned_mac is None and is_signed(self.sealer, seal.mac, seal.claim):
                 yield seal, sign(self.sealer, seal.claim), None
-            elif is_signed(self.sealer, seal.pruned_mac or "", seal.claim_of_pruning(seal.pruned_at)):
+            elif seal.pruned_at is not None and self._was_pruned(seal):
                 yield seal, sign(self.sealer, seal.claim), sign(self.sealer, seal.claim_of_pruning(seal.pruned_at))

@@ -107,7 +107,7 @@ class JournalVerification:
         tally.note(
             [Problem(number, "batch_missing", about=f"{count} entries say they are in it") for number, count in astray]
         )
-        waiting, oldest = await self.db.read(journal_seals.waiting, self.clock() - _LATE)
+        waiting, oldest = await self.db.read(journal_seals.waiting, self.clock() - _LATE, self.clock() + _LATE)
         return Verification(
             head=tally.head,
             batches=tally.batches,
@@ -129,13 +129,15 @@ class JournalVerification:
         last = _last_of(journal_seals.sizes(session, before.number, BATCHES))
         if last is None:
             return None
-        seals = journal_seals.between(session, before.number + 1, last)
+        found = journal_seals.between(session, before.number, last)  # with the one before, as it is now
+        seals = [each for each in found if each.number > before.number]
+        is_kept = len(seals) < len(found) and found[0].pruned_at is None
         problems: list[Problem] = []
         read = partial(journal_seals.entries_between, session)
         for seal, entries in _with_entries(seals, read):
-            problems += batch_problems(before, seal, partial(is_signed, self.sealer))
+            problems += batch_problems(before, seal, partial(is_signed, self.sealer), before_is_kept=is_kept)
             problems += _told(session, entry_problems(seal, entries), entries)
-            before = seal.head
+            before, is_kept = seal.head, seal.pruned_at is None
         return _Piece(tuple(replace(each, leaves=None) for each in seals), tuple(problems))
 
 

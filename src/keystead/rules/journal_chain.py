@@ -56,11 +56,11 @@ class Seal:
     @property
     def claim(self) -> str:
         """What its ``mac`` is made over."""
-        return self._said("sealed", self.sealed_at)
+        return self._said("sealed")
 
     def claim_of_pruning(self, at: datetime) -> str:
-        """Return what ``pruned_mac`` is made over: nobody else can say that a batch was pruned."""
-        return self._said("pruned", at)
+        """Return what ``pruned_mac`` is made over: nobody else can say that a batch was pruned, or how old it was."""
+        return self._said("pruned", _written(at))
 
     def on_wire(self) -> dict[str, Any]:
         """Return what administrators are shown."""
@@ -74,8 +74,9 @@ class Seal:
             "pruned_at": iso(self.pruned_at) if self.pruned_at else None,
         }
 
-    def _said(self, what: str, at: datetime) -> str:
-        parts = (what, self.number, _written(at), self.entries, self.first_id, self.last_id, self.digest)
+    def _said(self, *what: str) -> str:
+        at = _written(self.sealed_at)
+        parts = (*what, self.number, at, self.entries, self.first_id, self.last_id, self.digest)
         return "\n".join(str(part) for part in parts)
 
 

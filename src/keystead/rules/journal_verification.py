@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from keystead.rules.claims import iso
@@ -19,6 +19,8 @@ What = Literal[
     "batch_not_ours",
     "key_unknown",
     "pruning_not_ours",
+    "pruned_early",
+    "pruned_in_between",
     "cut_off",
 ]
 
@@ -32,8 +34,13 @@ _SAYS: Final[dict[What, str]] = {
     "batch_not_ours": "the batch was not sealed by Keystead: its mac is wrong",
     "key_unknown": "KEYSTEAD_SECRET_KEYS lists the batch's key no more: nothing shows that it is ours",
     "pruning_not_ours": "the batch was not pruned by Keystead: its mac of pruning is wrong",
+    "pruned_early": "the batch was pruned within a day of its sealing: entries are kept for longer",
+    "pruned_in_between": "the batch was pruned, and the one before it was not: the oldest go first",
     "cut_off": "the chain does not have what is known of it from elsewhere",
 }
+
+_SHORTEST: Final = timedelta(days=1)
+"""For how long entries are kept at least."""
 
 Signed = Callable[[str, str], bool | None]
 """Whether a mac was made of a text; ``None`` where its key is unknown."""
@@ -54,21 +61,28 @@ class Problem:
         return _SAYS[self.what] + (f" ({self.about})" if self.about else "")
 
 
-def batch_problems(before: Head, seal: Seal, signed: Signed) -> Iterator[Problem]:
-    """Give what is wrong with a batch in itself, and as the one after ``before``."""
+def batch_problems(before: Head, seal: Seal, signed: Signed, *, before_is_kept: bool) -> Iterator[Problem]:
+    """Give what is wrong with a batch in itself, and as the one after ``before``, which may have its entries still."""
     follows = seal.number == before.number + 1
     if not follows:
         gap = range(before.number + 1, seal.number)
         yield Problem(gap.start, "batch_missing", about=f"up to {gap[-1]}" if len(gap) > 1 else "")
     yield from _mac_problem(seal, signed(seal.mac, seal.claim), "batch_not_ours")
     if seal.pruned_at is not None:
-        is_ours = signed(seal.pruned_mac or "", seal.claim_of_pruning(seal.pruned_at))
-        yield from _mac_problem(seal, is_ours, "pruning_not_ours")
+        yield from _pruning_problems(seal, seal.pruned_at, signed)
+        if before_is_kept:
+            yield Problem(seal.number, "pruned_in_between")
         return
     leaves = seal.leaves or b""
     whole = len(leaves) == LEAF_BYTES * seal.entries
     if not whole or (follows and digest(before.digest, seal.number, leaves) != seal.digest):
         yield Problem(seal.number, "batch_changed")
+
+
+def _pruning_problems(seal: Seal, at: datetime, signed: Signed) -> Iterator[Problem]:
+    yield from _mac_problem(seal, signed(seal.pruned_mac or "", seal.claim_of_pruning(at)), "pruning_not_ours")
+    if at - seal.sealed_at < _SHORTEST:
+        yield Problem(seal.number, "pruned_early")
 
 
 def _mac_problem(seal: Seal, is_ours: bool | None, otherwise: What) -> Iterator[Problem]:
