@@ -116,7 +116,7 @@ async def test_links_to_administrators_live_and_lead_as_they_are_built_in(world:
     subjects = {each.subject for each in await world.letters() if each.to == "root@example.com"}
     assert len(subjects) == 2, subjects
     mailed = [row for row in await world.rows(tables.Ticket) if row["subject"] == root.user_id]
-    assert {row["purpose"] for row in mailed} == {"password-reset", "unblock"}
+    assert {row["purpose"] for row in mailed} == {"reset-password", "unblock"}
     for row in mailed:
         assert row["expires_at"] - world.clock() <= LINK_LIFETIME + timedelta(seconds=1)
         assert EVIL not in str(row["record"])
