@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 
-from visitor import VERIFIER, Visitor
+from visitor import VERIFIER, Form, Landed, Visitor
 from world import PASSWORD, PUBLIC_URL, World
 
 AUDIENCE = f"{PUBLIC_URL}/api/v2/"
@@ -74,13 +74,25 @@ async def first_owner(world: World, email: str = "root@example.com") -> Owner:
 async def logged_in(world: World, email: str, password: str = PASSWORD, **asked: str | None) -> Owner:
     """Log an administrator in with the command line's client, over the pages."""
     visitor = Visitor.of(world)
-    landed = await visitor.log_in(await visitor.authorize(request_of(**asked)), email, password)
+    landed = await signed_in(visitor, await visitor.authorize(request_of(**asked)), email, password)
     answer = await redeem(world, landed.answer["code"])
     assert answer.status_code == 200, answer.text
     found = answer.json()
     me = await world.userinfo(found["access_token"]) if "openid" in found["scope"].split() else None
     user_id = me.json()["sub"] if me else ""
     return Owner(world, user_id, email, found["access_token"], frozenset(found["scope"].split()), visitor)
+
+
+async def signed_in(visitor: Visitor, at: Landed, email: str, password: str = PASSWORD) -> Landed:
+    """Go through the pages of the login, and say yes to the command line."""
+    return await confirmed(visitor, await visitor.log_in(at, email, password))
+
+
+async def confirmed(visitor: Visitor, at: Landed) -> Landed:
+    """Say that it was oneself who began to sign in to the command line, where a page asks."""
+    if at.path != "/u/consent":
+        return at
+    return await visitor.send(Form(at.form("/u/consent").action), action="accept")
 
 
 def request_of(**more: str | None) -> dict[str, str | None]:

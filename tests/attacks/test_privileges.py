@@ -8,14 +8,13 @@ import pytest
 
 from keystead.app import SystemEntropy
 from keystead.db import tables
-from keystead.flows.ceremonies import Party
 from keystead.rules.authority import CURRENT_USER_SCOPES, MANAGEMENT_SCOPES, Role, scopes_of
-from keystead.rules.own_clients import OWN_CLIENTS
 from owners import (
     AUDIENCE,
     COMMAND_LINE,
     Owner,
     call,
+    confirmed,
     first_owner,
     follow,
     logged_in,
@@ -121,18 +120,6 @@ async def test_an_editor_reads_no_mail_of_an_owners(world: World) -> None:
     assert "evil.example" not in letter.html
     assert "/u/reset-password?ticket=" in letter.text
     assert (await editor.manage("PATCH", "/emails/provider", {"enabled": False})).status_code == 403
-
-
-async def test_an_editor_names_no_page_that_owners_sign_in_on(world: World) -> None:
-    """A passkey's answer says on which page it was given: for administrators, ours is the only one that counts."""
-    root = await first_owner(world)
-    editor = await root.invites("editor@example.com", "editor")
-    page = "https://login.evil.example"
-    assert (await editor.manage("PATCH", "/keystead/relying-party", {"related_origins": [page]})).status_code == 200
-    party = await world.app.state.flows.relying_party.show()
-    assert page in Party(world.client_id, world.connection_id).allowed(party)
-    for client_id in OWN_CLIENTS:
-        assert Party(client_id, world.connection_id).allowed(party) == (PUBLIC_URL,)
 
 
 async def test_a_client_makes_no_administrator_that_holds_more_than_itself(world: World) -> None:
@@ -258,11 +245,11 @@ async def test_a_demotion_during_a_login_counts(world: World) -> None:
     root = await first_owner(world)
     fallen = await root.invites("fallen@example.com", "owner")
     assert fallen.visitor is not None
-    landed = await fallen.visitor.authorize(request_of(prompt="none"))
+    landed = await confirmed(fallen.visitor, await fallen.visitor.authorize(request_of()))
     await root.patches(fallen, role="viewer")
     token = await redeemed(world, landed.answer["code"])
     assert set(token["scope"].split()) & set(MANAGEMENT_SCOPES) == scopes_of("viewer")
-    landed = await fallen.visitor.authorize(request_of(prompt="none"))
+    landed = await confirmed(fallen.visitor, await fallen.visitor.authorize(request_of()))
     await root.deletes(fallen)
     assert "access_token" not in await redeemed(world, landed.answer["code"])
 

@@ -82,7 +82,7 @@ async def test_passkey_login(installation: Stencil) -> None:
                 days=1
             )  # the entropy of a world counts from one: two ids of one moment would be the same
             connection = await flows.directory.by_name(world.connection, world.client_id)
-            begun = await flows.passkey_login.begin(connection, Party(world.client_id, connection.id), Caller())
+            begun = await flows.passkey_login.begin(connection, Party(world.client_id, connection), Caller())
             response = authenticator.get(begun.public_key, origin=PUBLIC_URL)
             entered.clear()
             ceremonies = flows.hosted_login.ceremonies

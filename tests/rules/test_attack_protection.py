@@ -15,6 +15,7 @@ from keystead.rules.attack_protection import (
     Limit,
     SuspiciousIp,
     address_limits,
+    at_least_the_defaults,
     edit,
     is_allowed,
     password_limits,
@@ -70,6 +71,39 @@ def test_counted_together(one: str, other: str) -> None:
 )
 def test_counted_apart(other: str) -> None:
     assert key() != other
+
+
+@given(
+    st.booleans(),
+    st.sampled_from([[], ["block"], ["user_notification"]]),
+    st.sampled_from(["count_per_identifier_and_ip", "count_per_identifier"]),
+    st.integers(1, 100),
+    st.sampled_from(["device_aware", "auth0"]),
+    st.integers(1, 10_000),
+    st.integers(1, 2500),
+    st.integers(34_560, 86_400_000),
+)
+def test_no_setting_weakens_what_meets_a_guess_at_administrators(
+    enabled: bool, shields: list[str], mode: str, most: int, scope: str, strangers: int, tries: int, rate: int
+) -> None:
+    stored = {
+        "brute_force_protection": {"enabled": enabled, "shields": shields, "mode": mode, "max_attempts": most}
+        | {"allowlist": ["0.0.0.0/0"]},
+        "suspicious_ip_throttling": {"enabled": enabled, "shields": [], "allowlist": ["0.0.0.0/0"]}
+        | {"stage": {"pre-login": {"max_attempts": tries, "rate": rate}}},
+        "attack_protection": {"lock_scope": scope, "max_attempts_by_strangers": strangers},
+    }
+    usual = {each.rule: each for each in limits(read_guards({"brute_force_protection": {"mode": mode}}))}
+    held = {each.rule: each for each in limits(at_least_the_defaults(read_guards(stored)))}
+    assert held.keys() == usual.keys()
+    for rule, limit in held.items():
+        assert limit.blocks
+        assert limit.bucket.capacity <= usual[rule].bucket.capacity
+        assert limit.bucket.refill <= usual[rule].bucket.refill
+    assert held["suspicious_ip"].bucket.capacity <= tries  # nor does the rule make what is stricter weaker
+    if "brute_force" in held:
+        assert held["brute_force"].bucket.capacity <= most
+    assert at_least_the_defaults(AWARE) == AWARE
 
 
 def test_different_networks_are_counted_apart() -> None:

@@ -8,8 +8,19 @@ import pytest
 from authenticator import Authenticator
 from keystead.db import tables
 from keystead.rules.authority import MANAGEMENT_SCOPES, scopes_of
-from owners import CALLBACK, call, first_owner, follow, logged_in, path_of, redeem, request_of
-from visitor import Form, Visitor
+from owners import (
+    CALLBACK,
+    call,
+    confirmed,
+    first_owner,
+    follow,
+    logged_in,
+    path_of,
+    redeem,
+    request_of,
+    signed_in,
+)
+from visitor import Form, Visitor, authorize_url
 from world import PASSWORD, PUBLIC_URL, World, claims_of
 
 LAST = "This is the last owner who can sign in. Make another owner first."
@@ -230,7 +241,7 @@ async def test_a_passkey_lets_administrators_in_as_anybody(world: World) -> None
     form = Form(landed.form("/u/passkey-enrollment").action)
     await visitor.send(form, auth_session=begun["auth_session"], response=made)
     other = Visitor.of(world)
-    landed = await other.log_in_with(device, await other.authorize(request_of()))
+    landed = await confirmed(other, await other.log_in_with(device, await other.authorize(request_of())))
     found = (await redeem(world, landed.answer["code"])).json()
     assert claims_of(found["access_token"])["amr"] == ["phr"]
     assert (await call(world, found["access_token"], "GET", "/keystead/administrators")).status_code == 200
@@ -321,10 +332,27 @@ async def test_the_dashboards_own_client(world: World) -> None:
     assert answer.headers["location"].startswith(f"{back}?code=")
 
 
+async def test_the_command_line_is_never_let_in_unasked(world: World) -> None:
+    """Any program on the device can listen at a port: somebody must say that it was they who began."""
+    root = await first_owner(world)
+    assert root.visitor is not None
+    for _ in range(2):  # a yes is for one time
+        at = await root.visitor.authorize(request_of(redirect_uri="http://127.0.0.1:31337/callback"))
+        assert at.path == "/u/consent"
+        assert "Keystead Command Line" in at.text
+        assert "127.0.0.1:31337" in at.text
+        silent = await root.visitor.authorize(request_of(prompt="none"))
+        assert silent.answer["error"] == "interaction_required"
+        assert "code" in (await confirmed(root.visitor, at)).answer
+    dashboard = request_of(client_id="keystead-dashboard", redirect_uri=f"{PUBLIC_URL}/dashboard/", prompt="none")
+    answer = await root.visitor.client.get(authorize_url(world, dashboard))
+    assert answer.headers["location"].startswith(f"{PUBLIC_URL}/dashboard/?code=")
+
+
 async def test_a_code_goes_to_the_client_that_asked(world: World) -> None:
     await first_owner(world)
     visitor = Visitor.of(world)
-    landed = await visitor.log_in(await visitor.authorize(request_of()), "root@example.com")
+    landed = await signed_in(visitor, await visitor.authorize(request_of()), "root@example.com")
     for client_id in ("keystead-dashboard", world.client_id):
         answer = await redeem(world, landed.answer["code"], client_id)
         assert answer.status_code == 403

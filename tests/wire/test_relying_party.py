@@ -428,7 +428,7 @@ async def second_passkey(world: World, user_id: str, device: Authenticator) -> N
     """Give somebody one more passkey, of the id that is current."""
     enrolment, clients = world.app.state.flows.enrolment, world.app.state.flows.directory
     connection = await clients.by_id(world.connection_id, world.client_id)
-    options = await enrolment.begin(connection, user_id, Party(world.client_id, world.connection_id), exclude=False)
+    options = await enrolment.begin(connection, user_id, Party(world.client_id, connection), exclude=False)
     response = device.create(options.public_key, origin=LOGIN)
     ceremony = await enrolment.ceremonies.claim(options.auth_session, ("enrolment",), client_id=world.client_id)
     await enrolment.finish(ceremony, Proved(user_id, world.clock()), response, Caller(address="", user_agent=""))

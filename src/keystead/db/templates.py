@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, col
 
-from keystead.db.tables import EmailTemplate
+from keystead.db.tables import Connection, EmailTemplate
 from keystead.rules.templates import Template, shown
 
 
@@ -14,6 +14,20 @@ def get(session: Session, name: str) -> Template | None:
     """Return a template, or ``None`` where the built-in one stands."""
     record = session.connection().execute(select(col(EmailTemplate.record)).where(col(EmailTemplate.name) == name))
     found = record.scalar()
+    return Template.model_validate(found) if found is not None else None
+
+
+def in_force(session: Session, name: str, connection_id: str | None) -> Template | None:
+    """Return the template by which people of a connection are written to, and their links behave.
+
+    For administrators there is only what is built in: whoever may write templates could otherwise read the links to the
+    owners' passwords, or have them live for a year.
+    """
+    of_administrators = exists().where(
+        col(Connection.id) == connection_id, col(Connection.for_administrators).is_(True)
+    )
+    statement = select(col(EmailTemplate.record)).where(col(EmailTemplate.name) == name, ~of_administrators)
+    found = session.connection().execute(statement).scalar()
     return Template.model_validate(found) if found is not None else None
 
 

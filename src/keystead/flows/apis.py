@@ -9,11 +9,12 @@ from sqlmodel import Session
 from keystead.db import apis, journal
 from keystead.db.apis import ApiRecord, record_of
 from keystead.db.session import Database
-from keystead.errors import NoSuchApi, OperationNotSupported
+from keystead.errors import InsufficientScope, NoSuchApi, OperationNotSupported
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy
 from keystead.rules.apis import ApiSettings, new_api, patch_api, stored_identifier
+from keystead.rules.authority import CHANGES_OUR_APIS
 from keystead.rules.oauth import absolute
 
 
@@ -43,9 +44,13 @@ class Apis:
         await self.db.write(self._create, record, operation)
         return record
 
-    async def update(self, name: str, body: Mapping[str, Any], operation: Operation) -> ApiRecord:
-        """Change an API. Raises ``NoSuchApi``, ``BadRequest``, ``OperationNotSupported``."""
-        return await self.db.write(self._update, name, body, operation)
+    async def update(self, name: str, body: Mapping[str, Any], held: frozenset[str], operation: Operation) -> ApiRecord:
+        """Change an API; ``held`` is the caller's scope.
+
+        Raises ``NoSuchApi``, ``BadRequest``, ``OperationNotSupported``, and ``InsufficientScope`` for one that is
+        Keystead's own: how long its tokens live is for those to say who decide who has them.
+        """
+        return await self.db.write(self._update, name, body, held, operation)
 
     async def delete(self, name: str, operation: Operation) -> None:
         """Delete an API with its grants; no error where there is none. Raises ``OperationNotSupported``."""
@@ -55,7 +60,9 @@ class Apis:
         apis.create(session, record, self.clock())
         journal.add(session, operation.event(self.journal, "Create a resource server", created=record.id))
 
-    def _update(self, session: Session, name: str, body: Mapping[str, Any], operation: Operation) -> ApiRecord:
+    def _update(
+        self, session: Session, name: str, body: Mapping[str, Any], held: frozenset[str], operation: Operation
+    ) -> ApiRecord:
         record = _found(session, name, stored_identifier(name, self.public_url), lock=True)
         before = record.as_settings()
         unchanging = {"id": record.id, "is_system": record.is_system}
@@ -64,8 +71,10 @@ class Apis:
         change = {key: value for key, value in body.items() if key not in unchanging or value != unchanging[key]}
         settings = patch_api(before, change, is_system=record.is_system)
         changed = record_of(record.id, record.identifier, settings, is_system=record.is_system)
-        apis.save(session, changed)
         about = _changed(before, settings)
+        if record.is_system and about and CHANGES_OUR_APIS not in held:
+            raise InsufficientScope((CHANGES_OUR_APIS,))
+        apis.save(session, changed)
         journal.add(session, operation.event(self.journal, "Update a resource server", changed=about))
         return changed
 

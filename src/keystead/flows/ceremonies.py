@@ -7,13 +7,13 @@ from typing import Any
 from sqlmodel import Session
 
 from keystead.db import ceremonies
+from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, CeremonyExpired
 from keystead.flows.relying_party import current
 from keystead.ports import Clock, Entropy
 from keystead.rules.ceremonies import Ceremony, CeremonyKind, Mediation
 from keystead.rules.enrolment import UPGRADE_LIFETIME
-from keystead.rules.own_clients import OWN_CLIENTS
 from keystead.rules.passkey_policy import CEREMONY_LIFETIME
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.relying_party import RelyingParty
@@ -24,7 +24,7 @@ class Party:
     """For whom a ceremony is held: a client on a connection, and the pages it may be shown on."""
 
     client_id: str
-    connection_id: str
+    connection: ConnectionRecord
     origins: tuple[str, ...] = ()
     """Origins beside our own: the client's pages and apps, where it is the client that shows the dialog (PK-13)."""
     transaction: str = ""
@@ -37,10 +37,10 @@ class Party:
     def allowed(self, relying_party: RelyingParty) -> tuple[str, ...]:
         """Return the origins that may show the dialog (PK-13).
 
-        Administrators sign in on our own pages alone: whoever may change the relying party could otherwise name a page
-        of theirs, and be an owner with what an owner's passkey signs there.
+        Administrators use their passkeys on our own pages alone, whichever client it is for: whoever may change the
+        relying party could otherwise name a page of theirs, and be an owner with what an owner's passkey signs there.
         """
-        if self.client_id in OWN_CLIENTS:
+        if self.connection.for_administrators:
             return (relying_party.origin,)
         return tuple(dict.fromkeys((*relying_party.pages, *self.origins)))
 
@@ -86,7 +86,7 @@ class Ceremonies:
             attestation=policy.attestation,
             advisory=policy.mode == "advise",
             client_id=party.client_id,
-            connection_id=party.connection_id,
+            connection_id=party.connection.id,
             mediation=mediation,
             expires_at=self.clock() + lifetime,
             transaction=party.transaction,

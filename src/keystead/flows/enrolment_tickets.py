@@ -100,7 +100,7 @@ class EnrolmentTickets:
 
 def _party(token: str, found: Enrolling) -> Party:
     """Tie a ceremony to the link on whose page it is held."""
-    return Party(found.link.client_id, found.connection.id, transaction=fingerprint(f"{PURPOSE} {token}"))
+    return Party(found.link.client_id, found.connection, transaction=fingerprint(f"{PURPOSE} {token}"))
 
 
 def _look(session: Session, token: str, now: datetime) -> Enrolling:

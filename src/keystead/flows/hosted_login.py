@@ -75,7 +75,7 @@ class Place:
     def party_for(self, rp_id: str) -> Party:
         """Return the same where only passkeys of an older relying party id may answer."""
         transaction = fingerprint(self.transaction.id)
-        return Party(self.transaction.request.client_id, self.connection.id, transaction=transaction, rp_id=rp_id)
+        return Party(self.transaction.request.client_id, self.connection, transaction=transaction, rp_id=rp_id)
 
 
 @dataclass(frozen=True)

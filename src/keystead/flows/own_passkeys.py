@@ -218,7 +218,7 @@ def _rename(session: Session, user_id: str, passkey_id: str, name: str, event: E
 
 def _party(here: SessionRecord, owner: _Owner) -> Party:
     """Tie a ceremony to the session in which it is held; it is no client's."""
-    return Party("", owner.connection.id, transaction=fingerprint(here.id))
+    return Party("", owner.connection, transaction=fingerprint(here.id))
 
 
 def _proved(here: SessionRecord) -> Proved:

@@ -175,4 +175,4 @@ class PasskeyUpgrade:
 def _party(place: Place, proof: Proof) -> Party:
     """Tie a ceremony to the login and to the proof in it: another password of the same page is another proof."""
     which = f"{place.transaction.id} {proof.at.isoformat()} {proof.session_id}"
-    return Party(place.transaction.request.client_id, place.connection.id, transaction=fingerprint(which))
+    return Party(place.transaction.request.client_id, place.connection, transaction=fingerprint(which))

@@ -86,6 +86,7 @@ class PasswordLogin:
         guess = Guess(
             *(connection.id, identifier, text, caller.address, caller.device),
             protected=options.brute_force_protection,
+            administers=connection.for_administrators,
         )
         about: dict[str, str | None] = {"connection_id": connection.id, "client_id": client_id}
         # The proof is of the moment before the hash: a password that is changed while it is compared lets nobody in.

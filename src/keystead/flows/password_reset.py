@@ -202,7 +202,7 @@ class PasswordReset:
     def _url(self, session: Session, asked: _Asked, known: Known | None, to: Destination | None) -> str:
         """Make a link; for nobody, and for whoever is sent a code, one that leads nowhere: the clock tells nothing."""
         default = self._lifetime(session, asked.connection.id)
-        lifetime = link_lifetime(templates.get(session, "reset_email"), default)
+        lifetime = link_lifetime(templates.in_force(session, "reset_email", asked.connection.id), default)
         if known:
             terms = Terms(lifetime)
             return self.link(session, known.profile, asked.client_id, known.password_hash, proves=to, terms=terms)

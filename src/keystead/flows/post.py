@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final
 from sqlmodel import Session
 
 from keystead.db import accounts, clients, connections, jobs, journal, outbox, templates, tenant
-from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import Claimed
 from keystead.db.outbox import PutAside
 from keystead.db.session import Database
@@ -129,7 +128,7 @@ class Post:
         )
         provider = stored(session, self.sealer) if message.channel == "email" else None
         server = server_of(provider) if provider and provider.enabled else None
-        return _template(session, message, connection), about, server
+        return templates.in_force(session, message.template, message.connection_id), about, server
 
     def _give_up(self, session: Session, job: Claimed, message: Message | None, reason: str) -> None:
         if not jobs.finish(session, job, self.clock(), error=reason):
@@ -138,16 +137,6 @@ class Post:
         if message is not None:
             about = message.model_dump(include={"user_id", "client_id", "connection_id", "channel", "template"})
         journal.add(session, self.journal.event("fn", Caller(), description=reason, tries=job.tries, **about))
-
-
-def _template(session: Session, message: Message, connection: ConnectionRecord | None) -> Template | None:
-    """Return an administrator's own template; for messages to administrators there is only what is built in.
-
-    Whoever may write templates would otherwise get at the links to the owners' passwords.
-    """
-    if connection is not None and connection.for_administrators:
-        return None
-    return templates.get(session, message.template)
 
 
 def _reason(error: Exception, message: Message | None) -> str:

@@ -26,6 +26,7 @@ from keystead.rules.attack_protection import (
     Limit,
     Rule,
     address_limits,
+    at_least_the_defaults,
     passkey_limits,
     password_limits,
     read_guards,
@@ -325,7 +326,8 @@ def _met(session: Session, guess: Guess) -> tuple[Guards, Guess]:
     if guess.identifier is not None and guess.device is not None:
         known = accounts.by_identifier(session, guess.connection_id, guess.identifier)
         guess = replace(guess, tenure=known.profile.tenure if known else "")
-    return _guards(session), guess
+    guards = _guards(session)
+    return at_least_the_defaults(guards) if guess.administers else guards, guess
 
 
 def _guards(session: Session) -> Guards:

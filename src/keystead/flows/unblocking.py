@@ -171,7 +171,7 @@ class Unblocking:
         """Make a link. Whatever ends others of the account ends it, and a newer one does."""
         connection = connections.get(session, owner.connection_id)
         lifetime = verification_lifetime(hardened=bool(connection and connection.policy().hardened))
-        lifetime = link_lifetime(templates.get(session, "blocked_account"), lifetime)
+        lifetime = link_lifetime(templates.in_force(session, "blocked_account", owner.connection_id), lifetime)
         token = self.entropy.token(32)
         record = UnblockLink(user_id=owner.user_id, client_id=notice.client_id).model_dump()
         tickets.put(session, token, TICKET, record, self.clock() + lifetime, subject=owner.user_id)

@@ -78,7 +78,7 @@ class Verification:
         self, session: Session, profile: Profile, client_id: str, caller: Caller, kind: Verifiable = "email"
     ) -> None:
         """Send a link as a part of a unit of work; a welcome where links are switched off (SU-7)."""
-        template = templates.get(session, "verify_email")
+        template = templates.in_force(session, "verify_email", profile.connection_id)
         about = {"user_id": profile.user_id, "client_id": client_id, "connection_id": profile.connection_id}
         to = profile.email if kind == "email" else profile.phone_number
         message = Message(
@@ -95,8 +95,9 @@ class Verification:
 
         Where a stranger must not learn who has an account, a sign-up that makes none takes as long as one that does.
         """
-        templates.get(session, "verify_email")  # and again below: a link that is sent looks first whether it is to be
-        template, _ = templates.get(session, "verify_email"), clients.get(session, client_id)
+        for _ in range(2):  # a link that is sent looks first whether it is to be
+            template = templates.in_force(session, "verify_email", connection_id)
+        clients.get(session, client_id)
         token, lifetime = self.entropy.token(32), link_lifetime(template, self._lifetime(session, connection_id))
         record = Link(user_id="", kind="email", value="", client_id=client_id).model_dump()
         expires_at = self.clock() + lifetime
@@ -113,7 +114,7 @@ class Verification:
         job: str = JOB,
     ) -> str:
         """Send a link that behaves as its template says, as a part of a unit of work; return the id of the job."""
-        template = templates.get(session, message.template)
+        template = templates.in_force(session, message.template, profile.connection_id)
         client = clients.get(session, message.client_id) if message.client_id else None
         about = About(self.public_url, self.clock(), client=client.settings if client else None)
         url = self.link(
@@ -184,6 +185,7 @@ class Verification:
         guess = Guess(
             *(found.connection.id, named[0], "", caller.address, caller.device),
             protected=options.brute_force_protection,
+            administers=found.connection.for_administrators,
         )
         about: dict[str, str | None] = {"connection_id": found.connection.id, "user_id": found.profile.user_id}
         async with self.protection.guessing(guess, password, caller, about) as attempt:

@@ -147,6 +147,24 @@ def read_guards(stored: Mapping[str, Any]) -> Guards:
     )
 
 
+def at_least_the_defaults(guards: Guards) -> Guards:
+    """Return settings that are nowhere weaker than the defaults: those of the administrators' own sign-in.
+
+    Whoever may change the settings would otherwise guess the owners' passwords for as long as they like.
+    """
+    usual, was, login, lock = read_guards({}), guards.brute_force, guards.suspicious_ip.stage.login, guards.lock
+    brute_force = usual.brute_force.model_copy(
+        update={"mode": was.mode, "max_attempts": min(was.max_attempts, usual.brute_force.max_attempts)}
+    )
+    stage = usual.suspicious_ip.stage
+    login = LoginStage(
+        max_attempts=min(login.max_attempts, stage.login.max_attempts), rate=max(login.rate, stage.login.rate)
+    )
+    suspicious_ip = usual.suspicious_ip.model_copy(update={"stage": stage.model_copy(update={"login": login})})
+    by_strangers = min(lock.max_attempts_by_strangers, usual.lock.max_attempts_by_strangers)
+    return Guards(brute_force, suspicious_ip, LockSettings(max_attempts_by_strangers=by_strangers))
+
+
 def edit(current: Settings, body: Mapping[str, Any]) -> Settings:
     """Return settings after a PATCH: members that it does not name stay, inside of other members too.
 
@@ -200,6 +218,8 @@ class Guess:
     """The account's, where a device is shown and there is one (``Profile.tenure``)."""
     protected: bool = True
     """Whether the connection has its brute-force protection on (AP-2)."""
+    administers: bool = False
+    """Whether the connection is the administrators': no setting weakens what meets a guess there."""
 
     @property
     def who(self) -> tuple[str, str]:

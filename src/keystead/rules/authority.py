@@ -44,6 +44,9 @@ _OF_OWNERS: Final = ("client_keys", "client_credentials", "signing_keys", "admin
 _CHANGED_BY_OWNERS: Final = ("email_provider",)
 """Whoever chooses who carries the mail can read the links to new passwords, the owners' among them."""
 
+CHANGES_OUR_APIS: Final = "update:administrators"
+"""What it takes, besides, to change the APIs that are Keystead's own: how long administrators' tokens live is there."""
+
 MANAGEMENT_SCOPES: Final = tuple(f"{verb}:{noun}" for noun in _NOUNS for verb in ("read", "create", "update", "delete"))
 MY_ACCOUNT_SCOPES: Final = (
     "read:me:authentication_methods",

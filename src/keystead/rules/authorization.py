@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from keystead.rules.clients import CODE, ClientSettings
 from keystead.rules.oauth import LOOPBACK, challenge_ok, host_of, origin_of, scopes
+from keystead.rules.own_clients import COMMAND_LINE
 
 ResponseMode = Literal["query", "form_post", "web_message", "page"]
 """How the answer travels. ``page`` is our own: a login that leads to a page of ours and gives nobody a code."""
@@ -186,7 +187,8 @@ def to_ask(
     """Return what a person is asked before the client gets a code; ``allowed`` is what they consented to before.
 
     Third-party clients need consent to every scope (ASVS 10.7.1). A redirect to another program on the person's own
-    device can be anybody's (RFC 8252 §8.6), so it is confirmed (UL-17), unless we are on that device ourselves.
+    device can be anybody's (RFC 8252 §8.6), so it is confirmed (UL-17), unless we are on that device ourselves. What an
+    administrator's command line would get is confirmed there too, each time: another program could be an owner with it.
     """
     lacking = needs_consent(settings, asked_by_api=request.asks_consent) and not covers(allowed, request.scope.split())
     if lacking or "consent" in request.prompts:
@@ -198,6 +200,8 @@ def to_ask(
 
 def _unverifiable(request: AuthorizationRequest, public_url: str) -> bool:
     """Whether a redirect URI leads to whatever program of a device claims it, rather than to a host with a name."""
-    if request.response_mode == "page" or host_of(public_url) in LOOPBACK:
+    if request.response_mode == "page":
         return False
+    if host_of(public_url) in LOOPBACK:
+        return request.client_id == COMMAND_LINE
     return not request.redirect_uri.startswith(("https://", "http://")) or host_of(request.redirect_uri) in LOOPBACK

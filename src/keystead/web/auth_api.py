@@ -180,7 +180,7 @@ async def _ceremony_of(request: Request, body: dict[str, Any]) -> tuple[ClientRe
 def passkey_party(request: Request, client: ClientRecord, connection: ConnectionRecord) -> Party:
     """Return for whom a client holds a ceremony, and on which page: browsers say that, and nobody else has to."""
     page = request.headers.get("origin", "")
-    return Party(client.client_id, connection.id, app_origins(client.settings), page=page)
+    return Party(client.client_id, connection, app_origins(client.settings), page=page)
 
 
 def _options(options: Options) -> Response:

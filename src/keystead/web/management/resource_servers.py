@@ -87,7 +87,8 @@ async def update(request: Request) -> Response:
     """``PATCH /resource-servers/{id}``."""
     asked = await UPDATE.read(request)
     operation = operation_of(request, asked.bearer)
-    found = await management_of(request).apis.update(request.path_params["id"], asked.body, operation)
+    flow, held = management_of(request).apis, asked.bearer.scope
+    found = await flow.update(request.path_params["id"], asked.body, held, operation)
     return Json(shown(found, flows_of(request).settings.public_url))
 
 
