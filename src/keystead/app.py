@@ -40,6 +40,7 @@ from keystead.flows.configuration import Configuration
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.decisions import Decisions
+from keystead.flows.doctor import AskedOften
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.hosted_login import HostedLogin
 from keystead.flows.jobs import Jobs
@@ -230,7 +231,7 @@ def _devices(p: Parts) -> Devices:
 
 def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
-    chain = JournalChain(db, p.sealer, clock, tell_of_chain)
+    chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
     return ManagementFlows(
         administrators=Administrators(db, p.revocation, p.post, journal, clock, entropy, has_mail),
@@ -244,17 +245,18 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         attack_protection=AttackProtection(db, journal),
         blocks=Blocks(db, p.attempts, p.protection, clock, journal),
         chain=chain,
-        verification=JournalVerification(db, p.sealer, clock, chain),
+        verification=JournalVerification(p.long_reads, p.sealer, clock, chain),
         retention=JournalRetention(db, p.sealer, clock, p.settings.journal_days, tell_of_chain),
-        logs=Logs(db, journal),
+        logs=Logs(db, p.long_reads, journal),
         jobs=Jobs(db),
         metadata=FidoMetadata(db, fido_metadata, attestation, p.revocation, journal, clock),
         templates=MessageTemplates(db, clock, journal),
         mail_provider=MailProvider(db, p.sealer, journal),
         page_design=PageDesign(db, looks, journal),
-        stats=Stats(db, clock),
-        user_search=UserSearch(db, clock),
-        doctor=doctor_of(p),
+        stats=Stats(db, p.long_reads, clock),
+        user_search=UserSearch(db, p.long_reads, clock),
+        doctor=doctor,
+        findings=AskedOften(doctor, clock),
         backup=Backup(db, p.sealer, journal, clock, __version__),
         log_streams=LogStreams(db, p.sealer, journal, clock, entropy),
         log_delivery=LogDelivery(db, HttpLogReceiver(clock), p.sealer, journal, clock, p.settings.host_name),

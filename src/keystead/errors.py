@@ -757,7 +757,7 @@ class Unavailable(DomainError):
 
 
 class Busy(Unavailable):
-    """The hashing queue is full. ``retry_after`` is in seconds."""
+    """The hashing queue is full, or whose turn it is takes long. ``retry_after`` is in seconds."""
 
     code = "busy"
     default_text = "The service is busy. Try again in a moment."

@@ -34,6 +34,7 @@ from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import Word
 from keystead.flows.logout_notices import LogoutNotices
+from keystead.flows.long_reads import LongReads
 from keystead.flows.one_time_codes import OneTimeCodes
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import PasskeyLogin
@@ -68,6 +69,7 @@ class Parts:
     entropy: Entropy
     hasher: Hasher
     db: Database
+    long_reads: LongReads
     store_for: StoreFor
     journal: Journal
     admission: Admission
@@ -112,7 +114,7 @@ def parts_of(
     unchecked = settings.breached_passwords_down
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
-    in_memory = MemoryAttempts(clock)
+    in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
@@ -123,6 +125,7 @@ def parts_of(
         entropy=entropy,
         hasher=hasher,
         db=db,
+        long_reads=long_reads,
         store_for=store_for,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
@@ -136,7 +139,7 @@ def parts_of(
         ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
         notices=notices,
         revocation=Revocation(notices),
-        preview=PasskeyPreview(db, settings.public_url),
+        preview=PasskeyPreview(long_reads, settings.public_url),
         telemetry=telemetry,
     )
 

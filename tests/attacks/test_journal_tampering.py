@@ -16,6 +16,7 @@ from keystead.flows import journal_verification
 from keystead.flows.journal_chain import JournalChain, Word, sign
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
+from keystead.flows.long_reads import LongReads
 from keystead.parts import tell_of_chain
 from keystead.rules.events import Caller
 from keystead.rules.journal_chain import NOTHING, Head, digest, leaves_of
@@ -37,7 +38,7 @@ async def seal(world: World) -> None:
 async def verify(world: World, expect: Head | None = None) -> Verification:
     """Verify as a process that has just started: one that has seen the chain's end would know it."""
     found: JournalVerification = part(world, "verification")
-    return await JournalVerification(world.db, found.sealer, world.clock, fresh_chain(world))(expect)
+    return await JournalVerification(LongReads(world.db), found.sealer, world.clock, fresh_chain(world))(expect)
 
 
 def fresh_chain(world: World) -> JournalChain:
@@ -457,7 +458,7 @@ def with_keys(world: World, *keys: str) -> tuple[JournalVerification, JournalRet
     """Return what verifies and what signs, with other secret keys."""
     sealer = Sealer(tuple(Secret(key * 64) for key in keys), part(world, "chain").sealer.entropy)
     chain = JournalChain(world.db, sealer, world.clock, lambda what, head: None)
-    verification = JournalVerification(world.db, sealer, world.clock, chain)
+    verification = JournalVerification(LongReads(world.db), sealer, world.clock, chain)
     return verification, JournalRetention(world.db, sealer, world.clock, 1, lambda what, head: None)
 
 

@@ -76,6 +76,17 @@ async def test_whatever_is_searched_for_is_only_a_value(world: World, trick: str
     assert await world.count(tables.Account) == 2
 
 
+async def test_no_number_is_too_large_for_a_database(world: World) -> None:
+    ann = await made(world)
+    await world.tokens()
+    nobody = ("9999999999", "999999999999999", ">9999999999", "[999999999999999 TO *]", "[* TO -9999999999]", "1.5")
+    for query in (*nobody, "(7 OR 1.5)"):
+        assert (await ask(world, f"logins_count:{query}")).json() == [], query
+    for query in ("1", "1.0", "<9999999999", "[0 TO 999999999999999.5]", "{-999999999999999 TO 1]", ">0.5"):
+        answer = await ask(world, f"logins_count:{query}")
+        assert [each["user_id"] for each in answer.json()] == [ann["user_id"]], query
+
+
 async def test_a_field_is_a_field_and_no_column(world: World) -> None:
     await made(world)
     for field in ("password_hash", "user_handle", "must_verify", "signed_out_at", "connection_id", "email_domain", "1"):

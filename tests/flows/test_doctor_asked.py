@@ -1,5 +1,6 @@
 """The doctor as a part of the server: by the Management API, and what it says of how a request arrived."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from keystead.adapters.probes import SystemProber
 from keystead.db import keys
-from keystead.flows.doctor import PROBE, Doctor
+from keystead.errors import Busy
+from keystead.flows.doctor import KEPT, PROBE, AskedOften, Doctor
 from keystead.rules.mail_servers import MailServer
 from keystead.secrecy import Secret
 from post_box import post_box, trusting
@@ -43,6 +45,19 @@ async def test_by_the_management_api(world: World) -> None:
     assert found["status"] == ("error" if clocks(world) else "ok")
     assert (await world.manage("GET", "/keystead/doctor", scope="read:users")).status_code == 403
     assert (await world.manage("GET", "/keystead/doctor?offline=maybe")).status_code == 400
+
+
+async def test_one_look_at_a_time(world: World) -> None:
+    findings: AskedOften = world.app.state.flows.management.findings
+    looking = asyncio.create_task(findings(offline=True))
+    await asyncio.sleep(0)
+    for offline in (True, False):
+        with pytest.raises(Busy):
+            await findings(offline=offline)
+    found = await looking
+    assert await findings(offline=True) is found
+    world.clock.advance(seconds=KEPT.total_seconds())
+    assert await findings(offline=True) is not found
 
 
 async def test_what_is_wrong_is_told(world: World) -> None:

@@ -7,14 +7,13 @@ import pytest
 
 from keystead.errors import InvalidQuery
 from keystead.rules.folding import LONGEST, folded, searched_by
-from keystead.rules.lucene import parse
+from keystead.rules.lucene import MAX_STARS, parse
 from keystead.rules.user_search import (
     ANYWHERE,
     FIELDS,
     INDEXED,
     MAX_COMPARISONS,
     MAX_PATH,
-    MAX_STARS,
     Always,
     Between,
     Condition,
@@ -65,6 +64,12 @@ ASKED: list[tuple[str, Condition]] = [
     ("blocked:true", OneOf("blocked", (True,))),
     ("email_verified:false", Every((Present("email"), OneOf("email_verified", (False,))))),
     ("logins_count:5", Every((Present("last_login"), OneOf("logins_count", (5,))))),
+    ("logins_count:9999999999", Every((Present("last_login"), OneOf("logins_count", (2**31 - 1,))))),
+    ("logins_count:2.5", Every((Present("last_login"), Always(False)))),
+    (
+        "logins_count:[-9999999999 TO 9999999999.5]",
+        Every((Present("last_login"), Between("logins_count", -1, 2**31 - 1))),
+    ),
     (
         "logins_count:{100 TO *]",
         Every((Present("last_login"), Between("logins_count", 100, None, with_low=False))),

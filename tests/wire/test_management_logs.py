@@ -51,7 +51,7 @@ async def test_newest_first_and_by_page(lived: World) -> None:
     assert await types(lived, "") == everything[::-1]
     assert await types(lived, "?sort=date:1") == everything
     assert await types(lived, "?sort=date:1&per_page=2&page=1") == everything[2:4]
-    assert await types(lived, "?page=1000") == []
+    assert await types(lived, "?page=19") == []
     page = await logs(lived, "?include_totals=true&per_page=2")
     assert {name: page[name] for name in ("start", "limit", "length", "total")} == {
         "start": 0,
@@ -172,6 +172,28 @@ async def test_a_search(lived: World) -> None:
     assert await count(lived, "-ip:203.0.113.9") == 0
     page = await logs(lived, "?q=type:s&include_totals=true")
     assert page["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("user_agent:*a*b*c*d*e*", "character 12: a value may have 4 wildcards at most"),
+        ("ip:*1", "character 4: a wildcard that is not at the end needs 3 other characters at least"),
+        ("type:*a*", "character 6: a wildcard that is not at the end needs 3 other characters at least"),
+    ],
+)
+async def test_what_a_search_may_not_cost(world: World, query: str, why: str) -> None:
+    assert why in await refused(world, f"/logs?q={quote(query)}")
+    assert f"{why}' on property search" in await refused(world, f"/logs?search={quote(query)}")
+
+
+@pytest.mark.parametrize("path", ["/logs", "/users/x/logs"])
+async def test_the_journal_is_read_by_number_only_so_far(world: World, path: str) -> None:
+    for query in ("page=19", "page=9&per_page=100"):
+        assert await logs(world, f"?{query}", path) == []
+    for query in ("page=20", "page=10&per_page=100", "page=9999999&per_page=100&include_totals=true"):
+        answer = await world.manage("GET", f"{path}?{query}")
+        assert (answer.status_code, answer.json()["errorCode"]) == (400, "invalid_paging")
 
 
 async def test_a_search_by_time(lived: World) -> None:

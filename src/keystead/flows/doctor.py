@@ -5,7 +5,8 @@ import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from hmac import compare_digest
 from typing import Any, Final
@@ -15,7 +16,7 @@ from sqlmodel import Session
 
 from keystead.db import clients, health, jobs, keys, passkey_counts, schema
 from keystead.db.session import Database
-from keystead.errors import DatabaseUnavailable, DeliveryFailed, DomainError, InternalError, PasswordUnchecked
+from keystead.errors import Busy, DatabaseUnavailable, DeliveryFailed, DomainError, InternalError, PasswordUnchecked
 from keystead.flows.administrator_setup import PURPOSE
 from keystead.flows.authenticator_models import stored_metadata
 from keystead.flows.mail_provider import stored
@@ -37,6 +38,11 @@ PROBE_SECONDS: Final = 300
 _KEY_PURPOSE: Final = "signing-keys"
 _LIBRARIES: Final = ("starlette", "uvicorn", "sqlalchemy", "webauthn", "cryptography", "joserfc", "pydantic", "bcrypt")
 _HTTPS: Final = 443
+
+KEPT: Final = timedelta(seconds=10)
+"""How long what was found is good for whoever asks again."""
+
+_AGAIN: Final = 10.0
 
 Check = Callable[[], Awaitable[list[Finding]]]
 
@@ -254,6 +260,32 @@ class Doctor:
             text = "the source answers, and does not know the commonest password of all"
             return [warning("breached_passwords", text, "KEYSTEAD_BREACHED_PASSWORDS=<a larger file>")]
         return [ok("breached_passwords", "the source answers")]
+
+
+@dataclass
+class AskedOften:
+    """The doctor of a server, whom many may ask: it hashes and calls hosts, so there is one look at a time."""
+
+    doctor: Doctor
+    clock: Clock
+    _found: dict[bool, tuple[datetime, list[Finding]]] = field(default_factory=dict)
+    _looking: bool = False
+
+    async def __call__(self, *, offline: bool) -> list[Finding]:
+        """Return what was found, a moment ago where it was. Raises ``Busy`` while it is looked for."""
+        now = self.clock()
+        at, found = self._found.get(offline, (now - KEPT, []))
+        if now - at < KEPT:
+            return found
+        if self._looking:
+            raise Busy(_AGAIN, detail="the doctor is looking")
+        self._looking = True
+        try:
+            found = await self.doctor(offline=offline)
+        finally:
+            self._looking = False
+        self._found[offline] = (now, found)
+        return found
 
 
 def _published(session: Session, public_url: str) -> Any:

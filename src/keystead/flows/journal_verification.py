@@ -11,9 +11,9 @@ from typing import Final
 from sqlmodel import Session
 
 from keystead.db import journal_seals
-from keystead.db.session import Database
 from keystead.errors import Busy
 from keystead.flows.journal_chain import JournalChain, is_signed
+from keystead.flows.long_reads import LongReads
 from keystead.ports import Clock, Sealer
 from keystead.rules.journal_chain import LEAF_BYTES, NOTHING, Head, Seal, leaf
 from keystead.rules.journal_verification import Problem, Verification, batch_problems, entry_problems
@@ -76,7 +76,7 @@ class _Tally:
 class JournalVerification:
     """Says whether every entry is what was sealed, and what is wrong where not; one look at a time."""
 
-    db: Database
+    long: LongReads
     sealer: Sealer
     clock: Clock
     chain: JournalChain
@@ -103,11 +103,11 @@ class JournalVerification:
             tally.note([*_other_than_known(piece.seals, known)])
         beyond = (each for each in known if each.number > tally.head.number)
         tally.note([Problem(each.number, "cut_off", about=f"it ends at {tally.head.number}") for each in beyond])
-        astray = await self.db.read(journal_seals.astray, SHOWN)
+        astray = await self.long.read(journal_seals.astray, SHOWN)
         tally.note(
             [Problem(number, "batch_missing", about=f"{count} entries say they are in it") for number, count in astray]
         )
-        waiting, oldest = await self.db.read(journal_seals.waiting, self.clock() - _LATE, self.clock() + _LATE)
+        waiting, oldest = await self.long.read(journal_seals.waiting, self.clock() - _LATE, self.clock() + _LATE)
         return Verification(
             head=tally.head,
             batches=tally.batches,
@@ -122,8 +122,8 @@ class JournalVerification:
 
     async def _piece(self, before: Head) -> _Piece | None:
         """Return the next piece. One with problems is looked at again: it may have been pruned between two looks."""
-        piece = await self.db.read(self._look, before)
-        return await self.db.read(self._look, before) if piece and piece.problems else piece
+        piece = await self.long.read(self._look, before)
+        return await self.long.read(self._look, before) if piece and piece.problems else piece
 
     def _look(self, session: Session, before: Head) -> _Piece | None:
         last = _last_of(journal_seals.sizes(session, before.number, BATCHES))

@@ -10,6 +10,7 @@ from keystead.db.journal import LogFilter
 from keystead.db.session import Database
 from keystead.errors import InvalidQuery, NoSuchLog
 from keystead.flows.journal import Journal
+from keystead.flows.long_reads import LongReads
 from keystead.flows.operations import Operation
 from keystead.rules.claims import iso
 from keystead.rules.journal_chain import Seal
@@ -23,6 +24,7 @@ class Logs:
     """Reads the journal. What administrators do is in it too: it is of the whole tenant."""
 
     db: Database
+    long: LongReads
     journal: Journal
 
     async def get(self, log_id: str) -> LogEntry:
@@ -33,12 +35,12 @@ class Logs:
         return found
 
     async def page(self, which: LogFilter, offset: int, limit: int, *, newest_first: bool) -> list[LogEntry]:
-        """Return entries by time."""
-        return await self.db.read(journal.page, which, offset, limit, newest_first=newest_first)
+        """Return entries by time. Raises ``Unavailable``, as ``LongReads.search``."""
+        return await self.long.search(journal.page, which, offset, limit, newest_first=newest_first)
 
     async def count(self, which: LogFilter) -> int:
-        """Return how many there are in all."""
-        return await self.db.read(journal.count, which)
+        """Return how many there are in all. Raises ``Unavailable``, as ``LongReads.search``."""
+        return await self.long.search(journal.count, which)
 
     async def after(self, log_id: str, limit: int) -> list[LogEntry]:
         """Return what follows an entry in the chain; the first entries, where none is named.
@@ -67,7 +69,7 @@ class Logs:
         return self._entries(_first_id(since), _first_id(until))
 
     async def _entries(self, after: str, end: str) -> AsyncIterator[LogEntry]:
-        while piece := await self.db.read(journal.within, after, end, _PIECE):
+        while piece := await self.long.read(journal.within, after, end, _PIECE):
             for each in piece:
                 yield each
             after = piece[-1].log_id

@@ -10,8 +10,8 @@ from typing import Any
 from sqlmodel import Session
 
 from keystead.db import census, connections, tenant
-from keystead.db.session import Database
 from keystead.errors import NoSuchConnection, WouldStrandUsers
+from keystead.flows.long_reads import LongReads
 from keystead.rules import relying_party
 from keystead.rules.connections import read_options, replace_options
 from keystead.rules.passkey_preview import Outcome, Person, Prospect, WaysIn, Why, prospects, ways_in
@@ -61,12 +61,12 @@ class _Change:
 class PasskeyPreview:
     """Looks at everybody, one after the other, before a change and while it is saved."""
 
-    db: Database
+    long: LongReads
     public_url: str
 
     async def __call__(self, connection_id: str, options: Mapping[str, Any], examples: Examples) -> PreviewReport:
         """Return what a PATCH with these options would do. Raises ``NoSuchConnection``, ``InvalidOptions``."""
-        return await self.db.read(self._preview, connection_id, options, examples)
+        return await self.long.read(self._preview, connection_id, options, examples)
 
     def check_options(
         self,

@@ -45,7 +45,7 @@ class RelyingPartySettings:
 
     async def report(self) -> tuple[RelyingParty, list[Tally]]:
         """Return how many passkeys and people there are of each id, those in use first."""
-        return await self.db.read(self._report)
+        return await self.preview.long.read(self._report)
 
     async def apps(self) -> list[Mobile]:
         """Return the native apps that may use passkeys of ours."""

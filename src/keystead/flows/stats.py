@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from keystead.db import daily_counts
 from keystead.db.session import Database
+from keystead.flows.long_reads import LongReads
 from keystead.ports import Clock
 from keystead.rules.stats import ACTIVE, Counts, asked_for, days, last_settled
 
@@ -22,23 +23,24 @@ class Stats:
     """Counts the days that are not over, and sums up those that are, so that each is counted once and not at logins."""
 
     db: Database
+    long: LongReads
     clock: Clock
 
     async def daily(self, first: str | None, last: str | None) -> list[Counts]:
         """Return the days from one to another that have begun. Raises ``InvalidQuery``."""
         since, to = asked_for(first, last, self.clock())
-        return await self.db.read(self._daily, since, min(to, self.clock().date()))
+        return await self.long.read(self._daily, since, min(to, self.clock().date()))
 
     async def active_users(self) -> int:
         """Return how many people signed in within thirty days."""
-        return await self.db.read(daily_counts.active_users, self.clock() - ACTIVE)
+        return await self.long.read(daily_counts.active_users, self.clock() - ACTIVE)
 
     async def sum_up(self) -> None:
         """Sum up the days that are over: a chore, which finds nothing to do on most of its rounds.
 
         Counted by reading alone, however large a day is: nobody who writes waits for it.
         """
-        found = await self.db.read(self._over)
+        found = await self.long.read(self._over)
         if found:
             await self.db.write(_store, found, self.clock())
 

@@ -7,8 +7,9 @@ from typing import Final
 from sqlmodel import Session
 
 from keystead.db import user_search
-from keystead.db.session import Database, limited
+from keystead.db.session import Database
 from keystead.db.user_search import Listed, Order
+from keystead.flows.long_reads import LongReads
 from keystead.flows.users import Person, people
 from keystead.ports import Clock
 
@@ -18,36 +19,34 @@ KEPT: Final = timedelta(seconds=10)
 _LISTS: Final = 100
 """Of how many lists a total is kept."""
 
-SECONDS: Final = 2.0
-"""What a search may take: a database that many look through row by row has no time for logins (US-6)."""
-
 
 @dataclass(frozen=True)
 class UserSearch:
     """Lists of people; administrators are on none of them."""
 
     db: Database
+    long: LongReads
     clock: Clock
     _totals: dict[Listed, tuple[datetime, int]] = field(default_factory=dict)
 
     async def page(self, whom: Listed, order: Order, start: int, size: int) -> list[Person]:
-        """Return a part of a list by number. Raises ``Unavailable`` where that takes too long."""
-        return await self.db.read(_page, whom, order, start, size)
+        """Return a part of a list by number. Raises ``Unavailable``, as ``LongReads.search``."""
+        return await self.long.search(_page, whom, order, start, size)
 
     async def behind(self, whom: Listed, last: tuple[datetime, str] | None, size: int) -> list[Person]:
-        """Return who comes next, the oldest first. Raises ``Unavailable`` where that takes too long."""
-        return await self.db.read(_behind, whom, last, size)
+        """Return who comes next, the oldest first. Raises ``Unavailable``, as ``LongReads.search``."""
+        return await self.long.search(_behind, whom, last, size)
 
     async def count(self, whom: Listed) -> int:
         """Return how many are on a list, a large one as of a moment ago.
 
-        Raises ``Unavailable`` where that takes too long.
+        Raises ``Unavailable``, as ``LongReads.search``.
         """
         now = self.clock()
         counted, total = self._totals.get(whom, (now - KEPT, 0))
         if now - counted < KEPT:
             return total
-        total = await self.db.read(_count, whom)
+        total = await self.long.search(user_search.count, whom)
         self._totals.pop(whom, None)
         if total > LARGE:
             if len(self._totals) >= _LISTS:
@@ -61,18 +60,11 @@ class UserSearch:
 
 
 def _page(session: Session, whom: Listed, order: Order, start: int, size: int) -> list[Person]:
-    with limited(session, SECONDS):
-        return people(session, user_search.page(session, whom, order, start, size))
+    return people(session, user_search.page(session, whom, order, start, size))
 
 
 def _behind(session: Session, whom: Listed, last: tuple[datetime, str] | None, size: int) -> list[Person]:
-    with limited(session, SECONDS):
-        return people(session, user_search.behind(session, whom, last, size))
-
-
-def _count(session: Session, whom: Listed) -> int:
-    with limited(session, SECONDS):
-        return user_search.count(session, whom)
+    return people(session, user_search.behind(session, whom, last, size))
 
 
 def _by_email(session: Session, email: str) -> list[Person]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, parse, wrong
+from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, check_pattern, parse, wrong
 
 TEXTS: Final = (
     *("type", "user_id", "connection_id", "client_id", "ip", "user_agent", "description"),
@@ -88,7 +88,11 @@ def _matched(match: Match, name: str) -> Condition:
         return _dated(match, name)
     if isinstance(value, Range):
         raise wrong(match.at, f"a range is of {DATE} only", name=name)
-    return Field(match.field, None if isinstance(value, Pattern) and value.is_anything else value)
+    if isinstance(value, Pattern):
+        if value.is_anything:
+            return Field(match.field, None)
+        check_pattern(value, match.at, name=name)
+    return Field(match.field, value)
 
 
 def _dated(match: Match, name: str) -> Between:

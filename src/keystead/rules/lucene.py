@@ -19,6 +19,8 @@ from keystead.errors import InvalidQuery
 MAX_LENGTH: Final = 4000
 MAX_DEPTH: Final = 20
 MAX_TERMS: Final = 200
+MAX_STARS: Final = 4
+_LEAST_LITERALS: Final = 3
 
 EXISTS: Final = "_exists_"
 
@@ -149,6 +151,15 @@ def parse(text: str, name: str = "q") -> Node:
 def wrong(at: int, why: str, *, name: str = "q") -> InvalidQuery:
     """Return the refusal of a query for what stands at a place."""
     return InvalidQuery(f"Wrong query at character {at}: {why}", path=name)
+
+
+def check_pattern(value: Pattern, at: int, *, name: str = "q") -> None:
+    """Refuse a pattern that takes long to compare, or that nearly everything fits. Raises ``InvalidQuery``."""
+    if len(value.parts) - 1 > MAX_STARS:
+        raise wrong(at, f"a value may have {MAX_STARS} wildcards at most", name=name)
+    if value.prefix is None and sum(map(len, value.parts)) < _LEAST_LITERALS:
+        why = f"a wildcard that is not at the end needs {_LEAST_LITERALS} other characters at least"
+        raise wrong(at, why, name=name)
 
 
 def matches(node: Node) -> Iterator[Match]:

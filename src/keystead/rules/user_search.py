@@ -14,17 +14,17 @@ from typing import Final, Literal
 from keystead.errors import InvalidQuery
 from keystead.rules import base64url
 from keystead.rules.folding import FOLDED, folded
-from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, matches, wrong
+from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, check_pattern, matches, wrong
 
 Scalar = str | bool | int | float
 
 MAX_COMPARISONS: Final = 400
 """A term without a field is compared with several."""
-MAX_STARS: Final = 4
 MAX_PATH: Final = 8
-_LEAST_LITERALS: Final = 3
 _PROVIDER: Final = "auth0"
 _METADATA: Final = ("user_metadata", "app_metadata")
+_MOST: Final = 2**31 - 1
+"""More than anybody has signed in, and as much as is stored; -1 is less."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _MOMENT: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
@@ -253,16 +253,9 @@ def _text(term: Match, field: Field) -> Condition:
     if isinstance(value, Range):
         low, high = (None if each is None else before + field.fold(each) for each in (value.low, value.high))
         return Between(field.column, low, high, with_low=value.with_low, with_high=value.with_high)
-    _check_stars(value, term.at)
+    check_pattern(value, term.at)
     first, *others = value.parts
     return Like(field.column, (before + field.fold(first), *(field.fold(each) for each in others)))
-
-
-def _check_stars(value: Pattern, at: int) -> None:
-    if len(value.parts) - 1 > MAX_STARS:
-        raise wrong(at, f"a value may have {MAX_STARS} wildcards at most")
-    if value.prefix is None and sum(map(len, value.parts)) < _LEAST_LITERALS:
-        raise wrong(at, f"a wildcard that is not at the end needs {_LEAST_LITERALS} other characters at least")
 
 
 def _flag(term: Match, field: Field) -> Condition:
@@ -277,7 +270,8 @@ def _number(term: Match, field: Field) -> Condition:
     if isinstance(value, Range):
         low, high = (None if each is None else _read_number(each, term) for each in (value.low, value.high))
         return Between(field.column, low, high, with_low=value.with_low, with_high=value.with_high)
-    return OneOf(field.column, (_read_number(_plain(value, term), term),))
+    number = _read_number(_plain(value, term), term)
+    return OneOf(field.column, (int(number),)) if number == int(number) else Always(False)
 
 
 def _moment(term: Match, field: Field) -> Condition:
@@ -306,9 +300,10 @@ def _holds(term: Match, values: tuple[str, ...]) -> bool:
 
 
 def _read_number(text: str, term: Match) -> int | float:
+    """Return a number; what nobody can have as the nearest that nobody has, which every database can compare with."""
     if not _NUMBER.fullmatch(text):
         raise wrong(term.at, f"'{text[:30]}' is not a number")
-    return float(text) if "." in text else int(text)
+    return min(max(float(text) if "." in text else int(text), -1), _MOST)
 
 
 def _read_moment(text: str, term: Match) -> tuple[datetime, datetime]:

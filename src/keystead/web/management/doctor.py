@@ -5,6 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keystead.errors import Busy
 from keystead.rules.reachability import worst
 from keystead.web.answers import Json
 from keystead.web.endpoints import Scoped
@@ -20,11 +21,12 @@ SHOW: Final = Scoped(
     scopes=("read:tenant_settings",),
     query=(_OFFLINE,),
     answers={200: Shape("Findings", {"status": word("ok", "error"), "findings": each(_FINDING)})},
+    refuses=(Busy,),
 )
 
 
 async def show(request: Request) -> Response:
     """``GET /keystead/doctor``: as ``keystead doctor`` finds it; only hosts that are configured are asked."""
     asked = await SHOW.read(request)
-    findings = await management_of(request).doctor(offline=asked[_OFFLINE])
+    findings = await management_of(request).findings(offline=asked[_OFFLINE])
     return Json({"status": "error" if worst(findings) else "ok", "findings": [each.on_wire() for each in findings]})

@@ -12,7 +12,7 @@ from keystead.flows.blocks import Blocks
 from keystead.flows.client_grants import ClientGrants
 from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
-from keystead.flows.doctor import Doctor
+from keystead.flows.doctor import AskedOften, Doctor
 from keystead.flows.fido_metadata import FidoMetadata
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
@@ -55,6 +55,7 @@ class ManagementFlows:
     stats: Stats
     user_search: UserSearch
     doctor: Doctor
+    findings: AskedOften
     backup: Backup
     log_streams: LogStreams
     log_delivery: LogDelivery

@@ -14,6 +14,9 @@ from keystead.web.shapes import TEXT, WHOLE, Schema, Shape, each, either
 Item = dict[str, Any]
 
 MOST: Final = 100
+FIRST: Final = 1000
+"""How far a list that grows for ever is read by number: what comes before a page has to be counted off each time."""
+
 MAX_CURSOR: Final = 1000
 
 PAGE: Final = Number("page", 0, most=9_999_999)
@@ -46,6 +49,11 @@ class Page:
     def start(self) -> int:
         """How many items come before it."""
         return self.number * self.size
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it is beyond what is read by number of a list that grows for ever."""
+        return self.start + self.size > FIRST
 
     def answer(self, name: str, items: Sequence[Item], total: int, *, length: bool = False) -> Response:
         """Return a bare array, or with ``include_totals`` an object; ``length`` only where Auth0's schema has it."""

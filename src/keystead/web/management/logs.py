@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from keystead import __version__
 from keystead.db.journal import LogFilter
-from keystead.errors import Busy, InvalidQuery, NoSuchLog
+from keystead.errors import BeyondPaging, Busy, InvalidQuery, NoSuchLog
 from keystead.rules import log_entries, log_search
 from keystead.rules.journal_chain import Head
 from keystead.rules.log_entries import LogEntry
@@ -22,6 +22,7 @@ from keystead.web.endpoints import Asked, Scoped
 from keystead.web.flows import flows_of, management_of
 from keystead.web.management.lists import (
     BY_CURSOR,
+    FIRST,
     FROM,
     PAGED,
     PICKED,
@@ -44,6 +45,7 @@ _QUERY: Final = Text("q")
 _SEARCH: Final = Text("search")
 """What Auth0's description calls ``q``."""
 
+_FAR: Final = f"You can only page through the first {FIRST} records. Search by date, or read all with from and take."
 _EXPECT: Final = Text("expect", longest=100)
 _UNTIL: Final = Text("until", longest=40)
 _FORMAT: Final = Choice("format", ("json", "ocsf"))
@@ -95,6 +97,7 @@ INDEX: Final = Scoped(
     scopes=_OF_ALL,
     query=(*PAGED, *BY_CURSOR, *PICKED, _SORT, _QUERY, _SEARCH),
     answers={200: pages_of("logs", LOG.part(), length=True)},
+    refuses=(BeyondPaging,),
 )
 
 
@@ -125,6 +128,7 @@ OF_USER: Final = Scoped(
     scopes=_OF_USERS,
     query=(*PAGED, *PICKED, _SORT),
     answers={200: pages_of("logs", LOG.part(), length=True)},
+    refuses=(BeyondPaging,),
 )
 
 
@@ -183,6 +187,8 @@ async def export(request: Request) -> Response:
 
 async def _page(request: Request, asked: Asked, which: LogFilter) -> Response:
     page, logs = paged(asked), management_of(request).logs
+    if page.is_far:
+        raise BeyondPaging(_FAR)
     found = await logs.page(which, page.start, page.size, newest_first=asked[_SORT] != "date:1")
     total = await logs.count(which) if page.totals else 0
     return page.answer("logs", [picked(_shown(request, each), asked) for each in found], total, length=True)

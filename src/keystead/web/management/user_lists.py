@@ -29,9 +29,6 @@ from keystead.web.management.users import USER, shown
 from keystead.web.parameters import Choice, Flag, Needed, Text
 from keystead.web.shapes import each, either
 
-MOST: Final = 1000
-"""How far a list is read by number: what comes before a page has to be counted off each time."""
-
 _OLDEST_FIRST: Final = "created_at:1"
 _SORT: Final = Choice(
     "sort",
@@ -72,7 +69,7 @@ async def index(request: Request) -> Response:
         places = [bookmark(each.profile.created_at, each.profile.user_id) for each in found]
         return part.answer("users", _items(request, asked, found), places)
     page = paged(asked)
-    if page.start + page.size > MOST:
+    if page.is_far:
         raise BeyondPaging
     found = await search.page(whom, _order(asked), page.start, page.size)
     total = await search.count(whom) if page.totals else 0
