@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from conftest import Stencil
+from halting import Halt, in_the_way, reached
 from keystead.adapters.log_calls import HttpLogReceiver
 from keystead.db import log_streams
 from keystead.errors import BadRequest, DeliveryFailed
 from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import MASK
-from halting import Halt, in_the_way, reached
 from log_receiver import receiver
 from world import World, open_world
 from world import test_settings as settings_for
