@@ -49,7 +49,8 @@ HOOKS = {"response": [PROMISES.keep, CONTRACT.keep]}
 
 def test_settings(data_dir: Path, **overrides: object) -> Settings:
     """Return settings for a test: bcrypt at its cheapest, everything else as a user would have it."""
-    settings = load(data_dir=data_dir, public_url=PUBLIC_URL, hash_cost=4, hash_workers=2, **overrides)
+    given = {"log_stream_hosts": "localhost"} | overrides  # where the receivers of the tests are
+    settings = load(data_dir=data_dir, public_url=PUBLIC_URL, hash_cost=4, hash_workers=2, **given)
     return with_keys(settings, lambda: "0" * 64)
 
 

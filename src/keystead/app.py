@@ -95,9 +95,20 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.parts import Parts, WaysIn, attempts_of, doctor_of, parts_of, telemetry_of, tell_of_chain, ways_in
+from keystead.parts import (
+    Parts,
+    WaysIn,
+    attempts_of,
+    doctor_of,
+    parts_of,
+    telemetry_of,
+    tell_of_chain,
+    tell_of_stream,
+    ways_in,
+)
 from keystead.ports import Clock, Entropy, Exposition, Hasher
 from keystead.rules import clients as grants
+from keystead.rules.log_receivers import Receivers
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
 from keystead.web.cookies import Cookies
@@ -232,6 +243,7 @@ def _devices(p: Parts) -> Devices:
 def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
+    receivers = Receivers.of(p.settings.log_stream_hosts)
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
     return ManagementFlows(
         administrators=Administrators(db, p.revocation, p.post, journal, clock, entropy, has_mail),
@@ -258,8 +270,10 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         doctor=doctor,
         findings=AskedOften(doctor, clock),
         backup=Backup(db, p.sealer, journal, clock, __version__),
-        log_streams=LogStreams(db, p.sealer, journal, clock, entropy),
-        log_delivery=LogDelivery(db, HttpLogReceiver(clock), p.sealer, journal, clock, p.settings.host_name),
+        log_streams=LogStreams(db, p.sealer, journal, clock, entropy, receivers),
+        log_delivery=LogDelivery(
+            db, HttpLogReceiver(clock, receivers), p.sealer, journal, clock, p.settings.host_name, tell_of_stream
+        ),
     )
 
 

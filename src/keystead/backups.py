@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from keystead import __version__
 from keystead.adapters.sealing import Sealer
@@ -23,6 +23,11 @@ from keystead.settings import Settings, SettingsError, with_keys
 from keystead.start import database, in_data_dir, installation, keyed
 
 SecretKeys = tuple[Secret[str], ...]
+
+_OF_ITSELF: Final = (
+    "KEYSTEAD_SECRET_KEYS: must be set to replace what is there: "
+    "a backup that brings its own keys vouches for itself only"
+)
 
 Consent = Callable[[Manifest], bool]
 """Whether what is there may be replaced by what is in a backup."""
@@ -53,8 +58,9 @@ def examine_backup(settings: Settings, file: BinaryIO) -> tuple[Manifest, bool]:
 def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None = None) -> tuple[Manifest, bool]:
     """Put a backup into the database that the settings name; return what was in it, and whether keys came with it.
 
-    It is read to its end before anything is written. Secret keys that are in it are put on file where none is at hand.
-    A database that is not empty is replaced if ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``,
+    It is read to its end before anything is written. Secret keys that are in it are put on file where none is at hand:
+    then it vouches for itself alone, which will do for an empty database. One that is not empty is replaced if
+    ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``,
     ``Conflict``.
     """
     os.umask(0o077)
@@ -71,7 +77,10 @@ def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None =
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     with database(settings) as db:
         restore = Restore(db, Journal(system_clock, entropy))
-        replace = consent is not None and not restore.is_empty()
+        is_empty = restore.is_empty()
+        if not (at_hand or is_empty):
+            raise SettingsError(_OF_ITSELF)
+        replace = consent is not None and not is_empty
         if consent and replace and not consent(manifest):
             raise Conflict("Nothing was changed.")
         with in_data_dir(settings):  # those at hand are there already

@@ -257,6 +257,11 @@ def tell_of_chain(what: Word, head: Head) -> None:
         log.info(f"journal {what}", **about)
 
 
+def tell_of_stream(stream_id: str, error: Exception) -> None:
+    """Tell the operator of a log stream that something unforeseen is wrong with."""
+    log.warning("a log stream was not delivered", stream=stream_id, error=type(error).__name__)
+
+
 def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:
     """Return who delivers: what is configured, or the outbox of a development server."""
     outbox = SqlOutbox(db, clock) if settings.has_outbox else Nobody()

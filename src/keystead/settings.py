@@ -93,8 +93,13 @@ def _limits(value: object) -> int:
     return int(text)
 
 
-def _hosts(value: object) -> object:
+def _hosts(value: object) -> tuple[str, ...]:
     return tuple(str(each).lower() for each in _as_list(_listed(value)))
+
+
+def _receivers(value: object) -> object:
+    """Read names of hosts, and networks: what looks like an address must be one."""
+    return tuple(str(ip_network(each)) if re.search(r"[:/]|^[0-9.]+$", each) else each for each in _hosts(value))
 
 
 def _database(value: object) -> object:
@@ -188,8 +193,7 @@ def _breached(value: object) -> object:
             raise ValueError("must be a file that can be read, or https://api.pwnedpasswords.com/range, or empty")
         return given
     parts = urlsplit(given)
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if not parts.hostname or parts.scheme not in (("https", "http") if local else ("https",)):
+    if not parts.hostname or parts.scheme not in ("https", "http" if parts.hostname in _LOOPBACK else "https"):
         raise ValueError("must be https://host/path, or a file")
     return given.rstrip("/")
 
@@ -241,6 +245,7 @@ class Settings(BaseSettings):
     breached_passwords: Annotated[str, BeforeValidator(_breached)] = ""
     breached_passwords_down: Literal["open", "closed", "silent"] = "open"
     journal_days: Annotated[int, _whole(0, 36_500)] = 0
+    log_stream_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_receivers)] = ()
     metrics_listen: Annotated[str, BeforeValidator(_listen)] = ""
     metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")
     otel_endpoint: Annotated[str, BeforeValidator(_collector)] = ""
@@ -278,9 +283,7 @@ class Settings(BaseSettings):
             object.__setattr__(self, "mail_from", f"no-reply@{host}")
         self._check_gateway()
         if self.metrics_address and self.metrics_address[1] == self.port:
-            raise SettingsError(
-                f"{PREFIX}METRICS_LISTEN: must be another port than {self.port}, which everybody reaches"
-            )
+            raise SettingsError(f"{PREFIX}METRICS_LISTEN: must be another port than {self.port}, which all reach")
         return self
 
     def _check_gateway(self) -> None:

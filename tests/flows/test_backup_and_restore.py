@@ -326,6 +326,34 @@ def test_secret_keys_that_come_along_are_put_on_file(installation: Stencil, else
         assert not other.key_file.exists()
 
 
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_backup_that_brings_its_keys_replaces_nothing_on_its_own_word(installation: Stencil, replace: bool) -> None:
+    """Whoever makes one up signs it, too: with keys of their own."""
+    file = backup_of(installation.settings, with_secret_keys=True)
+    without = installation.settings.model_copy(update={"secret_keys": ()})
+    without.key_file.unlink(missing_ok=True)
+    execute(without, _account("later"))
+    with pytest.raises(SettingsError, match="KEYSTEAD_SECRET_KEYS: must be set to replace"):
+        restore_backup(without, file, (lambda manifest: True) if replace else None)
+    assert execute(without, "SELECT user_id FROM account") == [("later",)]
+    assert not without.key_file.exists()
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+def test_a_made_up_backup_does_not_fill_the_memory(installation: Stencil, elsewhere: Elsewhere) -> None:
+    first, *_ = lines_of(backup_of(installation.settings))
+    heading = b'{"table":"signing_key","columns":[["sealed_private","bytes"]]}\n'
+    row = b'["' + b"A" * 4_000_000 + b'"]\n'
+    file = packed([first, heading, *[row] * 30])
+    with elsewhere.empty("sqlite") as settings:
+        tracemalloc.start()
+        with pytest.raises(InvalidBackup, match="too many signing keys"):
+            restore_backup(settings.model_copy(update={"secret_keys": (Secret("0" * 64),)}), file)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 60_000_000
+
+
 def _newer(head: bytes) -> bytes:
     return head.replace(schema.latest().encode(), b"9999")
 

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +18,13 @@ from keystead.db import journal, log_streams, tables
 from keystead.errors import DeliveryFailed
 from keystead.flows.log_delivery import LogDelivery
 from keystead.rules.events import Caller
+from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import GIVEN_UP_AFTER
 from log_receiver import CUT, HANG, Receiver, receiver
 from post_box import serving_tls, trusting
 from world import World, open_world
 
+HERE = Receivers.of(("localhost",))
 LEASE = log_streams.LEASE.total_seconds()
 
 
@@ -288,6 +291,31 @@ async def test_one_that_hangs_holds_up_no_other(world: World, end: Receiver) -> 
             await working
 
 
+async def test_one_that_breaks_ends_no_other(world: World, end: Receiver) -> None:
+    await make(world, end, "Broken")
+    await world.db.write(
+        lambda session: session.connection().execute(text("UPDATE log_stream SET settings = '{}'")) and None
+    )
+    await make(world, end, "Good")
+    told: asyncio.Queue[tuple[str, Exception]] = asyncio.Queue()
+    await record(world, 2)
+    deliverer = replace(delivery(world), tell=lambda stream_id, error: told.put_nowait((stream_id, error)))
+    working = asyncio.create_task(deliverer.run())
+    seen = asyncio.create_task(told.get())
+    await asyncio.wait({working, seen}, return_when=asyncio.FIRST_COMPLETED)
+    assert not working.done()
+    stream_id, error = seen.result()
+    assert (stream_id, type(error)) == ((await state(world, "Broken"))["id"], KeyError)
+    await record(world, 2)
+    expected = await chain(world)
+    while end.ids != expected:
+        await end.more.wait()
+        end.more.clear()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
 def exactly(end: Receiver, expected: list[str]) -> None:
     """Check that all came in order, and twice only as whole batches of the same name, one right after the other."""
     names: list[str] = []
@@ -343,7 +371,7 @@ async def test_two_processes_at_once_do_not_get_into_each_others_way(installatio
 
 
 def _rest(of: LogDelivery) -> tuple[Any, ...]:
-    return of.receiver, of.sealer, of.journal, of.clock, of.hostname
+    return of.receiver, of.sealer, of.journal, of.clock, of.hostname, of.tell
 
 
 async def test_whoever_lost_its_lease_changes_nothing(world: World, end: Receiver) -> None:
@@ -435,10 +463,10 @@ async def test_secrets_that_cannot_be_opened_are_a_failure_like_any_other(world:
 
 async def test_certificates_are_verified_and_redirects_not_followed(world: World) -> None:
     async with receiver(tls=serving_tls()) as end:
-        trusted = HttpLogReceiver(world.clock, trusting())
+        trusted = HttpLogReceiver(world.clock, HERE, trusting())
         assert (await trusted.post(end.url, {}, b"x")).status == 204
         with pytest.raises(DeliveryFailed, match="ConnectError"):
-            await HttpLogReceiver(world.clock).post(end.url, {}, b"x")
+            await HttpLogReceiver(world.clock, HERE).post(end.url, {}, b"x")
         async with receiver() as elsewhere:
             end.answers, end.headers = [302], {"location": elsewhere.url}
             assert (await trusted.post(end.url, {}, b"x")).status == 302
@@ -457,6 +485,6 @@ async def test_certificates_are_verified_and_redirects_not_followed(world: World
 )
 async def test_retry_after_as_a_number_or_a_date(world: World, end: Receiver, said: str, seconds: int | None) -> None:
     end.answers, end.headers = [503], {"retry-after": said}
-    answer = await HttpLogReceiver(world.clock).post(end.url, {}, b"")
+    answer = await HttpLogReceiver(world.clock, HERE).post(end.url, {}, b"")
     assert (answer.status, answer.retry_after) == (503, seconds)
     assert timedelta(seconds=seconds or 0) >= timedelta()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.errors import InvalidBackup
-from keystead.rules.backups import Head, Manifest, Reading, Row, Table, written
+from keystead.rules.backups import LONGEST_HEADING, LONGEST_LINE, Head, Manifest, Reading, Row, Table, written
 from keystead.secrecy import Secret
 
 HEAD = Head("0006", "1.2.3", "2026-06-01T12:00:00.000Z")
@@ -55,6 +55,33 @@ def test_there_and_back(lines: list[bytes]) -> None:
     assert reading.manifest.rows == 3
     assert reading.is_vouched_for(vouch)
     assert all(line.endswith(b"\n") and line.isascii() for line in lines)
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("at", "line"),
+    [
+        (0, b'{"keystead_backup":1,"x":' + DEEP + b"}\n"),
+        (0, b'{"keystead_backup":1,"x":"' + b"x" * LONGEST_HEADING + b'"}\n'),
+        (0, b'{"keystead_backup":1,"secret_keys":7}\n'),
+        (1, b'{"table":"' + b"x" * LONGEST_HEADING + b'","columns":[]}\n'),
+        (1, b'{"table":"account","columns":' + DEEP[:8000] + DEEP[-8000:] + b"}\n"),
+        (2, DEEP + b"\n"),
+        (2, b'["' + b"x" * LONGEST_LINE),
+        (-1, b'{"manifest":' + DEEP + b"}\n"),
+    ],
+)
+def test_lines_that_only_an_attacker_writes_are_refused(lines: list[bytes], at: int, line: bytes) -> None:
+    lines[at] = line
+    with pytest.raises(InvalidBackup, match=r"cannot be read|too long"):
+        read(lines)
+
+
+def test_a_line_that_nobody_would_read_is_not_written() -> None:
+    with pytest.raises(InvalidBackup, match="too long"):
+        backup((THINGS, [["one", "x" * LONGEST_LINE, 1, True]]))
 
 
 VALUES = {

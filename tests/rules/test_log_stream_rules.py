@@ -147,6 +147,11 @@ def test_a_stream_is_given_up_after_about_a_week() -> None:
     assert log_streams.is_given_up(1, 410)
 
 
+FORBIDDEN = (
+    *("Cookie", "Connection", "Content-Length", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X_Forwarded_For"),
+    *("X-Real-IP", "X-HTTP-Method-Override", "Proxy-Authorization", "X-Original-URL", "Transfer_Encoding"),
+)
+
 SINK = {"httpEndpoint": "https://logs.example.com/in"}
 NEW = {"name": "Logs", "type": "http", "sink": SINK}
 
@@ -188,6 +193,7 @@ NEW = {"name": "Logs", "type": "http", "sink": SINK}
             for name, told in [
                 ("Host", "Not a header"),
                 ("keystead-signature", "Not a header"),
+                *((name, "Not a header") for name in FORBIDDEN),
                 ("a b", "Not a header"),
             ]
         ),

@@ -200,9 +200,7 @@ async def test_users_are_deleted_by_their_address(world: World) -> None:
     gone = refusal("The connection does not exist", 404, "Not Found", "inexistent_connection")
     answer = await world.manage("DELETE", "/connections/con_0000000000000000/users?email=x")
     assert (answer.status_code, answer.json()) == (404, gone)
-    missing = refusal(
-        "Query validation error: 'Missing required property: email' on property email.", code="invalid_query_string"
-    )
+    missing = refusal("Query validation error: 'Missing required property: email'.", code="invalid_query_string")
     answer = await world.manage("DELETE", path)
     assert (answer.status_code, answer.json()) == (400, missing)
     assert (await world.manage("DELETE", f"{path}?email=x", scope="delete:connections")).status_code == 403

@@ -37,5 +37,6 @@ def restore(
     with told_plainly(), opened(file) as backup:
         manifest, with_keys = restore_backup(process.load(data_dir=data_dir), backup, consents if replace else None)
     if with_keys:
+        tell("no secret key was at hand: nothing but the file itself vouches for it; be sure of where it comes from")
         tell("the secret keys of the backup are in use now, from the file in the data directory")
     report(manifest, str(file), as_json=as_json)

@@ -64,9 +64,10 @@ def add(session: Session, record: StreamRecord) -> None:
     session.connection().execute(insert(LogStream).values({name: getattr(record, name) for name in _NAMES}))
 
 
-def get(session: Session, stream_id: str) -> StreamRecord | None:
-    """Return a stream."""
-    row = session.connection().execute(select(*_COLUMNS).where(col(LogStream.id) == stream_id)).first()
+def get(session: Session, stream_id: str, *, lock: bool = False) -> StreamRecord | None:
+    """Return a stream; locked, where what is read decides what is written."""
+    statement = select(*_COLUMNS).where(col(LogStream.id) == stream_id)
+    row = session.connection().execute(statement.with_for_update() if lock else statement).first()
     return StreamRecord(*row) if row else None
 
 

@@ -1,6 +1,7 @@
 """The journal sent on: every entry of the chain to every stream, in order, at least once, whoever restarts when."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +28,10 @@ _AT_ONCE: Final = 500
 """How many entries are read at a time; of those that nobody wants, more than one delivery holds."""
 
 
+Tell = Callable[[str, Exception], None]
+"""Tells the operator what was wrong with a stream."""
+
+
 @dataclass(frozen=True)
 class LogDelivery:
     """Delivers streams, each by one process at a time; where each stands is moved on only when all was taken.
@@ -40,6 +45,7 @@ class LogDelivery:
     journal: Journal
     clock: Clock
     hostname: str
+    tell: Tell
 
     async def run(self) -> None:
         """Deliver until cancelled. Each stream has a task of its own: one that hangs holds up no other."""
@@ -47,14 +53,20 @@ class LogDelivery:
         async with asyncio.TaskGroup() as group:
             while True:
                 busy = {each: task for each, task in busy.items() if not task.done()}
-                for stream_id in await self.db.read(log_streams.due, self.clock()):
-                    if stream_id not in busy:
-                        busy[stream_id] = group.create_task(self._alone(stream_id))
+                with suppress(DatabaseUnavailable):  # it comes back
+                    for stream_id in await self.db.read(log_streams.due, self.clock()):
+                        if stream_id not in busy:
+                            busy[stream_id] = group.create_task(self._alone(stream_id))
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _alone(self, stream_id: str) -> None:
-        with suppress(DatabaseUnavailable):  # the lease ends, and the database comes back
+        """Deliver one. Whatever is wrong with it is its own affair: it is tried again once the lease has ended."""
+        try:
             await self.deliver(stream_id)
+        except DatabaseUnavailable:  # it comes back
+            pass
+        except Exception as error:  # noqa: BLE001 - what is stored of it, a defect: nothing may end the others
+            self.tell(stream_id, error)
 
     async def deliver_due(self) -> None:
         """Deliver what is due, to the end of it or to the first failure of each stream."""

@@ -14,6 +14,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules import log_streams as rules
+from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import MOST_STREAMS, LogStreamEdit, NewLogStream, Secrets, read_secrets
 from keystead.secrecy import Secret
 
@@ -43,6 +44,7 @@ class LogStreams:
     journal: Journal
     clock: Clock
     entropy: Entropy
+    receivers: Receivers
 
     async def index(self) -> list[Shown]:
         """Return all of them: there are few."""
@@ -54,11 +56,16 @@ class LogStreams:
 
     async def create(self, body: Mapping[str, Any], operation: Operation) -> Shown:
         """Make one that begins now, or at a moment that is named. Raises ``BadRequest``, ``Conflict``."""
-        return await self.db.write(self._create, rules.read_new(body), operation)
+        asked = rules.read_new(body)
+        self.receivers.check(asked.sink.endpoint)
+        return await self.db.write(self._create, asked, operation)
 
     async def update(self, stream_id: str, body: Mapping[str, Any], operation: Operation) -> Shown:
         """Change one. Raises ``NoSuchLogStream``, ``BadRequest``, ``Conflict``."""
-        return await self.db.write(self._update, stream_id, rules.read_edit(body), operation)
+        asked = rules.read_edit(body)
+        if asked.sink is not None:
+            self.receivers.check(asked.sink.endpoint)
+        return await self.db.write(self._update, stream_id, asked, operation)
 
     async def rotate_secret(self, stream_id: str, operation: Operation) -> Shown:
         """Sign with a new secret from now on, and show it once. Raises ``NoSuchLogStream``."""
@@ -97,7 +104,7 @@ class LogStreams:
         return replace(self._shown(record), signing_secret=signing)
 
     def _update(self, session: Session, stream_id: str, asked: LogStreamEdit, operation: Operation) -> Shown:
-        found = _found(session, stream_id)
+        found = _found(session, stream_id, lock=True)
         if asked.name is not None and log_streams.is_named(session, asked.name, stream_id):
             raise Conflict(_TAKEN)
         values: dict[str, Any] = {"settings": found.settings | rules.changed_settings(asked)}
@@ -116,7 +123,7 @@ class LogStreams:
         return self._shown(_found(session, stream_id))
 
     def _rotate(self, session: Session, stream_id: str, operation: Operation) -> Shown:
-        found, signing = _found(session, stream_id), Secret(self.entropy.token(32))
+        found, signing = _found(session, stream_id, lock=True), Secret(self.entropy.token(32))
         sealed = self._sealed(replace(self._opened(found), signing=signing))
         log_streams.change(session, stream_id, self.clock(), sealed=sealed)
         event = operation.event(self.journal, "Rotate the signing secret of a log stream", log_stream_id=stream_id)
@@ -138,8 +145,8 @@ class LogStreams:
         return read_secrets(self.sealer.open(record.sealed, PURPOSE))
 
 
-def _found(session: Session, stream_id: str) -> StreamRecord:
-    found = log_streams.get(session, stream_id)
+def _found(session: Session, stream_id: str, *, lock: bool = False) -> StreamRecord:
+    found = log_streams.get(session, stream_id, lock=lock)
     if found is None:
         raise NoSuchLogStream
     return found

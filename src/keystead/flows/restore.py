@@ -1,6 +1,7 @@
 """A backup checked from its first byte to its last; and put into a database, all of it or nothing."""
 
 import gzip
+import sys
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -17,6 +18,9 @@ from keystead.flows.operations import Operation
 from keystead.rules.backups import LONGEST_LINE, Head, Manifest, Reading, Table, Vouch
 
 _SIGNING_KEYS: Final = ("signing_key", "sealed_private")
+_MOST_SEALED: Final = 16 * 1024 * 1024
+"""Bytes of private halves that are held until it is known whether anybody vouches for them."""
+
 _NOT_EMPTY: Final = "The database is not empty. With --replace, all that it holds is replaced."
 _CHANGED: Final = "it was changed since it was made"
 _NOT_OURS: Final = "it was made with other secret keys than those at hand (KEYSTEAD_SECRET_KEYS)"
@@ -38,14 +42,27 @@ def examine(file: BinaryIO, vouch: Vouch | None, opens: Opens | None = None) -> 
     signing key in it cannot be opened.
     """
     reading = Reading(_lines(file))
-    sealed = [row[at] for table, rows in reading.tables() for at in _private(table) for row in rows]
+    sealed = _sealed(reading)
     vouched = reading.is_vouched_for(vouch) if vouch else True
     if reading.manifest is None or not vouched:
         raise InvalidBackup(_NOT_OURS if vouched is None else _CHANGED)
     if opens:
-        for private in filter(None, sealed):
+        for private in sealed:
             opens(private)
     return reading.manifest
+
+
+def _sealed(reading: Reading) -> list[bytes]:
+    """Read it to its end, and return the private halves of signing keys: not more than there can be of them."""
+    found, size = list[bytes](), 0
+    for table, rows in reading.tables():
+        for at in _private(table):
+            for private in (row[at] for row in rows if isinstance(row[at], bytes)):
+                found.append(private)
+                size += len(private) + sys.getsizeof(b"")
+                if size > _MOST_SEALED:
+                    raise InvalidBackup("it holds too many signing keys")
+    return found
 
 
 def _private(table: Table) -> list[int]:

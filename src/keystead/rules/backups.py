@@ -21,8 +21,12 @@ from keystead.errors import InvalidBackup
 from keystead.secrecy import Secret
 
 FORMAT: Final = 1
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""A row is refused beyond this: a file that nobody vouched for yet must not fill the memory."""
+LONGEST_LINE: Final = 8 * 1024 * 1024
+"""A row is refused beyond this: a file that nobody vouched for yet must not fill the memory. The largest that there can
+be are a third of it."""
+
+LONGEST_HEADING: Final = 16 * 1024
+"""Likewise what a backup says first, and what it says of a table."""
 
 LEFT_OUT: Final = (
     *("ceremony", "pushed_request", "login_transaction", "authorization_code", "one_time_code"),
@@ -36,6 +40,7 @@ Row = Sequence[Any]
 
 _KINDS: Final = get_args(Kind)
 _MOST_TABLES: Final = 500
+_TOO_LONG: Final = "a line of it is too long"
 _LINE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -107,7 +112,10 @@ Vouch = Callable[[str, str], bool | None]
 
 
 def written(head: Head, tables: Iterable[tuple[Table, Iterable[Row]]], sign: Sign) -> Generator[bytes, None, Manifest]:
-    """Give a backup piece by piece; return its manifest. ``tables`` are read once, in order."""
+    """Give a backup piece by piece; return its manifest. ``tables`` are read once, in order.
+
+    Raises ``InvalidBackup`` rather than write a line that nobody would read.
+    """
     yield head.line()
     found = []
     for table, rows in tables:
@@ -116,6 +124,8 @@ def written(head: Head, tables: Iterable[tuple[Table, Iterable[Row]]], sign: Sig
         found.append(part)
         yield first
         for line in map(_written, map(_coded(table, _TO_JSON), rows)):
+            if len(line) >= LONGEST_LINE:
+                raise InvalidBackup(_TOO_LONG)
             part.digest.update(line)
             part.rows += 1
             yield line
@@ -195,7 +205,7 @@ class Reading:
     def _line(self) -> bytes:
         line = next(self.lines, b"")
         if not line.endswith(b"\n"):
-            raise InvalidBackup("it is not complete" if len(line) < LONGEST_LINE else "a line of it is too long")
+            raise InvalidBackup("it is not complete" if len(line) < LONGEST_LINE else _TOO_LONG)
         return line
 
 
@@ -211,26 +221,35 @@ def _written(value: object) -> bytes:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise InvalidBackup("it cannot be read")
     return found
 
 
+def _heading(line: bytes) -> dict[str, Any]:
+    if len(line) > LONGEST_HEADING:
+        raise InvalidBackup(_TOO_LONG)
+    return _object(line)
+
+
 def _head(line: bytes) -> Head:
-    found = _object(line)
+    found = _heading(line)
     if found.get("keystead_backup") != FORMAT:
         raise InvalidBackup("it is no backup, or one of a newer version")
     schema, version, created_at = (str(found.get(name, "")) for name in ("schema", "version", "created_at"))
-    head = Head(schema, version, created_at, tuple(Secret(str(key)) for key in found.get("secret_keys", ())))
+    keys = found.get("secret_keys", [])
+    if not isinstance(keys, list):
+        raise InvalidBackup("it cannot be read")
+    head = Head(schema, version, created_at, tuple(Secret(str(key)) for key in keys))
     if head.line() != line:  # what the digest of the first line is made of
         raise InvalidBackup("it was changed, or damaged, since it was made")
     return head
 
 
 def _table(line: bytes) -> Table:
-    found = _object(line)
+    found = _heading(line)
     try:
         columns = tuple((str(name), cast("Kind", kind)) for name, kind in found["columns"])
     except (KeyError, TypeError, ValueError):
@@ -243,7 +262,7 @@ def _table(line: bytes) -> Table:
 def _row(line: bytes, coded: Callable[[Row], list[Any]]) -> Row:
     try:
         return coded(json.loads(line))
-    except (ValueError, TypeError, AttributeError, IndexError):
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
         raise InvalidBackup("it cannot be read") from None
 
 

@@ -45,7 +45,13 @@ _URL: Final = re.compile(r"[a-z]+://[A-Za-z0-9.:_\[\]-]+(?:[/?][!\"$-\[\]-~]*)?"
 _LONGEST_SECRET: Final = 1000
 _MEDIA: Final = r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+(; ?[a-z]+=[A-Za-z0-9.-]+)*$"
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_OURS: Final = ("host", "connection", "content-length", "content-type", "transfer-encoding", "authorization", "te")
+_FORBIDDEN: Final = re.compile(
+    "host|connection|keep-alive|upgrade|te|trailer|expect|transfer-encoding|content-(length|type|encoding)|authorization"
+    "|cookie|forwarded|via|true-client-ip|x-client-ip|x-real-ip|x-rewrite-.*|x-original-.*|x-forwarded-.*|.*-override"
+    "|(keystead|proxy|sec)-.*"
+)
+"""Headers that are ours to write, that frame a request, or that say to a server in between who asks, and for what."""
+
 _TYPES: Final = ("eventbridge", "eventgrid", "datadog", "mixpanel", "segment", "splunk", "sumo")
 _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -70,7 +76,8 @@ def _endpoint(text: str) -> str:
 
 
 def _header(text: str) -> str:
-    if not _HEADER.fullmatch(text) or text.lower() in _OURS or text.lower().startswith("keystead-"):
+    # Some servers take _ and - for the same.
+    if not _HEADER.fullmatch(text) or _FORBIDDEN.fullmatch(text.lower().replace("_", "-")):
         raise ValueError(f"Not a header that can be set here: {text[:100]}")
     return text
 

@@ -37,6 +37,9 @@ STREAM: Final = Shape(
     {"error": TEXT, "signing_secret": TEXT},
 )
 
+_SENT_ON: Final = ("read:logs",)
+"""Whoever says where the journal goes may read it."""
+
 INDEX: Final = Scoped("List log streams", scopes=("read:log_streams",), answers={200: each(STREAM)})
 
 
@@ -49,6 +52,7 @@ async def index(request: Request) -> Response:
 CREATE: Final = Scoped(
     "Create a log stream",
     scopes=("create:log_streams",),
+    besides=_SENT_ON,
     body=Body(NewLogStream),
     answers={200: STREAM},
     refuses=(Conflict,),
@@ -76,6 +80,7 @@ async def show(request: Request) -> Response:
 UPDATE: Final = Scoped(
     "Change a log stream",
     scopes=("update:log_streams",),
+    besides=_SENT_ON,
     body=Body(LogStreamEdit, needs=()),
     answers={200: STREAM},
     refuses=(NoSuchLogStream, Conflict),
