@@ -181,11 +181,12 @@ async def test_pages_that_are_known_are_heard_and_charged(world: World, name: st
 @pytest.mark.parametrize("path", FOR_CLIENTS)
 async def test_every_such_route_refuses_in_its_own_words(world: World, path: str) -> None:
     full = {"/passkey/": "/passkey/register", "/dbconnections/": "/dbconnections/signup"}
-    full["/me/"] = "/me/v1/authentication-methods"
-    answer = await world.client.post(full.get(path, path), headers={"origin": "https://evil.example"})
+    full |= {"/me/": "/me/v1/authentication-methods", "/api/v2/users/": "/api/v2/users/auth0|somebody"}
+    method = "PATCH" if path == "/api/v2/users/" else "POST"
+    answer = await world.client.request(method, full.get(path, path), headers={"origin": "https://evil.example"})
     assert answer.status_code == 403
     assert "did not come from our own page" in answer.text
-    assert wire.dialect_of(path) in (wire.oauth, wire.dbconnections, wire.my_account)
+    assert wire.dialect_of(path) in (wire.oauth, wire.dbconnections, wire.my_account, wire.management)
 
 
 async def test_what_is_refused_is_counted_so_that_no_flood_of_it_is_written_down(world: World) -> None:
