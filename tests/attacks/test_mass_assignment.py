@@ -34,6 +34,7 @@ MADE_BY_US = (
 """What is stored and nobody's to say, by whatever name; where one of them is a member, it is that route's own."""
 
 KNOWN: dict[str, Any] = {
+    "httpEndpoint": "https://siem.example.com/keystead",
     "email": "ann@example.com",
     "connection_id": "con_0123456789abcdef",
     "audience": "https://api.example.com",
