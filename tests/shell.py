@@ -60,6 +60,7 @@ class Shell:
         """Run a command that knows of no installation here."""
         with _undisturbed():
             given = {f"KEYSTEAD_{name}" if name.isupper() else name: value for name, value in environment.items()}
+            given = {"COLUMNS": "500"} | given  # what is run in parallel has a terminal of 80
             done = CliRunner().invoke(app, arguments, input=input, env=given, prog_name="keystead")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

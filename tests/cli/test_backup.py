@@ -85,6 +85,7 @@ def test_an_installation_is_made_of_it(data_dir: Path, tmp_path: Path) -> None:
     }
     with serving(other) as server:
         assert "first-run" not in server.output
+    kept = rows(other)  # the server has sealed what happened, with the newest key
     assert "not empty" in run("restore", file, code=2, data_dir=other).stderr
     declined = keystead("restore", file, "--replace", "--data-dir", other)  # nobody is there to be asked
     assert declined.returncode != 0

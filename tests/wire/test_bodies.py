@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from envelopes import dialect_of
-from keystead.web.body import MAX_BYTES
+from keystead.web.body import MAX_BYTES, most_bytes
 from keystead.web.routes import HOSTED, MANAGEMENT, MY_ACCOUNT
 from visitor import Visitor, authorize_url
 from world import World, open_world
@@ -201,7 +201,7 @@ async def test_too_much(shared_world: World, opened: dict[str, str], path: str) 
     headers = {"content-type": FORM if dialect == "page" else JSON} | (
         {"authorization": opened[dialect]} if dialect in opened else {}
     )
-    announced = await shared_world.client.post(path, content=b" " * (MAX_BYTES + 1), headers=headers)
+    announced = await shared_world.client.post(path, content=b" " * (most_bytes(path) + 1), headers=headers)
     assert announced.status_code == 413
     assert dialect_of(announced) == dialect
     counted = await shared_world.client.post(path, content=endless(), headers=headers)

@@ -265,7 +265,7 @@ async def test_discovery_names_the_endpoint(world: World) -> None:
 
 async def test_the_port_of_a_loopback_url_may_vary(world: World, ann: str) -> None:
     """Native apps take whichever is free (RFC 8252 §7.3)."""
-    await world.patch_client(world.client_id, allowed_logout_urls=["http://127.0.0.1/bye"])
+    await world.patch_client(world.client_id, app_type="native", allowed_logout_urls=["http://127.0.0.1/bye"])
     visitor, tokens = await logged_in(world)
     url = "http://127.0.0.1:49152/bye"
     landed = await ask(visitor, id_token_hint=tokens["id_token"], post_logout_redirect_uri=url)

@@ -282,7 +282,7 @@ async def test_a_person_s_login_never_opens_the_management_api(world: World) -> 
     answer = await world.login(audience=f"{PUBLIC_URL}/api/v2/", scope="openid read:users")
     assert answer.json()["scope"] == "openid"
     headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
-    assert (await world.client.get("/api/v2/users", headers=headers)).status_code == 401
+    assert (await world.client.get("/api/v2/users", headers=headers)).status_code == 403
 
 
 async def test_nobody_gives_what_they_do_not_have(world: World) -> None:
