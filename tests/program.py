@@ -73,8 +73,9 @@ def rows(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return ours, without settings but these."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEYSTEAD_")}
+    """Return ours, without settings but these; what is run in parallel has a terminal of 80 columns, and that has none."""
+    ours = ((name, value) for name, value in os.environ.items() if name != "COLUMNS")
+    inherited = {name: value for name, value in ours if not name.startswith("KEYSTEAD_")}
     return inherited | {
         f"KEYSTEAD_{name}": value for name, value in ({"HASH_COST": "4"} | dict(settings or {})).items()
     }

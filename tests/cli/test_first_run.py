@@ -34,12 +34,12 @@ def test_made_once_and_shown_again(tmp_path: Path) -> None:
 
 
 def test_two_first_starts_at_once(tmp_path: Path) -> None:
-    """One makes, both go on with the same keys and the same clients."""
+    """One makes, both go on with the same keys and the same clients: the two that are told of, and Keystead's own."""
     command = [sys.executable, "-m", "keystead", "first-run", "--json", "--data-dir", str(tmp_path / "data")]
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) for _ in range(2)]
     outputs = [start.communicate(timeout=SECONDS)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0]
     assert json.loads(outputs[0]) == json.loads(outputs[1])
-    assert len(rows(tmp_path / "data")["client"]) == 2
+    assert len(rows(tmp_path / "data")["client"]) == 4
     assert len(rows(tmp_path / "data")["signing_key"]) == 3
     assert len((tmp_path / "data" / "secret-keys").read_text().split()) == 1
