@@ -73,7 +73,7 @@ def rows(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return ours, without settings but these; what is run in parallel has a terminal of 80 columns, and that has none."""
+    """Return ours, without settings but these, and without the 80 columns that a parallel run says it has."""
     ours = ((name, value) for name, value in os.environ.items() if name != "COLUMNS")
     inherited = {name: value for name, value in ours if not name.startswith("KEYSTEAD_")}
     return inherited | {
