@@ -104,6 +104,11 @@ DIFFERENCES: Final[Sequence[Difference]] = (
     Difference(
         "PATCH /api/v2/users/{}/authentication-methods/{}", "type is not enum .*", "passkeys can be renamed here"
     ),
+    Difference(
+        "POST /(passkey/[a-z]+|me/v1/authentication-methods)",
+        r"authn_params_public_key\..* is ours",
+        "what a connection's policy asks browsers for, in WebAuthn's words",
+    ),
     Difference("GET /api/v2/users", ".*is not type .*", "with from or take it is a piece of the list, as elsewhere"),
     Difference("GET /authorize", "the status 303 is not Auth0's", "a redirect that never sends a form on"),
     Difference("GET /(v2|oidc)/logout", "the status 303 is not Auth0's", "the same"),
