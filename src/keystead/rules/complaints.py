@@ -17,6 +17,7 @@ _EXPECTED: Final = {
     "int_from_float": "integer",
     "float_type": "number",
     "list_type": "array",
+    "tuple_type": "array",
     "dict_type": "object",
     "model_type": "object",
     "model_attributes_type": "object",
