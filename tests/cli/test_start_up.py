@@ -40,6 +40,8 @@ def clean_environment() -> Iterator[None]:
 # --- the way into worker processes -----------------------------------------------------------------------------------
 
 UNUSUAL: dict[str, Any] = {
+    "journal_days": 365,
+    "log_stream_hosts": "siem.internal 10.0.0.0/8",
     "host": "::",
     "port": 8123,
     "workers": 3,
