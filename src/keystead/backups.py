@@ -13,11 +13,10 @@ from keystead.errors import Conflict, InternalError
 from keystead.flows.backup import PURPOSE as BACKUPS
 from keystead.flows.backup import Backup
 from keystead.flows.journal import Journal
-from keystead.flows.operations import Operation
+from keystead.flows.operations import by_command
 from keystead.flows.restore import Restore, examine, head_of
 from keystead.oauth.key_pairs import PURPOSE
 from keystead.rules.backups import Manifest, Vouch
-from keystead.rules.events import Caller
 from keystead.secrecy import Secret
 from keystead.settings import Settings, SettingsError, with_keys
 from keystead.start import database, in_data_dir, installation, keyed
@@ -60,8 +59,7 @@ def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None =
 
     It is read to its end before anything is written. Secret keys that are in it are put on file where none is at hand:
     then it vouches for itself alone, which will do for an empty database. One that is not empty is replaced if
-    ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``,
-    ``Conflict``.
+    ``consent`` says so. Raises ``SettingsError``, ``InvalidBackup``, ``Conflict``.
     """
     os.umask(0o077)
     at_hand = _keys_at_hand(settings)
@@ -85,7 +83,7 @@ def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None =
             raise Conflict("Nothing was changed.")
         with in_data_dir(settings):  # those at hand are there already
             with_keys(settings, lambda: "\n".join(key.reveal() for key in keys))
-        restore(file, manifest, Operation("cli", Caller(actor="cli"), "keystead", "restore"), replace=replace)
+        restore(file, manifest, by_command("restore"), replace=replace)
     return manifest, not at_hand
 
 

@@ -28,6 +28,7 @@ from keystead.flows.enumeration import Enumeration, Report, Wanted
 from keystead.flows.first_run import first_run
 from keystead.flows.installation import complete
 from keystead.flows.journal import Journal
+from keystead.flows.operations import SHELL
 from keystead.oauth.bearers import Bearer
 from keystead.oauth.key_pairs import ALGORITHMS
 from keystead.parts import doctor_of, given_of, parts_of
@@ -42,9 +43,6 @@ from keystead.web.guard import OPERATOR
 FIRST_RUN_FILE: Final = "first-run.json"
 _URLS: Final = ("issuer", "public_url", "management_audience", "administrator_setup_url")
 """Its members that begin with the public URL."""
-
-OPERATOR_NAME: Final = "cli"
-"""Who the journal says it was, and through which client, where the command line asks."""
 
 Tell = Callable[[str], None]
 """Where a line for the administrator goes."""
@@ -135,7 +133,7 @@ def open_management(settings: Settings) -> Iterator[OwnCalls]:
         kept = keyed(_published(settings), entropy)
         app = create_app(kept, entropy=entropy, db=db)
         host = (*kept.allowed_hosts, urlsplit(kept.public_url).netloc)[0]
-        agent, marks = f"keystead/{__version__}", {OPERATOR: Bearer(OPERATOR_NAME, OPERATOR_NAME, may)}
+        agent, marks = f"keystead/{__version__}", {OPERATOR: Bearer(SHELL, SHELL, may)}
         yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows))
 
 

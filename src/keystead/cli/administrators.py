@@ -9,9 +9,10 @@ import typer
 from keystead import settings as process
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Yes, command, noun
-from keystead.cli.options import AsJson, DataDir, operation, told_plainly
+from keystead.cli.options import AsJson, DataDir, told_plainly
 from keystead.cli.terminal import confirm
 from keystead.flows.administrator_recovery import RecoveryLink
+from keystead.flows.operations import by_command
 from keystead.rules.authority import Role
 from keystead.rules.claims import iso
 from keystead.start import open_administrator_recovery
@@ -101,7 +102,7 @@ def recover(
 ) -> None:
     """Print a link that lets an owner in again, or makes a new one. It works once, for an hour."""
     with told_plainly(), open_administrator_recovery(process.load(data_dir=data_dir)) as recovery:
-        link = asyncio.run(recovery(email, operation("administrators recover")))
+        link = asyncio.run(recovery(email, by_command("administrators recover")))
     typer.echo(json.dumps(_row(link), indent=2) if as_json else _said(link))
 
 

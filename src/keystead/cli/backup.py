@@ -1,7 +1,6 @@
 """``keystead backup``: everything in one file, made while the server runs; and such a file checked."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,9 @@ from typer.core import TyperGroup
 from keystead import settings as process
 from keystead.app import system_clock
 from keystead.backups import examine_backup, open_backup
-from keystead.cli.options import AsJson, DataDir, operation, tell, told_plainly
+from keystead.cli.files import written
+from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.flows.operations import by_command
 from keystead.rules.backups import Manifest
 from keystead.settings import SettingsError
 
@@ -56,7 +57,7 @@ def make(
     with told_plainly(), open_backup(process.load(data_dir=data_dir), with_secret_keys=with_secret_keys) as found:
         backup, keys = found
         with _output(name, force=force) as out:
-            manifest = backup.write(out, operation("backup"), keys)
+            manifest = backup.write(out, by_command("backup"), keys)
         waiting = backup.undone()
     if waiting:
         tell(f"{waiting} messages or notices wait to be sent: they are not in it")
@@ -99,7 +100,7 @@ def opened(file: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _output(name: str, *, force: bool) -> Iterator[BinaryIO]:
-    """Open what a backup is written to: a file is there whole or not at all, and its owner's alone from the start."""
+    """Open what a backup is written to."""
     if name == STANDARD_OUTPUT:
         if sys.stdout.isatty():
             raise SettingsError("a backup is no text for a terminal: name a file")
@@ -109,26 +110,8 @@ def _output(name: str, *, force: bool) -> Iterator[BinaryIO]:
     path = Path(name)
     if path.exists() and not force:
         raise SettingsError(f"{path}: is there already; --force replaces it")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with _of_file(name):
-        try:
-            with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-            _keep(path.parent)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-def _keep(directory: Path) -> None:
-    """Have the system write down that a file has its name."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with _of_file(name), written(path) as file:
+        yield file
 
 
 @contextmanager

@@ -1,18 +1,17 @@
 """``keystead log``: the journal, which says what happened, and can be verified."""
 
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, command, noun
+from keystead.cli.files import written
 from keystead.cli.terminal import INTERRUPTED, cell, document, refuse
 from keystead.errors import InvalidQuery
 from keystead.rules.lucene import parse
@@ -132,8 +131,11 @@ def export(
         api.stream(_EXPORT, sys.stdout.buffer.write, **query)
         sys.stdout.buffer.flush()
         return
-    with _made(output) as file:
-        api.stream(_EXPORT, file.write, **query)
+    try:
+        with written(output) as file:
+            api.stream(_EXPORT, file.write, **query)
+    except OSError as error:
+        raise refuse(f"{output}: {error.strerror}") from None
 
 
 def _query(conditions: list[str], search: str | None) -> str:
@@ -185,17 +187,3 @@ def _print(api: Api, entry: Entry) -> None:
     by = f"by {actor}" if actor else None
     words = (entry["date"], entry["type"].ljust(8), entry.get("description"), about, by, entry.get("ip"))
     typer.echo("  ".join(cell(each) for each in words if each))
-
-
-@contextmanager
-def _made(path: Path) -> Iterator[IO[bytes]]:
-    """Make a file that its owner alone can read, whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            yield file
-        draft.replace(path)
-    except OSError as error:
-        raise refuse(f"{path}: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -16,11 +16,9 @@ from keystead.errors import Unavailable
 from keystead.rules.calls import BASE, json_of
 from keystead.rules.enumeration import Ask
 from keystead.rules.oauth import challenge_of
+from keystead.rules.own_clients import COMMAND_LINE
 from keystead.secrecy import Secret
 from keystead.start import as_stranger
-
-CLIENT: Final = "keystead-cli"
-"""The client of the system's own that administrators sign in to here."""
 
 _SECONDS: Final = 300
 """How long a person has to sign in."""
@@ -46,7 +44,7 @@ class _SignIn:
         """Where the browser goes."""
         asked = {
             "response_type": "code",
-            "client_id": CLIENT,
+            "client_id": COMMAND_LINE,
             "redirect_uri": self.redirect_uri,
             "audience": f"{self.url}{BASE}/",
             "state": self.state,
@@ -132,7 +130,7 @@ async def _hear(
 async def _exchanged(asked: _SignIn, code: str) -> Secret[str]:
     form = {
         "grant_type": "authorization_code",
-        "client_id": CLIENT,
+        "client_id": COMMAND_LINE,
         "code": code,
         "redirect_uri": asked.redirect_uri,
         "code_verifier": asked.verifier,

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from keystead.errors import DomainError
-from keystead.flows.operations import Operation
-from keystead.rules.events import Caller
 from keystead.settings import SettingsError
 
 DataDir = Annotated[
@@ -19,14 +17,6 @@ DataDir = Annotated[
 Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-ACTOR: Final = "cli"
-"""Who the journal says it was: whoever can run this has the database and the secret key anyway."""
-
-
-def operation(command: str) -> Operation:
-    """Return what the journal will say about a command that changes something."""
-    return Operation(ACTOR, Caller(actor=ACTOR), "keystead", command)
 
 
 def tell(line: str) -> None:

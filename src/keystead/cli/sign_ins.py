@@ -1,6 +1,5 @@
 """What ``keystead login`` got: a token for each Keystead, in a file of its own that its owner alone can read."""
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from keystead.cli.files import written
 from keystead.cli.terminal import refuse
 from keystead.secrecy import Secret
 
@@ -36,11 +36,8 @@ def keep(url: str, token: Secret[str]) -> Path:
     """Keep a token, and return where."""
     path = _file(url)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token.reveal() + "\n")
-    draft.replace(path)
+    with written(path) as file:
+        file.write(f"{token.reveal()}\n".encode())
     return path
 
 

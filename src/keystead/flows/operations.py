@@ -1,9 +1,13 @@
 """What the journal says about a change by the Management API (``sapi``)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from keystead.flows.journal import Journal
 from keystead.rules.events import Caller, Event
+
+SHELL: Final = "cli"
+"""Who the journal says it was where a command did it: whoever runs one has the database and the secret keys anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,8 @@ class Operation:
             request={"method": self.method, "path": self.path[:500]},
             **details,
         )
+
+
+def by_command(command: str) -> Operation:
+    """Return what the journal will say about a command that changes something."""
+    return Operation(SHELL, Caller(actor=SHELL), "keystead", command)

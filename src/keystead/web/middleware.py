@@ -225,7 +225,7 @@ def _counted(request: Request, receive: Receive, seconds: float) -> Receive:
     The deadline is one for the whole of it: whoever sends a byte now and then would otherwise be waited for.
     """
     seen, complete = 0, False
-    headers, most = request.headers, most_bytes(request.url.path)
+    headers, most = request.headers, most_bytes(request.scope["path"])
     deadline = asyncio.get_running_loop().time() + seconds
 
     async def counted() -> Message:
