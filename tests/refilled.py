@@ -7,8 +7,8 @@ from sqlalchemy import create_engine
 
 from keystead.db.tables import Account
 
-TABLES = [table.name for table in Account.metadata.sorted_tables]
-"""Every table of ours, each behind those that it refers to."""
+TABLES = ["alembic_version", *(table.name for table in Account.metadata.sorted_tables)]
+"""Every table of ours and that of the schema's version, each behind those that it refers to."""
 
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -100,11 +100,11 @@ async def test_what_belongs_to_an_account_goes_with_it(world: World) -> None:
 async def test_what_belongs_to_a_connection_goes_with_it(world: World) -> None:
     """Accounts too; the journal stays."""
     await world.signup()
-    entries = await world.journal()
+    entries, clients = await world.journal(), await world.count(Client)
     await world.db.write(lambda session: session.connection().execute(delete(Connection)).rowcount)
     assert set((await world.counts()).values()) == {0}
     assert await world.journal() == entries
-    assert await world.count(Client) == 2
+    assert await world.count(Client) == clients > 0
 
 
 def test_references_are_indexed() -> None:
