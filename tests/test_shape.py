@@ -13,7 +13,7 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 800, "db/tables.py": 620, "ports.py": 430}
+LONGER_BY_DECISION = {"errors.py": 860, "db/tables.py": 680, "ports.py": 470}
 """Catalogues rather than code: everything that can go wrong, every table, every seam, each in one read."""
 
 FUNCTION_LINES = 60

@@ -25,6 +25,7 @@
         TransactionExpired        the hosted login went stale, was finished, or began in another browser
         InvalidTicket             a one-time link that is unknown, used or late
         WrongCode                 a one-time code that is wrong, used, late, or guessed at too often; never says which
+        RefusedByScript           a script of the customer's said no, in words of its own
         ProofNeeded               a link was opened by somebody who may not be who made the account
       TooManyRequests           whatever was asked: one address, client or person asks too often
       Invalid                   the request is refused
@@ -61,6 +62,7 @@
       Unavailable               not their fault
         Busy                      the hashing queue is full
         DatabaseUnavailable       the database does not answer
+        ScriptFailed              a script of the customer's failed: slow, broken, or stopped for a while
         PasswordUnchecked         the source of breached passwords does not answer
         DeliveryFailed            a mail server or SMS gateway did not take a message
         InternalError             a defect of ours; the detail is in the log
@@ -286,6 +288,17 @@ class ProofNeeded(Rejected):
 
     code = "proof_needed"
     default_text = "Show that this account is yours."
+
+
+class RefusedByScript(Rejected):
+    """An action script refused, on purpose and in its own words: ``UnauthorizedError`` or ``ValidationError`` (5.4)."""
+
+    code = "refused_by_script"
+
+    def __init__(self, text: str, *, reason: str = "", detail: str = "") -> None:
+        self.reason = reason
+        """The code of a ``ValidationError``; empty for an ``UnauthorizedError``."""
+        super().__init__(text, detail=detail)
 
 
 class TooManyRequests(DomainError):
@@ -771,6 +784,17 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer."""
 
     code = "database_unavailable"
+
+
+class ScriptFailed(Unavailable):
+    """An action script did not answer as it should. ``script`` names it; why is for administrators alone."""
+
+    code = "script_failed"
+    default_text = "Sign-in is not available at the moment. Try again in a few minutes."
+
+    def __init__(self, script: str, *, detail: str = "") -> None:
+        self.script = script
+        super().__init__(detail=detail)
 
 
 class PasswordUnchecked(Unavailable):

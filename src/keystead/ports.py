@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from keystead.rules.account_changes import Change
+from keystead.rules.action_scripts import Script, ScriptAnswer
 from keystead.rules.authentication_methods import PasskeyKey
 from keystead.rules.authenticators import Attested, Metadata, Period
 from keystead.rules.calls import Answer, Call
@@ -147,7 +149,10 @@ class UserStore(Protocol):
         ...
 
     async def find(self, identifier: Identifier) -> Profile | None:
-        """Look somebody up."""
+        """Look somebody up, and bring our row for them up to date where they live at the customer's.
+
+        Whoever is about to read accounts by identifier in a unit of work calls this before. Raises ``ScriptFailed``.
+        """
         ...
 
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
@@ -157,7 +162,16 @@ class UserStore(Protocol):
     async def prepare(self, profile: Profile, password: Secret[str]) -> str:
         """Return the hash of a new password for an account, and store nothing. Raises ``WeakPassword``, ``Busy``.
 
-        For whoever replaces a password as a part of a larger unit of work (``db/old_passwords.replace``).
+        For whoever replaces a password as a part of a larger unit of work (``db/old_passwords.replace``). Where
+        passwords live at the customer's it is a mark that no password has; ``pass_on`` follows after the commit.
+        """
+        ...
+
+    async def pass_on(self, profile: Profile, change: Change) -> None:
+        """Tell the customer's database of a change that was committed here; nothing to do where people live here.
+
+        After the commit, so that what is single-use was claimed first and no transaction waits for a script. Raises
+        ``ScriptFailed``, ``RefusedByScript``: the caller says so, and what was claimed stays used.
         """
         ...
 
@@ -167,6 +181,23 @@ class UserStore(Protocol):
 
     async def delete(self, user_id: str) -> None:
         """Remove the user; no error where there is none."""
+        ...
+
+
+class ScriptRuntime(Protocol):
+    """Runs the customer's code, apart from ours and from every other connection's."""
+
+    async def run(self, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None) -> ScriptAnswer:
+        """Run a script once. ``arguments`` are those before ``context`` and ``callback``; secrets among them are
+        revealed to the child alone. ``context`` is ``None`` where the connection has it off.
+
+        Raises ``ScriptFailed``: too slow, out of memory, ended, printed without end, called back wrongly, no runtime
+        for the language, or the circuit of the connection is open after too many of these.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the children."""
         ...
 
 

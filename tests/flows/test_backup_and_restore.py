@@ -359,7 +359,10 @@ def _newer(head: bytes) -> bytes:
 
 
 LATER = {
-    "account": ("email_domain", "name_folded", "nickname_folded", "given_name_folded", "family_name_folded"),
+    "account": (
+        *("email_domain", "name_folded", "nickname_folded", "given_name_folded", "family_name_folded"),
+        *("other_attributes", "sealed_extras"),
+    ),
     "journal": ("actor", "request_id", "seal"),
     **dict.fromkeys(("journal_seal", "log_stream", "daily_count"), ()),
 }

@@ -39,6 +39,9 @@ _KEY = String(600).with_variant(String(600, collation="C"), "postgresql")
 """Compared byte by byte on both databases, so that what begins alike can be found by the index."""
 
 
+_HASH = String(255).with_variant(String(4000), "postgresql")
+"""Long enough for hashes of other systems with all their parameters. SQLite does not look at lengths."""
+
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -243,7 +246,9 @@ class Account(SQLModel, table=True):
     user_metadata: dict[str, Any] | None = _document(nullable=True)
     app_metadata: dict[str, Any] | None = _document(nullable=True)
     blocked: bool | None = None
-    password_hash: str | None = Field(default=None, max_length=255)
+    password_hash: str | None = Field(sa_column=Column(_HASH, nullable=True), default=None)
+    """bcrypt; or what another system made, until its password is used here (``rules/password_hashes``); or the mark of
+    a password that is kept by the customer's own database (``users/scripted``)."""
     last_password_reset: datetime | None = _moment(nullable=True)
     user_handle: bytes = Field(sa_column=Column(LargeBinary(64), nullable=False, unique=True))
     passkey_prompt_snoozed_until: datetime | None = _moment(nullable=True)
@@ -256,6 +261,10 @@ class Account(SQLModel, table=True):
     """When everything that was issued before came to its end, such as at a reset; ours to check on access tokens."""
     must_verify: list[str] = _document()
     """Kinds of identifiers that must be verified before the account can be used (ID-19)."""
+    other_attributes: dict[str, Any] | None = _document(nullable=True)
+    """Members of the profile that nobody here defined, as a script returned them (section 5.3)."""
+    sealed_extras: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True), default=None)
+    """Secrets that came with the person, as JSON: tokens of the customer's database (CD-9), second factors (IM-11)."""
     email_domain: str | None = also("email")
     name_folded: str | None = also("name")
     nickname_folded: str | None = also("nickname")
@@ -442,6 +451,27 @@ class Job(SQLModel, table=True):
     tries: int = 0
     error: str | None = Field(default=None, max_length=500)
     finished_at: datetime | None = _moment(nullable=True)
+    about: dict[str, Any] | None = _document(nullable=True)
+    """What administrators may see of it: which connection, how the file is read, and how far it is."""
+
+
+class JobFile(SQLModel, table=True):
+    """A piece of a file that a job reads or has written, sealed: it holds hashes and addresses. Goes with the job."""
+
+    __tablename__ = "job_file"
+    job_id: str = _of("job.id", index=False, primary_key=True)
+    number: int = Field(primary_key=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class JobRow(SQLModel, table=True):
+    """What a job found of one row of its file: an error, or in a rehearsal what would become of it."""
+
+    __tablename__ = "job_row"
+    job_id: str = _of("job.id", index=False, primary_key=True)
+    number: int = Field(primary_key=True)
+    """From 0, in the order of the file."""
+    found: dict[str, Any] = _document()
 
 
 class OutboxMessage(SQLModel, table=True):
@@ -484,7 +514,7 @@ class OldPassword(SQLModel, table=True):
     __tablename__ = "old_password"
     id: int | None = Field(default=None, primary_key=True)
     user_id: str = _of("account.user_id")
-    password_hash: str = Field(max_length=255)
+    password_hash: str = Field(sa_column=Column(_HASH, nullable=False))
     replaced_at: datetime = _moment()
 
 

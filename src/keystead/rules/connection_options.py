@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from keystead.rules.action_scripts import ScriptLanguage, Scripts
 from keystead.rules.configuration import Configuration
 from keystead.rules.identifiers import KINDS, IdentifierKind, UsernameRules
 from keystead.rules.passkey_terms import PasskeyPolicy
@@ -261,8 +262,8 @@ class Mfa(BaseModel):
     return_enroll_settings: bool = True
 
 
-Empty = Annotated[dict[str, str], Field(max_length=0)]
-"""Named on the wire, and nothing to put into it yet."""
+StoreKind = Literal["hosted", "scripted", "migrating"]
+"""Where people live: here; in the customer's own database; there until they log in, and here from then on."""
 
 PasswordLevel = Literal["none", "low", "fair", "good", "excellent"]
 
@@ -288,16 +289,35 @@ class ConnectionOptions(BaseModel):
     password_history: LegacyHistory | None = None
     password_dictionary: LegacyDictionary | None = None
     password_no_personal_info: NoPersonalInfo | None = None
-    custom_database: Literal[False] = Field(default=False, alias="enabledDatabaseCustomization")
-    import_mode: Literal[False] = False
-    enable_script_context: Literal[False] = False
-    scripts: Empty = Field(default={}, alias="customScripts")
+    custom_database: bool = Field(default=False, alias="enabledDatabaseCustomization")
+    """Whether people are kept in the customer's own database, behind action scripts (section 5)."""
+    import_mode: bool = False
+    """Whether people move from there to here as they log in (MG-1)."""
+    enable_script_context: bool = False
+    """Whether scripts get ``context`` before ``callback``; never off again once it is on (CD-5)."""
+    scripts: Scripts = Field(default={}, alias="customScripts")
+    script_language: ScriptLanguage = "node"
+    """What the scripts are written in. Ours: Auth0 has Node.js alone."""
+    shadow_mode: bool = False
+    """Whether logins of people who live here are compared with what the scripts would have said. Ours."""
+    root_attributes: Literal["on_each_login", "on_first_login", "never_on_login"] = Field(
+        default="on_each_login", alias="set_user_root_attributes"
+    )
+    """When name, nickname, given_name, family_name and picture follow the customer's database (CD-8)."""
     configuration: Configuration = {}
     """Secrets for scripts: sealed before they are stored, and shown as ciphertext."""
-    non_persistent_attrs: Annotated[list[str], Field(max_length=0)] = []
+    non_persistent_attrs: Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=96)] = []
+    """Members of a returned profile that are never stored."""
     custom_password_hash: None = None
     security_profile: Literal["standard", "hardened"] = "standard"
     passkey_policy: PasskeyPolicy | None = None
+
+    @property
+    def store(self) -> StoreKind:
+        """Return where the people of the connection live (house: three stores)."""
+        if not self.custom_database:
+            return "hosted"
+        return "migrating" if self.import_mode else "scripted"
 
     @property
     def hardened(self) -> bool:

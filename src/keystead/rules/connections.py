@@ -36,7 +36,7 @@ _LEGACY_PASSWORD: Final = (
     "password_dictionary",
     "password_no_personal_info",
 )
-_OURS: Final = ("security_profile", "passkey_policy")
+_OURS: Final = ("security_profile", "passkey_policy", "script_language", "shadow_mode")
 
 
 def new_options(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,11 +179,6 @@ def _passkey_policy(options: ConnectionOptions) -> None:
 
 
 _NOT_YET: Final = {
-    "enabledDatabaseCustomization": "custom databases are not available yet",
-    "import_mode": "custom databases are not available yet",
-    "enable_script_context": "custom databases are not available yet",
-    "customScripts": "custom databases are not available yet",
-    "non_persistent_attrs": "non-persistent attributes are not available yet",
     "custom_password_hash": "custom password hashes are not available",
     "authentication_methods.email_otp.enabled": "one-time codes as a first factor are not available",
     "authentication_methods.phone_otp.enabled": "one-time codes as a first factor are not available",

@@ -10,6 +10,7 @@ from keystead.db.session import Database
 from keystead.errors import InvalidSignup, NoSuchUser
 from keystead.ports import Clock, Entropy, Hasher, Refused
 from keystead.rules import password_policy
+from keystead.rules.account_changes import Change
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Draft, Profile, defaults
@@ -77,6 +78,9 @@ class HostedStore:
             if (await self.hasher.verify(fitted, stored)).ok:
                 raise password_policy.used_before()
         return await self.hasher.hash(fitted)
+
+    async def pass_on(self, profile: Profile, change: Change) -> None:
+        """Nobody else keeps anything of these people."""
 
     async def set_password(self, user_id: str, password: Secret[str]) -> None:
         """Replace a password. Raises ``WeakPassword``, ``NoSuchUser``, ``Busy``."""

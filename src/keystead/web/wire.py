@@ -74,6 +74,7 @@ DBCONNECTIONS: Final[Table] = {
     e.TooManyAttempts: Row(429, "too_many_requests"),
     e.TooManyRequests: Row(429, "too_many_requests"),
     e.InvalidToken: Row(401, "invalid_token"),
+    e.RefusedByScript: Row(400, "refused_by_script"),
     e.Invalid: Row(400, "invalid_request"),
     e.InvalidIdentifier: Row(400, "invalid_signup"),
     e.InvalidSignup: Row(400, "invalid_signup"),
@@ -101,6 +102,7 @@ MANAGEMENT: Final[Table] = {
         403, "operation_not_supported", "You reached the limit of entities of this type for this user."
     ),
     e.InvalidToken: Row(401, ""),
+    e.RefusedByScript: Row(400, "auth0_idp_error"),
     e.Invalid: Row(400, "invalid_body"),
     e.InvalidQuery: Row(400, "invalid_query_string"),
     e.BeyondPaging: Row(400, "invalid_paging"),
