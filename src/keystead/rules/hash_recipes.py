@@ -57,6 +57,7 @@ LEAST_DIGEST: Final = 8
 """Bytes. A hash of a byte or two would be matched by guessing, one of none by any password."""
 MOST_DIGEST: Final = 512
 
+_BCRYPT_ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(0[4-9]|[1-2][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _CRYPT: Final = re.compile(
     r"\$(?:1|apr1)\$[^$:\x00-\x20\x7f-\U0010ffff]{0,8}\$[./0-9A-Za-z]{22}"
@@ -107,6 +108,12 @@ class Bcrypt:
         if found is None:
             raise BadHash("PATTERN", "Not a bcrypt hash: $2a$, $2b$ or $2y$, a cost, 22 characters of salt, 31 of hash")
         _at_most("bcrypt cost", int(found[1]), MOST_BCRYPT)
+
+    @property
+    def canonical(self) -> str:
+        """The same with a salt that bcrypt of today takes: of its last character only two bits count."""
+        last = ".Oeu"[_BCRYPT_ALPHABET.index(self.text[28]) >> 4]
+        return self.text[:28] + last + self.text[29:]
 
     @property
     def milliseconds(self) -> float:
