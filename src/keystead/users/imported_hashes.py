@@ -14,7 +14,6 @@ import bcrypt
 from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from passlib.crypto.digest import lookup_hash
 from passlib.hash import apr_md5_crypt, md5_crypt, sha256_crypt, sha512_crypt
 
 from keystead.rules.hash_recipes import (
@@ -31,6 +30,7 @@ from keystead.rules.hash_recipes import (
     Recipe,
     Scrypt,
 )
+from keystead.users.md4 import md4, pbkdf2_md4
 from keystead.users.whirlpool import whirlpool
 
 _BCRYPT_BYTES: Final = 72
@@ -50,7 +50,7 @@ _TYPES: Final = {"i": Type.I, "d": Type.D, "id": Type.ID}
 _CRYPTS: Final = {"$1": md5_crypt, "$a": apr_md5_crypt, "$5": sha256_crypt, "$6": sha512_crypt}
 _PHP_SPACE: Final = b" \t\n\r\0\x0b"
 _OWN: Final[dict[HashName, Callable[[bytes], bytes]]] = {
-    "md4": lambda message: bytes(lookup_hash("md4").const(message).digest()),  # OpenSSL 3 has none
+    "md4": md4,
     "whirlpool": whirlpool,
 }
 
@@ -127,6 +127,8 @@ def _argon2(recipe: Argon2, password: bytes) -> bytes:
 
 def _pbkdf2(recipe: Pbkdf2, password: bytes) -> bytes:
     size = len(recipe.digest)
+    if recipe.algorithm == "md4":
+        return pbkdf2_md4(password, recipe.salt, recipe.rounds, size)
     if recipe.algorithm not in _OWN:
         return hashlib.pbkdf2_hmac(recipe.algorithm, password, recipe.salt, recipe.rounds, size)
     found = b""
