@@ -20,6 +20,7 @@ from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.probes import SystemProber
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.watched import Several, WatchedBreaches, WatchedOffice
+from keystead.custom_db.commands import interpreters
 from keystead.custom_db.limits import Limits, Programs
 from keystead.custom_db.runner import Children
 from keystead.db.attempts import SqlAttempts
@@ -263,6 +264,7 @@ def doctor_of(p: Parts) -> Doctor:
         mail=server_of(settings.smtp_url, settings.mail_from) if settings.smtp_url else None,
         redis=partial(_redis, settings, p.clock) if settings.redis_url else None,
         breaches=partial(_breach_source, settings, p.clock, SILENCE),
+        interpreters=partial(interpreters, programs_of(settings)),
     )
     return Doctor(machine, p.db, p.sealer, p.hasher, SystemProber(settings.mail_from), p.clock, p.entropy)
 

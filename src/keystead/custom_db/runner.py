@@ -58,7 +58,7 @@ class Children:
                 return await self._counted(pool, script, asked, heard)
             except Failure as failed:
                 self._telemetry.count(SCRIPT_FAILURES, failed.reason)
-                raise ScriptFailed(script.name, detail=str(failed)) from None
+                raise ScriptFailed(script.name, detail=str(failed), console=heard.console()) from None
 
     async def close(self) -> None:
         """End the children; calls under way fail, and so does whatever is called afterwards."""
