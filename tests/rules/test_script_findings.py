@@ -8,8 +8,12 @@ from keystead.rules.health import Interpreters
 from keystead.rules.script_findings import scripts
 
 GOOD: dict[str, Any] = {
-    **{"node": "22.13.0", "node_permission": "--permission", "node_lacks": ""},
-    **{"python": "3.12.1", "python_lacks": "", "closes_files": True},
+    "node": "22.13.0",
+    "node_permission": "--permission",
+    "node_lacks": "",
+    "python": "3.12.1",
+    "python_lacks": "",
+    "closes_files": True,
 }
 NODE, PYTHON = {"node": ["customers"]}, {"python": ["staff", "partners"]}
 
