@@ -1,0 +1,44 @@
+"""MongoDB: a user is deleted."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import certifi
+from bson import ObjectId
+from keystead_scripts import configuration
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+
+def delete(id: str) -> None:
+    if ObjectId.is_valid(id):  # no document of this collection has another
+        users().delete_one({"_id": {"$eq": ObjectId(id)}})
+
+
+def users() -> Collection[dict[str, Any]]:
+    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
+
+
+@cache
+def client() -> MongoClient[dict[str, Any]]:
+    """Return one client for as long as the process is kept."""
+    # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
+    encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
+    return MongoClient(
+        configuration["DB_URI"],
+        maxPoolSize=1,
+        serverSelectionTimeoutMS=5000,
+        socketTimeoutMS=10000,
+        maxIdleTimeMS=30000,
+        **encrypted,
+    )
+
+
+def authority() -> str:
+    """Return the file of the authority that vouches for the server."""
+    if not configuration.get("DB_CA"):
+        return certifi.where()
+    file = Path("authority.pem").resolve()  # the directory is this process's own, and goes with it
+    file.write_text(configuration["DB_CA"])
+    return str(file)
