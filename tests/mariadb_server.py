@@ -6,6 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import create_connection
 
 import pymysql
 import pytest
@@ -69,10 +70,9 @@ class MariaDbServer:
 
     def _answers(self) -> bool:
         try:
-            with self._root() as connection:
-                connection.ping()
-                return True
-        except pymysql.Error:
+            with create_connection(("127.0.0.1", self.port), SECONDS):
+                return (self.directory / "socket").exists()
+        except OSError:
             return False
 
     def _certificate(self) -> list[str]:

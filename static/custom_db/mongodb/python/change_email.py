@@ -1,6 +1,7 @@
 """MongoDB: a user gets another e-mail address."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,29 @@ from pymongo.errors import DuplicateKeyError
 
 def change_email(email: str, new_email: str, verified: bool) -> bool:
     try:
-        changed = users().update_one(
-            {"email": {"$eq": str(email).lower()}},
-            {"$set": {"email": str(new_email).lower(), "email_verified": bool(verified)}},
-        )
+        with users() as collection:
+            changed = collection.update_one(
+                {"email": {"$eq": str(email).lower()}},
+                {"$set": {"email": str(new_email).lower(), "email_verified": bool(verified)}},
+            )
     except DuplicateKeyError:
         raise ValidationError("user_exists", "There is a user with this e-mail address already.") from None
     return changed.matched_count > 0
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

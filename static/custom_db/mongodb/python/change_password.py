@@ -1,6 +1,7 @@
 """MongoDB: somebody chose a new password."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from pymongo.collection import Collection
 
 def change_password(email: str, new_password: str) -> bool:
     new_hash = hashed(new_password)
-    changed = users().update_one({"email": {"$eq": str(email).lower()}}, {"$set": {"password_hash": new_hash}})
+    with users() as collection:
+        changed = collection.update_one({"email": {"$eq": str(email).lower()}}, {"$set": {"password_hash": new_hash}})
     return changed.matched_count > 0
 
 
@@ -22,23 +24,19 @@ def hashed(password: str) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

@@ -1,6 +1,7 @@
 """MongoDB: somebody signs up."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ def create(user: NewUser) -> None:
     new_hash = hashed(user["password"])
     try:
         # The unique index decides who was first: looking before inserting would let two through at once.
-        users().insert_one({"email": user["email"].lower(), "password_hash": new_hash, "email_verified": False})
+        with users() as collection:
+            collection.insert_one({"email": user["email"].lower(), "password_hash": new_hash, "email_verified": False})
     except DuplicateKeyError:
         raise ValidationError("user_exists", "There is a user with this e-mail address already.") from None
 
@@ -26,23 +28,19 @@ def hashed(password: str) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

@@ -1,6 +1,7 @@
 """MongoDB: a user is deleted."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,23 @@ from pymongo.collection import Collection
 
 def delete(id: str) -> None:
     if ObjectId.is_valid(id):  # no document of this collection has another
-        users().delete_one({"_id": {"$eq": ObjectId(id)}})
+        with users() as collection:
+            collection.delete_one({"_id": {"$eq": ObjectId(id)}})
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

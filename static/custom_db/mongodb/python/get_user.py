@@ -1,6 +1,7 @@
 """MongoDB: is there such a user?"""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ def get_user(identifier: str, context: Context | None = None) -> Profile | None:
 
 def find(email: str) -> dict[str, Any] | None:
     # As text, and compared by $eq: nothing that a stranger sends can be an operator.
-    return users().find_one({"email": {"$eq": str(email).lower()}})
+    with users() as collection:
+        return collection.find_one({"email": {"$eq": str(email).lower()}})
 
 
 def find_by_id(id: str) -> dict[str, Any] | None:
-    return users().find_one({"_id": {"$eq": ObjectId(id)}}) if ObjectId.is_valid(id) else None
+    if not ObjectId.is_valid(id):
+        return None
+    with users() as collection:
+        return collection.find_one({"_id": {"$eq": ObjectId(id)}})
 
 
 def profile_of(user: dict[str, Any]) -> Profile:
@@ -38,23 +43,19 @@ def profile_of(user: dict[str, Any]) -> Profile:
     return profile
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

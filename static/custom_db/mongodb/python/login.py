@@ -1,6 +1,7 @@
 """MongoDB: whose password is this?"""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def login(identifier: str, password: str) -> Profile:
 
 def find(email: str) -> dict[str, Any] | None:
     # As text, and compared by $eq: nothing that a stranger sends can be an operator.
-    return users().find_one({"email": {"$eq": str(email).lower()}})
+    with users() as collection:
+        return collection.find_one({"email": {"$eq": str(email).lower()}})
 
 
 def profile_of(user: dict[str, Any]) -> Profile:
@@ -44,23 +46,19 @@ def decoy() -> str:
     return f"$2b${int(configuration.get('BCRYPT_COST', '12')):02}$izzD06NfQ.MnRcyigeQyfuD8wYr.RdfdB4RUGKCE5Xtb9GNdE7H6W"
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:

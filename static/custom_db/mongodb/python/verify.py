@@ -1,6 +1,7 @@
 """MongoDB: somebody has proved that an e-mail address is theirs."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,24 @@ from pymongo.collection import Collection
 
 def verify(email: str) -> bool:
     # Documents that matched, changed or not: whoever opens the link twice is still verified.
-    changed = users().update_one({"email": {"$eq": str(email).lower()}}, {"$set": {"email_verified": True}})
+    with users() as collection:
+        changed = collection.update_one({"email": {"$eq": str(email).lower()}}, {"$set": {"email_verified": True}})
     return changed.matched_count > 0
 
 
-def users() -> Collection[dict[str, Any]]:
-    return client()[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
-
-
-@cache
-def client() -> MongoClient[dict[str, Any]]:
-    """Return one client for as long as the process is kept."""
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
     # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
     encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
-    return MongoClient(
+    client: MongoClient[dict[str, Any]] = MongoClient(
         configuration["DB_URI"],
         maxPoolSize=1,
         serverSelectionTimeoutMS=5000,
         socketTimeoutMS=10000,
-        maxIdleTimeMS=30000,
         **encrypted,
     )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
 
 
 def authority() -> str:
