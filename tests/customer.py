@@ -14,7 +14,7 @@ Answer = dict[str, Any]
 """``{"value": …}``, or ``{"refusal": …}`` with the members of an error class."""
 
 _NODE: Final = """
-function NAME() {
+function script() {
   const given = Array.prototype.slice.call(arguments), callback = given.pop();
   const url = new URL(configuration.url + "/NAME");
   const request = require("http").request(url, {method: "POST"}, function (response) {
@@ -168,7 +168,7 @@ def customer() -> Iterator[Customer]:
     found = Customer()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - named so there
+        def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["content-length"] or 0)) or b"[]")
             body = json.dumps(found.answer(self.path.strip("/"), given)).encode()
             self.send_response(200)

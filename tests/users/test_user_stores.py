@@ -1,0 +1,66 @@
+"""The three user stores, in every place that people can live in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from conformance.user_stores import Home, UserStoreConformance
+from customer import Customer, customer
+from keystead.rules.action_scripts import ScriptLanguage
+from world import World
+
+ELSEWHERE = pytest.mark.parametrize(
+    ("installation", "language"),
+    [("sqlite", "node"), ("sqlite", "python"), ("postgres", "python")],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def language(request: pytest.FixtureRequest) -> ScriptLanguage:
+    """What the scripts are written in."""
+    found: ScriptLanguage = request.param
+    return found
+
+
+@pytest.fixture
+def people() -> Iterator[Customer]:
+    """A customer with a database of their own."""
+    with customer() as found:
+        yield found
+
+
+async def elsewhere(world: World, people: Customer, language: ScriptLanguage, *names: str, **options: Any) -> Home:
+    """Have the people of the default connection live at the customer's."""
+    answer = await world.patch_options(**people.options(language, *names, **options))
+    assert answer.status_code == 200, answer.text
+    return Home(world, people)
+
+
+class TestHosted(UserStoreConformance):
+    """Here, on both databases."""
+
+    @pytest.fixture
+    def home(self, world: World) -> Home:
+        return Home(world)
+
+
+@ELSEWHERE
+class TestScripted(UserStoreConformance):
+    """There, behind scripts in both languages."""
+
+    @pytest.fixture
+    async def home(self, world: World, people: Customer, language: ScriptLanguage) -> Home:
+        # With context, and so with passkeys, in one of them; create returns the profile there.
+        more = {"enable_script_context": True} if language == "node" else {"authentication_methods": {}}
+        return await elsewhere(world, people, language, **more)
+
+
+@ELSEWHERE
+class TestMigrating(UserStoreConformance):
+    """On the way from there to here, behind the two scripts that this needs."""
+
+    @pytest.fixture
+    async def home(self, world: World, people: Customer, language: ScriptLanguage) -> Home:
+        return await elsewhere(world, people, language, "login", "get_user", import_mode=True)
