@@ -53,7 +53,7 @@ class TestScripted(UserStoreConformance):
     @pytest.fixture
     async def home(self, world: World, people: Customer, language: ScriptLanguage) -> Home:
         # With context, and so with passkeys, in one of them; create returns the profile there.
-        more = {"enable_script_context": True} if language == "node" else {"authentication_methods": {}}
+        more: dict[str, Any] = {"enable_script_context": True} if language == "node" else {"authentication_methods": {}}
         return await elsewhere(world, people, language, **more)
 
 

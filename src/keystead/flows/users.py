@@ -1,5 +1,6 @@
 """Administrators make, change and delete accounts."""
 
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from keystead.db.session import Database
 from keystead.errors import (
     BadRequest,
     IdentifierTaken,
+    InternalError,
     NoSuchConnection,
     NoSuchUser,
     RefusedByScript,
@@ -27,7 +29,7 @@ from keystead.flows.protection import Protection
 from keystead.flows.refusals import told
 from keystead.flows.revocation import Revocation
 from keystead.flows.verification import Verification
-from keystead.ports import Clock
+from keystead.ports import Clock, Sealer
 from keystead.rules import revocation, user_edits
 from keystead.rules.account_changes import Deleted, NewIdentifier, NewPassword
 from keystead.rules.connection_options import ConnectionOptions
@@ -35,6 +37,7 @@ from keystead.rules.events import Event
 from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
+from keystead.rules.returned_profiles import EXTRAS, TOKENS
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.rules.user_search import email_as_stored
 from keystead.secrecy import Secret
@@ -67,6 +70,7 @@ class Users:
     protection: Protection
     verification: Verification
     revocation: Revocation
+    sealer: Sealer
     clock: Clock
     journal: Journal
 
@@ -80,6 +84,17 @@ class Users:
     async def show(self, user_id: str) -> Person:
         """Return an account. Raises ``NoSuchUser``."""
         return await self.db.read(_person, user_id)
+
+    async def tokens(self, user_id: str) -> dict[str, str]:
+        """Return the tokens that came with somebody from the customer's database (CD-9); none where a key is gone."""
+        found = await self.db.read(mirrors.known, user_id)
+        if found is None or not found.sealed_extras:
+            return {}
+        try:
+            extras: dict[str, Any] = json.loads(self.sealer.open(found.sealed_extras, EXTRAS))
+        except InternalError:
+            return {}
+        return {name: str(extras[name]) for name in TOKENS if extras.get(name)}
 
     async def create(self, new: NewUser, password: Secret[str] | None, operation: Operation) -> Person:
         """Make an account.

@@ -29,6 +29,12 @@ MOST_OTHERS: Final = 102_400
 MARK: Final = "elsewhere$"
 """What stands in place of a hash where the customer's database keeps the password. No password matches it."""
 
+EXTRAS: Final = "account-extras"
+"""What ``account.sealed_extras`` is sealed for."""
+
+TOKENS: Final = ("access_token", "refresh_token")
+"""Of a returned profile: shown to whoever may read them, in the identity (CD-9)."""
+
 _DEEPEST: Final = 20
 _LONGEST_ID: Final = 255
 _ID: Final = re.compile(r"[^\s/]+")
@@ -42,7 +48,7 @@ _OURS: Final = frozenset(
 )
 """Members that say something here already: what a script says by them is read on purpose, or not at all."""
 
-_SECRETS: Final = ("access_token", "refresh_token", "mfa_factors")
+_SECRETS: Final = (*TOKENS, "mfa_factors")
 _HASHES: Final = re.compile(r"pass_?(word|wd|hash)|^pwd|salt|secret", re.IGNORECASE)
 """Members that are dropped: scripts that select every column return the hash with it."""
 
