@@ -9,6 +9,7 @@ from threading import Lock, Thread
 from typing import Any, Final
 
 from keystead.rules.action_scripts import NAMES, ScriptLanguage
+from world import World
 
 Answer = dict[str, Any]
 """``{"value": …}``, or ``{"refusal": …}`` with the members of an error class."""
@@ -160,6 +161,12 @@ class Customer:
 
 def _profile(person: dict[str, Any]) -> Answer:
     return {"value": {name: value for name, value in person.items() if name != "password"}}
+
+
+async def live_elsewhere(world: World, people: Customer, language: ScriptLanguage, *names: str, **options: Any) -> None:
+    """Have the people of the default connection live at the customer's."""
+    answer = await world.patch_options(**people.options(language, *names, **options))
+    assert answer.status_code == 200, answer.text
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.user_stores import Home, UserStoreConformance
-from customer import Customer, customer
+from customer import Customer, customer, live_elsewhere
 from keystead.rules.action_scripts import ScriptLanguage
 from world import World
 
@@ -31,13 +31,6 @@ def people() -> Iterator[Customer]:
         yield found
 
 
-async def elsewhere(world: World, people: Customer, language: ScriptLanguage, *names: str, **options: Any) -> Home:
-    """Have the people of the default connection live at the customer's."""
-    answer = await world.patch_options(**people.options(language, *names, **options))
-    assert answer.status_code == 200, answer.text
-    return Home(world, people)
-
-
 class TestHosted(UserStoreConformance):
     """Here, on both databases."""
 
@@ -54,7 +47,8 @@ class TestScripted(UserStoreConformance):
     async def home(self, world: World, people: Customer, language: ScriptLanguage) -> Home:
         # With context, and so with passkeys, in one of them; create returns the profile there.
         more: dict[str, Any] = {"enable_script_context": True} if language == "node" else {"authentication_methods": {}}
-        return await elsewhere(world, people, language, **more)
+        await live_elsewhere(world, people, language, **more)
+        return Home(world, people)
 
 
 @ELSEWHERE
@@ -63,4 +57,5 @@ class TestMigrating(UserStoreConformance):
 
     @pytest.fixture
     async def home(self, world: World, people: Customer, language: ScriptLanguage) -> Home:
-        return await elsewhere(world, people, language, "login", "get_user", import_mode=True)
+        await live_elsewhere(world, people, language, "login", "get_user", import_mode=True)
+        return Home(world, people)
