@@ -21,6 +21,7 @@ from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.probes import SystemProber
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.watched import Several, WatchedBreaches, WatchedOffice
+from keystead.custom_db.commands import interpreters
 from keystead.custom_db.limits import Limits, Programs
 from keystead.custom_db.runner import Children
 from keystead.db.attempts import SqlAttempts
@@ -138,7 +139,7 @@ def parts_of(
     places = places_of_one(settings.hash_workers, settings.hash_queue)
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
 
-    runtime = runtime_of(settings, entropy)
+    runtime = runtime_of(settings, entropy, telemetry)
     tenant = urlsplit(settings.public_url).hostname or ""
 
     def store_for(connection: ConnectionRecord) -> UserStore:
@@ -214,21 +215,26 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
     return FallbackAttempts(_redis(settings, clock), otherwise, clock, tell)
 
 
-def runtime_of(settings: Settings, entropy: Entropy) -> ScriptRuntime:
+def runtime_of(settings: Settings, entropy: Entropy, telemetry: Telemetry) -> ScriptRuntime:
     """Return what runs action scripts; no child is started before one is called."""
     limits = Limits(
         seconds=settings.script_seconds,
         memory=settings.script_memory,
         concurrency=settings.script_concurrency,
+        queue=settings.script_concurrency * 8,
         output=settings.script_output,
     )
-    programs = Programs(
+    return Children(entropy, limits, programs_of(settings), telemetry)
+
+
+def programs_of(settings: Settings) -> Programs:
+    """Return what runs action scripts, as the settings name it."""
+    return Programs(
         node=settings.node,
         modules=Path(settings.script_node_modules) if settings.script_node_modules else None,
         python=Path(settings.script_python) if settings.script_python else None,
         wrapper=tuple(shlex.split(settings.script_wrapper)),
     )
-    return Children(entropy, limits, programs)
 
 
 def telemetry_of(settings: Settings, version: str) -> tuple[Telemetry, Exposition | None]:
@@ -276,6 +282,7 @@ def doctor_of(p: Parts) -> Doctor:
         mail=server_of(settings.smtp_url, settings.mail_from) if settings.smtp_url else None,
         redis=partial(_redis, settings, p.clock) if settings.redis_url else None,
         breaches=partial(_breach_source, settings, p.clock, SILENCE),
+        interpreters=partial(interpreters, programs_of(settings)),
     )
     return Doctor(machine, p.db, p.sealer, p.hasher, SystemProber(settings.mail_from), p.clock, p.entropy)
 
