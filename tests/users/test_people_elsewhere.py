@@ -46,7 +46,7 @@ async def second_connection(world: World) -> str:
 
 async def login_at(world: World, realm: str, username: str = "ann@example.com", password: str = PASSWORD) -> Any:
     """Log in at a connection."""
-    body = {"realm": realm, "username": username, "password": password, "scope": "openid"}
+    body: dict[str, Any] = {"realm": realm, "username": username, "password": password, "scope": "openid"}
     return await world.token("http://auth0.com/oauth/grant-type/password-realm", **body)
 
 
