@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -32,6 +33,7 @@ from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
+from keystead.flows.configuration import opened
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.doctor import Doctor, Machine
 from keystead.flows.enrolment_tickets import EnrolmentTickets
@@ -63,6 +65,7 @@ from keystead.ports import (
     PostOffice,
     ScriptRuntime,
     Telemetry,
+    UserStore,
 )
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given
@@ -70,7 +73,11 @@ from keystead.rules.journal_chain import Head
 from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
 from keystead.settings import Settings, unknown_variables
+from keystead.users.customer_database import CustomerDatabase
+from keystead.users.extras import Extras
 from keystead.users.hosted import HostedStore
+from keystead.users.migrating import MigratingStore
+from keystead.users.scripted import ScriptedStore
 
 log = structlog.get_logger("keystead")
 
@@ -132,8 +139,19 @@ def parts_of(
     places = places_of_one(settings.hash_workers, settings.hash_queue)
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
 
-    def store_for(connection: ConnectionRecord) -> HostedStore:
-        return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
+    runtime = runtime_of(settings, entropy, telemetry)
+    tenant = urlsplit(settings.public_url).hostname or ""
+
+    def store_for(connection: ConnectionRecord) -> UserStore:
+        options = connection.policy()
+        hosted = HostedStore(connection.id, options, db, hasher, clock, entropy)
+        if options.store == "hosted" or connection.for_administrators:
+            return hosted
+        extras = Extras(sealer)
+        there = CustomerDatabase(connection, options, runtime, partial(opened, sealer), tenant)
+        if options.store == "migrating":
+            return MigratingStore(hosted, there, extras)
+        return ScriptedStore(connection.id, options, there, db, extras, clock, entropy)
 
     return Parts(
         settings=settings,
@@ -143,7 +161,7 @@ def parts_of(
         db=db,
         long_reads=long_reads,
         store_for=store_for,
-        runtime=runtime_of(settings, entropy, telemetry),
+        runtime=runtime,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,

@@ -290,6 +290,12 @@ def with_email(session: Session, connection_id: str, email: str) -> list[str]:
     return list(session.connection().execute(select(col(Account.user_id)).where(*mine)).scalars())
 
 
+def any_of(session: Session, connection_id: str) -> bool:
+    """Whether a connection has anybody."""
+    anybody = select(col(Account.user_id)).where(col(Account.connection_id) == connection_id).limit(1)
+    return session.connection().execute(anybody).first() is not None
+
+
 def entered(session: Session, user_id: str, address: str, now: datetime) -> None:
     """Count a login."""
     session.connection().execute(_ENTERED, {"who": user_id, "now": now, "address": address[:45]})
@@ -302,10 +308,10 @@ def change(session: Session, user_id: str, values: Mapping[str, Any]) -> bool:
     return session.connection().execute(statement).rowcount == 1
 
 
-def improve_hash(session: Session, user_id: str, old: str, new: str) -> None:
-    """Replace a hash by a better one of the same password, unless the password changed meanwhile."""
+def improve_hash(session: Session, user_id: str, old: str, new: str) -> bool:
+    """Replace a hash by a better one of the same password; ``False`` where the password changed meanwhile."""
     statement = update(Account).where(col(Account.user_id) == user_id, col(Account.password_hash) == old)
-    session.connection().execute(statement.values(password_hash=new))
+    return session.connection().execute(statement.values(password_hash=new)).rowcount == 1
 
 
 def remove(session: Session, user_id: str) -> bool:
