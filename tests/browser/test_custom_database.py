@@ -50,3 +50,6 @@ def test_from_a_password_of_theirs_to_a_passkey_of_ours(ann: Person, theirs: Cus
     ann.watch.expects("403")
     ann.goes_to_sign_in()
     ann.is_told("The account no longer exists.")
+    ann.device.ignores()  # else it answers the next challenge of the same page, and the next
+    ann.opens()
+    ann.can_press("Sign in")
