@@ -186,7 +186,7 @@ def key_maker(settings: Settings, entropy: Entropy) -> KeyMaker:
 
 
 def _hosted_login(p: Parts, ways: WaysIn, sessions: Sessions) -> HostedLogin:
-    challenge = SignupChallenge(p.db, p.protection, ways.codes, ways.signup, p.post)
+    challenge = SignupChallenge(p.db, p.protection, ways.codes, ways.signup, p.elsewhere, p.post, p.journal)
     return HostedLogin(
         *(p.db, p.admission, p.directory, ways.password_login, ways.passkey_login, ways.signup, challenge),
         *(ways.enrolment, p.ceremonies, sessions, p.journal, p.clock, p.entropy),
@@ -227,7 +227,7 @@ def _request_limits(p: Parts) -> RequestLimits:
 
 
 def _password_change(p: Parts) -> PasswordChange:
-    return PasswordChange(p.db, p.store_for, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
+    return PasswordChange(p.db, p.elsewhere, p.breaches, p.protection, p.revocation, p.journal, p.clock, p.entropy)
 
 
 def _administrator_setup(p: Parts) -> AdministratorSetup:
@@ -305,7 +305,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         post=p.post,
         tenant_settings=tenant_settings,
         relying_party=RelyingPartySettings(db, p.preview, journal, p.settings.public_url),
-        tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, clock, journal),
+        tickets=Tickets(db, ways.verification, ways.reset, ways.by_ticket, p.elsewhere, clock, journal),
         sessions=sessions,
         own_sessions=OwnSessions(db, p.revocation, journal, clock, p.settings.public_url),
         own_passkeys=OwnPasskeys(db, ways.enrolment, p.ceremonies, Signals(db, p.ceremonies), p.revocation, journal),
@@ -325,7 +325,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         users=Users(
             *(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, p.sealer, clock, journal)
         ),
-        unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
+        unblocking=Unblocking(db, p.protection, p.elsewhere, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),
         looks=looks,

@@ -49,6 +49,7 @@ from keystead.flows.passkey_preview import PasskeyPreview
 from keystead.flows.passkey_recovery import PasskeyRecovery
 from keystead.flows.password_login import PasswordLogin
 from keystead.flows.password_reset import PasswordReset
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
@@ -93,6 +94,7 @@ class Parts:
     db: Database
     long_reads: LongReads
     store_for: StoreFor
+    elsewhere: PeopleElsewhere
     runtime: ScriptRuntime
     journal: Journal
     admission: Admission
@@ -161,6 +163,7 @@ def parts_of(
         db=db,
         long_reads=long_reads,
         store_for=store_for,
+        elsewhere=PeopleElsewhere(db, store_for),
         runtime=runtime,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
@@ -183,8 +186,8 @@ def ways_in(p: Parts) -> WaysIn:
     """Return the doors, made of the parts."""
     codes = OneTimeCodes(p.db, p.protection, p.sealer, p.clock, p.entropy)
     marks = (p.journal, p.clock, p.entropy, p.settings.public_url)
-    reset = PasswordReset(p.db, p.store_for, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
-    verification = Verification(p.db, p.post, p.protection, p.store_for, reset, *marks)
+    reset = PasswordReset(p.db, p.elsewhere, p.breaches, p.protection, codes, p.post, p.revocation, *marks)
+    verification = Verification(p.db, p.post, p.protection, p.elsewhere, reset, *marks)
     models, notices = AuthenticatorModels(p.db, attestation, p.clock), PasskeyNotices(p.post)
     enrolment = PasskeyEnrolment(p.db, p.ceremonies, webauthn, models, notices, p.journal, p.clock, p.entropy)
     return WaysIn(
@@ -196,10 +199,11 @@ def ways_in(p: Parts) -> WaysIn:
             telemetry=p.telemetry,
         ),
         passkey_login=PasskeyLogin(
-            *(p.db, p.admission, p.protection, p.ceremonies, webauthn, verification, p.journal), telemetry=p.telemetry
+            *(p.db, p.admission, p.protection, p.elsewhere, p.ceremonies, webauthn, verification, p.journal),
+            telemetry=p.telemetry,
         ),
         enrolment=enrolment,
-        recovery=PasskeyRecovery(enrolment, p.protection, codes, p.post, p.revocation),
+        recovery=PasskeyRecovery(enrolment, p.elsewhere, p.protection, codes, p.post, p.revocation),
         by_ticket=EnrolmentTickets(enrolment, p.protection, p.settings.public_url),
         signup=Signup(
             *(p.db, p.admission, p.protection, p.store_for, p.ceremonies, enrolment, verification, p.breaches),

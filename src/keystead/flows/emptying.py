@@ -18,15 +18,23 @@ from keystead.rules.signups import identifiers_of_profile
 from keystead.rules.verification import Verifiable
 
 
+def close(session: Session, profile: Profile, revocation: Revocation, now: datetime) -> None:
+    """Close every way into an account that is ours: passkeys, sessions, tokens, links.
+
+    All that can be taken where the profile is the customer's, and the password too: it is they who have it.
+    """
+    passkeys.remove_all(session, profile.user_id)
+    old_passwords.remove_all(session, profile.user_id)
+    revocation.apply(session, Event.EMPTIED, Subject(profile.user_id), now)
+
+
 def empty(session: Session, profile: Profile, kept: Verifiable, revocation: Revocation, now: datetime) -> None:
     """Take everything from an account but its username and the address that was proved.
 
     Credentials, sessions, tokens, links, metadata and profile; and other addresses, which are of whoever was there
     before: a way in would be sent to them.
     """
-    passkeys.remove_all(session, profile.user_id)
-    old_passwords.remove_all(session, profile.user_id)
-    revocation.apply(session, Event.EMPTIED, Subject(profile.user_id), now)
+    close(session, profile, revocation, now)
     others: tuple[IdentifierKind, ...] = ("email", "phone_number")
     lost: dict[IdentifierKind, str | None] = {kind: None for kind in others if kind != kept}
     accounts.change_identifiers(session, profile, lost)

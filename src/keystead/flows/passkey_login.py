@@ -10,6 +10,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import Owned
 from keystead.db.session import Database
 from keystead.errors import (
+    AccountGone,
     BadRequest,
     CeremonyExpired,
     CeremonyRefused,
@@ -22,8 +23,9 @@ from keystead.errors import (
 from keystead.flows.accounts import Admission, Admitted, unwrap
 from keystead.flows.ceremonies import Begun, Ceremonies, Party
 from keystead.flows.journal import Journal
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.protection import Protection
-from keystead.flows.refusals import concerning
+from keystead.flows.refusals import concerning, told
 from keystead.flows.verification import Verification
 from keystead.ports import Telemetry, WebAuthn
 from keystead.rules import base64url
@@ -58,6 +60,7 @@ class PasskeyLogin:
     db: Database
     admission: Admission
     protection: Protection
+    elsewhere: PeopleElsewhere
     ceremonies: Ceremonies
     webauthn: WebAuthn
     verification: Verification
@@ -85,7 +88,9 @@ class PasskeyLogin:
 
         Raises ``UnknownCredential``, ``CeremonyExpired``, ``CeremonyRefused``, ``PasskeyNotAllowed``, and what
         ``admit`` raises; ``TooManyAttempts`` and ``AddressBlocked`` in place of what was wrong, where that came too
-        often. Checks come first, all of them; then one transaction holds every effect (WebAuthn Level 3 §7.2 step 24).
+        often; ``AccountGone`` for somebody whom the customer's database does not have any more, and ``ScriptFailed``
+        where that cannot be found out. Checks come first, all of them; then one transaction holds every effect
+        (WebAuthn Level 3 §7.2 step 24).
         """
         with self.telemetry.timed(LOGIN, "passkey"):
             return await self._finish(ceremony, response, caller)
@@ -96,19 +101,21 @@ class PasskeyLogin:
             answer = self.webauthn.parse_assertion(response)
             wrong, passkey = (UnknownCredential, WrongSignature), answer.credential_id
             async with self.protection.showing(caller, about, wrong=wrong, passkey=passkey):
-                owned, policy = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
+                owned, connection = await self.db.read(_look, ceremony.connection_id, answer.credential_id)
                 if owned is None:
                     raise _unknown(answer.credential_id, ceremony.rp_id)
                 if owned.connection_id != ceremony.connection_id:
                     raise CeremonyRefused(detail="§7.2 step 6: the owner is in another connection")
                 with concerning(user_id=owned.user_id):
                     assertion = self.webauthn.verify_assertion(ceremony, answer, owned.key)
+                    # After the signature: nobody but the owner of a passkey has a script run by it.
+                    if not await self.elsewhere.has(connection, owned.user_id):
+                        raise AccountGone(detail="gone from the customer's database")
         except DomainError as refusal:
             refusal.because(**about)
-            failure = self.journal.event("f", caller, description=refusal.text, reason=refusal.detail, **about)
-            await self.db.write(journal.add, failure)
+            await self.db.write(journal.add, told(self.journal.event("f", caller, **about), refusal))
             raise
-        settled = as_begun(policy, ceremony)
+        settled = as_begun(policy_of(connection.policy()), ceremony)
         shown = _Shown(ceremony.client_id, ceremony.rp_id, answer.credential_id, assertion, settled)
         outcome = await self.db.write(self._enter, shown, caller, about)
         with concerning(None, **about | {"user_id": owned.user_id}):
@@ -186,8 +193,8 @@ def advice(made_by: Journal, verdict: Verdict, caller: Caller, *, passkey: str, 
     return made_by.event("passkey_policy_advice", caller, authenticator=authenticator, policy=reasons(verdict), **about)
 
 
-def _look(session: Session, connection_id: str, credential_id: bytes) -> tuple[Owned | None, PasskeyPolicy]:
-    """Return whose passkey it is, in whichever connection, and the policy of today.
+def _look(session: Session, connection_id: str, credential_id: bytes) -> tuple[Owned | None, ConnectionRecord]:
+    """Return whose passkey it is, in whichever connection, and the connection as it is today.
 
     Raises ``BadRequest`` where passkeys were switched off, and ``CeremonyExpired`` where the connection is gone.
     """
@@ -195,7 +202,7 @@ def _look(session: Session, connection_id: str, credential_id: bytes) -> tuple[O
     if connection is None:
         raise CeremonyExpired(detail="the connection is gone")
     require_passkeys(connection.policy())
-    return passkeys.owned(session, credential_id), policy_of(connection.policy())
+    return passkeys.owned(session, credential_id), connection
 
 
 def require_passkeys(options: ConnectionOptions) -> None:

@@ -19,6 +19,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.one_time_codes import OneTimeCodes, RightGuess
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
@@ -79,6 +80,7 @@ class PasskeyRecovery:
     """``page`` is the login transaction that everything is bound to: the browser of another one can do nothing."""
 
     enrolment: PasskeyEnrolment
+    elsewhere: PeopleElsewhere
     protection: Protection
     codes: OneTimeCodes
     post: Post
@@ -100,7 +102,7 @@ class PasskeyRecovery:
         """Send a code to a verified address, if there is one; an older code of the page stops working.
 
         Nobody could see whether there is: the same is looked up, stored and sent, to somebody or to nobody. Raises
-        ``TooManyMessages``, ``BadRequest`` where the connection has no recovery.
+        ``TooManyMessages``, ``ScriptFailed``, ``BadRequest`` where the connection has no recovery.
         """
         options = connection.policy()
         if not recoverable(options):
@@ -113,6 +115,8 @@ class PasskeyRecovery:
         about = whose(identifier, connection_id=connection.id, client_id=client_id)
         asking = self.protection.charged(asked_bucket(caller.address), about, refusal=TooManyMessages)
         async with asking, self.protection.charged(bucket, about, refusal=TooManyMessages):
+            failed = self.journal.event("passkey_recovery_failed", caller, connection_id=connection.id)
+            await self.elsewhere.bring_unseen(connection, identifier, failed)
             user_id = await self.db.read(_user_id, connection.id, identifier)
             guesses = recovery_bucket(connection.id, user_id, identifier, unread)
             long = not await self.protection.has_room(guesses)
@@ -152,10 +156,11 @@ class PasskeyRecovery:
         """Store the passkey of a ceremony that was claimed; everything else that the account was signed in to ends.
 
         The other passkeys stay, unless their owner says that they are lost (V6.4.3). Raises ``CeremonyExpired``,
-        ``CeremonyRefused``, ``PasskeyNotAllowed``, ``PasskeyTaken``, ``PasskeyLimitReached``.
+        ``CeremonyRefused``, ``PasskeyNotAllowed``, ``PasskeyTaken``, ``PasskeyLimitReached``, ``ScriptFailed``.
         """
         try:
             new = self.enrolment.webauthn.verify_registration(ceremony, response)
+            await self._still_theirs(page)
             await self.db.write(self._finish, page, ceremony, new, caller, remove_others)
             await self.protection.lift(ceremony.user_id)
         except DomainError as refusal:
@@ -163,6 +168,18 @@ class PasskeyRecovery:
             failure = self.journal.event("passkey_recovery_failed", caller, reason=refusal.detail, **about)
             await self.db.write(journal.add, failure)
             raise
+
+    async def _still_theirs(self, page: str) -> None:
+        """See that whoever is kept elsewhere is there, with the address that the code was sent to.
+
+        Raises ``CeremonyExpired``, ``ScriptFailed``.
+        """
+        found = await self.look(page)
+        if found is None:
+            return  # which is found once more where it is stored
+        identifier = Identifier(found.proves.kind, found.proves.value)
+        if await self.elsewhere.again(found.connection, found.profile, identifier=identifier) is None:
+            raise CeremonyExpired(detail="gone from the customer's database, or the address is somebody else's")
 
     def _request(self, session: Session, asked: _Asked) -> None:
         found = _found(session, asked)

@@ -11,18 +11,20 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import CeremonyExpired, NoSuchUser, OperationNotSupported
 from keystead.flows.breaches import Breaches, Subject
-from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.passkey_enrolment import Proved, still_in
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import concerning
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import revocation
+from keystead.rules.account_changes import NewPassword
 from keystead.rules.connection_options import PasswordOptions
-from keystead.rules.events import Caller
+from keystead.rules.events import Caller, Event
 from keystead.rules.password_policy import history_size, policy_of
 from keystead.rules.profiles import Profile
+from keystead.rules.resets import may_choose
 from keystead.secrecy import Secret
 
 PURPOSE: Final = "my-password"
@@ -34,7 +36,7 @@ class PasswordChange:
     """Begun for one account and one client, finished once. What else is signed in to the account ends with it."""
 
     db: Database
-    store_for: StoreFor
+    elsewhere: PeopleElsewhere
     breaches: Breaches
     protection: Protection
     revocation: Revocation
@@ -56,7 +58,9 @@ class PasswordChange:
     ) -> Profile:
         """Set the password, and return the account. The handle is used up by the first try, whatever comes of it.
 
-        Raises ``CeremonyExpired``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+        Raises ``CeremonyExpired``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``;
+        ``ScriptFailed`` and ``RefusedByScript`` where the customer's database did not take it: then what else was
+        signed in has ended, and the password is what it was.
         """
         claimed = await self.db.write(self._claim, auth_session, proved, client_id)
         if claimed is None:
@@ -78,8 +82,20 @@ class PasswordChange:
         subject = Subject(connection.id, client_id, profile)
         await self.breaches.check("pre-change-password", password, subject, caller)
         with self.protection.place(caller.address):
-            hashed = await self.store_for(connection).prepare(profile, password)
-        profile = await self.db.write(self._finish, proved, client_id, connection, hashed, caller)
+            hashed = await self.elsewhere.store_for(connection).prepare(profile, password)
+        about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": connection.id}
+        if connection.policy().store == "scripted":
+            failed = self.journal.event("fcp", caller, **about)
+            if await self.elsewhere.again(connection, profile, failed) is None:
+                raise CeremonyExpired(detail="gone from the customer's database")
+            profile = await self.db.write(self._finish, proved, client_id, connection, hashed)
+            failed = self.journal.event("fcp", caller, **about)
+            await self.elsewhere.tell(connection, profile, NewPassword(password), failed)
+            # Again: a login with the password from before may have begun meanwhile, and have been right.
+            await self.db.write(self._end_others, proved, self.journal.event("scp", caller, **about))
+        else:
+            success = self.journal.event("scp", caller, **about)
+            profile = await self.db.write(self._finish, proved, client_id, connection, hashed, success)
         await self.protection.lift(profile.user_id)
         return profile
 
@@ -104,16 +120,18 @@ class PasswordChange:
         client_id: str,
         connection: ConnectionRecord,
         hashed: str,
-        caller: Caller,
+        *success: Event,
     ) -> Profile:
         profile = still_in(session, proved, client_id)
         size = history_size(connection.policy())
         old_passwords.replace(session, profile.user_id, hashed, self.clock(), size=size)
+        self._end_others(session, proved, *success)
+        return accounts.by_id(session, profile.user_id) or profile
+
+    def _end_others(self, session: Session, proved: Proved, *success: Event) -> None:
         acting = revocation.Subject(proved.user_id, proved.session_id)
         self.revocation.apply(session, revocation.Event.PASSWORD_CHANGED, acting, self.clock())
-        about: dict[str, Any] = {"user_id": profile.user_id, "connection_id": connection.id}
-        journal.add(session, self.journal.event("scp", caller, **about))
-        return accounts.by_id(session, profile.user_id) or profile
+        journal.add(session, *success)
 
 
 def _account(session: Session, user_id: str) -> tuple[Profile, ConnectionRecord]:
@@ -121,7 +139,6 @@ def _account(session: Session, user_id: str) -> tuple[Profile, ConnectionRecord]
     connection = connections.get(session, profile.connection_id) if profile else None
     if profile is None or connection is None:
         raise NoSuchUser
-    options = connection.policy()
-    if not options.methods.password.enabled or options.disable_self_service_change_password:
+    if not may_choose(connection.policy()):
         raise OperationNotSupported("Passwords cannot be changed here.")
     return profile, connection

@@ -48,6 +48,8 @@ class PasswordRemoval:
             raise NoSuchUser
         if not profile.has_password or method_id != profile.password_id:
             raise NoSuchPasskey
+        if connection.policy().store == "scripted":
+            raise OperationNotSupported("Your password is kept in another database, and cannot be removed here.")
         if not without_passwords(connection.policy()):
             raise OperationNotSupported("Accounts need a password here.")
         others = [each.credential for each in passkeys.of_account(session, profile.user_id)]

@@ -1,5 +1,6 @@
 """Somebody who forgot their password proves who they are by their address, and chooses a new one (RS-1 to RS-5)."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,18 +18,28 @@ from keystead.db import (
 from keystead.db.accounts import Known
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, InvalidTicket, PasswordLeaked, TooManyMessages, WeakPassword, WrongCode
+from keystead.errors import (
+    BadRequest,
+    InvalidTicket,
+    PasswordLeaked,
+    RefusedByScript,
+    ScriptFailed,
+    TooManyMessages,
+    WeakPassword,
+    WrongCode,
+)
 from keystead.flows.breaches import Breaches, Subject
-from keystead.flows.directory import StoreFor
-from keystead.flows.emptying import empty
+from keystead.flows.emptying import close, empty
 from keystead.flows.journal import Journal
 from keystead.flows.one_time_codes import OneTimeCodes
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock, Entropy
 from keystead.rules import identifiers, revocation
+from keystead.rules.account_changes import NewPassword, Verified
 from keystead.rules.buckets import asked_bucket, guesses_bucket, reset_bucket
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Caller
@@ -37,7 +48,8 @@ from keystead.rules.letters import link_lifetime
 from keystead.rules.messages import CHANNELS, Message, reset_lifetime
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
-from keystead.rules.resets import Destination, ResetLink, destination, goes_by_code
+from keystead.rules.resets import Destination, ResetLink, destination, goes_by_code, may_choose
+from keystead.rules.returned_profiles import is_mark
 from keystead.rules.verification import NO_TERMS, Terms
 from keystead.secrecy import Secret, fingerprint
 
@@ -51,6 +63,21 @@ class Resetting:
     link: ResetLink
     profile: Profile
     connection: ConnectionRecord
+    proved_before: bool = True
+    """Whether the address that the link was sent to had been shown to be theirs before."""
+
+    is_from_there: bool = False
+    """Whether nobody but the customer's database ever said what is in the account: its password is kept there."""
+
+    @property
+    def kept_elsewhere(self) -> bool:
+        """Whether the password is kept by the customer's own database."""
+        return self.options.store == "scripted"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the journal says of it."""
+        return {"user_id": self.profile.user_id, "connection_id": self.connection.id}
 
     @property
     def options(self) -> ConnectionOptions:
@@ -67,6 +94,8 @@ class _Asked:
     identifier: Identifier | None
     handle: str
     caller: Caller
+    noted: bool
+    """Whether it is written down already that nobody was found."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +103,7 @@ class PasswordReset:
     """A request is answered the same for everybody; a link works once, and only while the password is what it was."""
 
     db: Database
-    store_for: StoreFor
+    elsewhere: PeopleElsewhere
     breaches: Breaches
     protection: Protection
     codes: OneTimeCodes
@@ -91,11 +120,11 @@ class PasswordReset:
         """Send a link or a code, if there is somebody to send it to; return whether ``page`` is to ask for a code.
 
         ``page`` is what a code is bound to; without one there is no page to type a code into, so a link is sent.
-        Whether there is somebody changes nothing that the caller could see: messages are sent by the worker.
-        Raises ``TooManyMessages``, ``BadRequest`` where resets are off.
+        Whether there is somebody changes nothing that the caller could see: messages are sent by the worker. Raises
+        ``TooManyMessages``, ``ScriptFailed``, ``BadRequest`` where resets are off.
         """
         options = connection.policy()
-        if options.disable_self_service_change_password or not options.methods.password.enabled:
+        if not may_choose(options):
             raise BadRequest("Password reset is not available for this connection.")
         rules = options.username_rules()
         identifier = identifiers.parse(typed, options.active_identifiers(), options.precedence, rules)
@@ -108,7 +137,9 @@ class PasswordReset:
             # Beyond so many codes for one identifier, whoever asks, a link is sent instead: nobody can guess that, and
             # nobody is kept from it. The page says the same.
             code = by_code and identifier and await self.codes.may_be_short("reset", connection.id, identifier)
-            asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller)
+            failed = self.journal.event("fcpr", caller, connection_id=connection.id, client_id=client_id)
+            noted = await self.elsewhere.bring_unseen(connection, identifier, failed)
+            asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller, noted)
             await self.db.write(self._request, asked)
         return by_code
 
@@ -158,7 +189,7 @@ class PasswordReset:
         """Set the password.
 
         Raises ``InvalidTicket``, ``AddressBlocked``, ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``,
-        ``Busy``.
+        ``Busy``; ``ScriptFailed`` and ``RefusedByScript`` where the customer's database did not take it.
 
         Sessions and refresh tokens end and blocks are lifted (RS-5). An address that the link was sent to is proved by
         this; where nobody had proved it before, whatever somebody else had put into the account goes first.
@@ -168,12 +199,14 @@ class PasswordReset:
         try:
             await self.breaches.check("pre-change-password", password, subject, caller)
             with self.protection.place(caller.address):
-                hashed = await self.store_for(found.connection).prepare(found.profile, password)
+                hashed = await self.elsewhere.store_for(found.connection).prepare(found.profile, password)
         except (WeakPassword, PasswordLeaked) as refusal:
-            about = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
-            await self.db.write(journal.add, self.journal.event("fcp", caller, reason=refusal.code, **about))
+            await self.db.write(journal.add, self.journal.event("fcp", caller, reason=refusal.code, **found.about))
             raise
-        done = await self.db.write(self._finish, token, hashed, caller)
+        if found.kept_elsewhere:
+            done = await self._finish_elsewhere(found, token, hashed, password, caller)
+        else:
+            done = await self.db.write(self._finish, token, hashed, caller)
         await self.protection.lift(done.profile.user_id)
         after = await self.db.read(accounts.by_id, done.profile.user_id)
         return replace(done, profile=after or done.profile)
@@ -197,7 +230,13 @@ class PasswordReset:
             **about,
         )
         self.post.send(session, message)
-        journal.add(session, self.journal.event("scpr" if known else "fcpr", asked.caller, **about))
+        self._record(session, asked, about)
+
+    def _record(self, session: Session, asked: _Asked, about: dict[str, Any]) -> None:
+        if "user_id" in about:
+            journal.add(session, self.journal.event("scpr", asked.caller, **about))
+        elif not asked.noted:
+            journal.add(session, self.journal.event("fcpr", asked.caller, **about))
 
     def _url(self, session: Session, asked: _Asked, known: Known | None, to: Destination | None) -> str:
         """Make a link; for nobody, and for whoever is sent a code, one that leads nowhere: the clock tells nothing."""
@@ -229,35 +268,82 @@ class PasswordReset:
         proves = Destination.model_validate(record["proves"])
         return self.link(session, known.profile, str(record["client_id"]), known.password_hash, proves=proves)
 
+    async def _finish_elsewhere(
+        self, found: Resetting, token: str, hashed: str, password: Secret[str], caller: Caller
+    ) -> Resetting:
+        """Use the link up, have the customer's database changed, and only then say that anything was proved.
+
+        In this order: a password that somebody else chose is good there until the script has run, and must not open an
+        account whose address is said to be verified. Whoever lost the address there has lost the link.
+        """
+        failed, proves = self.journal.event("fcp", caller, **found.about), found.link.proves
+        identifier = Identifier(proves.kind, proves.value) if proves else None
+        if await self.elsewhere.again(found.connection, found.profile, failed, identifier=identifier) is None:
+            raise InvalidTicket(detail="gone from the customer's database, or somebody else's by now")
+        done = await self.db.write(self._claim, token, hashed)
+        failed = self.journal.event("fcp", caller, **done.about)
+        await self.elsewhere.tell(done.connection, done.profile, NewPassword(password), failed)
+        await self.db.write(self._settle_elsewhere, done, caller)
+        if proves and not done.proved_before:
+            # There the address is not verified yet. The password is changed, whatever comes of this.
+            with suppress(ScriptFailed, RefusedByScript):
+                failed = self.journal.event("fv", caller, **done.about)
+                await self.elsewhere.tell(done.connection, done.profile, Verified(proves.kind, proves.value), failed)
+        return done
+
     def _finish(self, session: Session, token: str, hashed: str, caller: Caller) -> Resetting:
+        done = self._claim(session, token, hashed)
+        self._settle(session, done, caller)
+        return done
+
+    def _claim(self, session: Session, token: str, hashed: str) -> Resetting:
+        """Use the link up, with whatever ends with it."""
         now = self.clock()
         found = _look(session, token, now)
-        proves = found.link.proves
+        proves, proved_before = found.link.proves, True
         profile = accounts.by_id(session, found.profile.user_id, lock=True) or found.profile
         if tickets.take(session, token, PURPOSE, now) is None:
             raise InvalidTicket
         if proves and not profile.is_verified(proves.kind):
             if profile.verified_kinds():  # since the message was sent, somebody showed that it is their account
                 raise InvalidTicket
-            empty(session, profile, proves.kind, self.revocation, now)
+            proved_before = False
+            if found.is_from_there:
+                close(session, profile, self.revocation, now)
+            else:
+                empty(session, profile, proves.kind, self.revocation, now)
+            if found.kept_elsewhere:
+                accounts.change(session, profile.user_id, {"must_verify": [proves.kind]})
             profile = accounts.by_id(session, profile.user_id) or profile
         old_passwords.replace(session, profile.user_id, hashed, now, size=history_size(found.options))
-        shown = proves or found.link.marks
-        if shown:
+        self._end(session, profile.user_id)
+        return replace(found, profile=profile, proved_before=proved_before)
+
+    def _end(self, session: Session, user_id: str) -> None:
+        """End whatever is signed in to an account."""
+        self.revocation.apply(session, revocation.Event.PASSWORD_RESET, revocation.Subject(user_id), self.clock())
+
+    def _settle_elsewhere(self, session: Session, done: Resetting, caller: Caller) -> None:
+        """End everything again: a login with the password from before may have begun meanwhile, and have been right."""
+        self._end(session, done.profile.user_id)
+        self._settle(session, done, caller)
+
+    def _settle(self, session: Session, done: Resetting, caller: Caller) -> None:
+        """Note that the password is another one, what that proves, and have its owner told."""
+        profile = accounts.by_id(session, done.profile.user_id, lock=True) or done.profile
+        shown = done.link.proves or done.link.marks
+        if shown and profile.value_of(shown.kind) == shown.value:
             accounts.change(session, profile.user_id, profile.verifying(shown.kind))
-        self.revocation.apply(session, revocation.Event.PASSWORD_RESET, revocation.Subject(profile.user_id), now)
-        about = {"user_id": profile.user_id, "connection_id": profile.connection_id}
-        journal.add(session, self.journal.event("scp", caller, **about))
+        journal.add(session, self.journal.event("scp", caller, **done.about))
         if profile.email:
             notice = Message(
                 channel="email",
                 template="security_notice",
                 to=profile.email,
                 language=caller.language,
-                **about,
+                **done.about,
             )
             self.post.send(session, notice)
-        return replace(found, profile=profile)
 
     def _lifetime(self, session: Session, connection_id: str) -> timedelta:
         connection = connections.get(session, connection_id)
@@ -285,11 +371,16 @@ def _look(session: Session, token: str, now: datetime) -> Resetting:
     if link is None or known is None or not _fits(link, known):
         raise InvalidTicket
     connection = connections.get(session, known.profile.connection_id)
-    if connection is None or not connection.active or known.profile.blocked:
+    if connection is None or known.profile.blocked or not _takes_passwords(connection):
         raise InvalidTicket
-    if not connection.policy().methods.password.enabled:
-        raise InvalidTicket
-    return Resetting(link, known.profile, connection)
+    is_from_there = connection.policy().store == "scripted" or is_mark(known.password_hash)
+    return Resetting(link, known.profile, connection, is_from_there=is_from_there)
+
+
+def _takes_passwords(connection: ConnectionRecord) -> bool:
+    """Whether there is a password to be chosen, and somebody who takes it."""
+    options = connection.policy()
+    return connection.active and options.methods.password.enabled and not options.lacks("change_password")
 
 
 def _fits(link: ResetLink, known: Known) -> bool:

@@ -13,7 +13,16 @@ from sqlmodel import Session
 
 from keystead.db import accounts, journal, tenant
 from keystead.db.session import Database
-from keystead.errors import AddressBlocked, Busy, DomainError, TooManyAttempts, TooManyOfOne, TooManyProofs, Unavailable
+from keystead.errors import (
+    AddressBlocked,
+    Busy,
+    DomainError,
+    ScriptFailed,
+    TooManyAttempts,
+    TooManyOfOne,
+    TooManyProofs,
+    Unavailable,
+)
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.journal import Journal
 from keystead.ports import EVERYTHING, Attempts, Charge, Sealer, Wanted
@@ -174,7 +183,11 @@ class Protection:
     async def charged(
         self, bucket: Bucket, about: About | None = None, *, refusal: type[TooManyAttempts]
     ) -> AsyncIterator[None]:
-        """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered."""
+        """Charge one attempt for the block, to a bucket of its own. Raises ``refusal`` before the block is entered.
+
+        A script of the customer's that fails is no reason to give it back: it ran, and whoever finds out what makes it
+        fail could have it run without end.
+        """
         charge = await self._take(bucket, 1.0)
         if not charge.allowed:
             rule = "client_secret" if refusal is TooManyProofs else "messages"
@@ -182,8 +195,9 @@ class Protection:
             raise refusal(charge.retry_after, detail=bucket.prefix).because(**facts)
         try:
             yield
-        except Unavailable:
-            await self._take(bucket, -1.0)
+        except Unavailable as failed:
+            if not isinstance(failed, ScriptFailed):
+                await self._take(bucket, -1.0)
             raise
 
     async def allows(self, bucket: Bucket) -> bool:

@@ -11,7 +11,9 @@ from keystead.db import accounts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import TooManyMessages, WrongCode
+from keystead.flows.journal import Journal
 from keystead.flows.one_time_codes import OneTimeCodes
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.refusals import whose
@@ -21,6 +23,7 @@ from keystead.rules.events import Caller
 from keystead.rules.identifiers import Identifier
 from keystead.rules.login_steps import LoginTransaction
 from keystead.rules.messages import CHANNELS, Message, in_groups
+from keystead.rules.profiles import Profile
 from keystead.rules.verification import Verifiable
 
 
@@ -28,7 +31,7 @@ from keystead.rules.verification import Verifiable
 class _Asked:
     """A code to be sent, as its unit of work needs it."""
 
-    connection_id: str
+    connection: ConnectionRecord
     transaction: LoginTransaction
     identifier: Identifier
     language: str
@@ -44,12 +47,14 @@ class SignupChallenge:
     protection: Protection
     codes: OneTimeCodes
     signup: Signup
+    elsewhere: PeopleElsewhere
     post: Post
+    journal: Journal
 
     async def send(
         self, connection: ConnectionRecord, transaction: LoginTransaction, identifier: Identifier, caller: Caller
     ) -> None:
-        """Send a code; an older one stops working. Raises ``TooManyMessages``.
+        """Send a code; an older one stops working. Raises ``TooManyMessages``, ``ScriptFailed``.
 
         Where somebody has shown before that the identifier is theirs, it is they who hear of it, and no code is right.
         """
@@ -59,7 +64,9 @@ class SignupChallenge:
             short = await self.codes.may_be_short("signup", connection.id, identifier)
             # Asked of everybody: whether there is an owner to be told must not be seen.
             may_tell = await self.signup.may_tell(connection, identifier)
-            asked = _Asked(connection.id, transaction, identifier, caller.language, may_tell, long=not short)
+            failed = self.journal.event("fs", caller, connection_id=connection.id)
+            await self.elsewhere.bring_unseen(connection, identifier, failed)
+            asked = _Asked(connection, transaction, identifier, caller.language, may_tell, long=not short)
             await self.db.write(self._send, asked)
 
     async def check(self, transaction: LoginTransaction, kind: Verifiable, code: str, caller: Caller) -> str:
@@ -72,10 +79,10 @@ class SignupChallenge:
     def _send(self, session: Session, asked: _Asked) -> None:
         identifier, transaction = asked.identifier, asked.transaction
         kind: Verifiable = "email" if identifier.kind == "email" else "phone_number"
-        known = accounts.by_identifier(session, asked.connection_id, identifier)
-        owner = known.profile if known and known.profile.is_verified(kind) else None
+        known = accounts.by_identifier(session, asked.connection.id, identifier)
+        owner = known.profile if known and _has_account(asked.connection, known.profile, kind) else None
         record = {} if owner else {"value": identifier.value}
-        guesses = guesses_bucket("signup", asked.connection_id, identifier)
+        guesses = guesses_bucket("signup", asked.connection.id, identifier)
         code = self.codes.issue(session, _handle(transaction, kind), record, guesses=guesses, long=asked.long)
         message = Message(
             channel=CHANNELS[kind],
@@ -85,9 +92,17 @@ class SignupChallenge:
             variables={} if owner else {"code": in_groups(code)},
             user_id=owner.user_id if owner else None,
             client_id=transaction.request.client_id,
-            connection_id=asked.connection_id,
+            connection_id=asked.connection.id,
         )
         self.post.send(session, message)
+
+
+def _has_account(connection: ConnectionRecord, holder: Profile, kind: Verifiable) -> bool:
+    """Whether a sign-up ends at whoever has the identifier: not where it may yet be shown to be somebody else's.
+
+    Of whoever is kept in the customer's database it is theirs, whatever that says of it.
+    """
+    return connection.policy().store == "scripted" or holder.is_verified(kind)
 
 
 def _handle(transaction: LoginTransaction, kind: Verifiable) -> str:

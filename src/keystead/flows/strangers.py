@@ -18,6 +18,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.enumeration import Ask, Kind, Reply
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.passkey_policy import recoverable
+from keystead.rules.resets import may_choose
 
 Answers = AsyncIterator[tuple[str, Reply]]
 Probe = Callable[[str], Answers]
@@ -120,7 +121,7 @@ class Strangers:
             found += [self.challenge, self.unknown_passkey]
         if options.methods.passkey.enabled and not options.disable_signup:
             found.append(self.register)
-        if options.methods.password.enabled and not options.disable_self_service_change_password:
+        if may_choose(options):
             found += [self.reset_page, self.reset_alone]
             if options.unique_emails:
                 found.append(self.reset)

@@ -13,10 +13,11 @@ from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import VERIFICATION_JOB
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
-from keystead.rules.identifiers import canonical
+from keystead.rules.identifiers import Identifier, canonical
 from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile
 from keystead.rules.tickets import (
@@ -38,6 +39,7 @@ class Tickets:
     verification: Verification
     reset: PasswordReset
     enrolment: EnrolmentTickets
+    elsewhere: PeopleElsewhere
     clock: Clock
     journal: Journal
 
@@ -50,11 +52,13 @@ class Tickets:
         return await self.db.write(self._verify_email, asked, operation)
 
     async def change_password(self, asked: PasswordTicket, operation: Operation) -> str:
-        """Return a link to a new password. Raises ``BadRequest``, ``NoSuchUser``."""
+        """Return a link to a new password. Raises ``BadRequest``, ``NoSuchUser``, ``ScriptFailed``."""
+        await self._bring(asked)
         return await self.db.write(self._change_password, asked, operation)
 
     async def enrol_passkey(self, asked: PasskeyTicket, operation: Operation) -> str:
-        """Return a link to a passkey. Raises ``BadRequest``, ``NoSuchUser``."""
+        """Return a link to a passkey. Raises ``BadRequest``, ``NoSuchUser``, ``ScriptFailed``."""
+        await self._bring(asked)
         return await self.db.write(self._enrol_passkey, asked, operation)
 
     async def job(self, job_id: str) -> JobRecord:
@@ -63,6 +67,11 @@ class Tickets:
         if found is None or found.type != VERIFICATION_JOB:
             raise NoSuchJob
         return found
+
+    async def _bring(self, asked: PasswordTicket | PasskeyTicket) -> None:
+        """Bring whoever is meant by an address up to date: they may be somebody who never signed in here."""
+        if not asked.user_id:
+            await self.elsewhere.bring(*await self.db.read(_whose, asked))
 
     def _mail_verification(self, session: Session, asked: VerificationMail, operation: Operation) -> JobRecord:
         try:
@@ -105,7 +114,8 @@ class Tickets:
         profile, connection = _person(session, asked.user_id or _by_address(session, asked), asked.identity)
         if not profile.email:
             raise BadRequest("The user does not have an email address.")
-        if not connection.policy().methods.password.enabled:
+        options = connection.policy()
+        if not options.methods.password.enabled or options.lacks("change_password"):
             raise BadRequest("The user's main connection does not support this operation.")
         _check_client(session, asked.client_id)
         known = accounts.with_password(session, profile.user_id)
@@ -149,6 +159,15 @@ def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[
 
 def _by_address(session: Session, asked: PasswordTicket | PasskeyTicket) -> str:
     """Return whose address it is. Raises ``BadRequest``, ``NoSuchUser``."""
+    connection, identifier = _whose(session, asked)
+    known = accounts.by_identifier(session, connection.id, identifier)
+    if known is None or known.profile.email != identifier.value:
+        raise NoSuchUser("User not found.")
+    return known.profile.user_id
+
+
+def _whose(session: Session, asked: PasswordTicket | PasskeyTicket) -> tuple[ConnectionRecord, Identifier]:
+    """Return in which connection whoever has which address is meant. Raises ``BadRequest``."""
     connection = connections.get(session, asked.connection_id or "")
     if connection is None or connection.for_administrators:
         raise BadRequest(f"The connection with id {asked.connection_id} does not exist.")
@@ -156,10 +175,7 @@ def _by_address(session: Session, asked: PasswordTicket | PasskeyTicket) -> str:
         identifier = canonical("email", asked.email or "")
     except InvalidIdentifier:
         raise BadRequest("Object didn't pass validation for format email", path="email") from None
-    known = accounts.by_identifier(session, connection.id, identifier)
-    if known is None or known.profile.email != identifier.value:
-        raise NoSuchUser("User not found.")
-    return known.profile.user_id
+    return connection, identifier
 
 
 def _check_client(session: Session, client_id: str | None) -> None:

@@ -12,9 +12,10 @@ from keystead.db import accounts, connections, jobs, journal, templates, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
-from keystead.errors import InvalidTicket
+from keystead.errors import InvalidTicket, ScriptFailed
 from keystead.flows.block_notices import JOB, PURPOSE
 from keystead.flows.journal import Journal
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy, Sealer
@@ -48,6 +49,7 @@ class Unblocking:
 
     db: Database
     protection: Protection
+    elsewhere: PeopleElsewhere
     post: Post
     sealer: Sealer
     clock: Clock
@@ -65,7 +67,7 @@ class Unblocking:
                 are_told = await self._have_room(job, administrator_buckets(notice.address))
                 await self.db.write(self._tell_administrators, job, notice, are_told)
                 return
-            owner = await self.db.read(_owner, key) if await self._stands(notice.key) else None
+            owner = await self._whose(job, key) if await self._stands(notice.key) else None
             told = owner is None or (notice.again and await self.db.read(self._has_link, owner.user_id))
             channels = await self._channels(job, notice, key, owner) if owner and not told else []
             await self.db.write(self._tell_owner, job, notice, key, channels)
@@ -96,6 +98,21 @@ class Unblocking:
             await self.protection.lift(profile.user_id)
             link, profile = await self.db.write(self._open, token, caller)
         return profile, link.client_id or ""
+
+    async def _whose(self, job: Claimed, key: LockKey) -> Profile | None:
+        """Return who is kept out, as they are by now where they are kept elsewhere.
+
+        The guesses that filled the lock were charged, and a notice is one of many of them: nobody can have a script run
+        by it as often as they like. Where it keeps failing, what is known here has to do.
+        """
+        connection = await self.db.read(connections.get, key.connection_id)
+        if connection is not None:
+            try:
+                await self.elsewhere.bring(connection, locked_out(key))
+            except ScriptFailed:
+                if job.tries < MAX_TRIES:
+                    raise
+        return await self.db.read(_owner, key)
 
     async def _stands(self, key: str) -> bool:
         """Whether nobody opened the lock since, such as by a new password."""

@@ -15,13 +15,14 @@ from keystead.db import accounts, clients, connections, journal, templates, tick
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import InvalidTicket, NoSuchUser, ProofNeeded, WrongCredentials
-from keystead.flows.directory import StoreFor
-from keystead.flows.emptying import empty
+from keystead.flows.emptying import close, empty
 from keystead.flows.journal import Journal
 from keystead.flows.password_reset import PasswordReset
+from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import JOB, Post
 from keystead.flows.protection import Protection
 from keystead.ports import Clock, Entropy
+from keystead.rules import account_changes
 from keystead.rules.attack_protection import Guess
 from keystead.rules.buckets import message_bucket
 from keystead.rules.events import Caller
@@ -29,6 +30,7 @@ from keystead.rules.identifiers import Identifier
 from keystead.rules.letters import About, link_lifetime, result_url
 from keystead.rules.messages import CHANNELS, Message, verification_lifetime
 from keystead.rules.profiles import Profile
+from keystead.rules.resets import Destination
 from keystead.rules.revocation import Event, Subject
 from keystead.rules.signups import identifiers_of_profile
 from keystead.rules.verification import NO_TERMS, Link, Terms, Verifiable
@@ -51,6 +53,16 @@ class Verifying:
         return self.profile.is_verified(self.link.kind)
 
     @property
+    def kept_elsewhere(self) -> bool:
+        """Whether the person is kept in the customer's own database."""
+        return self.connection.policy().store == "scripted"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the journal says of it."""
+        return {"user_id": self.profile.user_id, "connection_id": self.connection.id}
+
+    @property
     def takes_password(self) -> bool:
         """Whether the account's password can stand for the browser that asked."""
         return self.profile.has_password and self.connection.policy().methods.password.enabled
@@ -67,7 +79,7 @@ class Verification:
     db: Database
     post: Post
     protection: Protection
-    store_for: StoreFor
+    elsewhere: PeopleElsewhere
     reset: PasswordReset
     journal: Journal
     clock: Clock
@@ -165,17 +177,18 @@ class Verification:
     async def confirm(self, token: str, caller: Caller, *, user_id: str | None) -> Verifying:
         """Take the link: the address is verified. ``user_id`` is whoever is signed in.
 
-        Raises ``InvalidTicket``, and ``ProofNeeded`` where it may be somebody else than who made the account.
+        Raises ``InvalidTicket``, and ``ProofNeeded`` where it may be somebody else than who made the account;
+        ``ScriptFailed`` and ``RefusedByScript`` where the customer's database did not take it: it is not verified then.
         """
         found = await self.look(token, caller)
         if not found.already and not found.same_person(caller, user_id):
             raise ProofNeeded().because(user_id=found.profile.user_id, connection_id=found.connection.id)
-        return await self._settled(token, caller)
+        return await self._settled(token, found, caller)
 
     async def confirm_with_password(self, token: str, password: Secret[str], caller: Caller) -> Verifying:
         """The same, anywhere, for whoever knows the password of the account.
 
-        Raises ``InvalidTicket``, ``WrongCredentials``, ``TooManyAttempts``, ``Busy``.
+        Raises ``InvalidTicket``, ``WrongCredentials``, ``TooManyAttempts``, ``Busy``, and what ``confirm`` raises.
         """
         found = await self.look(token, caller)
         options = found.connection.policy()
@@ -190,12 +203,12 @@ class Verification:
         about: dict[str, str | None] = {"connection_id": found.connection.id, "user_id": found.profile.user_id}
         async with self.protection.guessing(guess, password, caller, about) as attempt:
             with self.protection.place(caller.address):
-                verdict = await self.store_for(found.connection).verify(named[0], password)
+                verdict = await self.elsewhere.store_for(found.connection).verify(named[0], password)
             attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
         if not attempt.right:
             await self.db.write(journal.add, self.journal.event("fp", caller, **about))
             raise WrongCredentials().because(rule="wrong_password", **about)
-        return await self._settled(token, caller)
+        return await self._settled(token, found, caller)
 
     async def take_over(self, token: str, caller: Caller) -> str:
         """Take the link for somebody who did not make the account: all that was in it goes, and the address is theirs.
@@ -207,11 +220,23 @@ class Verification:
         await self.look(token, caller)
         return await self.db.write(self._take_over, token, caller)
 
-    async def _settled(self, token: str, caller: Caller) -> Verifying:
-        return await self.db.write(self._settle, token, caller)
+    async def _settled(self, token: str, found: Verifying, caller: Caller) -> Verifying:
+        """Verify the address; of somebody kept elsewhere once the customer's database has it, which may say no."""
+        if not found.kept_elsewhere:
+            return await self.db.write(self._settle, token, caller)
+        taken = await self.db.write(_take, token, self.clock())
+        if not taken.already:
+            verified = account_changes.Verified(taken.link.kind, taken.link.value)
+            failed = self.journal.event("fv", caller, identifier=taken.link.kind, **taken.about)
+            await self.elsewhere.tell(taken.connection, taken.profile, verified, failed)
+        return await self.db.write(self._settle_taken, taken, caller)
 
     def _settle(self, session: Session, token: str, caller: Caller) -> Verifying:
-        found = _take(session, token, self.clock())
+        return self._settle_taken(session, _take(session, token, self.clock()), caller)
+
+    def _settle_taken(self, session: Session, found: Verifying, caller: Caller) -> Verifying:
+        """Note what a link that was taken shows. Raises ``InvalidTicket`` where the address is another one by now."""
+        found = _fitting(session, found.link.model_dump(), lock=True)
         self._mark(session, found.profile, found.link.kind, caller)
         return replace(found, profile=accounts.by_id(session, found.profile.user_id) or found.profile)
 
@@ -230,8 +255,7 @@ class Verification:
         found = _take(session, token, now)
         if found.already or found.profile.blocked:
             raise InvalidTicket
-        about: dict[str, Any] = {"user_id": found.profile.user_id, "connection_id": found.connection.id}
-        journal.add(session, self.journal.event("fv", caller, reason="made by somebody else", **about))
+        journal.add(session, self.journal.event("fv", caller, reason="made by somebody else", **found.about))
         if found.profile.verified_kinds():
             # Somebody has shown that another of its addresses is theirs: they keep the account, and lose this one.
             self.reset.revocation.apply(session, Event.IDENTIFIER_CHANGED, Subject(found.profile.user_id), now)
@@ -241,12 +265,27 @@ class Verification:
             self.reset.revocation.apply(session, Event.DELETED, Subject(found.profile.user_id), now)
             accounts.remove(session, found.profile.user_id)
             return ""
+        if found.kept_elsewhere:
+            return self._take_over_elsewhere(session, found, now)
         empty(session, found.profile, found.link.kind, self.reset.revocation, now)
         accounts.change(session, found.profile.user_id, found.profile.verifying(found.link.kind) | {"must_verify": []})
         emptied = accounts.with_password(session, found.profile.user_id)
         if emptied is None:
             raise NoSuchUser
         return self.reset.link(session, emptied.profile, found.link.client_id, emptied.password_hash)
+
+    def _take_over_elsewhere(self, session: Session, found: Verifying, now: datetime) -> str:
+        """Keep whoever made the account out until the customer's database has another password.
+
+        Theirs is good there until then. The link proves the address once more: nothing is verified before it is used.
+        """
+        close(session, found.profile, self.reset.revocation, now)
+        accounts.change(session, found.profile.user_id, {"must_verify": [found.link.kind]})
+        known = accounts.with_password(session, found.profile.user_id)
+        if known is None:
+            raise NoSuchUser
+        proves = Destination(kind=found.link.kind, value=found.link.value)
+        return self.reset.link(session, known.profile, found.link.client_id, known.password_hash, proves=proves)
 
     async def remind(self, user_id: str, client_id: str, caller: Caller) -> None:
         """Send the link again to somebody who cannot log in before they follow it; now and then, and saying nothing."""

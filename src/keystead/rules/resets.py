@@ -42,6 +42,12 @@ class Recovery(BaseModel):
     proves: Destination
 
 
+def may_choose(options: ConnectionOptions) -> bool:
+    """Whether people may replace a password that they forgot, or no longer want."""
+    lacking = options.lacks("get_user") or options.lacks("change_password")
+    return options.methods.password.enabled and not options.disable_self_service_change_password and not lacking
+
+
 def goes_by_code(identifier: Identifier | None, options: ConnectionOptions) -> bool:
     """Whether the page asks for a code: decided by what was typed alone, never by whether somebody has it."""
     return identifier is not None and identifier.kind != "username" and options.by_code(identifier.kind)

@@ -126,7 +126,10 @@ class CustomerDatabase:
             self.connection.id, name, self.options.script_language, self.options.scripts[name], configuration
         )
         given = (context or {}) if self.options.enable_script_context else None
-        answer = await self.runtime.run(script, arguments, given)
+        try:
+            answer = await self.runtime.run(script, arguments, given)
+        except ScriptFailed as failed:
+            raise failed.because(unanswered=True) from None
         return answer.refusal or answer.value
 
     def _read(self, name: ScriptName, value: object, found_by: Iterable[Identifier]) -> Returned:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadRequest, Busy, TooManyAttempts, WrongCode
+from keystead.errors import BadRequest, Busy, ScriptFailed, TooManyAttempts, WrongCode
 from keystead.flows.passkey_notices import PAGE as PASSKEYS
 from keystead.rules.login_steps import CHALLENGES, next_to_prove
 from keystead.web import screens, wire
@@ -40,7 +40,7 @@ async def identifier_challenge(request: Request) -> Response:
             await login.send_code(visit, place)
             return page("identifier-challenge", place, context | {"notice": _AGAIN})
         await login.prove(visit, place, sent.get("code", ""))
-    except (WrongCode, TooManyAttempts, Busy) as error:
+    except (WrongCode, TooManyAttempts, Busy, ScriptFailed) as error:
         return page("identifier-challenge", place, context, error, "code")
     return go_to("done", visit.state)
 
@@ -76,7 +76,7 @@ async def reset_request(request: Request) -> Response:
         by_code = await flows.reset.request(
             place.connection, client_id, typed, caller_of(request), page=place.transaction.id
         )
-    except (TooManyAttempts, BadRequest, Busy) as error:
+    except (TooManyAttempts, BadRequest, Busy, ScriptFailed) as error:
         return page("reset-password-request", place, context, error, "username")
     if by_code:
         return redirect(f"/u/reset-password/code?state={visit.state}")
@@ -109,7 +109,7 @@ async def change_password(request: Request) -> Response:
     typed = (await form(request)).get("username", "")
     try:
         await flows.reset.request(connection, client_id, typed, caller_of(request))
-    except (TooManyAttempts, BadRequest, Busy) as error:
+    except (TooManyAttempts, BadRequest, Busy, ScriptFailed) as error:
         context |= {"identifier_value": typed[:254], "error": error.text, "error_field": "username"}
         return wire.page("reset-password-request.html", context, error)
     return screens.show("reset-password-request.html", context | {"sent": _SENT})

@@ -15,6 +15,8 @@ from keystead.errors import (
     InvalidTicket,
     PasswordUnchecked,
     ProofNeeded,
+    RefusedByScript,
+    ScriptFailed,
     TooManyAttempts,
     WrongCredentials,
 )
@@ -53,12 +55,11 @@ async def email_verification(request: Request) -> Response:
             await flows.verification.confirm(ticket, caller_of(request), user_id=user_id)
     except WrongCredentials as refusal:
         return refusing(_ask(ticket, found, ours=False, error=BadRequest(_NOT_RIGHT)), refusal)
+    except (ScriptFailed, RefusedByScript) as failed:
+        return _failed(failed, found.link.result_url, _address_of(found))
     except (ProofNeeded, TooManyAttempts, Busy) as error:
         return _ask(ticket, found, ours=False, error=error)
-    link = found.link
-    if link.result_url:
-        return _back(link.result_url, _CONFIRMED, link.value if link.include_email and link.kind == "email" else "")
-    return screens.show("email-verification-done.html", {"already": found.already, "home_url": "/"})
+    return _confirmed(found)
 
 
 async def reset_password(request: Request) -> Response:
@@ -75,6 +76,8 @@ async def reset_password(request: Request) -> Response:
     password = Secret((await form(request)).get("password", ""))
     try:
         done = await flows.reset.finish(ticket, password, caller_of(request))
+    except (ScriptFailed, RefusedByScript) as failed:
+        return _failed(failed, link.result_url, found.profile.email or "" if link.include_email else "")
     except (*AT_PASSWORD, BadRequest, Busy, PasswordUnchecked) as error:
         context |= {"error": wording.said(error, found.options), "error_field": "password"}
         return wire.page("reset-password.html", context, error, redirects_to=link.result_url)
@@ -130,7 +133,25 @@ def _taken_over(reset_url: str) -> Response:
     return screens.show("email-verification-taken.html", {"reset_url": reset_url, "home_url": "/"})
 
 
-def _back(result_url: str, message: str, email: str) -> Response:
+def _confirmed(found: Verifying) -> Response:
+    if found.link.result_url:
+        return _back(found.link.result_url, _CONFIRMED, _address_of(found))
+    return screens.show("email-verification-done.html", {"already": found.already, "home_url": "/"})
+
+
+def _address_of(found: Verifying) -> str:
+    """Return what the page of an administrator's is told of whom it is about."""
+    return found.link.value if found.link.include_email and found.link.kind == "email" else ""
+
+
+def _failed(error: ScriptFailed | RefusedByScript, result_url: str, email: str) -> Response:
+    """Say that the customer's database did not take it; there, where a link leads on and is used up (section 5.6)."""
+    if not result_url or not error.facts.get("spent"):
+        raise error
+    return refusing(_back(result_url, error.text, email, success=False), error)
+
+
+def _back(result_url: str, message: str, email: str, *, success: bool = True) -> Response:
     """Go to where an administrator wanted the browser to end (VF-4, EM-5)."""
-    said = {"success": "true", "message": message}
+    said = {"success": str(success).lower(), "message": message}
     return redirect(with_query(result_url, said | ({"email": email} if email else {})))

@@ -20,6 +20,7 @@ from keystead.errors import (
     PasskeyNotAllowed,
     PasskeyTaken,
     PasswordLeaked,
+    RefusedByScript,
     StepUpRequired,
     TooManyAttempts,
     WeakPassword,
@@ -138,6 +139,7 @@ VERIFY: Final = Scoped(
         *(NoSuchPasskey, StepUpRequired, CeremonyExpired, CeremonyRefused, PasskeyNotAllowed),
         *(PasskeyTaken, PasskeyLimitReached),
         *(WeakPassword, PasswordLeaked, TooManyAttempts, AccountGone, ConnectionNotAllowed),
+        RefusedByScript,
     ),
 )
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystead.errors import (
+    AccountGone,
     BadRequest,
     Busy,
     CeremonyExpired,
@@ -45,6 +46,7 @@ from keystead.rules.oauth import origin_of
 from keystead.rules.passkey_policy import policy_of, recoverable
 from keystead.rules.password_hints import for_password_managers, hints
 from keystead.rules.password_policy import complexity_of
+from keystead.rules.resets import may_choose
 from keystead.rules.signals import unknown
 from keystead.secrecy import Secret
 from keystead.web import wire, wording
@@ -74,6 +76,9 @@ PATHS: Final[dict[Step, str]] = {
 # What a person can do something about, on the page where it happened; anything else is an error page.
 ON_PAGE: Final = (
     WrongCredentials,
+    AccountGone,
+    RefusedByScript,
+    ScriptFailed,
     TooManyAttempts,
     Busy,
     CeremonyExpired,
@@ -294,9 +299,7 @@ def recovery_url(place: Place) -> str:
 
 def reset_url(place: Place) -> str:
     """Return where somebody chooses another password; empty where nobody may."""
-    options = place.connection.policy()
-    off = options.disable_self_service_change_password or not options.methods.password.enabled
-    return "" if off else f"/u/reset-password/request?state={place.transaction.id}"
+    return f"/u/reset-password/request?state={place.transaction.id}" if may_choose(place.connection.policy()) else ""
 
 
 def go_to(step: Step, state: str) -> Response:

@@ -9,7 +9,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystead.errors import BadRequest, Busy, CeremonyExpired, PasskeyLimitReached, TooManyAttempts, WrongCode
+from keystead.errors import (
+    BadRequest,
+    Busy,
+    CeremonyExpired,
+    PasskeyLimitReached,
+    ScriptFailed,
+    TooManyAttempts,
+    WrongCode,
+)
 from keystead.flows.hosted_login import Place, Visit
 from keystead.flows.passkey_recovery import Recovering
 from keystead.rules.passkey_policy import recoverable
@@ -50,7 +58,7 @@ async def request_code(request: Request) -> Response:
     client_id = place.transaction.request.client_id
     try:
         await flows.recovery.request(place.connection, client_id, typed, visit.caller, page=place.transaction.id)
-    except (TooManyAttempts, BadRequest, Busy) as error:
+    except (TooManyAttempts, BadRequest, Busy, ScriptFailed) as error:
         shown = context | {"identifier_value": typed[:254]}
         return page("passkey-recovery-request", place, shown, error, "username")
     return redirect(_at(f"{PATH}/code", visit))
