@@ -11,7 +11,14 @@ from sqlmodel import Session, col
 
 from keystead.db.tables import Account, AccountIdentifier, Connection, Moment, OldPassword, Passkey
 from keystead.errors import IdentifierTaken, PasskeyTaken
-from keystead.rules.user_archives import ACCOUNT, ArchivedConnection, ArchivedPasskey, ArchivedUser
+from keystead.rules.user_archives import (
+    ACCOUNT,
+    ArchivedConnection,
+    ArchivedPasskey,
+    ArchivedPassword,
+    ArchivedUser,
+    Claim,
+)
 
 Opened = Callable[[bytes], dict[str, Any]]
 """Opens what is sealed of an account."""
@@ -22,14 +29,13 @@ _PASSKEY: Final = tuple(ArchivedPasskey.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class _Rows:
     """Rows that belong to accounts, by whose they are."""
 
-    rows: dict[str, list[dict[str, Any]]]
+    by_owner: dict[str, list[dict[str, Any]]]
 
     def of(self, user_id: str) -> list[dict[str, Any]]:
-        """Return those of an account."""
-        return self.rows.get(user_id, [])
+        return self.by_owner.get(user_id, [])
 
 
 def behind(
@@ -52,9 +58,16 @@ def behind(
     for row in rows:
         values = dict(row._mapping)
         sealed = values.pop("sealed_extras")
-        about = {"identifiers": claims.of(row.user_id), "passkeys": keys.of(row.user_id)}
-        about |= {"old_passwords": old.of(row.user_id), "extras": opened(sealed) if sealed else None}
-        found.append(ArchivedUser.model_validate(values | about))
+        # Unchecked: what is stored is written down, whatever bounds a later version may have.
+        found.append(
+            ArchivedUser.model_construct(
+                **values,
+                identifiers=[Claim.model_construct(**each) for each in claims.of(row.user_id)],
+                passkeys=[ArchivedPasskey.model_construct(**each) for each in keys.of(row.user_id)],
+                old_passwords=[ArchivedPassword.model_construct(**each) for each in old.of(row.user_id)],
+                extras=opened(sealed) if sealed else None,
+            )
+        )
     return found
 
 
@@ -111,7 +124,7 @@ def _keys(session: Session, user: ArchivedUser) -> None:
 
 def _of(
     session: Session, ids: Collection[str], table: type[Any], names: Sequence[str], order: Sequence[str]
-) -> Claimed:
+) -> _Rows:
     """Return rows of a table that belong to some accounts, in order."""
     columns = [getattr(table, name) for name in names]
     statement = select(col(table.user_id), *columns).where(col(table.user_id).in_(ids))
@@ -119,6 +132,6 @@ def _of(
     for row in session.connection().execute(statement.order_by(*(getattr(table, name) for name in order))):
         values = dict(row._mapping)
         found.setdefault(values.pop("user_id"), []).append(values)
-    return Claimed(found)
+    return _Rows(found)
 
 

@@ -78,6 +78,8 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
     **dict.fromkeys(
         ("log_stream_suspended", "log_stream_gap", "backup_made", "backup_restored"), (ENTITY_MANAGEMENT, _OTHER)
     ),
+    **dict.fromkeys(("users_export_started", "users_export_downloaded"), (ENTITY_MANAGEMENT, _OTHER)),
+    **dict.fromkeys(("users_archive_started", "users_archive_downloaded"), (ENTITY_MANAGEMENT, _OTHER)),
     **dict.fromkeys(("sapi", "mgmt_api_read", "api_limit"), (API_ACTIVITY, _OTHER)),
 }
 _FAILED: Final = frozenset(
