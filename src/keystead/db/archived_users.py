@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, literal, select, tuple_
+from sqlalchemy import insert, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, AccountIdentifier, Connection, Moment, OldPassword, Passkey
@@ -18,6 +19,7 @@ from keystead.rules.user_archives import (
     ArchivedPassword,
     ArchivedUser,
     Claim,
+    Unusable,
 )
 
 Opened = Callable[[bytes], dict[str, Any]]
@@ -87,23 +89,23 @@ def connections(session: Session, connection_id: str | None) -> list[ArchivedCon
 def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
     """Insert an account with all that is its own, byte by byte as it was, or nothing of it.
 
-    Raises ``IdentifierTaken`` (its ``kind`` is ``user_id`` where the account or its handle is there), and
-    ``PasskeyTaken``: the primary keys decide, whoever else is at it.
+    Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there), ``PasskeyTaken``:
+    the primary keys decide, whoever else is at it. And ``Unusable`` where the database does not take it.
     """
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
     values |= {"connection_id": connection_id, "sealed_extras": sealed_extras}
-    if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
-        raise IdentifierTaken("user_id")
-    try:
-        _claim(session, user, connection_id)
-        _keys(session, user)
-    except (IdentifierTaken, PasskeyTaken):
-        session.connection().execute(delete(Account).where(col(Account.user_id) == user.user_id))
-        raise
     old = [each.model_dump() | {"user_id": user.user_id} for each in user.old_passwords]
-    if old:
-        session.connection().execute(insert(OldPassword), old)
+    try:
+        with session.connection().begin_nested():
+            if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
+                raise IdentifierTaken("user_id")
+            _claim(session, user, connection_id)
+            _keys(session, user)
+            if old:
+                session.connection().execute(insert(OldPassword), old)
+    except (DataError, IntegrityError):  # what it says may hold a part of the row
+        raise Unusable("The database does not take it") from None
 
 
 def _claim(session: Session, user: ArchivedUser, connection_id: str) -> None:
