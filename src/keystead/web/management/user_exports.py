@@ -71,7 +71,6 @@ ARCHIVE_IMPORT: Final = Shape(
 ROW: Final = Shape(
     "ImportRowErrors",
     {"user": OBJECT, "errors": each(Shape("ImportRowError", {"code": TEXT, "message": TEXT}, {"path": TEXT}))},
-    {"line": WHOLE},
 )
 """What is told of a line that nothing came of."""
 
