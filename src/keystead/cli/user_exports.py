@@ -15,7 +15,7 @@ from keystead.cli.api import Api
 from keystead.cli.files import pieces, written
 from keystead.cli.terminal import confirm, refuse, tell
 from keystead.errors import InvalidArchive
-from keystead.flows.archive_summary import summary_of
+from keystead.flows.archive_reading import summary_of
 from keystead.rules.calls import Upload
 
 _CONNECTIONS: Final = "GET /connections"
@@ -78,9 +78,7 @@ def export(
         tell(f"signed with the key {done['signed_by']}: whoever imports it elsewhere names that")
 
 
-def import_archive(
-    api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool
-) -> dict[str, Any]:
+def import_archive(api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool) -> dict[str, Any]:
     """Put the users of an archive back, and return the job at its end; what is refused ends the command."""
     try:
         with file.open("rb") as found:
@@ -91,7 +89,8 @@ def import_archive(
         raise refuse(str(error)) from None
     if not trust:
         confirm(
-            f"Import {about.users} users of {about.issuer}, signed with the key {about.signed_by}, as they are?", yes=yes
+            f"Import {about.users} users of {about.issuer}, signed with the key {about.signed_by}, as they are?",
+            yes=yes,
         )
         trust = about.signed_by if not yes else None
     upload = Upload("application/gzip", partial(pieces, file))
@@ -176,5 +175,3 @@ def _sink(file: BinaryIO, *, is_packed: bool) -> Callable[[bytes], object]:
         return file.write
     unpacking = zlib.decompressobj(_GZIP)
     return lambda part: file.write(unpacking.decompress(part))
-
-

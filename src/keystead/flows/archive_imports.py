@@ -21,7 +21,7 @@ from keystead.errors import (
     TooManyRequests,
 )
 from keystead.flows.archive_making import EXTRAS, PURPOSE
-from keystead.flows.archive_reading import ArchiveReader
+from keystead.flows.archive_reading import ArchiveReader, is_archive
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.relying_party import current
@@ -36,7 +36,6 @@ MAX_TRIES: Final = 5
 _TURN: Final = "all"
 _MOST_ACTIVE: Final = 2
 _WAIT: Final = 60.0
-_GZIP: Final = b"\x1f\x8b"
 _PIECE: Final = 256 * 1024
 _TO_ARRIVE: Final = timedelta(hours=1)
 """How long a file may take to arrive; what is not complete by then is given up."""
@@ -81,7 +80,7 @@ class ArchiveImports:
         job = await self.db.write(self._start, self.entropy.id("job_"), state)
         try:
             async for piece in _pieces(file):
-                if not state.pieces and piece[:2] != _GZIP:
+                if not state.pieces and not is_archive(piece):
                     raise InvalidArchive("it is not packed with gzip")
                 sealed = await asyncio.to_thread(self.sealer.seal, piece, PURPOSE)
                 await self.db.write(job_files.add, job.id, state.pieces, sealed)
