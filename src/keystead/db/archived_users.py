@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, literal, select, tuple_
+from sqlalchemy import delete, insert, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, AccountIdentifier, Connection, Moment, OldPassword, Passkey
@@ -90,22 +90,36 @@ def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras:
     """Insert an account with all that is its own, byte by byte as it was, or nothing of it.
 
     Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there) and
-    ``PasskeyTaken``: the primary keys decide, whoever else is at it. ``Unusable`` where the database does not take it.
+    ``PasskeyTaken``: the primary keys decide, whoever else is at it.
     """
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
     values |= {"connection_id": connection_id, "sealed_extras": sealed_extras}
+    if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
+        raise IdentifierTaken("user_id")
+    try:
+        _claim(session, user, connection_id)
+        _keys(session, user)
+    except (IdentifierTaken, PasskeyTaken):
+        session.connection().execute(delete(Account).where(col(Account.user_id) == user.user_id))
+        raise
     old = [each.model_dump() | {"user_id": user.user_id} for each in user.old_passwords]
+    if old:
+        session.connection().execute(insert(OldPassword), old)
+
+
+def put_with_care(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
+    """The same, where the database may not take it, and the transaction is to go on all the same.
+
+    Raises ``Unusable`` besides.
+    """
     try:
         with session.connection().begin_nested():
-            if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
-                raise IdentifierTaken("user_id")
-            _claim(session, user, connection_id)
-            _keys(session, user)
-            if old:
-                session.connection().execute(insert(OldPassword), old)
-    except (DataError, IntegrityError):  # what it says may hold a part of the row
-        raise Unusable("The database does not take it") from None
+            put(session, user, connection_id, sealed_extras)
+    except (DBAPIError, StatementError) as error:
+        if isinstance(error, OperationalError):
+            raise
+        raise Unusable("The database does not take it") from None  # what it says may hold a part of the row
 
 
 def _claim(session: Session, user: ArchivedUser, connection_id: str) -> None:

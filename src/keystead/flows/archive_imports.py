@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Protocol
@@ -19,6 +19,7 @@ from keystead.errors import (
     InvalidArchive,
     NoSuchConnection,
     TooManyRequests,
+    Unavailable,
 )
 from keystead.flows.archive_making import EXTRAS, PURPOSE
 from keystead.flows.archive_reading import ArchiveReader, is_archive
@@ -44,6 +45,7 @@ _AT_ONCE: Final = 100
 """Users that are put back in one transaction."""
 
 Line = tuple[int, ArchivedUser | Unusable]
+Put = Callable[[Session, ArchivedUser, str, bytes | None], None]
 
 
 class ArchiveVerifier(Protocol):
@@ -167,14 +169,16 @@ class ArchiveImports:
     async def _put(self, job: Claimed, state: ArchiveImport, batch: Sequence[tuple[int, bytes]]) -> ArchiveImport:
         """Put a few users back, with how far that leads: all of it is stored, or nothing."""
         read = await asyncio.to_thread(_read, batch)
-        found = await self.db.write(self._import, job, state, read)
-        if found is None:
-            raise _LostError
-        return found
+        try:
+            return await self.db.write(self._import, job, state, read, archived_users.put)
+        except (_LostError, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001 - whatever a line does to a database, the others go on
+            return await self.db.write(self._import, job, state, read, archived_users.put_with_care)
 
     def _import(
-        self, session: Session, job: Claimed, state: ArchiveImport, batch: Sequence[Line]
-    ) -> ArchiveImport | None:
+        self, session: Session, job: Claimed, state: ArchiveImport, batch: Sequence[Line], put: Put
+    ) -> ArchiveImport:
         census.join(session)
         targets, wrong = _Targets(session, state.connection_id), dict[int, dict[str, Any]]()
         rp_ids = current(session, self.public_url).ids
@@ -183,7 +187,7 @@ class ArchiveImports:
                 if isinstance(user, Unusable):
                     raise user
                 extras = self.sealer.seal(json.dumps(user.extras).encode(), EXTRAS) if user.extras else None
-                archived_users.put(session, user, targets.of(user.connection), extras)
+                put(session, user, targets.of(user.connection), extras)
                 state = state.having(inserted=state.inserted + 1, foreign=state.with_passkeys(user, rp_ids))
             except (Unusable, Conflict, NoSuchConnection) as error:
                 known = None if isinstance(user, Unusable) else user

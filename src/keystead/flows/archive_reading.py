@@ -33,7 +33,7 @@ GZIP: Final = b"\x1f\x8b"
 
 _BEGINNING: Final = 64 * 1024
 _GZIP: Final = 31
-_AT_ONCE: Final = 1024 * 1024
+_AT_ONCE: Final = 256 * 1024
 """Bytes that are unpacked at a time: a file of a thousandth of that may unfold to them."""
 _NO_ARCHIVE: Final = "it is no archive, or damaged"
 
