@@ -35,6 +35,7 @@
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read
         InvalidBackup             a backup that is damaged, or that nobody vouches for
+        InvalidArchive            an archive of users that is damaged, or of an installation that nobody named
         WouldStrandUsers          the change leaves people without a way to sign in; carries the report
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
@@ -374,6 +375,15 @@ class InvalidBackup(Invalid):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The backup cannot be used: {why}.")
+
+
+class InvalidArchive(Invalid):
+    """An archive of users that is damaged, or signed by an installation that nobody named."""
+
+    code = "invalid_archive"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The archive cannot be used: {why}.")
 
 
 class WouldStrandUsers(Invalid):
