@@ -153,9 +153,9 @@ class RowReader:
         if self._text[at] in ",]":
             raise Malformed(f"a row is missing at byte {self._base + at}")
         found = _parsed(self._text, at) if self._text[at] == "{" else None
-        if found is not None and found[1] - at <= self._longest:
+        if found is not None:
             self._state = "after"
-            return self._read(at, found[1]), found[1]
+            return self._read(at, found), found
         skip = _Skip("")
         end = _behind(self._text, at, skip)
         if end is None:
@@ -238,9 +238,9 @@ _EXTENT: Final = json.JSONDecoder()
 """Finds where an object ends, at the speed of C."""
 
 
-def _parsed(text: str, at: int) -> tuple[Any, int] | None:
+def _parsed(text: str, at: int) -> int | None:
     try:
-        return _EXTENT.raw_decode(text, at)
+        return _EXTENT.raw_decode(text, at)[1]
     except (ValueError, RecursionError):
         return None
 
