@@ -104,6 +104,7 @@ from keystead.parts import (
     telemetry_of,
     tell_of_chain,
     tell_of_stream,
+    user_exports_of,
     ways_in,
 )
 from keystead.ports import Clock, Entropy, Exposition, Hasher
@@ -115,6 +116,7 @@ from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
 from keystead.web.devices import Devices
 from keystead.web.flows import Flows
+from keystead.web.management import users
 from keystead.web.management.flows import ManagementFlows
 from keystead.web.middleware import Gate
 from keystead.web.refusals import HANDLERS
@@ -240,7 +242,7 @@ def _devices(p: Parts) -> Devices:
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
 
 
-def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
+def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
     receivers = Receivers.of(p.settings.log_stream_hosts)
@@ -267,6 +269,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, p.long_reads, clock),
         user_search=UserSearch(db, p.long_reads, clock),
+        user_exports=user_exports_of(p, ring, partial(users.shown, public_url=url)),
         doctor=doctor,
         findings=AskedOften(doctor, clock),
         backup=Backup(db, p.sealer, journal, clock, __version__),
@@ -285,7 +288,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
     hosted_login = _hosted_login(p, ways, sessions)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
     looks = Looks(db, clock)
-    management = _management(p, ways, looks)
+    management = _management(p, ways, looks, own_keys.ring)
     return Flows(
         settings=p.settings,
         devices=_devices(p),
@@ -338,7 +341,7 @@ def _application(p: Parts, flows: Flows) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        handlers = (flows.post, flows.logout_tokens, flows.unblocking)
+        handlers = (flows.post, flows.logout_tokens, flows.unblocking, flows.management.user_exports)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
         alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)

@@ -1,12 +1,13 @@
 """What flows are made of: the parts that every flow shares, and how people come in. Put together for ``app``."""
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import structlog
 
@@ -24,6 +25,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.flows.accounts import Admission
+from keystead.flows.archive_making import ArchiveMaking
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.breaches import Breaches
@@ -47,7 +49,11 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.flows.signup import Signup
+from keystead.flows.user_exports import UserExports
+from keystead.flows.users import Person
 from keystead.flows.verification import Verification
+from keystead.oauth.archive_keys import ArchiveKeys
+from keystead.oauth.keys import KeyRing
 from keystead.ports import Attempts, BreachSource, Clock, Entropy, Exposition, Hasher, Postman, PostOffice, Telemetry
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given
@@ -171,6 +177,12 @@ def ways_in(p: Parts) -> WaysIn:
             *(p.post, webauthn, p.journal, p.clock, p.entropy),
         ),
     )
+
+
+def user_exports_of(p: Parts, ring: KeyRing, show: Callable[[Person], dict[str, Any]]) -> UserExports:
+    """Return what writes users to files; ``show`` is how the Management API shows one."""
+    making = ArchiveMaking(p.db, p.sealer, ArchiveKeys(p.db, ring), p.clock, p.settings.public_url, __version__)
+    return UserExports(p.db, p.long_reads, p.sealer, p.journal, p.clock, p.entropy, show, making)
 
 
 def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, literal, select, tuple_
+from sqlalchemy import insert, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, col
 
 from keystead.db.tables import Account, AccountIdentifier, Connection, Moment, OldPassword, Passkey
 from keystead.errors import IdentifierTaken, PasskeyTaken
-from keystead.rules.user_archives import ACCOUNT, ArchivedConnection, ArchivedPasskey, ArchivedUser
+from keystead.rules.user_archives import (
+    ACCOUNT,
+    ArchivedConnection,
+    ArchivedPasskey,
+    ArchivedPassword,
+    ArchivedUser,
+    Claim,
+    Unusable,
+)
 
 Opened = Callable[[bytes], dict[str, Any]]
 """Opens what is sealed of an account."""
@@ -22,14 +31,13 @@ _PASSKEY: Final = tuple(ArchivedPasskey.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class _Rows:
     """Rows that belong to accounts, by whose they are."""
 
-    rows: dict[str, list[dict[str, Any]]]
+    by_owner: dict[str, list[dict[str, Any]]]
 
     def of(self, user_id: str) -> list[dict[str, Any]]:
-        """Return those of an account."""
-        return self.rows.get(user_id, [])
+        return self.by_owner.get(user_id, [])
 
 
 def behind(
@@ -52,9 +60,16 @@ def behind(
     for row in rows:
         values = dict(row._mapping)
         sealed = values.pop("sealed_extras")
-        about = {"identifiers": claims.of(row.user_id), "passkeys": keys.of(row.user_id)}
-        about |= {"old_passwords": old.of(row.user_id), "extras": opened(sealed) if sealed else None}
-        found.append(ArchivedUser.model_validate(values | about))
+        # Unchecked: what is stored is written down, whatever bounds a later version may have.
+        found.append(
+            ArchivedUser.model_construct(
+                **values,
+                identifiers=[Claim.model_construct(**each) for each in claims.of(row.user_id)],
+                passkeys=[ArchivedPasskey.model_construct(**each) for each in keys.of(row.user_id)],
+                old_passwords=[ArchivedPassword.model_construct(**each) for each in old.of(row.user_id)],
+                extras=opened(sealed) if sealed else None,
+            )
+        )
     return found
 
 
@@ -74,23 +89,23 @@ def connections(session: Session, connection_id: str | None) -> list[ArchivedCon
 def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
     """Insert an account with all that is its own, byte by byte as it was, or nothing of it.
 
-    Raises ``IdentifierTaken`` (its ``kind`` is ``user_id`` where the account or its handle is there), and
-    ``PasskeyTaken``: the primary keys decide, whoever else is at it.
+    Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there), ``PasskeyTaken``:
+    the primary keys decide, whoever else is at it. And ``Unusable`` where the database does not take it.
     """
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
     values |= {"connection_id": connection_id, "sealed_extras": sealed_extras}
-    if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
-        raise IdentifierTaken("user_id")
-    try:
-        _claim(session, user, connection_id)
-        _keys(session, user)
-    except (IdentifierTaken, PasskeyTaken):
-        session.connection().execute(delete(Account).where(col(Account.user_id) == user.user_id))
-        raise
     old = [each.model_dump() | {"user_id": user.user_id} for each in user.old_passwords]
-    if old:
-        session.connection().execute(insert(OldPassword), old)
+    try:
+        with session.connection().begin_nested():
+            if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
+                raise IdentifierTaken("user_id")
+            _claim(session, user, connection_id)
+            _keys(session, user)
+            if old:
+                session.connection().execute(insert(OldPassword), old)
+    except (DataError, IntegrityError):  # what it says may hold a part of the row
+        raise Unusable("The database does not take it") from None
 
 
 def _claim(session: Session, user: ArchivedUser, connection_id: str) -> None:
@@ -111,7 +126,7 @@ def _keys(session: Session, user: ArchivedUser) -> None:
 
 def _of(
     session: Session, ids: Collection[str], table: type[Any], names: Sequence[str], order: Sequence[str]
-) -> Claimed:
+) -> _Rows:
     """Return rows of a table that belong to some accounts, in order."""
     columns = [getattr(table, name) for name in names]
     statement = select(col(table.user_id), *columns).where(col(table.user_id).in_(ids))
@@ -119,6 +134,6 @@ def _of(
     for row in session.connection().execute(statement.order_by(*(getattr(table, name) for name in order))):
         values = dict(row._mapping)
         found.setdefault(values.pop("user_id"), []).append(values)
-    return Claimed(found)
+    return _Rows(found)
 
 

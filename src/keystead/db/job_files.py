@@ -1,6 +1,6 @@
 """Files that jobs read or have written, piece by piece: each is sealed, and goes when its job goes."""
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
 from keystead.db.tables import JobFile
@@ -16,3 +16,8 @@ def piece(session: Session, job_id: str, number: int) -> bytes | None:
     statement = select(col(JobFile.sealed)).where(col(JobFile.job_id) == job_id, col(JobFile.number) == number)
     found: bytes | None = session.connection().execute(statement).scalar()
     return found
+
+
+def forget(session: Session, job_id: str) -> None:
+    """Delete the pieces of a job."""
+    session.connection().execute(delete(JobFile).where(col(JobFile.job_id) == job_id))

@@ -89,9 +89,15 @@ def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, t
     session.connection().execute(insert(Job).values(**values, tries=0))
 
 
-def describe(session: Session, job_id: str, about: dict[str, Any]) -> None:
-    """Say what administrators may see of a job, in the transaction that adds it."""
-    session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about))
+def describe(session: Session, job_id: str, about: dict[str, Any], *, run_at: datetime | None = None) -> None:
+    """Say what administrators may see of a job that nobody has begun, and with ``run_at`` when it is due."""
+    due = {} if run_at is None else {"run_at": run_at}
+    session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about, **due))
+
+
+def remove(session: Session, job_id: str) -> None:
+    """Delete a job that came to nothing, with its files."""
+    session.connection().execute(delete(Job).where(col(Job.id) == job_id))
 
 
 def due(session: Session, now: datetime, types: Collection[str]) -> bool:

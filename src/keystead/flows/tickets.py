@@ -14,6 +14,7 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import VERIFICATION_JOB
+from keystead.flows.user_exports import JOBS as EXPORTS
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules.identifiers import canonical
@@ -60,7 +61,7 @@ class Tickets:
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
         found = await self.db.read(jobs.get, job_id)
-        if found is None or found.type != VERIFICATION_JOB:
+        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS):
             raise NoSuchJob
         return found
 

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 Role = Literal["owner", "editor", "viewer"]
-"""What an administrator may do: everything; everything but keys, backups and administrators; read."""
+"""What an administrator may do: everything; everything but keys, backups, archives of users and administrators; read."""
 
 OWNER: Final = "owner"
 
@@ -37,9 +37,10 @@ _NOUNS: Final = (
     "actions",
     "administrators",
     "backups",
+    "user_archives",
 )
-_OF_OWNERS: Final = ("client_keys", "client_credentials", "signing_keys", "administrators", "backups")
-"""Keys, whatever they open, and who is an administrator."""
+_OF_OWNERS: Final = ("client_keys", "client_credentials", "signing_keys", "administrators", "backups", "user_archives")
+"""Keys, whatever they open, who is an administrator, and what holds everybody's hashes."""
 
 _CHANGED_BY_OWNERS: Final = ("email_provider",)
 """Whoever chooses who carries the mail can read the links to new passwords, the owners' among them."""

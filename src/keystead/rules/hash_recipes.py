@@ -12,8 +12,15 @@ HashName = Literal[
     "md4", "md5", "ripemd160", "sha1", "sha224", "sha256", "sha384", "sha512", "whirlpool"
 ]  # fmt: skip
 DIGEST_BYTES: Final[dict[HashName, int]] = {
-    **{"md4": 16, "md5": 16, "ripemd160": 20, "sha1": 20, "sha224": 28},
-    **{"sha256": 32, "sha384": 48, "sha512": 64, "whirlpool": 64},
+    "md4": 16,
+    "md5": 16,
+    "ripemd160": 20,
+    "sha1": 20,
+    "sha224": 28,
+    "sha256": 32,
+    "sha384": 48,
+    "sha512": 64,
+    "whirlpool": 64,
 }
 """How long each digest is, in bytes."""
 
@@ -26,6 +33,20 @@ MOST_ARGON2_WORK: Final = 1 << 20
 """KiB times passes: what the whole of the memory comes to, gone over again and again."""
 MOST_ARGON2_LANES: Final = 64
 MOST_PBKDF2: Final = 5_000_000
+_PBKDF2_SPEED: Final[dict[HashName, float]] = {
+    "md4": 10,
+    "md5": 1500,
+    "ripemd160": 1000,
+    "sha1": 1900,
+    "sha224": 1800,
+    "sha256": 1800,
+    "sha384": 850,
+    "sha512": 850,
+    "whirlpool": 0.5,
+}
+"""Rounds in a millisecond, as measured on the machine of docs/performance.md."""
+_SLOW_PBKDF2: Final[dict[HashName, int]] = {"md4": 10_000, "whirlpool": 500}
+"""Rounds of what only Python itself can compute: about a second, in which other threads have to wait."""
 MOST_SCRYPT: Final = 1 << 24
 """N times r times p. One lane is held to half of it, a gigabyte: OpenSSL cannot be asked for two."""
 MOST_CRYPT: Final = 1_000_000
@@ -55,6 +76,10 @@ class BadHash(ValueError):
         self.code, self.path, self.text = code, path, text
         super().__init__(text)
 
+    def at(self, path: str) -> "BadHash":
+        """Return the same of another member."""
+        return BadHash(self.code, self.text, path)
+
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
@@ -67,7 +92,7 @@ class Preparation:
     after: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        _at_most("salt", len(self.before) + len(self.after), MOST_SALT)
+        _at_most("bytes of salt", len(self.before) + len(self.after), MOST_SALT, path="salt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +106,12 @@ class Bcrypt:
         found = _BCRYPT.fullmatch(self.text)
         if found is None:
             raise BadHash("PATTERN", "Not a bcrypt hash: $2a$, $2b$ or $2y$, a cost, 22 characters of salt, 31 of hash")
-        _at_most("cost", int(found[1]), MOST_BCRYPT)
+        _at_most("bcrypt cost", int(found[1]), MOST_BCRYPT)
 
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return 72 * 2.0 ** (int(self.text[4:6]) - 10)
+        return 71 * 2.0 ** (int(self.text[4:6]) - 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +134,13 @@ class Argon2:
         _between("argon2 m", self.memory, 8 * self.lanes, MOST_ARGON2_KIB)
         _between("argon2 t", self.passes, 1, MOST_ARGON2_WORK)
         _at_most("argon2 m times t", self.memory * self.passes, MOST_ARGON2_WORK)
-        _between("salt", len(self.salt), 8, MOST_SALT)
-        _between("hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST)
+        _between("bytes of salt", len(self.salt), 8, MOST_SALT)
+        _between("bytes of hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST)
 
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return self.memory * self.passes / 1000
+        return self.memory * self.passes / 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +154,21 @@ class Pbkdf2:
     digest: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        slow = self.algorithm in ("md4", "whirlpool")
-        if slow:
-            raise BadHash("ENUM_MISMATCH", f"pbkdf2-{self.algorithm} cannot be computed here in bearable time")
+        most = _SLOW_PBKDF2.get(self.algorithm, 2 * MOST_PBKDF2)
         _between("pbkdf2 i", self.rounds, 1, MOST_PBKDF2)
-        _at_most("salt", len(self.salt), MOST_SALT)
-        _between("hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST)
-        _at_most("pbkdf2 i for every part of the hash", self.rounds * self._parts, 2 * MOST_PBKDF2)
+        _at_most("bytes of salt", len(self.salt), MOST_SALT)
+        _between("bytes of hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST)
+        _at_most(f"pbkdf2-{self.algorithm} i for all parts of the hash", self._work, most)
 
     @property
-    def _parts(self) -> int:
-        return -(-len(self.digest) // DIGEST_BYTES[self.algorithm])
+    def _work(self) -> int:
+        """Each part of the hash, as long as the digest, takes all the rounds."""
+        return self.rounds * -(-len(self.digest) // DIGEST_BYTES[self.algorithm])
 
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return self.rounds * self._parts / 1000
+        return self._work / _PBKDF2_SPEED[self.algorithm]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +184,25 @@ class Scrypt:
     signer_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        _between("scrypt cost", self.cost, 2, MOST_SCRYPT)
+        _between("scrypt cost", self.cost, 2, MOST_SCRYPT, path="cost")
         if self.cost & (self.cost - 1):
-            raise BadHash("PATTERN", "The cost of scrypt is a power of two")
-        _between("scrypt block size", self.block, 1, 1 << 10)
-        _between("scrypt parallelization", self.lanes, 1, 1 << 10)
-        _at_most("scrypt cost times block size", self.cost * self.block, MOST_SCRYPT // 2)
-        _at_most("scrypt cost, block size and parallelization", self.cost * self.block * self.lanes, MOST_SCRYPT)
-        _at_most("salt", len(self.salt), MOST_SALT)
-        _between("hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST)
+            raise BadHash("PATTERN", "The cost of scrypt is a power of two", "cost")
+        _between("scrypt block size", self.block, 1, MOST_SCRYPT, path="blockSize")
+        _between("scrypt parallelization", self.lanes, 1, MOST_SCRYPT, path="parallelization")
+        _at_most("scrypt cost times block size", self.cost * self.block, MOST_SCRYPT // 2, path="cost")
+        # The blocks that the lanes begin with are memory too.
+        _at_most("scrypt block size times parallelization", self.block * self.lanes, 1 << 16, path="parallelization")
+        work = self.cost * self.block * self.lanes
+        _at_most("scrypt cost times block size times parallelization", work, MOST_SCRYPT, path="parallelization")
+        _at_most("bytes of salt", len(self.salt), MOST_SALT, path="salt")
+        _between("bytes of hash", len(self.digest), LEAST_DIGEST, MOST_DIGEST, path="keylen")
         if self.signer_key is not None and len(self.signer_key) != len(self.digest):
             raise BadHash("PATTERN", "A hash of Firebase is as long as the signer key of its project")
 
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return self.cost * self.block * self.lanes / 2500
+        return self.cost * self.block * self.lanes / 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +218,7 @@ class Digest:
         if len(self.digest) != DIGEST_BYTES[self.algorithm]:
             wanted = DIGEST_BYTES[self.algorithm]
             raise BadHash("PATTERN", f"A hash of {self.algorithm} has {wanted} bytes, this one {len(self.digest)}")
-        _at_most("key", len(self.key or b""), MOST_SALT)
+        _at_most("bytes of key", len(self.key or b""), MOST_SALT, path="hash.key")
 
     @property
     def milliseconds(self) -> float:
@@ -209,7 +236,7 @@ class Crypt:
     def __post_init__(self) -> None:
         if _CRYPT.fullmatch(self.text) is None:
             raise BadHash("PATTERN", "Not a hash of crypt: $1$, $apr1$, $5$ or $6$, a salt and a hash of its length")
-        _between("rounds", self.rounds, 1000, MOST_CRYPT)
+        _between("crypt rounds", self.rounds, 1000, MOST_CRYPT)
 
     @property
     def rounds(self) -> int:
@@ -221,7 +248,7 @@ class Crypt:
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return self.rounds / 800
+        return self.rounds / 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +268,7 @@ class Phpass:
     @property
     def milliseconds(self) -> float:
         """What one comparison costs, about, of one core."""
-        return 2.0**self.log_rounds / 1500
+        return 2.0**self.log_rounds / 1400
 
 
 Recipe = Bcrypt | Argon2 | Pbkdf2 | Scrypt | Digest | Crypt | Phpass
@@ -258,7 +285,7 @@ class ImportedHash:
     name: str
     text: str = field(repr=False)
     recipe: Recipe
-    preparation: Preparation = Preparation()
+    preparation: Preparation = field(default_factory=Preparation)
 
     def stored(self) -> str:
         """Return what goes into ``account.password_hash``, at most 4000 characters; ``of_stored`` reads it back."""
@@ -270,17 +297,17 @@ class ImportedHash:
         return self.recipe.milliseconds
 
 
-def _at_most(what: str, value: int, most: int) -> None:
+def _at_most(what: str, value: int, most: int, *, path: str = "") -> None:
     if value > most:
-        raise BadHash("MAXIMUM", f"Value {shown(value)} of {what} is greater than maximum {most}")
+        raise BadHash("MAXIMUM", f"Value {_shown(value)} of {what} is greater than maximum {most}", path)
 
 
-def _between(what: str, value: int, least: int, most: int) -> None:
+def _between(what: str, value: int, least: int, most: int, *, path: str = "") -> None:
     if value < least:
-        raise BadHash("MINIMUM", f"Value {shown(value)} of {what} is less than minimum {least}")
-    _at_most(what, value, most)
+        raise BadHash("MINIMUM", f"Value {_shown(value)} of {what} is less than minimum {least}", path)
+    _at_most(what, value, most, path=path)
 
 
-def shown(value: int) -> str:
-    """Return a number for a text about it. One of thousands of digits is not spelled out: that is quadratic."""
+def _shown(value: int) -> str:
+    """Return a number for a text about it. One of thousands of digits is not spelled out: that takes long."""
     return str(value) if abs(value) < 10**18 else "of more than 18 digits"

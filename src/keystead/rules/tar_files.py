@@ -3,9 +3,9 @@
 Our own few lines rather than the library's: it would read whatever size a hostile heading names into memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from keystead.errors import InvalidArchive
 
@@ -40,43 +40,61 @@ def whole(name: str, content: bytes, moment: int) -> bytes:
     return heading(name, len(content), moment) + content + padding(len(content))
 
 
-@dataclass
-class Entry:
-    """A file within an archive, to be read once and in order. ``name`` is without the directories before it."""
+class Part(NamedTuple):
+    """A part of a file within an archive, in order. ``name`` is without the directories before it."""
 
     name: str
     size: int
-    _read: Callable[[int], bytes]
-    _left: int
-
-    def read(self, most: int) -> bytes:
-        """Return at most so many bytes; none at its end. Raises ``InvalidArchive`` where the archive ends before."""
-        wanted = min(most, self._left)
-        found = self._read(wanted) if wanted else b""
-        if len(found) < wanted:
-            raise InvalidArchive("it is not complete")
-        self._left -= wanted
-        return found
+    """Of the whole file."""
+    content: bytes
+    is_last: bool
 
 
-def entries(read: Callable[[int], bytes]) -> Iterator[Entry]:
-    """Give the files, in order; what is left unread of one is passed over. Raises ``InvalidArchive``.
+@dataclass
+class TarReader:
+    """Takes an archive apart as it arrives. What is no regular file is passed over."""
 
-    ``read`` returns as many bytes as it is asked for, and fewer only at the end.
-    """
-    while True:
-        block = read(BLOCK)
-        if len(block) < BLOCK:
-            raise InvalidArchive("it is not complete")
+    is_over: bool = False
+    """Whether its end was read; whatever follows is of no interest."""
+    _waiting: bytes = b""
+    _name: str = ""
+    _size: int = 0
+    _left: int = -1
+    """Bytes of the file that are still to come; below zero before a heading."""
+    _skip: int = 0
+
+    def feed(self, octets: bytes) -> Iterator[Part]:
+        """Give what these bytes complete, and of large files what is there. Raises ``InvalidArchive``."""
+        self._waiting += octets
+        while self._waiting and not self.is_over:
+            if self._skip:
+                skipped = min(self._skip, len(self._waiting))
+                self._skip, self._waiting = self._skip - skipped, self._waiting[skipped:]
+            elif self._left >= 0:
+                yield self._content()
+            elif len(self._waiting) < BLOCK:
+                return
+            elif self._begins():
+                yield self._content()
+
+    def _begins(self) -> bool:
+        """Read a heading; return whether it is of a file that has no content, which nothing else would give."""
+        block, self._waiting = self._waiting[:BLOCK], self._waiting[BLOCK:]
         if not any(block):
-            return
-        size = _size(block)
+            self.is_over = True
+            return False
+        self._size = self._left = _size(block)
         name = block[:100].partition(b"\0")[0].decode("utf-8", "replace").rpartition("/")[2]
-        entry = Entry(name if block[156:157] in _REGULAR else "", size, read, size)
-        yield entry
-        while entry.read(64 * 1024):
-            pass
-        read(len(padding(size)))
+        self._name = name if block[156:157] in _REGULAR else ""
+        return self._size == 0
+
+    def _content(self) -> Part:
+        content, self._waiting = self._waiting[: self._left], self._waiting[self._left :]
+        self._left -= len(content)
+        is_last = self._left == 0
+        if is_last:
+            self._left, self._skip = -1, -self._size % BLOCK
+        return Part(self._name, self._size, content, is_last)
 
 
 def _size(block: bytes) -> int:

@@ -175,13 +175,14 @@ class ArchivedFile(BaseModel):
     model_config = _CLOSED
 
     name: Annotated[str, Field(max_length=100)]
-    bytes: Annotated[int, Field(ge=0, le=2**53)]
+    size: Annotated[int, Field(ge=0, le=2**53)]
+    """In bytes."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @classmethod
     def of(cls, name: str, content: bytes) -> "ArchivedFile":
         """Return what a manifest says of a small file."""
-        return cls(name=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        return cls(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 class Manifest(BaseModel):

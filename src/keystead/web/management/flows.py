@@ -26,6 +26,7 @@ from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.stats import Stats
+from keystead.flows.user_exports import UserExports
 from keystead.flows.user_search import UserSearch
 
 
@@ -54,6 +55,7 @@ class ManagementFlows:
     page_design: PageDesign
     stats: Stats
     user_search: UserSearch
+    user_exports: UserExports
     doctor: Doctor
     findings: AskedOften
     backup: Backup

@@ -21,14 +21,15 @@ from keystead.rules.tickets import (
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
+from keystead.web.management import user_exports
 from keystead.web.management.operations import operation_of
 from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, word
 
 _TICKET: Final = Shape("Ticket", {"ticket": TEXT})
 _JOB: Final = Shape(
     "Job",
-    {"type": TEXT, "status": word("pending", "completed", "failed"), "created_at": MOMENT, "id": TEXT},
-    {"percentage_done": WHOLE, "status_details": TEXT},
+    {"type": TEXT, "status": word("pending", "processing", "completed", "failed"), "created_at": MOMENT, "id": TEXT},
+    {"percentage_done": WHOLE, "status_details": TEXT, **user_exports.MEMBERS},
 )
 _READ_JOBS: Final = ("create:users", "read:users", "update:users")
 
@@ -100,8 +101,9 @@ JOB: Final = Scoped("Show a job", scopes=_READ_JOBS, answers={200: _JOB}, refuse
 
 async def job(request: Request) -> Response:
     """``GET /jobs/{id}``."""
-    await JOB.read(request)
-    return Json(shown(await flows_of(request).tickets.job(request.path_params["id"])))
+    asked = await JOB.read(request)
+    found = await flows_of(request).tickets.job(request.path_params["id"])
+    return Json(shown(found) | user_exports.members(request, found, asked.bearer))
 
 
 JOB_ERRORS: Final = Scoped(
