@@ -98,6 +98,7 @@ from keystead.oauth.userinfo import UserInfo
 from keystead.parts import (
     Parts,
     WaysIn,
+    archive_imports_of,
     attempts_of,
     doctor_of,
     parts_of,
@@ -269,6 +270,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, p.long_reads, clock),
         user_search=UserSearch(db, p.long_reads, clock),
+        archive_imports=archive_imports_of(p, ring),
         user_exports=user_exports_of(p, ring, partial(users.shown, public_url=url)),
         doctor=doctor,
         findings=AskedOften(doctor, clock),
@@ -341,7 +343,8 @@ def _application(p: Parts, flows: Flows) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        handlers = (flows.post, flows.logout_tokens, flows.unblocking, flows.management.user_exports)
+        files = (flows.management.user_exports, flows.management.archive_imports)
+        handlers = (flows.post, flows.logout_tokens, flows.unblocking, *files)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
         alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)

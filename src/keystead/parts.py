@@ -25,6 +25,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.flows.accounts import Admission
+from keystead.flows.archive_imports import ArchiveImports
 from keystead.flows.archive_making import ArchiveMaking
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.block_notices import BlockNotices
@@ -183,6 +184,12 @@ def user_exports_of(p: Parts, ring: KeyRing, show: Callable[[Person], dict[str, 
     """Return what writes users to files; ``show`` is how the Management API shows one."""
     making = ArchiveMaking(p.db, p.sealer, ArchiveKeys(p.db, ring), p.clock, p.settings.public_url, __version__)
     return UserExports(p.db, p.long_reads, p.sealer, p.journal, p.clock, p.entropy, show, making)
+
+
+def archive_imports_of(p: Parts, ring: KeyRing) -> ArchiveImports:
+    """Return what puts archives of users back."""
+    verifier, url = ArchiveKeys(p.db, ring), p.settings.public_url
+    return ArchiveImports(p.db, p.sealer, verifier, p.journal, p.clock, p.entropy, url)
 
 
 def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:

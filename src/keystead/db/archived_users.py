@@ -89,8 +89,8 @@ def connections(session: Session, connection_id: str | None) -> list[ArchivedCon
 def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
     """Insert an account with all that is its own, byte by byte as it was, or nothing of it.
 
-    Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there), ``PasskeyTaken``:
-    the primary keys decide, whoever else is at it. And ``Unusable`` where the database does not take it.
+    Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there) and
+    ``PasskeyTaken``: the primary keys decide, whoever else is at it. ``Unusable`` where the database does not take it.
     """
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
@@ -124,9 +124,7 @@ def _keys(session: Session, user: ArchivedUser) -> None:
             raise PasskeyTaken
 
 
-def _of(
-    session: Session, ids: Collection[str], table: type[Any], names: Sequence[str], order: Sequence[str]
-) -> _Rows:
+def _of(session: Session, ids: Collection[str], table: type[Any], names: Sequence[str], order: Sequence[str]) -> _Rows:
     """Return rows of a table that belong to some accounts, in order."""
     columns = [getattr(table, name) for name in names]
     statement = select(col(table.user_id), *columns).where(col(table.user_id).in_(ids))
@@ -135,5 +133,3 @@ def _of(
         values = dict(row._mapping)
         found.setdefault(values.pop("user_id"), []).append(values)
     return _Rows(found)
-
-

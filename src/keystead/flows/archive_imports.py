@@ -39,6 +39,7 @@ _WAIT: Final = 60.0
 _PIECE: Final = 256 * 1024
 _TO_ARRIVE: Final = timedelta(hours=1)
 """How long a file may take to arrive; what is not complete by then is given up."""
+_TOLD: Final = 1000
 _AT_ONCE: Final = 100
 """Users that are put back in one transaction."""
 
@@ -90,6 +91,10 @@ class ArchiveImports:
         state = state.having(is_complete=True)
         await self.db.write(self._arrived, job.id, state, operation)
         return job, state
+
+    async def errors(self, job_id: str) -> list[dict[str, Any]]:
+        """Return what is told of the lines that nothing came of, the first of them."""
+        return await self.db.read(job_rows.first, job_id, _TOLD)
 
     async def deliver(self, job: Claimed) -> None:
         """Go on where an import is, to its end. Raises whatever went wrong.
@@ -201,13 +206,14 @@ class ArchiveImports:
 
     def _arrived(self, session: Session, job_id: str, state: ArchiveImport, operation: Operation) -> None:
         jobs.describe(session, job_id, state.stored(), run_at=self.clock())
-        about = {"job_id": job_id, "size": state.size, "key": state.key}
         event = operation.event(
             self.journal,
             "Archive of users received",
             type="users_archive_received",
             connection_id=state.connection_id,
-            **{name: value for name, value in about.items() if value is not None},
+            job_id=job_id,
+            size=state.size,
+            key=state.key,
         )
         journal.add(session, event)
 
@@ -222,7 +228,7 @@ class ArchiveImports:
             self._note(session, job, ArchiveImport.model_validate(job.about or {}), "users_archive_refused", why)
 
     def _note(self, session: Session, job: Claimed, state: ArchiveImport, type: str, why: str | None) -> None:
-        about = {"job_id": job.id, "issuer": state.issuer, "signed_by": state.signed_by}
+        about: dict[str, Any] = {"job_id": job.id, "issuer": state.issuer, "signed_by": state.signed_by}
         about |= {"inserted": state.inserted, "failed": state.failed, "passkeys_elsewhere": sum(state.foreign.values())}
         caller = Caller(actor=state.actor)
         event = self.journal.event(type, caller, connection_id=state.connection_id, description=why, **about)
@@ -277,5 +283,3 @@ def _read(batch: Sequence[tuple[int, bytes]]) -> list[Line]:
         except Unusable as error:
             found.append((number, error))
     return found
-
-

@@ -108,5 +108,3 @@ class ArchiveReader:
             raise InvalidArchive(f"{USERS} is not what was signed")
         self._digest = hashlib.sha256()
         return manifest
-
-

@@ -9,6 +9,7 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
+from keystead.flows.archive_imports import JOB as IMPORTS
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
@@ -61,7 +62,7 @@ class Tickets:
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
         found = await self.db.read(jobs.get, job_id)
-        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS):
+        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS, IMPORTS):
             raise NoSuchJob
         return found
 

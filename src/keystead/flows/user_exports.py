@@ -21,6 +21,7 @@ from keystead.flows.long_reads import LongReads
 from keystead.flows.operations import Operation
 from keystead.flows.users import Person, people
 from keystead.ports import Clock, Entropy, Sealer
+from keystead.rules.events import Event
 from keystead.rules.user_exports import Export, csv_head, csv_line, json_line
 from keystead.rules.user_search import bookmark, read_bookmark
 
@@ -188,16 +189,18 @@ class UserExports:
         journal.add(session, self._event(export, job_id, operation, "downloaded"))
         return export
 
-    def _event(self, export: Export, job_id: str, operation: Operation, what: str) -> Any:
+    def _event(self, export: Export, job_id: str, operation: Operation, what: str) -> Event:
         kind = "archive" if export.format == "archive" else "export"
-        about = {"job_id": job_id, "format": export.format, "limit": export.limit, "users": export.done}
-        about |= {"fields": [each.name for each in export.fields] if export.fields else None}
         return operation.event(
             self.journal,
-            f"{'Archive' if kind == 'archive' else 'Export'} of users {what}",
+            f"{kind.capitalize()} of users {what}",
             type=f"users_{kind}_{what}",
             connection_id=export.connection_id,
-            **{name: value for name, value in about.items() if value is not None},
+            job_id=job_id,
+            format=export.format,
+            limit=export.limit,
+            users=export.done,
+            fields=[each.name for each in export.fields] if export.fields else None,
         )
 
 

@@ -72,9 +72,10 @@ class ArchiveImport(BaseModel):
 def refused(number: int, user: ArchivedUser | None, error: Exception) -> dict[str, Any]:
     """Return what is told of a line that nothing came of (4.4): which, whose, and why. No secret is said back."""
     path = error.path if isinstance(error, Unusable) else ""
-    about = {"user_id": user.user_id, "email": user.email} if user else {}
+    about: dict[str, Any] = {"line": number + 1}
+    about |= {"user_id": user.user_id, "email": user.email} if user else {}
     said = {"code": _code(error), "message": str(error)} | ({"path": path} if path else {})
-    return {"line": number + 1, "user": {name: value for name, value in about.items() if value}, "errors": [said]}
+    return {"user": {name: value for name, value in about.items() if value}, "errors": [said]}
 
 
 def _code(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 Role = Literal["owner", "editor", "viewer"]
-"""What an administrator may do: everything; everything but keys, backups, archives of users and administrators; read."""
+"""What an administrator may do: everything; everything but keys, administrators and what holds all hashes; read."""
 
 OWNER: Final = "owner"
 

@@ -28,7 +28,7 @@ from keystead.rules.telemetry import (
 from keystead.settings import Settings
 from keystead.web import wire
 from keystead.web.authorization_answers import OPENER
-from keystead.web.body import most_bytes
+from keystead.web.body import most_bytes, most_seconds
 from keystead.web.client_ip import client_address, is_trusted
 from keystead.web.request_limits import headers_of
 
@@ -226,7 +226,7 @@ def _counted(request: Request, receive: Receive, seconds: float) -> Receive:
     """
     seen, complete = 0, False
     headers, most = request.headers, most_bytes(request.scope["path"])
-    deadline = asyncio.get_running_loop().time() + seconds
+    deadline = asyncio.get_running_loop().time() + most_seconds(request.scope["path"], seconds)
 
     async def counted() -> Message:
         nonlocal seen, complete

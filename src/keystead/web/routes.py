@@ -328,6 +328,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/sessions", tenant_settings.show_sessions, GET=tenant_settings.SHOW_SESSIONS),
     Described("/keystead/sessions", tenant_settings.update_sessions, PATCH=tenant_settings.UPDATE_SESSIONS),
     Described("/keystead/user-archives", user_exports.create_archive, POST=user_exports.CREATE_ARCHIVE),
+    Described("/keystead/user-archives", user_exports.receive, PUT=user_exports.RECEIVE),
     Described("/keystead/user-exports/{id}", user_exports.download, GET=user_exports.DOWNLOAD),
     Described("/keystead/users/{id}/passkeys", passkeys.index, GET=passkeys.INDEX),
     Described("/keystead/users/{id}/passkeys/{passkey_id}/quarantine", passkeys.quarantine, PUT=passkeys.QUARANTINE),

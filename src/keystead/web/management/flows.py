@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keystead.flows.access import Access
 from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
+from keystead.flows.archive_imports import ArchiveImports
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.backup import Backup
@@ -56,6 +57,7 @@ class ManagementFlows:
     stats: Stats
     user_search: UserSearch
     user_exports: UserExports
+    archive_imports: ArchiveImports
     doctor: Doctor
     findings: AskedOften
     backup: Backup

@@ -23,7 +23,7 @@ from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
 from keystead.web.management import user_exports
 from keystead.web.management.operations import operation_of
-from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, word
+from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, each, either, word
 
 _TICKET: Final = Shape("Ticket", {"ticket": TEXT})
 _JOB: Final = Shape(
@@ -107,7 +107,10 @@ async def job(request: Request) -> Response:
 
 
 JOB_ERRORS: Final = Scoped(
-    "Show what went wrong in a job", scopes=_READ_JOBS, answers={200: _JOB, 204: None}, refuses=(NoSuchJob,)
+    "Show what went wrong in a job",
+    scopes=_READ_JOBS,
+    answers={200: either(_JOB, each(user_exports.ROW)), 204: None},
+    refuses=(NoSuchJob,),
 )
 
 
@@ -115,7 +118,10 @@ async def job_errors(request: Request) -> Response:
     """``GET /jobs/{id}/errors``: the job with what went wrong, or 204 where nothing did."""
     await JOB_ERRORS.read(request)
     found = await flows_of(request).tickets.job(request.path_params["id"])
-    return Json(shown(found)) if found.status == "failed" else Response(status_code=204)
+    if found.status == "failed":
+        return Json(shown(found))
+    rows = await user_exports.errors(request, found)
+    return Json(rows) if rows else Response(status_code=204)
 
 
 def shown(found: JobRecord) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from keystead.db.jobs import JobRecord
-from keystead.errors import InvalidQuery, NoSuchJob, TooManyRequests
+from keystead.errors import InvalidArchive, InvalidQuery, NoSuchJob, TooManyRequests, UnsupportedMediaType
+from keystead.flows.archive_imports import JOB as IMPORT_JOB
 from keystead.flows.operations import Operation
 from keystead.flows.user_exports import JOBS
 from keystead.oauth.bearers import Bearer
+from keystead.rules.archive_imports import ArchiveImport, NewArchiveImport
 from keystead.rules.claims import iso
 from keystead.rules.complaints import parse
 from keystead.rules.user_exports import Export, ExportField, NewArchive, NewExport, read_export
@@ -21,8 +23,8 @@ from keystead.web.endpoints import Body, Endpoint, Scoped
 from keystead.web.flows import flows_of, management_of
 from keystead.web.guard import caller_of
 from keystead.web.management.operations import operation_of
-from keystead.web.parameters import Needed
-from keystead.web.shapes import MOMENT, TEXT, WHOLE, Content, Shape, each, word
+from keystead.web.parameters import Needed, Text
+from keystead.web.shapes import MOMENT, OBJECT, TEXT, WHOLE, Content, Shape, each, word
 
 GOOD_FOR: Final = 60
 """Seconds from the answer that names a link to its use (IM-16)."""
@@ -34,6 +36,8 @@ _READ_ARCHIVES: Final = "read:user_archives"
 _GZIP: Final = "application/gzip"
 _PATH: Final = "/api/v2/keystead/user-exports"
 _SIGNED: Final = Needed("signed")
+_CONNECTION: Final = Text("connection_id", longest=20)
+_KEY: Final = Text("key", longest=100)
 _ENDINGS: Final = {"json": "json.gz", "csv": "csv.gz", "archive": "tar.gz"}
 _ODD: Final = re.compile(r"[^a-z0-9.-]")
 
@@ -46,6 +50,9 @@ MEMBERS: Final = {
     "time_left_seconds": WHOLE,
     "location": TEXT,
     "signed_by": TEXT,
+    "issuer": TEXT,
+    "summary": Shape("ImportSummary", {"failed": WHOLE, "updated": WHOLE, "inserted": WHOLE, "total": WHOLE}),
+    "passkeys_elsewhere": Shape("PasskeysElsewhere", {}, others=WHOLE),
 }
 """What a job shows besides, where it is an export."""
 
@@ -54,6 +61,18 @@ _EXPORT: Final = Shape(
     {"type": word(*JOBS), "status": word("pending"), "created_at": MOMENT, "id": TEXT},
     {name: shape for name, shape in MEMBERS.items() if name not in ("location", "time_left_seconds", "signed_by")},
 )
+
+ARCHIVE_IMPORT: Final = Shape(
+    "UserArchiveImport",
+    {"type": word(IMPORT_JOB), "status": word("pending"), "created_at": MOMENT, "id": TEXT},
+    {"connection_id": TEXT},
+)
+
+ROW: Final = Shape(
+    "ImportRowErrors",
+    {"user": OBJECT, "errors": each(Shape("ImportRowError", {"code": TEXT, "message": TEXT}, {"path": TEXT}))},
+)
+"""What is told of a line that nothing came of."""
 
 CREATE: Final = Scoped(
     "Export users",
@@ -114,8 +133,15 @@ async def download(request: Request) -> Response:
     return StreamingResponse(found.pieces, media_type=_GZIP, headers=headers)
 
 
+async def errors(request: Request, job: JobRecord) -> list[dict[str, Any]]:
+    """Return what is told of the lines of an archive that nothing came of; the first thousand, if there are more."""
+    return await management_of(request).archive_imports.errors(job.id) if job.type == IMPORT_JOB else []
+
+
 def members(request: Request, job: JobRecord, bearer: Bearer) -> dict[str, Any]:
     """Return what a job shows because it is an export; a link for whoever may read what is in the file."""
+    if job.type == IMPORT_JOB:
+        return _of_import(ArchiveImport.model_validate(job.about or {}), is_done=job.status == "completed")
     if job.type not in JOBS:
         return {}
     flows, export = flows_of(request), Export.model_validate(job.about or {})
@@ -134,6 +160,28 @@ def members(request: Request, job: JobRecord, bearer: Bearer) -> dict[str, Any]:
     return found
 
 
+RECEIVE: Final = Scoped(
+    "Import an archive of users",
+    scopes=("create:user_archives",),
+    query=(_CONNECTION, _KEY),
+    body=Body({"type": "string", "format": "binary"}, media=(_GZIP,)),
+    answers={202: ARCHIVE_IMPORT},
+    refuses=(TooManyRequests, InvalidArchive),
+)
+
+
+async def receive(request: Request) -> Response:
+    """``PUT /keystead/user-archives``: the file is the body; ``key`` names whose signature is trusted besides ours."""
+    asked = await RECEIVE.read(request)
+    if request.headers.get("content-type", _GZIP).partition(";")[0].strip().lower() != _GZIP:
+        raise UnsupportedMediaType
+    given = {_CONNECTION.name: asked[_CONNECTION], _KEY.name: asked[_KEY]}
+    wanted, operation = parse(NewArchiveImport, given), operation_of(request, asked.bearer)
+    job, state = await management_of(request).archive_imports.receive(wanted, request.stream(), operation)
+    shown = {"type": job.type, "status": job.status, "created_at": iso(job.created_at), "id": job.id}
+    return Json(shown | _of_import(state), 202)
+
+
 async def _started(request: Request, wanted: Export, bearer: Bearer) -> Response:
     job = await management_of(request).user_exports.start(wanted, operation_of(request, bearer))
     shown = {"type": job.type, "status": job.status, "created_at": iso(job.created_at), "id": job.id}
@@ -144,3 +192,13 @@ def _asked_for(export: Export) -> dict[str, Any]:
     names = {"connection_id", "connection", "limit", "fields"} | (set() if export.format == "archive" else {"format"})
     # Auth0's clients expect a connection, also where all are meant.
     return {"connection": ""} | export.model_dump(include=names, exclude_none=True)
+
+
+def _of_import(state: ArchiveImport, *, is_done: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {"connection_id": state.connection_id, "issuer": state.issuer, "signed_by": state.signed_by}
+    if is_done:
+        counted = {"failed": state.failed, "updated": 0, "inserted": state.inserted, "total": state.done}
+        found |= {"summary": counted, "passkeys_elsewhere": state.foreign}
+    elif state.is_verified:
+        found["percentage_done"] = state.percentage
+    return {name: value for name, value in found.items() if value not in (None, "")}
