@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlmodel import Session, col
 
 from keystead.db import jobs
@@ -37,11 +37,6 @@ def ready(session: Session, job_id: str, sealed: bytes, about: dict[str, Any], n
     return session.connection().execute(update(Job).where(col(Job.id) == job_id).values(values)).rowcount == 1
 
 
-def drop(session: Session, job_id: str) -> None:
-    """Delete a job and all that is its own."""
-    session.connection().execute(delete(Job).where(col(Job.id) == job_id))
-
-
 def finish(session: Session, job: Claimed, now: datetime, about: dict[str, Any], *, error: str | None = None) -> bool:
     """End a job: its file, which holds hashes, goes at once; what was found of its rows stays for a day.
 
@@ -62,13 +57,6 @@ def release(session: Session, job: Claimed, now: datetime, *, after: timedelta =
     session.connection().execute(update(Job).where(*mine).values(values))
 
 
-def note(session: Session, job_id: str, found: Mapping[int, Mapping[str, Any]]) -> None:
-    """Keep what was found of rows, by their number."""
-    if found:
-        rows = [{"job_id": job_id, "number": number, "found": dict(each)} for number, each in found.items()]
-        session.connection().execute(insert(JobRow), rows)
-
-
 def noted(session: Session, job_id: str, after: int, limit: int, *, only: str = "") -> list[tuple[int, dict[str, Any]]]:
     """Return what was found of the rows behind one, in the order of the file; with ``only``, of one verdict."""
     conditions = [col(JobRow.job_id) == job_id, col(JobRow.number) > after]
@@ -76,13 +64,6 @@ def noted(session: Session, job_id: str, after: int, limit: int, *, only: str = 
         conditions.append(col(JobRow.found)["verdict"].as_string() == only)
     statement = select(col(JobRow.number), col(JobRow.found)).where(*conditions).order_by(col(JobRow.number))
     return [(row.number, row.found) for row in session.connection().execute(statement.limit(limit))]
-
-
-def count_noted(session: Session, job_id: str, verdict: str) -> int:
-    """Return of how many rows something was found that has this verdict."""
-    statement = select(func.count()).select_from(JobRow)
-    mine = (col(JobRow.job_id) == job_id, col(JobRow.found)["verdict"].as_string() == verdict)
-    return int(session.connection().execute(statement.where(*mine)).scalar_one())
 
 
 def claim(session: Session, job_id: str, claims: Mapping[bytes, int]) -> None:

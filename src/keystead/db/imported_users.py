@@ -1,6 +1,6 @@
 """Many accounts at a time: looked up, and written, in a few statements for all of them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -90,7 +90,7 @@ def add(session: Session, addition: Addition) -> bool:
     Identifiers in one order for everybody, so that two imports do not wait for each other for ever.
     """
     ordered = sorted(addition.identifiers, key=lambda each: (each["kind"], each["value"]))
-    nested = session.begin_nested()
+    nested = session.connection().begin_nested()
     try:
         for table, rows in ((Account, addition.accounts), (AccountIdentifier, ordered), (Passkey, addition.passkeys)):
             if rows:
@@ -100,12 +100,6 @@ def add(session: Session, addition: Addition) -> bool:
         return False
     nested.commit()
     return True
-
-
-def claims_of(user_id: str, connection_id: str, claims: Mapping[Identifier, IdentifierKind]) -> Iterator[dict[str, Any]]:
-    """Give the rows that keep identifiers from others."""
-    for each in claims:
-        yield {"connection_id": connection_id, "kind": each.kind, "value": each.value, "user_id": user_id}
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:

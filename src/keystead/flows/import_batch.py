@@ -6,13 +6,15 @@ rehearsal writes the same, and takes it back before it notes what it found.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, census, connections, import_jobs, imported_users, jobs
+from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs
 from keystead.db.jobs import Claimed
 from keystead.errors import Unavailable
+from keystead.flows.import_canaries import settled
 from keystead.flows.import_decisions import Conditions, Decided, Decision, There, keys_of
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
@@ -47,8 +49,8 @@ class ImportBatch:
     entropy: Entropy
 
     def write(
-        self, session: Session, job: Claimed, state: Import, terms: Terms, rows: Sequence[ReadRow]
-    ) -> tuple[Import, Decided]:
+        self, session: Session, job: Claimed, state: Import, terms: Terms | None, rows: Sequence[ReadRow]
+    ) -> Import:
         """Write rows, and return how far the job is then. Raises ``Overtaken``; ``Unavailable`` where others hinder.
 
         The options of the connection are read here, while nobody can change what passwords and passkeys depend on.
@@ -66,18 +68,18 @@ class ImportBatch:
             rp_ids = self.enrolment.ceremonies.relying_party(session).ids
             conditions = Conditions(state, now_terms.shared, policy_of(options), rp_ids, self.clock())
         decided = self._tried(session, job, state, conditions, rows)
-        import_jobs.note(session, job.id, self._noted(state, decided))
+        job_rows.add(session, job.id, _noted(state, decided))
         import_jobs.claim(session, job.id, decided.known_by if state.upsert or state.dry_run else {})
-        after = _further(state, rows, decided)
+        after = settled(_further(state, rows, decided), decided)
         if not jobs.keep(session, job, self.clock(), after.stored()):
             raise Overtaken
-        return after, decided
+        return after
 
     def skip(self, session: Session, job: Claimed, state: Import, row: ReadRow, why: RowError) -> Import:
         """Pass over a row that nothing can be done with. Raises ``Overtaken``."""
         refused = ReadRow(row.number, row.raw, errors=(why,))
         decided = Decision(None, There(), self.sealer, self.entropy).of([refused])
-        import_jobs.note(session, job.id, decided.found)
+        job_rows.add(session, job.id, decided.found)
         after = _further(state, [row], decided)
         if not jobs.keep(session, job, self.clock(), after.stored()):
             raise Overtaken
@@ -90,16 +92,15 @@ class ImportBatch:
         for attempt in range(_TRIES):
             hopeful = attempt == 0 and not (state.upsert or state.dry_run)
             there = There() if hopeful else self._look(session, job.id, state, conditions, rows)
-            judged = self.enrolment.models.judged
-            decision = Decision(conditions, there, self.sealer, self.entropy, lambda new: judged(session, new))
-            decided = decision.of(rows)
+            judged = partial(self.enrolment.models.judged, session)
+            decided = Decision(conditions, there, self.sealer, self.entropy, judged).of(rows)
             if self._apply(session, state, decided):
                 return decided
         raise Unavailable("somebody else is changing the same users")
 
     def _apply(self, session: Session, state: Import, decided: Decided) -> bool:
         """Write what was decided, or in a rehearsal write it and take it back; ``False`` where somebody was faster."""
-        rehearsed = session.begin_nested() if state.dry_run else None
+        rehearsed = session.connection().begin_nested() if state.dry_run else None
         is_done = imported_users.add(session, decided.addition)
         if is_done:
             for profile, values in decided.changes:
@@ -131,13 +132,10 @@ class ImportBatch:
             rows=import_jobs.claimed(session, job_id, {key.digest for each in rows for key in keys_of(each, shared)}),
         )
 
-    def _noted(self, state: Import, decided: Decided) -> dict[int, dict[str, Any]]:
-        """Return what is kept of rows: of a rehearsal all of them, else what went wrong."""
-        return {
-            number: found
-            for number, found in decided.found.items()
-            if state.dry_run or found["verdict"] == "error"
-        }
+
+def _noted(state: Import, decided: Decided) -> dict[int, dict[str, Any]]:
+    """Return what is kept of rows: of a rehearsal all of them, else what went wrong."""
+    return {at: found for at, found in decided.found.items() if state.dry_run or found["verdict"] == "error"}
 
 
 def _further(state: Import, rows: Sequence[ReadRow], decided: Decided) -> Import:

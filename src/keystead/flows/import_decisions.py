@@ -12,12 +12,12 @@ from keystead.db.imported_users import Addition
 from keystead.flows.row_reading import ImportedKey, ReadRow
 from keystead.ports import Entropy, Sealer
 from keystead.rules import password_hashes
+from keystead.rules.ceremonies import NewPasskey
 from keystead.rules.folding import searched_by
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind
 from keystead.rules.import_jobs import Import
 from keystead.rules.import_rows import EXTRAS, PREFIX, UPSERTABLE, ImportedUser, echoed
-from keystead.rules.ceremonies import NewPasskey
 from keystead.rules.passkey_policy import Context, evaluate, of_new
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Draft, Profile, defaults
@@ -79,7 +79,9 @@ class There:
         """Return whose account has what a row is known by."""
         if key.of == "own":
             known = self.accounts.get(self.holders.get(key.value, ""))
-            return known.profile.user_id if known and known.profile.value_of(key.value.kind) == key.value.value else None
+            return (
+                known.profile.user_id if known and known.profile.value_of(key.value.kind) == key.value.value else None
+            )
         if key.of == "user_id":
             return key.value if key.value in self.accounts else None
         where: Mapping[Any, str] = {"user_handle": self.handles, "passkeys": self.credentials}.get(key.of, self.holders)
@@ -230,7 +232,8 @@ class Decision:
     def _update(self, row: ReadRow, user: ImportedUser, known: Known) -> None:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
-        profile, notes = known.profile, ()
+        profile = known.profile
+        notes: tuple[str, ...] = ()
         values = _changed(user, profile)
         if user.password is not None and user.password.stored() != known.password_hash:
             if _is_unused(known):

@@ -11,6 +11,10 @@ from keystead.errors import BadRequest
 from keystead.rules.row_files import Kind
 from keystead.secrecy import Secret
 
+JOB: Final = "users_import"
+PURPOSE: Final = "imports"
+"""For what the pieces of a file are sealed."""
+
 MOST_ACTIVE: Final = 2
 """Jobs that wait or are under way (IM-2)."""
 
@@ -31,7 +35,7 @@ _CONNECTION: Final = re.compile(r"con_[A-Za-z0-9]{16}")
 _LONGEST_EXTERNAL: Final = 255
 _PROVED: Final = "the password is right"
 
-Format = Literal["rows", "archive"]
+Format = Literal["rows"]
 Verdict = Literal["insert", "update", "skip", "error"]
 
 
@@ -89,6 +93,8 @@ class Import(BaseModel):
     size: int = 0
     rows: int = 0
     """How many there are."""
+    malformed: str = ""
+    """Why the file is no list of rows."""
 
     at: int = 0
     """Where the file goes on, in bytes."""
@@ -107,6 +113,7 @@ class Import(BaseModel):
     lost_passkeys: int = 0
     """Passkeys that work under none of our ids."""
     canaries: list[Canary] = []
+    """In the order of the request, whose passwords are kept apart."""
 
     def having(self, **values: Any) -> "Import":
         """Return it further on."""

@@ -7,7 +7,7 @@ that what is unique there is unique here; hashes are read and bounded before any
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -50,9 +50,7 @@ _PROHIBITED: Final = frozenset(
 """Members that ``app_metadata`` must not have: they would be read as those of the user (4.1)."""
 _SECRET: Final = ("password_hash", "custom_password_hash", "mfa_factors", "passkeys")
 """Members that no report says back."""
-MEMBERS: Final = frozenset(
-    (*KINDS, *_TEXTS, *_FLAGS, *_METADATA, *_SECRET, "picture", "user_id", "user_handle")
-)
+MEMBERS: Final = frozenset((*KINDS, *_TEXTS, *_FLAGS, *_METADATA, *_SECRET, "picture", "user_id", "user_handle"))
 UPSERTABLE: Final = ("email_verified", *_TEXTS, "picture", *_METADATA)
 """What an upsert changes of an account that is there (4.1)."""
 
@@ -188,7 +186,7 @@ def echoed(row: object) -> dict[str, Any]:
     """Return a row as reports say it back: nothing secret, and not more than can be read."""
     if not isinstance(row, dict):
         return {}
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in row.items():
         if name in _SECRET:
             found[name] = MASK
@@ -306,7 +304,7 @@ def _password(given: Mapping[str, Any], terms: Terms, errors: list[RowError]) ->
     else:
         try:
             reading = password_hashes.read_text if name == "password_hash" else password_hashes.read_custom
-            return cast("ImportedHash", reading(given[name]))
+            return reading(given[name])
         except BadHash as error:
             errors.append(RowError(error.code, error.text, f"{name}.{error.path}" if error.path else name))
     return None
@@ -458,4 +456,3 @@ def _local_id(given: Mapping[str, Any], errors: list[RowError]) -> str | None:
 def _notes(local_id: str | None) -> Iterator[str]:
     if local_id is not None and "|" in local_id:
         yield f"the id becomes {PREFIX}{local_id}: exported ids are given without what stands before the |"
-

@@ -291,12 +291,8 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, dict | list):
         if depth == 0:
             raise BadRow(f"the row is nested deeper than {DEPTH}")
-        for member in value:
+        for member in (*value, *value.values()) if isinstance(value, dict) else value:
             _check(member, depth - 1)
-        if isinstance(value, dict):
-            for member in value.values():
-                if member.__class__ is not bool and member is not None:
-                    _check(member, depth - 1)
 
 
 def _is_sound(text: str) -> bool:
