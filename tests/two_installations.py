@@ -82,18 +82,21 @@ async def everything(world: World) -> dict[str, list[dict[str, Any]]]:
     sealer = world.app.state.flows.management.archive_imports.sealer
 
     def read(session: Session) -> dict[str, list[dict[str, Any]]]:
-        names = dict(session.connection().execute(select(tables.Connection.id, tables.Connection.name)).all())  # type: ignore[call-overload]
-        found = {}
-        for table in OF_ACCOUNTS:
-            rows = [dict(row._mapping) for row in session.connection().execute(select(*table.__table__.columns))]
-            for row in rows:
-                if "connection_id" in row:
-                    row["connection_id"] = names[row["connection_id"]]
-                if row.get("sealed_extras"):
-                    row["sealed_extras"] = sealer.open(row["sealed_extras"], "account-extras")
-                if table is tables.OldPassword:
-                    del row["id"]
-            found[table.__tablename__] = sorted(rows, key=str)
-        return found
+        connections = tables.Connection.__table__.c  # type: ignore[attr-defined]
+        rows = session.connection().execute(select(connections.id, connections.name))
+        names = {row.id: row.name for row in rows}
+        return {table.__name__: sorted(_rows(session, table, names, sealer), key=str) for table in OF_ACCOUNTS}
 
     return await world.db.read(read)
+
+
+def _rows(session: Session, table: Any, names: dict[str, str], sealer: Any) -> list[dict[str, Any]]:
+    rows = [dict(row._mapping) for row in session.connection().execute(select(*table.__table__.columns))]
+    for row in rows:
+        if "connection_id" in row:
+            row["connection_id"] = names[row["connection_id"]]
+        if row.get("sealed_extras"):
+            row["sealed_extras"] = sealer.open(row["sealed_extras"], "account-extras")
+        if table is tables.OldPassword:
+            del row["id"]
+    return rows

@@ -1,10 +1,12 @@
 """``keystead users``: the people."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from keystead.cli import user_exports
 from keystead.cli.api import Api
 from keystead.cli.commands import Body, Limit, Sets, Yes, body_of, command, noun
 from keystead.cli.terminal import confirm, refuse
@@ -157,6 +159,25 @@ def verify_mail(api: Api, user: User) -> None:
     """Send the mail that verifies an email address."""
     job = api.ask("POST /jobs/verification-email", body={"user_id": user})
     api.done(job, f"the mail is on its way: {job['id']}")
+
+
+command(app, "export", *user_exports.EXPORT_ROUTES)(user_exports.export)
+
+
+@command(app, "import", *user_exports.IMPORT_ROUTES)
+def import_(
+    api: Api,
+    file: Annotated[Path, typer.Argument(help="An archive of users.", show_default=False)],
+    connection: Annotated[
+        str | None, typer.Option(help="Put all of them into this one.", show_default="each into that of its name")
+    ] = None,
+    trust: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The key of another installation that signed it.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Put the users of an archive back, as they were."""
+    user_exports.told_of_import(api, user_exports.import_archive(api, file, connection, trust, yes=yes))
 
 
 @command(app, "logs", "GET /users/{id}/logs")

@@ -21,7 +21,7 @@ from keystead.errors import (
     TooManyRequests,
 )
 from keystead.flows.archive_making import EXTRAS, PURPOSE
-from keystead.flows.archive_reading import ArchiveReader
+from keystead.flows.archive_reading import ArchiveReader, is_archive
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.relying_party import current
@@ -78,18 +78,20 @@ class ArchiveImports:
         """Take a file in, and have it imported. Raises ``BadRequest``, ``TooManyRequests``, ``InvalidArchive``."""
         state = ArchiveImport(connection_id=wanted.connection_id, key=wanted.key, actor=operation.caller.actor)
         job = await self.db.write(self._start, self.entropy.id("job_"), state)
-        async for piece in _pieces(file):
-            if not state.pieces and piece[:2] != b"\x1f\x8b":
-                await self.db.write(jobs.remove, job.id)
-                raise InvalidArchive("it is not packed with gzip")
-            sealed = await asyncio.to_thread(self.sealer.seal, piece, PURPOSE)
-            await self.db.write(job_files.add, job.id, state.pieces, sealed)
-            state = state.having(pieces=state.pieces + 1, size=state.size + len(piece))
-        if not state.pieces:
-            await self.db.write(jobs.remove, job.id)
-            raise InvalidArchive("it is empty")
-        state = state.having(is_complete=True)
-        await self.db.write(self._arrived, job.id, state, operation)
+        try:
+            async for piece in _pieces(file):
+                if not state.pieces and not is_archive(piece):
+                    raise InvalidArchive("it is not packed with gzip")
+                sealed = await asyncio.to_thread(self.sealer.seal, piece, PURPOSE)
+                await self.db.write(job_files.add, job.id, state.pieces, sealed)
+                state = state.having(pieces=state.pieces + 1, size=state.size + len(piece))
+            if not state.pieces:
+                raise InvalidArchive("it is empty")
+            state = state.having(is_complete=True)
+            await self.db.write(self._arrived, job.id, state, operation)
+        except BaseException:  # whoever sends it may have gone away
+            await asyncio.shield(self.db.write(jobs.remove, job.id))
+            raise
         return job, state
 
     async def errors(self, job_id: str) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """An archive of users read while it is unpacked, in little memory, whoever packed it."""
 
 import hashlib
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from keystead.errors import InvalidArchive
 from keystead.rules.tar_files import Part, TarReader
@@ -18,6 +19,7 @@ from keystead.rules.user_archives import (
     USERS,
     Manifest,
     read_manifest,
+    thumbprint,
 )
 
 Verify = Callable[[bytes, bytes, bytes], str]
@@ -26,10 +28,50 @@ Verify = Callable[[bytes, bytes, bytes], str]
 Raises ``InvalidArchive``.
 """
 
+GZIP: Final = b"\x1f\x8b"
+"""What every archive begins with."""
+
+_BEGINNING: Final = 64 * 1024
 _GZIP: Final = 31
 _AT_ONCE: Final = 1024 * 1024
 """Bytes that are unpacked at a time: a file of a thousandth of that may unfold to them."""
 _NO_ARCHIVE: Final = "it is no archive, or damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an archive says of itself, and nobody has verified."""
+
+    issuer: str
+    users: int
+    signed_by: str
+
+
+def is_archive(beginning: bytes) -> bool:
+    """Whether a file that begins so may be one."""
+    return beginning.startswith(GZIP)
+
+
+def summary_of(file: BinaryIO) -> Summary:
+    """Return what an archive says of itself. Raises ``InvalidArchive`` for what is none."""
+    reader = ArchiveReader(lambda manifest, signature, jwks: _named(jwks))
+    while reader.manifest is None and (octets := file.read(_BEGINNING)):
+        reader.feed(octets)
+        next((lines for lines in reader.lines() if lines), None)
+    return _summary(reader.manifest, reader.signed_by)
+
+
+def _summary(manifest: Manifest | None, signed_by: str) -> Summary:
+    if manifest is None:
+        raise InvalidArchive(_NO_ARCHIVE)
+    return Summary(manifest.issuer, manifest.users, signed_by)
+
+
+def _named(jwks: bytes) -> str:
+    try:
+        return thumbprint(json.loads(jwks)["keys"][0])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise InvalidArchive("its key cannot be read") from None
 
 
 @dataclass
