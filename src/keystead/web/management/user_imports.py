@@ -57,6 +57,8 @@ MEMBERS: Final = {
     "connection": TEXT,
     "external_id": TEXT,
     "time_left_seconds": WHOLE,
+    "rows": WHOLE,
+    "rows_done": WHOLE,
     "summary": _SUMMARY,
     "dry_run": FLAG,
     "rehearsal": _REHEARSAL,
@@ -135,7 +137,7 @@ def members(request: Request, job: JobRecord) -> dict[str, Any]:
     if job.status == "completed":
         found["summary"] = state.summary
     elif job.status != "failed":
-        found["percentage_done"] = state.percentage()
+        found |= {"percentage_done": state.percentage(), "rows": state.rows, "rows_done": state.done}
         left = state.seconds_left(management_of(request).import_uploads.clock().timestamp())
         found |= {} if left is None else {"time_left_seconds": left}
     if state.dry_run:
