@@ -106,6 +106,7 @@ from keystead.parts import (
     tell_of_chain,
     tell_of_stream,
     user_exports_of,
+    user_imports_of,
     ways_in,
 )
 from keystead.ports import Clock, Entropy, Exposition, Hasher
@@ -248,6 +249,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
     receivers = Receivers.of(p.settings.log_stream_hosts)
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
+    uploads, user_import = user_imports_of(p, ways)
     return ManagementFlows(
         administrators=Administrators(db, p.revocation, p.post, journal, clock, entropy, has_mail),
         connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
@@ -271,6 +273,8 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
         stats=Stats(db, p.long_reads, clock),
         user_search=UserSearch(db, p.long_reads, clock),
         archive_imports=archive_imports_of(p, ring),
+        import_uploads=uploads,
+        user_import=user_import,
         user_exports=user_exports_of(p, ring, partial(users.shown, public_url=url)),
         doctor=doctor,
         findings=AskedOften(doctor, clock),
@@ -343,7 +347,7 @@ def _application(p: Parts, flows: Flows) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        files = (flows.management.user_exports, flows.management.archive_imports)
+        files = (flows.management.user_exports, flows.management.archive_imports, flows.management.user_import)
         handlers = (flows.post, flows.logout_tokens, flows.unblocking, *files)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)

@@ -14,6 +14,7 @@ import structlog
 from keystead import __version__
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
+from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.fallback_attempts import FallbackAttempts, Tell
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.memory_attempts import MemoryAttempts
@@ -34,6 +35,10 @@ from keystead.flows.ceremonies import Ceremonies
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.doctor import Doctor, Machine
 from keystead.flows.enrolment_tickets import EnrolmentTickets
+from keystead.flows.import_batch import ImportBatch
+from keystead.flows.import_canaries import Canaries
+from keystead.flows.import_notices import ImportNotices
+from keystead.flows.import_uploads import ImportUploads
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import Word
 from keystead.flows.logout_notices import LogoutNotices
@@ -49,8 +54,10 @@ from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
+from keystead.flows.row_reading import RowReading
 from keystead.flows.signup import Signup
 from keystead.flows.user_exports import UserExports
+from keystead.flows.user_import import UserImport
 from keystead.flows.users import Person
 from keystead.flows.verification import Verification
 from keystead.oauth.archive_keys import ArchiveKeys
@@ -190,6 +197,15 @@ def archive_imports_of(p: Parts, ring: KeyRing) -> ArchiveImports:
     """Return what puts archives of users back."""
     verifier, url = ArchiveKeys(p.db, ring), p.settings.public_url
     return ArchiveImports(p.db, p.sealer, verifier, p.journal, p.clock, p.entropy, url)
+
+
+def user_imports_of(p: Parts, ways: WaysIn) -> tuple[ImportUploads, UserImport]:
+    """Return what takes files of users in, and what imports them."""
+    settings, marks = p.settings, (p.journal, p.clock)
+    batch = ImportBatch(RowReading(CoseKeys()), ways.enrolment, p.sealer, p.revocation, p.clock, p.entropy)
+    uploads = ImportUploads(p.db, p.sealer, *marks, p.entropy, settings.import_bytes)
+    notices = ImportNotices(p.post)
+    return uploads, UserImport(p.db, p.sealer, batch, Canaries(p.hasher), notices, *marks, settings.import_hours)
 
 
 def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:

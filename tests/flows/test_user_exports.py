@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from keystead import worker
 from keystead.db import tables
-from killing import Killed, killed_at
+from breaking_off import Killed, killed_at
 from owners import first_owner
 from two_installations import exported, finished, imported, sent, work
 from world import World

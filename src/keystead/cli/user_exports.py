@@ -78,6 +78,17 @@ def export(
         tell(f"signed with the key {done['signed_by']}: whoever imports it elsewhere names that")
 
 
+def is_archive(file: str) -> bool:
+    """Whether a file is an archive rather than rows; what is refused ends the command."""
+    if file == STANDARD_OUTPUT:
+        return False
+    try:
+        with Path(file).open("rb") as found:
+            return found.read(2) == b"\x1f\x8b"
+    except OSError as error:
+        raise refuse(f"{file}: {error.strerror or error}") from None
+
+
 def import_archive(api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool) -> dict[str, Any]:
     """Put the users of an archive back, and return the job at its end; what is refused ends the command."""
     try:

@@ -19,6 +19,7 @@ from keystead.flows.user_exports import JOBS as EXPORTS
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules.identifiers import canonical
+from keystead.rules.import_jobs import JOB as ROWS
 from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile
 from keystead.rules.tickets import (
@@ -62,7 +63,7 @@ class Tickets:
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
         found = await self.db.read(jobs.get, job_id)
-        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS, IMPORTS):
+        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS, IMPORTS, ROWS):
             raise NoSuchJob
         return found
 

@@ -78,6 +78,8 @@ TYPES: Final = {
     "log_stream_gap": "Log Stream With a Gap",
     "backup_made": "Backup Made",
     "backup_restored": "Backup Restored",
+    "sui": "Success Users Import",
+    "fui": "Failed Users Import",
     "users_export_started": "Export of Users Started",
     "users_export_downloaded": "Export of Users Downloaded",
     "users_archive_started": "Archive of Users Started",

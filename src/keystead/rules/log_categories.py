@@ -40,9 +40,9 @@ _MEMBERS: Final[Mapping[Category, Collection[str]]] = {
     "auth.token_exchange.fail": ("feacft", "ferrt", "fertft", "feccft"),
     "auth.token_exchange.success": ("seacft", "sepft", "sertft", "seccft"),
     "auth.ancillary.success": ("srrt",),
-    "management.fail": ("users_archive_refused",),
+    "management.fail": ("users_archive_refused", "fui"),
     "management.success": (
-        *("sapi", "mgmt_api_read", "backup_made", "backup_restored"),
+        *("sapi", "mgmt_api_read", "backup_made", "backup_restored", "sui"),
         *("users_export_started", "users_export_downloaded", "users_archive_started", "users_archive_downloaded"),
         *("users_archive_received", "users_archive_imported"),
     ),

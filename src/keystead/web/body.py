@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import maxsize
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -22,12 +23,19 @@ _MORE: Final[Mapping[str, int]] = {"/api/v2/keystead/fido-metadata": 33_554_432,
 the token is known to be good; an archive piece by piece."""
 
 
-def most_bytes(path: str) -> int:
-    """Return how long the body of a request may be."""
+IMPORTS: Final = "/api/v2/jobs/users-imports"
+_BESIDE: Final = 1_048_576
+"""What may come beside the file of an import."""
+
+
+def most_bytes(path: str, imports: int = 0) -> int:
+    """Return how long the body of a request may be; ``imports`` is what a file of users may have, 0 for any size."""
+    if path == IMPORTS:
+        return imports + _BESIDE if imports else maxsize
     return _MORE.get(path, MAX_BYTES)
 
 
-_LONGER: Final[Mapping[str, float]] = {ARCHIVES: 3600.0}
+_LONGER: Final[Mapping[str, float]] = {ARCHIVES: 3600.0, IMPORTS: 3600.0}
 """Seconds, for what is larger than anything else."""
 
 

@@ -67,6 +67,7 @@ from keystead.web.management import (
     tickets,
     user_blocks,
     user_exports,
+    user_imports,
     user_lists,
     users,
 )
@@ -273,6 +274,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/emails/provider", email_provider.update, PATCH=email_provider.UPDATE),
     Described("/emails/provider", email_provider.delete, DELETE=email_provider.DELETE),
     Described("/jobs/verification-email", tickets.verification_email, POST=tickets.VERIFICATION_EMAIL),
+    Described("/jobs/users-imports", user_imports.create, POST=user_imports.CREATE),
     Described("/jobs/users-exports", user_exports.create, POST=user_exports.CREATE),
     Described("/jobs/{id}", tickets.job, GET=tickets.JOB),
     Described("/jobs/{id}/errors", tickets.job_errors, GET=tickets.JOB_ERRORS),
@@ -324,6 +326,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/fido-metadata", fido_metadata.replace, PUT=fido_metadata.REPLACE),
     Described("/keystead/jobs", jobs.index, GET=jobs.INDEX),
     Described("/keystead/jobs/{id}", jobs.show, GET=jobs.SHOW),
+    Described("/keystead/jobs/{id}/rows", user_imports.rows, GET=user_imports.ROWS),
     Described("/keystead/signing-keys", signing_keys.index_all, GET=signing_keys.INDEX_ALL),
     Described("/keystead/sessions", tenant_settings.show_sessions, GET=tenant_settings.SHOW_SESSIONS),
     Described("/keystead/sessions", tenant_settings.update_sessions, PATCH=tenant_settings.UPDATE_SESSIONS),

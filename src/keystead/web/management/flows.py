@@ -15,6 +15,7 @@ from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.doctor import AskedOften, Doctor
 from keystead.flows.fido_metadata import FidoMetadata
+from keystead.flows.import_uploads import ImportUploads
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
@@ -28,6 +29,7 @@ from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.stats import Stats
 from keystead.flows.user_exports import UserExports
+from keystead.flows.user_import import UserImport
 from keystead.flows.user_search import UserSearch
 
 
@@ -58,6 +60,8 @@ class ManagementFlows:
     user_search: UserSearch
     user_exports: UserExports
     archive_imports: ArchiveImports
+    import_uploads: ImportUploads
+    user_import: UserImport
     doctor: Doctor
     findings: AskedOften
     backup: Backup
