@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+from breaking_off import Killed, killed_at
 from keystead import worker
 from keystead.db import tables
-from breaking_off import Killed, killed_at
 from owners import first_owner
 from two_installations import exported, finished, imported, sent, work
 from world import World

@@ -75,10 +75,13 @@ class ArchiveImports:
     """The jobs that it does."""
 
     async def receive(
-        self, wanted: NewArchiveImport, file: AsyncIterator[bytes], operation: Operation
+        self, file: AsyncIterator[bytes], wanted: Callable[[], NewArchiveImport], operation: Operation
     ) -> tuple[JobRecord, ArchiveImport]:
-        """Take a file in, and have it imported. Raises ``BadRequest``, ``TooManyRequests``, ``InvalidArchive``."""
-        state = ArchiveImport(connection_id=wanted.connection_id, key=wanted.key, actor=operation.caller.actor)
+        """Take a file in, and have it imported; ``wanted`` says how, once all of it is there.
+
+        Raises ``BadRequest``, ``TooManyRequests``, ``InvalidArchive``.
+        """
+        state = ArchiveImport(actor=operation.caller.actor)
         job = await self.db.write(self._start, self.entropy.id("job_"), state)
         try:
             async for piece in _pieces(file):
@@ -89,7 +92,8 @@ class ArchiveImports:
                 state = state.having(pieces=state.pieces + 1, size=state.size + len(piece))
             if not state.pieces:
                 raise InvalidArchive("it is empty")
-            state = state.having(is_complete=True)
+            asked = wanted()
+            state = state.having(is_complete=True, connection_id=asked.connection_id, key=asked.key)
             await self.db.write(self._arrived, job.id, state, operation)
         except BaseException:  # whoever sends it may have gone away
             await asyncio.shield(self.db.write(jobs.remove, job.id))
@@ -199,10 +203,6 @@ class ArchiveImports:
         return state
 
     def _start(self, session: Session, job_id: str, state: ArchiveImport) -> JobRecord:
-        if state.connection_id is not None:
-            found = connections.get(session, state.connection_id)
-            if found is None or found.for_administrators:
-                raise BadRequest("The connection does not exist.", path="connection_id")
         if jobs.active(session, JOB) >= _MOST_ACTIVE:
             raise TooManyRequests(_WAIT, detail="imports are under way")
         now = self.clock()
@@ -211,6 +211,10 @@ class ArchiveImports:
         return JobRecord(job_id, JOB, "pending", now, None, state.stored())
 
     def _arrived(self, session: Session, job_id: str, state: ArchiveImport, operation: Operation) -> None:
+        if state.connection_id is not None:
+            found = connections.get(session, state.connection_id)
+            if found is None or found.for_administrators:
+                raise BadRequest("The connection does not exist.", path="connection_id")
         jobs.describe(session, job_id, state.stored(), run_at=self.clock())
         event = operation.event(
             self.journal,

@@ -22,6 +22,7 @@ from keystead.rules.user_archives import (
     CONNECTIONS,
     KEYS,
     MANIFEST,
+    PEM,
     SIGNATURE,
     USERS,
     ArchivedFile,
@@ -44,8 +45,8 @@ _BEAT: Final = 100
 class ArchiveSigner(Protocol):
     """Signs what is in an archive."""
 
-    async def sign(self, manifest: bytes) -> tuple[str, dict[str, Any]]:
-        """Return a detached JWS of it, and the set of the key that verifies it."""
+    async def sign(self, manifest: bytes) -> tuple[str, dict[str, Any], bytes]:
+        """Return a detached JWS of it, the set of the key that verifies it, and that key as PEM."""
         ...
 
 
@@ -87,9 +88,15 @@ class ArchiveMaking:
             passkeys=export.passkeys,
             files=[ArchivedFile.of(CONNECTIONS, text), users],
         ).text()
-        signature, jwks = await self.signer.sign(manifest)
+        signature, jwks, pem = await self.signer.sign(manifest)
         keys = json.dumps(jwks, indent=2).encode() + b"\n"
-        small = ((MANIFEST, manifest), (SIGNATURE, signature.encode() + b"\n"), (KEYS, keys), (CONNECTIONS, text))
+        small = (
+            (MANIFEST, manifest),
+            (SIGNATURE, signature.encode() + b"\n"),
+            (KEYS, keys),
+            (PEM, pem),
+            (CONNECTIONS, text),
+        )
         moment = int(now.timestamp())
         head = b"".join(tar_files.whole(name, content, moment) for name, content in small)
         head += tar_files.heading(USERS, export.size, moment)

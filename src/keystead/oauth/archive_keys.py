@@ -26,10 +26,11 @@ class ArchiveKeys:
     db: Database
     ring: KeyRing
 
-    async def sign(self, manifest: bytes) -> tuple[str, dict[str, Any]]:
-        """Return a detached JWS, and the set of the one key that verifies it, without what nobody needs of it."""
+    async def sign(self, manifest: bytes) -> tuple[str, dict[str, Any], bytes]:
+        """Return a detached JWS, the set of the one key that verifies it, and that key as PEM."""
         signature, jwk = await self.ring.sign_detached(manifest, SIGNED_AS)
-        return signature, {"keys": [{name: value for name, value in jwk.items() if not name.startswith("x5")}]}
+        bare = {name: value for name, value in jwk.items() if not name.startswith("x5")}
+        return signature, {"keys": [bare]}, RSAKey.import_key(bare).as_pem(private=False)
 
     def signer(self, manifest: bytes, signature: bytes, jwks: bytes) -> str:
         """Return the thumbprint of the key that signed a manifest. Raises ``InvalidArchive``.

@@ -1,10 +1,12 @@
 """The import of an archive of users: what may be asked for, how far it is, and what became of its lines."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from keystead.errors import DomainError, IdentifierTaken, PasskeyTaken
+from keystead.rules.complaints import parse
 from keystead.rules.user_archives import ArchivedUser, Unusable
 
 _CODES: Final = {"email": "CONFLICT_EMAIL", "username": "CONFLICT_USERNAME", "user_id": "DUPLICATED_USER"}
@@ -21,6 +23,13 @@ class NewArchiveImport(BaseModel):
     """Where all of them are put; else each into the connection of its own connection's name."""
     key: Annotated[str, Field(min_length=43, max_length=43)] | None = None
     """The thumbprint of the key that is trusted, where it is another installation's."""
+
+
+def read_archive_import(parts: Mapping[str, Sequence[str]]) -> NewArchiveImport:
+    """Read what came beside the file in a form; what is of rows alone is passed over. Raises ``BadRequest``."""
+    return parse(
+        NewArchiveImport, {name: next(iter(parts.get(name, ())), None) for name in NewArchiveImport.model_fields}
+    )
 
 
 class ArchiveImport(BaseModel):

@@ -2,7 +2,7 @@
 
     manifest.json        what is in it: how many users, and SHA-256 of each file
     manifest.jws         the manifest signed: a detached JWS (RFC 7515, appendix F)
-    jwks.json            the key that it was signed with
+    jwks.json            the key that it was signed with; as PEM, key.pem
     connections.ndjson   the connections, by name, with their options
     users.ndjson         a line for each user
 
@@ -30,6 +30,8 @@ SIGNED_AS: Final = "keystead-users+jws"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.jws"
 KEYS: Final = "jwks.json"
+PEM: Final = "key.pem"
+"""The same key again, for programs that know no JWK; nothing of ours reads it."""
 CONNECTIONS: Final = "connections.ndjson"
 USERS: Final = "users.ndjson"
 SMALL: Final = 1024 * 1024

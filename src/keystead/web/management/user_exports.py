@@ -1,6 +1,7 @@
 """``/api/v2/jobs/users-exports`` and archives: users in a file, and the link to it (auth0-behaviour 2.7 and 4.5)."""
 
 import re
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -8,7 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from keystead.db.jobs import JobRecord
-from keystead.errors import InvalidArchive, InvalidQuery, NoSuchJob, TooManyRequests, UnsupportedMediaType
+from keystead.errors import (
+    InsufficientScope,
+    InvalidArchive,
+    InvalidQuery,
+    NoSuchJob,
+    TooManyRequests,
+    UnsupportedMediaType,
+)
 from keystead.flows.archive_imports import JOB as IMPORT_JOB
 from keystead.flows.operations import Operation
 from keystead.flows.user_exports import JOBS
@@ -65,7 +73,7 @@ _EXPORT: Final = Shape(
 ARCHIVE_IMPORT: Final = Shape(
     "UserArchiveImport",
     {"type": word(IMPORT_JOB), "status": word("pending"), "created_at": MOMENT, "id": TEXT},
-    {"connection_id": TEXT},
+    {"connection_id": TEXT, "connection": TEXT},
 )
 
 ROW: Final = Shape(
@@ -175,11 +183,22 @@ async def receive(request: Request) -> Response:
     asked = await RECEIVE.read(request)
     if request.headers.get("content-type", _GZIP).partition(";")[0].strip().lower() != _GZIP:
         raise UnsupportedMediaType
-    given = {_CONNECTION.name: asked[_CONNECTION], _KEY.name: asked[_KEY]}
-    wanted, operation = parse(NewArchiveImport, given), operation_of(request, asked.bearer)
-    job, state = await management_of(request).archive_imports.receive(wanted, request.stream(), operation)
+    wanted = parse(NewArchiveImport, {_CONNECTION.name: asked[_CONNECTION], _KEY.name: asked[_KEY]})
+    return Json(await received(request, request.stream(), lambda: wanted, asked.bearer), 202)
+
+
+async def received(
+    request: Request, file: AsyncIterator[bytes], wanted: Callable[[], NewArchiveImport], bearer: Bearer
+) -> dict[str, Any]:
+    """Take an archive in, by whichever route, and return the job as the wire shows it.
+
+    Raises ``InsufficientScope``: whoever may import rows may not say which hashes and handles people have.
+    """
+    if not bearer.scope.issuperset(RECEIVE.scopes):
+        raise InsufficientScope(RECEIVE.scopes)
+    job, state = await management_of(request).archive_imports.receive(file, wanted, operation_of(request, bearer))
     shown = {"type": job.type, "status": job.status, "created_at": iso(job.created_at), "id": job.id}
-    return Json(shown | _of_import(state), 202)
+    return shown | _of_import(state)
 
 
 async def _started(request: Request, wanted: Export, bearer: Bearer) -> Response:

@@ -8,17 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from keystead.db.jobs import JobRecord
-from keystead.errors import NoSuchJob, TooManyImports
+from keystead.errors import BodyTooLarge, InvalidArchive, NoSuchJob, TooManyImports, TooManyRequests
+from keystead.flows.archive_reading import is_archive
+from keystead.rules.archive_imports import read_archive_import
 from keystead.rules.claims import iso
 from keystead.rules.import_jobs import FILE, JOB, LONGEST_PART, Import
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import management_of
+from keystead.web.management import user_exports
 from keystead.web.management.lists import BY_CURSOR, cursor, cursors_of
 from keystead.web.management.operations import operation_of
 from keystead.web.multipart import MEDIA, MultipartForm
 from keystead.web.parameters import Choice
-from keystead.web.shapes import FLAG, MOMENT, NUMBER, OBJECT, TEXT, WHOLE, Shape, each, word
+from keystead.web.shapes import FLAG, MOMENT, NUMBER, OBJECT, TEXT, WHOLE, Shape, each, either, word
 
 _AT_ONCE: Final = 200
 _VERDICTS: Final = ("insert", "update", "skip", "error")
@@ -83,8 +86,8 @@ CREATE: Final = Scoped(
     "Import users",
     scopes=("create:users",),
     body=Body(_FORM, media=(MEDIA,)),
-    answers={202: _STARTED},
-    refuses=(TooManyImports,),
+    answers={202: either(_STARTED, user_exports.ARCHIVE_IMPORT)},
+    refuses=(TooManyImports, TooManyRequests, InvalidArchive),
 )
 
 
@@ -93,7 +96,13 @@ async def create(request: Request) -> Response:
     asked = await CREATE.read(request)
     form = MultipartForm(FILE, LONGEST_PART)
     uploads, operation = management_of(request).import_uploads, operation_of(request, asked.bearer)
-    job, state = await uploads.receive(form.read(request), form, operation)
+    file = form.read(request)
+    first = await anext(file, None)
+    if first is not None and is_archive(first):
+        archive = _whole(first, file, uploads.most_bytes)
+        shown = await user_exports.received(request, archive, lambda: read_archive_import(form.texts), asked.bearer)
+        return Json({"connection_id": "", "connection": ""} | shown, 202)
+    job, state = await uploads.receive(_whole(first, file), form, operation)
     found = {
         "type": job.type,
         "status": job.status,
@@ -104,6 +113,19 @@ async def create(request: Request) -> Response:
     }
     found |= {"external_id": state.external_id} if state.external_id is not None else {}
     return Json(found | ({"dry_run": True} if state.dry_run else {}), 202)
+
+
+async def _whole(first: bytes | None, rest: AsyncIterator[bytes], most: int = 0) -> AsyncIterator[bytes]:
+    """Give a file whose beginning was looked at. Raises ``BodyTooLarge`` beyond so many bytes, if there is a limit."""
+    size = 0
+    if first is not None:
+        size += len(first)
+        yield first
+    async for octets in rest:
+        size += len(octets)
+        if most and size > most:
+            raise BodyTooLarge.beyond(most)
+        yield octets
 
 
 ROWS: Final = Scoped(
