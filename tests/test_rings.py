@@ -37,9 +37,10 @@ MAY_IMPORT = {
 OWNERS = {
     "aiosmtplib": {"adapters"},
     "alembic": {"db"},
+    "argon2": {"users"},
     "bcrypt": {"users"},
     "cbor2": {"adapters"},
-    "cryptography": {"adapters", "oauth"},
+    "cryptography": {"adapters", "oauth", "users"},  # there for one hash, Firebase's, which ends in AES
     "email_validator": {"rules"},
     "httpx2": {"adapters"},
     "itsdangerous": {"web"},
@@ -48,6 +49,7 @@ OWNERS = {
     "lark": {"rules"},
     "liquid": {"rules"},
     "opentelemetry": {"adapters"},
+    "passlib": {"users"},
     "phonenumbers": {"rules"},
     "prometheus_client": {"adapters"},
     "psycopg": {"db"},
@@ -55,6 +57,7 @@ OWNERS = {
     "pydantic": {"rules", "settings"},
     "pydantic_core": {"rules"},
     "pydantic_settings": {"settings"},
+    "python_multipart": {"web"},
     "redis": {"adapters"},
     "sqlalchemy": {"db"},
     "sqlmodel": {"db", "users", "flows", "oauth", "worker"},

@@ -35,7 +35,7 @@ def read(given: Object) -> ImportedHash:
     except BadHash as bad:
         # The texts of PHC and LDAP know nothing of the object around them.
         raise bad.at(
-            {"": "hash.value", "salt": "salt.value", "hash.key": "hash.key.value"}.get(bad.path, bad.path)
+            {"": "hash.value", "salt": "salt.value", "key": "hash.key.value"}.get(bad.path, bad.path)
         ) from None
     text = PREFIX + json.dumps(given, separators=(",", ":"), sort_keys=True)
     return replace(

@@ -7,22 +7,20 @@ from typing import Final
 from keystead.rules import base64url
 from keystead.rules.hash_recipes import BadHash, HashName
 
-NAMES: Final[dict[str, HashName]] = {
-    name: found
-    for found, names in {
-        "md4": ("md4", "rsa-md4", "md4withrsaencryption"),
-        "md5": ("md5", "rsa-md5", "md5withrsaencryption", "ssl3-md5"),
-        "ripemd160": ("ripemd160", "ripemd", "rmd160", "rsa-ripemd160", "ripemd160withrsa"),
-        "sha1": ("sha1", "rsa-sha1", "rsa-sha1-2", "sha1withrsaencryption", "ssl3-sha1"),
-        "sha224": ("sha224", "rsa-sha224", "sha224withrsaencryption"),
-        "sha256": ("sha256", "rsa-sha256", "sha256withrsaencryption"),
-        "sha384": ("sha384", "rsa-sha384", "sha384withrsaencryption"),
-        "sha512": ("sha512", "rsa-sha512", "sha512withrsaencryption"),
-        "whirlpool": ("whirlpool",),
-    }.items()
-    for name in names
-}  # type: ignore[misc]
+_ALIASES: Final[dict[HashName, tuple[str, ...]]] = {
+    "md4": ("md4", "rsa-md4", "md4withrsaencryption"),
+    "md5": ("md5", "rsa-md5", "md5withrsaencryption", "ssl3-md5"),
+    "ripemd160": ("ripemd160", "ripemd", "rmd160", "rsa-ripemd160", "ripemd160withrsa"),
+    "sha1": ("sha1", "rsa-sha1", "rsa-sha1-2", "sha1withrsaencryption", "ssl3-sha1"),
+    "sha224": ("sha224", "rsa-sha224", "sha224withrsaencryption"),
+    "sha256": ("sha256", "rsa-sha256", "sha256withrsaencryption"),
+    "sha384": ("sha384", "rsa-sha384", "sha384withrsaencryption"),
+    "sha512": ("sha512", "rsa-sha512", "sha512withrsaencryption"),
+    "whirlpool": ("whirlpool",),
+}
 """What OpenSSL calls them, as Auth0 takes them (auth0-behaviour 4.2), in lower case."""
+
+NAMES: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
 
 NOWHERE: Final = ("mdc2", "rsa-mdc2", "mdc2withrsa")
 """MDC-2 is made of DES. No library that comes with Python computes it, and nobody is known to keep passwords so."""

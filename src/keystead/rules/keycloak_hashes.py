@@ -18,7 +18,8 @@ def read(text: str) -> ImportedHash:
     """
     credential = _object(text, "the credential")
     if "hashedSaltedValue" in credential:
-        data, secret = credential, {**credential, "value": credential["hashedSaltedValue"]}
+        data = credential
+        secret: Mapping[str, Any] = {**credential, "value": credential["hashedSaltedValue"]}
     else:
         data = _object(credential.get("credentialData"), "credentialData")
         secret = _object(credential.get("secretData"), "secretData")

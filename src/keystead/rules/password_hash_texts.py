@@ -212,7 +212,7 @@ def _django_scrypt(text: str) -> ImportedHash:
 def _django_wrapped(text: str) -> ImportedHash:
     """Its argon2 and bcrypt: the name of the hasher, a dollar, and the text of the library."""
     kind, _, rest = text.partition("$")
-    return _as(f"django {kind}", text, _argon2(rest) if kind == "argon2" else _bcrypt(rest))
+    return _as(f"django {kind}", text, _argon2(f"${rest}") if kind == "argon2" else _bcrypt(rest))
 
 
 def _django_bcrypt_sha256(text: str) -> ImportedHash:

@@ -23,7 +23,8 @@ __all__ = ["BadHash", "ImportedHash", "is_native", "of_stored", "read_custom", "
 STORED_CHARS: Final = 4000
 """What ``account.password_hash`` takes."""
 
-_NATIVE: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+_NATIVE: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+"""With a salt as bcrypt writes it: of its last character two bits count, and bcrypt of today refuses the others."""
 
 
 def read_custom(given: Mapping[str, Any]) -> ImportedHash:

@@ -1,6 +1,7 @@
 """Hashes of other systems, computed again for one typed password and compared in constant time.
 
-Everything here blocks, for seconds at the bounds of ``rules/hash_recipes``: it runs in the threads of ``users/hashing``.
+Everything here blocks, for seconds at the bounds of ``rules/hash_recipes``: it runs in the threads of
+``users/hashing``.
 """
 
 import base64
@@ -13,7 +14,6 @@ import bcrypt
 from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from passlib.crypto.digest import lookup_hash
 from passlib.hash import apr_md5_crypt, md5_crypt, sha256_crypt, sha512_crypt
 
 from keystead.rules.hash_recipes import (
@@ -30,6 +30,7 @@ from keystead.rules.hash_recipes import (
     Recipe,
     Scrypt,
 )
+from keystead.users.md4 import md4, pbkdf2_md4
 from keystead.users.whirlpool import whirlpool
 
 _BCRYPT_BYTES: Final = 72
@@ -38,14 +39,18 @@ _CRYPT_BYTES: Final = 512
 _BLOCK: Final = 64
 """Bytes of a block of MD4 and of Whirlpool."""
 _CODECS: Final = {
-    "ascii": "ascii", "utf8": "utf-8", "utf16le": "utf-16-le", "ucs2": "utf-16-le",
-    "latin1": "latin-1", "binary": "latin-1",
+    "ascii": "ascii",
+    "utf8": "utf-8",
+    "utf16le": "utf-16-le",
+    "ucs2": "utf-16-le",
+    "latin1": "latin-1",
+    "binary": "latin-1",
 }
 _TYPES: Final = {"i": Type.I, "d": Type.D, "id": Type.ID}
 _CRYPTS: Final = {"$1": md5_crypt, "$a": apr_md5_crypt, "$5": sha256_crypt, "$6": sha512_crypt}
 _PHP_SPACE: Final = b" \t\n\r\0\x0b"
 _OWN: Final[dict[HashName, Callable[[bytes], bytes]]] = {
-    "md4": lambda message: bytes(lookup_hash("md4").const(message).digest()),  # OpenSSL 3 has none
+    "md4": md4,
     "whirlpool": whirlpool,
 }
 
@@ -73,23 +78,28 @@ def _prepared(preparation: Preparation, password: str) -> bytes | None:
 
 
 def _compared(recipe: Recipe, password: bytes) -> bool:
+    if isinstance(recipe, Bcrypt):
+        # What is beyond never counted where the hash was made; bcrypt of today refuses it instead.
+        return bcrypt.checkpw(password[:_BCRYPT_BYTES], recipe.canonical.encode("ascii"))
+    if isinstance(recipe, Crypt | Phpass) and len(password) > _CRYPT_BYTES:
+        return False
+    if isinstance(recipe, Crypt):
+        return _crypt(recipe.text, password)
+    return hmac.compare_digest(_computed(recipe, password), recipe.digest)
+
+
+def _computed(recipe: Argon2 | Pbkdf2 | Scrypt | Digest | Phpass, password: bytes) -> bytes:
     match recipe:
-        case Bcrypt():
-            # What is beyond never counted where the hash was made; bcrypt of today refuses it instead.
-            return bcrypt.checkpw(password[:_BCRYPT_BYTES], recipe.text.encode("ascii"))
-        case Crypt():
-            return len(password) <= _CRYPT_BYTES and _crypt(recipe.text, password)
-        case Phpass():
-            return len(password) <= _CRYPT_BYTES and hmac.compare_digest(_phpass(recipe, password), recipe.digest)
         case Argon2():
-            return hmac.compare_digest(_argon2(recipe, password), recipe.digest)
+            return _argon2(recipe, password)
         case Pbkdf2():
-            return hmac.compare_digest(_pbkdf2(recipe, password), recipe.digest)
+            return _pbkdf2(recipe, password)
         case Scrypt():
-            return hmac.compare_digest(_scrypt(recipe, password), recipe.digest)
-        case Digest(algorithm, digest, key):
-            found = _digest(algorithm, password) if key is None else _hmac(algorithm, key, password)
-            return hmac.compare_digest(found, digest)
+            return _scrypt(recipe, password)
+        case Phpass():
+            return _phpass(recipe, password)
+        case Digest(algorithm, _, key):
+            return _digest(algorithm, password) if key is None else _hmac(algorithm, key, password)
 
 
 def _crypt(text: str, password: bytes) -> bool:
@@ -117,6 +127,8 @@ def _argon2(recipe: Argon2, password: bytes) -> bytes:
 
 def _pbkdf2(recipe: Pbkdf2, password: bytes) -> bytes:
     size = len(recipe.digest)
+    if recipe.algorithm == "md4":
+        return pbkdf2_md4(password, recipe.salt, recipe.rounds, size)
     if recipe.algorithm not in _OWN:
         return hashlib.pbkdf2_hmac(recipe.algorithm, password, recipe.salt, recipe.rounds, size)
     found = b""
