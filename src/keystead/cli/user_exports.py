@@ -45,7 +45,6 @@ def export(
         str | None,
         typer.Option(help="Members, by comma: email,user_metadata.plan=Plan.", show_default="the most common"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many at most.", show_default="all")] = None,
     output: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Where to; with .gz, packed.", show_default="-")
     ] = None,
@@ -61,14 +60,13 @@ def export(
 
       keystead users export --format archive --output people.tar.gz
     """
-    if format == "archive" and (fields or limit):
-        raise refuse("an archive is of everybody, with everything: it takes no --fields and no --limit")
+    if format == "archive" and fields:
+        raise refuse("an archive is of everybody, with everything: it takes no --fields")
     wanted: dict[str, Any] = {"connection_id": _id_of(api, connection)} if connection else {}
     if format == "archive":
         job = api.ask(_ARCHIVE, body=wanted)
     else:
-        wanted |= {"format": format} | ({"limit": limit} if limit else {})
-        job = api.ask(_EXPORT, body=wanted | ({"fields": _fields(fields)} if fields else {}))
+        job = api.ask(_EXPORT, body=wanted | {"format": format} | ({"fields": _fields(fields)} if fields else {}))
     with _output(output or STANDARD_OUTPUT, is_packed=format == "archive", force=force) as sink:
         done = _done(api, job["id"])
         link = urlsplit(str(done["location"]))

@@ -15,7 +15,6 @@ from keystead.db.session import Database
 from keystead.errors import (
     BadRequest,
     Conflict,
-    DomainError,
     InvalidArchive,
     NoSuchConnection,
     TooManyRequests,
@@ -245,7 +244,7 @@ class ArchiveImports:
         journal.add(session, event)
 
 
-class _LostError(DomainError):
+class _LostError(Exception):
     """Another worker has the job."""
 
 

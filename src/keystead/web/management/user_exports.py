@@ -152,20 +152,25 @@ def members(request: Request, job: JobRecord, bearer: Bearer) -> dict[str, Any]:
         return _of_import(ArchiveImport.model_validate(job.about or {}), is_done=job.status == "completed")
     if job.type not in JOBS:
         return {}
-    flows, export = flows_of(request), Export.model_validate(job.about or {})
-    found = _asked_for(export)
+    export = Export.model_validate(job.about or {})
     if job.status == "completed":
-        found |= {"signed_by": export.key} if export.key else {}
-        scope = _READ_ARCHIVES if export.format == "archive" else _READ
-        if scope in bearer.scope:
-            signed = flows.devices.seals.seal(f"{job.id} {bearer.subject}", _SALT)
-            link = f"{flows.settings.public_url}{_PATH}/{quote(job.id)}"
-            found["location"] = f"{link}?{urlencode({_SIGNED.name: signed})}"
-    elif job.status != "failed":
-        found["percentage_done"] = export.percentage
-        left = export.seconds_left(management_of(request).user_exports.clock().timestamp())
-        found |= {} if left is None else {"time_left_seconds": left}
-    return found
+        return _asked_for(export) | _link(request, job, export, bearer)
+    return _asked_for(export) | ({} if job.status == "failed" else _progress(request, export))
+
+
+def _link(request: Request, job: JobRecord, export: Export, bearer: Bearer) -> dict[str, Any]:
+    found = {"signed_by": export.key} if export.key else {}
+    if (_READ_ARCHIVES if export.format == "archive" else _READ) not in bearer.scope:
+        return found
+    flows = flows_of(request)
+    signed = flows.devices.seals.seal(f"{job.id} {bearer.subject}", _SALT)
+    link = f"{flows.settings.public_url}{_PATH}/{quote(job.id)}"
+    return found | {"location": f"{link}?{urlencode({_SIGNED.name: signed})}"}
+
+
+def _progress(request: Request, export: Export) -> dict[str, Any]:
+    left = export.seconds_left(management_of(request).user_exports.clock().timestamp())
+    return {"percentage_done": export.percentage} | ({} if left is None else {"time_left_seconds": left})
 
 
 RECEIVE: Final = Scoped(
