@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from sqlalchemy import delete
 
 from authenticator import Authenticator
@@ -100,7 +99,9 @@ async def everything(world: World) -> dict[str, list[Any]]:
     """Return all people with all that is theirs, but for what chance made."""
     found: dict[str, list[Any]] = {}
     for table in (tables.Account, tables.AccountIdentifier, tables.Passkey):
-        rows = [{name: value for name, value in row.items() if name not in _BY_CHANCE} for row in await world.rows(table)]
+        rows = [
+            {name: value for name, value in row.items() if name not in _BY_CHANCE} for row in await world.rows(table)
+        ]
         known = [row for row in rows if str(row["user_id"]).startswith("auth0|p")]
         found[table.__name__] = sorted(map(repr, known))
     return found

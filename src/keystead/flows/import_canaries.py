@@ -1,6 +1,5 @@
 """Logins that are known to work, tried against the hashes of an import: before anybody is told that all is well."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,9 @@ from keystead.ports import Hasher
 from keystead.rules.identifiers import KINDS, Identifier, parse
 from keystead.rules.import_jobs import Canary, Import, proved, unproved
 from keystead.rules.import_rows import PREFIX, Terms
-from keystead.rules.password_hashes import is_native
+from keystead.rules.password_policy import as_typed, fit
 from keystead.secrecy import Secret
 
-_BCRYPT_BYTES = 72
 _TYPED = (*KINDS, "user_id")
 
 
@@ -33,10 +31,10 @@ class Canaries:
         for at, (canary, password) in enumerate(zip(state.canaries, passwords, strict=True)):
             row = next((row for row in rows if _is_of(row, canary.user, terms)), None) if canary.row is None else None
             if row is not None:
-                found[at] = await self._tried(canary, row, password)
+                found[at] = await self._tried(canary, row, password, terms)
         return state.having(canaries=found)
 
-    async def _tried(self, canary: Canary, row: ReadRow, password: Secret[str]) -> Canary:
+    async def _tried(self, canary: Canary, row: ReadRow, password: Secret[str], terms: Terms) -> Canary:
         number = row.number + 1
         if row.user is None:
             return unproved(canary, number, row.errors[0].message if row.errors else "its row is refused")
@@ -44,11 +42,9 @@ class Canaries:
             return unproved(canary, number, "its row has no hash")
         if row.user.values.get("blocked"):
             return unproved(canary, number, "the user is blocked")
-        stored = row.user.password.stored()
-        for octets in _readings(password, native=is_native(stored)):
-            if (await self.hasher.verify(octets, stored)).ok:
-                return proved(canary, number, works=True)
-        return proved(canary, number, works=False)
+        fitted, typed = fit(password, terms.complexity), as_typed(password)
+        verdict = await self.hasher.verify(fitted, row.user.password.stored(), typed=typed)
+        return proved(canary, number, works=verdict.ok)
 
 
 def settled(state: Import, decided: Decided) -> Import:
@@ -65,13 +61,6 @@ def _settled(canary: Canary, decided: Decided) -> Canary:
     if found["verdict"] == "error":
         return unproved(canary, canary.row, str(found["errors"][0]["message"]))
     return unproved(canary, canary.row, KEPT) if KEPT in found.get("notes", ()) else canary
-
-
-def _readings(password: Secret[str], *, native: bool) -> list[bytes]:
-    """Return what a login would compare: what was typed, and what it is in NFC."""
-    typed = password.reveal()
-    found = dict.fromkeys((typed.encode(), unicodedata.normalize("NFC", typed).encode()))
-    return [octets[:_BCRYPT_BYTES] if native else octets for octets in found]
 
 
 def _is_of(row: ReadRow, user: str, terms: Terms) -> bool:

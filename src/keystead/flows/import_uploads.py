@@ -60,9 +60,7 @@ class ImportUploads:
     most_bytes: int
     """Of one file; 0 for any size."""
 
-    async def receive(
-        self, file: AsyncIterator[bytes], form: Form, operation: Operation
-    ) -> tuple[JobRecord, Import]:
+    async def receive(self, file: AsyncIterator[bytes], form: Form, operation: Operation) -> tuple[JobRecord, Import]:
         """Take a file in, and have it imported.
 
         Raises ``BadRequest``, ``BodyTooLarge``, ``TooManyImports``.

@@ -14,10 +14,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from keystead.errors import BadRequest, InvalidIdentifier
 from keystead.rules import base64url, password_hashes
 from keystead.rules.authentication_methods import HANDLE_BYTES, NO_AAGUID
-from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.connection_options import Complexity, ConnectionOptions
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical
 from keystead.rules.password_hashes import ImportedHash
+from keystead.rules.password_policy import complexity_of
 from keystead.rules.profiles import Metadata, check_metadata_keys, check_metadata_size
 from keystead.rules.row_complaints import (
     RowError,
@@ -138,6 +139,8 @@ class Terms:
     shared: tuple[IdentifierKind, ...]
     passwords: bool
     passkeys: bool
+    complexity: Complexity
+    """What becomes of a password that is too long."""
 
     @classmethod
     def of(cls, options: ConnectionOptions) -> "Terms":
@@ -150,6 +153,7 @@ class Terms:
             shared=options.shared_kinds(),
             passwords=options.methods.password.enabled,
             passkeys=options.methods.passkey.enabled,
+            complexity=complexity_of(options),
         )
 
 
