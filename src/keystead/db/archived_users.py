@@ -29,6 +29,11 @@ _FOR_PEOPLE: Final = col(Connection.for_administrators).is_(False)
 _ACCOUNT: Final = (*(getattr(Account, name) for name in ACCOUNT), col(Account.sealed_extras))
 _PASSKEY: Final = tuple(ArchivedPasskey.model_fields)
 
+# Built once: building a statement costs as much as running it.
+_PUT_ACCOUNT: Final = upsert(Account).on_conflict_do_nothing()
+_PUT_CLAIM: Final = upsert(AccountIdentifier).on_conflict_do_nothing()
+_PUT_PASSKEY: Final = upsert(Passkey).on_conflict_do_nothing()
+
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
@@ -95,7 +100,7 @@ def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras:
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
     values |= {"connection_id": connection_id, "sealed_extras": sealed_extras}
-    if session.connection().execute(upsert(Account).values(values).on_conflict_do_nothing()).rowcount != 1:
+    if session.connection().execute(_PUT_ACCOUNT, values).rowcount != 1:
         raise IdentifierTaken("user_id")
     try:
         _claim(session, user, connection_id)
@@ -126,7 +131,7 @@ def _claim(session: Session, user: ArchivedUser, connection_id: str) -> None:
     # In one order for everybody, so that two imports do not wait for each other for ever.
     for each in sorted(user.identifiers, key=lambda claim: (claim.kind, claim.value)):
         values = {"connection_id": connection_id, "kind": each.kind, "value": each.value, "user_id": user.user_id}
-        added = session.connection().execute(upsert(AccountIdentifier).values(values).on_conflict_do_nothing())
+        added = session.connection().execute(_PUT_CLAIM, values)
         if added.rowcount != 1:
             raise IdentifierTaken(each.kind)
 
@@ -134,7 +139,7 @@ def _claim(session: Session, user: ArchivedUser, connection_id: str) -> None:
 def _keys(session: Session, user: ArchivedUser) -> None:
     for each in user.passkeys:
         values = {name: getattr(each, name) for name in _PASSKEY} | {"user_id": user.user_id}
-        if session.connection().execute(upsert(Passkey).values(values).on_conflict_do_nothing()).rowcount != 1:
+        if session.connection().execute(_PUT_PASSKEY, values).rowcount != 1:
             raise PasskeyTaken
 
 
