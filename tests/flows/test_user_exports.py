@@ -231,14 +231,14 @@ async def test_killed_at_any_statement_it_goes_on(world: World) -> None:
     assert await world.count(tables.JobRow) == 0
 
 
-MANY, MOST_BYTES = 1_000, 3_000_000
-"""People with 8 KB of metadata each, and what may be held of them at once: all of it would be more than twice as much."""
+MANY, MOST_BYTES = 2_500, 4_000_000
+"""People with 4 KB of metadata each, and what may be held of them at once: all of it would be more than twice as much."""
 
 
 @SQLITE
 @pytest.mark.timeout(240)
 async def test_many_people_are_written_and_read_and_never_held(world: World) -> None:
-    await world.db.write(fill, world.connection_id, MANY, f"json_object('x', '{'y' * 8000}' || n)")
+    await world.db.write(fill, world.connection_id, MANY, f"json_object('x', '{'y' * 4000}' || n)")
     gc.freeze()  # or cycles wait for a collection of all that earlier tests have left, and are counted as held
     tracemalloc.start()
     started = await world.manage("POST", "/keystead/user-archives", {})
