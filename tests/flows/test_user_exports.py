@@ -232,7 +232,7 @@ async def test_killed_at_any_statement_it_goes_on(world: World) -> None:
 
 
 MANY, MOST_BYTES = 2_500, 4_000_000
-"""People with 4 KB of metadata each, and what may be held of them at once: all of it would be more than twice as much."""
+"""People with 4 KB of metadata each, and what may be held of them at once: all of it: twice as much and more."""
 
 
 @SQLITE
