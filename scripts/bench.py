@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import uvloop
-from scripts.bench_parts import measures, user_lists
+from scripts.bench_parts import imports, measures, user_lists
 from scripts.bench_parts.report import Figures, printed
 from scripts.bench_parts.server import Installation
 
@@ -21,13 +21,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--postgres", metavar="URL", help="measure on this empty database instead of SQLite")
     parser.add_argument("--users", action="store_true", help="lists of many users alone")
+    parser.add_argument("--imports", action="store_true", help="imports of many users alone, into SQLite")
     asked = parser.parse_args()
+    if asked.imports:
+        print(imports.printed(imports.measured()))
+        return
     database = "PostgreSQL" if asked.postgres else "SQLite"
     if not asked.users:
         with tempfile.TemporaryDirectory(prefix="keystead-bench-") as directory:
             installation = Installation(Path(directory), database_url=asked.postgres)
             print(printed(measured(installation), database=database))
     print(user_lists.printed(user_lists.measured(asked.postgres), database=database))
+    if not (asked.users or asked.postgres):
+        print(imports.printed(imports.measured()))
 
 
 def measured(installation: Installation) -> dict[int, Figures]:

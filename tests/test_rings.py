@@ -58,6 +58,7 @@ OWNERS = {
     "pydantic": {"rules", "settings"},
     "pydantic_core": {"rules"},
     "pydantic_settings": {"settings"},
+    "python_multipart": {"web"},
     "redis": {"adapters"},
     "sqlalchemy": {"db"},
     "sqlmodel": {"db", "users", "flows", "oauth", "worker"},

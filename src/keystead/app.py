@@ -98,12 +98,15 @@ from keystead.oauth.userinfo import UserInfo
 from keystead.parts import (
     Parts,
     WaysIn,
+    archive_imports_of,
     attempts_of,
     doctor_of,
     parts_of,
     telemetry_of,
     tell_of_chain,
     tell_of_stream,
+    user_exports_of,
+    user_imports_of,
     ways_in,
 )
 from keystead.ports import Clock, Entropy, Exposition, Hasher
@@ -115,6 +118,7 @@ from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
 from keystead.web.devices import Devices
 from keystead.web.flows import Flows
+from keystead.web.management import users
 from keystead.web.management.flows import ManagementFlows
 from keystead.web.middleware import Gate
 from keystead.web.refusals import HANDLERS
@@ -241,11 +245,12 @@ def _devices(p: Parts) -> Devices:
     return Devices(Cookies(p.settings, seals, p.clock, p.entropy), seals, p.entropy)
 
 
-def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
+def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
     receivers = Receivers.of(p.settings.log_stream_hosts)
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
+    uploads, user_import = user_imports_of(p, ways)
     return ManagementFlows(
         administrators=Administrators(db, p.revocation, p.post, journal, clock, entropy, has_mail),
         connections=Connections(db, p.revocation, p.preview, Configuration(p.sealer), clock, entropy, journal),
@@ -268,6 +273,10 @@ def _management(p: Parts, ways: WaysIn, looks: Looks) -> ManagementFlows:
         page_design=PageDesign(db, looks, journal),
         stats=Stats(db, p.long_reads, clock),
         user_search=UserSearch(db, p.long_reads, clock),
+        archive_imports=archive_imports_of(p, ring),
+        import_uploads=uploads,
+        user_import=user_import,
+        user_exports=user_exports_of(p, ring, partial(users.shown, public_url=url)),
         doctor=doctor,
         findings=AskedOften(doctor, clock),
         backup=Backup(db, p.sealer, journal, clock, __version__),
@@ -286,7 +295,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
     hosted_login = _hosted_login(p, ways, sessions)
     authorize = Authorize(db, p.admission, p.directory, hosted_login, issuer, clock, p.entropy)
     looks = Looks(db, clock)
-    management = _management(p, ways, looks)
+    management = _management(p, ways, looks, own_keys.ring)
     return Flows(
         settings=p.settings,
         devices=_devices(p),
@@ -342,7 +351,8 @@ def _application(p: Parts, flows: Flows) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded stays: no full collection need stop the loop to look through it again
-        handlers = (flows.post, flows.logout_tokens, flows.unblocking)
+        files = (flows.management.user_exports, flows.management.archive_imports, flows.management.user_import)
+        handlers = (flows.post, flows.logout_tokens, flows.unblocking, *files)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
         alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)

@@ -28,6 +28,7 @@
         RefusedByScript           a script of the customer's said no, in words of its own
         ProofNeeded               a link was opened by somebody who may not be who made the account
       TooManyRequests           whatever was asked: one address, client or person asks too often
+        TooManyImports            as many imports are under way as there may be
       Invalid                   the request is refused
         BadRequest                not understood as it stands: syntax, types, missing members
           InvalidQuery · BeyondPaging   the same, for the query string; a page further on than lists are read
@@ -35,6 +36,7 @@
         InvalidOptions            connection options that contradict each other, by path
         InvalidMetadata           FIDO metadata that cannot be believed or read
         InvalidBackup             a backup that is damaged, or that nobody vouches for
+        InvalidArchive            an archive of users that is damaged, or of an installation that nobody named
         WouldStrandUsers          the change leaves people without a way to sign in; carries the report
         InvalidIdentifier         not an e-mail address, phone number or username that this connection takes
         WeakPassword              breaks the connection's password policy; carries the rule report
@@ -315,6 +317,13 @@ class TooManyRequests(DomainError):
         super().__init__(detail=detail)
 
 
+class TooManyImports(TooManyRequests):
+    """As many imports of users wait or are under way as there may be (IM-2)."""
+
+    code = "too_many_imports"
+    default_text = "There are 2 active import users jobs, please wait until some of them are finished and try again"
+
+
 class Invalid(DomainError):
     """The request is refused, whoever sends it."""
 
@@ -374,6 +383,15 @@ class InvalidBackup(Invalid):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The backup cannot be used: {why}.")
+
+
+class InvalidArchive(Invalid):
+    """An archive of users that is damaged, or signed by an installation that nobody named."""
+
+    code = "invalid_archive"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The archive cannot be used: {why}.")
 
 
 class WouldStrandUsers(Invalid):
@@ -448,6 +466,11 @@ class BodyTooLarge(Invalid):
 
     code = "body_too_large"
     default_text = "Payload content length greater than maximum allowed."
+
+    @classmethod
+    def beyond(cls, most: int) -> "BodyTooLarge":
+        """Return the refusal that says how long it may be."""
+        return cls(f"Payload content length greater than maximum allowed: {most}.")
 
 
 class MethodNotAllowed(Invalid):

@@ -2,12 +2,13 @@
 
 import platform
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from keystead import __version__
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
+from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.fallback_attempts import FallbackAttempts, Tell
 from keystead.adapters.mail import Nobody, Router, SmtpPostman, TwilioSender, WebhookSender, server_of
 from keystead.adapters.memory_attempts import MemoryAttempts
@@ -29,6 +31,8 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
 from keystead.db.session import Database
 from keystead.flows.accounts import Admission
+from keystead.flows.archive_imports import ArchiveImports
+from keystead.flows.archive_making import ArchiveMaking
 from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.breaches import Breaches
@@ -37,6 +41,10 @@ from keystead.flows.configuration import opened
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.doctor import Doctor, Machine
 from keystead.flows.enrolment_tickets import EnrolmentTickets
+from keystead.flows.import_batch import ImportBatch
+from keystead.flows.import_canaries import Canaries
+from keystead.flows.import_notices import ImportNotices
+from keystead.flows.import_uploads import ImportUploads
 from keystead.flows.journal import Journal
 from keystead.flows.journal_chain import Word
 from keystead.flows.logout_notices import LogoutNotices
@@ -53,8 +61,14 @@ from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
+from keystead.flows.row_reading import RowReading
 from keystead.flows.signup import Signup
+from keystead.flows.user_exports import UserExports
+from keystead.flows.user_import import UserImport
+from keystead.flows.users import Person
 from keystead.flows.verification import Verification
+from keystead.oauth.archive_keys import ArchiveKeys
+from keystead.oauth.keys import KeyRing
 from keystead.ports import (
     Attempts,
     BreachSource,
@@ -210,6 +224,27 @@ def ways_in(p: Parts) -> WaysIn:
             *(p.post, webauthn, p.journal, p.clock, p.entropy),
         ),
     )
+
+
+def user_exports_of(p: Parts, ring: KeyRing, show: Callable[[Person], dict[str, Any]]) -> UserExports:
+    """Return what writes users to files; ``show`` is how the Management API shows one."""
+    making = ArchiveMaking(p.db, p.sealer, ArchiveKeys(p.db, ring), p.clock, p.settings.public_url, __version__)
+    return UserExports(p.db, p.long_reads, p.sealer, p.journal, p.clock, p.entropy, show, making)
+
+
+def archive_imports_of(p: Parts, ring: KeyRing) -> ArchiveImports:
+    """Return what puts archives of users back."""
+    verifier, url = ArchiveKeys(p.db, ring), p.settings.public_url
+    return ArchiveImports(p.db, p.sealer, verifier, p.journal, p.clock, p.entropy, url)
+
+
+def user_imports_of(p: Parts, ways: WaysIn) -> tuple[ImportUploads, UserImport]:
+    """Return what takes files of users in, and what imports them."""
+    settings, marks = p.settings, (p.journal, p.clock)
+    batch = ImportBatch(RowReading(CoseKeys()), ways.enrolment, p.sealer, p.revocation, p.clock, p.entropy)
+    uploads = ImportUploads(p.db, p.sealer, *marks, p.entropy, settings.import_bytes)
+    notices = ImportNotices(p.post)
+    return uploads, UserImport(p.db, p.sealer, batch, Canaries(p.hasher), notices, *marks, settings.import_hours)
 
 
 def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:

@@ -385,6 +385,10 @@ class ManagementCalls(Protocol):
         """Make a call; the answer lasts as long as the context. Raises ``Unavailable`` where there is none."""
         ...
 
+    async def work(self) -> None:
+        """Do the jobs that were asked for and that a file is read or written by, where no server would do them."""
+        ...
+
     async def close(self) -> None:
         """Let go of what it holds open."""
         ...

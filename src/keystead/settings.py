@@ -264,6 +264,8 @@ class Settings(BaseSettings):
     breached_passwords: Annotated[str, BeforeValidator(_breached)] = ""
     breached_passwords_down: Literal["open", "closed", "silent"] = "open"
     journal_days: Annotated[int, _whole(0, 36_500)] = 0
+    import_bytes: Annotated[int, _whole(0, 999_999_999)] = 512_000
+    import_hours: Annotated[int, _whole(0, 720)] = 2
     log_stream_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_receivers)] = ()
     metrics_listen: Annotated[str, BeforeValidator(_listen)] = ""
     metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from keystead import __version__
+from keystead import __version__, worker
 from keystead.adapters.breaches import HashFile
 from keystead.adapters.own_calls import OwnCalls
 from keystead.adapters.sealing import Sealer
@@ -126,15 +126,25 @@ def follow_public_url(settings: Settings, tell: Tell) -> None:
 def open_management(settings: Settings) -> Iterator[OwnCalls]:
     """Open the Management API of an installation: its routes in this process, for whoever has its database.
 
-    No worker runs: what is to be done later is done by the server. Raises ``SettingsError`` where there is none.
+    No worker runs: what is to be done later is done by the server, but for what a command waits for. Raises
+    ``SettingsError`` where there is none.
     """
     entropy, may = SystemEntropy(), frozenset(MANAGEMENT_SCOPES)
     with installation(settings) as db:
         kept = keyed(_published(settings), entropy)
-        app = create_app(kept, entropy=entropy, db=db)
+        # Whoever has the machine may import what it holds, for as long as they like to wait.
+        unbounded = kept.model_copy(update={"import_bytes": 0, "import_hours": 0})
+        app = create_app(unbounded, entropy=entropy, db=db)
         host = (*kept.allowed_hosts, urlsplit(kept.public_url).netloc)[0]
         agent, marks = f"keystead/{__version__}", {OPERATOR: Bearer(SHELL, SHELL, may)}
-        yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows))
+        management = app.state.flows.management
+        handlers = (management.user_exports, management.archive_imports, management.user_import)
+
+        async def work() -> None:
+            for handler in handlers:
+                await worker.deliver_due(db, handler, system_clock)
+
+        yield OwnCalls(app, host, agent, marks, partial(let_go, app.state.flows), work)
 
 
 async def try_enumeration(url: str, wanted: Wanted) -> Report:

@@ -25,7 +25,7 @@ async def nothing() -> None:
 
 
 def own(app: Any, **marks: object) -> OwnCalls:
-    return OwnCalls(app, "localhost:8000", AGENT, marks, nothing)
+    return OwnCalls(app, "localhost:8000", AGENT, marks, nothing, nothing)
 
 
 class TestOwnCalls(ManagementCallsConformance):

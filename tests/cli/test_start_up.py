@@ -41,6 +41,8 @@ def clean_environment() -> Iterator[None]:
 
 UNUSUAL: dict[str, Any] = {
     "journal_days": 365,
+    "import_bytes": 0,
+    "import_hours": 24,
     "log_stream_hosts": "siem.internal 10.0.0.0/8",
     "host": "::",
     "port": 8123,

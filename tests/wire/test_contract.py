@@ -29,8 +29,6 @@ NOT_SERVED = {
     },
     "POST /api/v2/users/{}/identities": "accounts have one identity",
     "DELETE /api/v2/users/{}/identities/{}/{}": "accounts have one identity",
-    "POST /api/v2/jobs/users-exports": "not there yet",
-    "POST /api/v2/jobs/users-imports": "not there yet",
 }
 """Of database connections, and not here."""
 

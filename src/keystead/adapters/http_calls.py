@@ -31,12 +31,14 @@ class HttpCalls:
         """Make a call; the answer lasts as long as the context. Raises ``Unavailable`` where nobody answers."""
         headers = call.headers(self._agent) | {"authorization": f"Bearer {self._token.reveal()}"}
         try:
-            async with self._http.stream(
-                call.method, call.target, content=call.content or None, headers=headers
-            ) as answer:
+            content = call.file.pieces() if call.file else call.content or None
+            async with self._http.stream(call.method, call.target, content=content, headers=headers) as answer:
                 yield Answer(answer.status_code, answer.aiter_bytes(), dict(answer.headers))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Unavailable(f"{self._url} cannot be reached", detail=str(error) or type(error).__name__) from None
+
+    async def work(self) -> None:
+        """Nothing to do here: the server does the jobs that are asked for."""
 
     async def close(self) -> None:
         """Close its connections."""

@@ -28,8 +28,10 @@ class OwnCalls:
         agent: str,
         marks: Mapping[str, object],
         closing: Callable[[], Awaitable[None]],
+        working: Callable[[], Awaitable[None]],
     ) -> None:
-        self._app, self._host, self._agent, self._marks, self._closing = app, host, agent, marks, closing
+        self._app, self._host, self._agent, self._marks = app, host, agent, marks
+        self._closing, self._working = closing, working
 
     @asynccontextmanager
     async def ask(self, call: Call) -> AsyncIterator[Answer]:
@@ -45,25 +47,32 @@ class OwnCalls:
             with suppress(asyncio.CancelledError):
                 await running
 
+    async def work(self) -> None:
+        """Do the jobs that read or write files: no worker runs in this process."""
+        await self._working()
+
     async def close(self) -> None:
         """Let the application go."""
         await self._closing()
 
     async def _run(self, call: Call, messages: "asyncio.Queue[Message | None]") -> None:
+        parts = call.file.pieces() if call.file else _whole(call.content)
         sent = False
 
         async def receive() -> Message:
             nonlocal sent
             if sent:
                 await asyncio.Event().wait()  # a caller that stays until the answer is there
-            sent = True
-            return {"type": "http.request", "body": call.content, "more_body": False}
+            part = await anext(parts, None)
+            sent = part is None
+            return {"type": "http.request", "body": part or b"", "more_body": not sent}
 
         await self._app(self._scope(call), receive, messages.put)
         await messages.put(None)
 
     def _scope(self, call: Call) -> dict[str, Any]:
         length = {"content-length": str(len(call.content))} if call.content else {}
+        length = {"transfer-encoding": "chunked"} if call.file else length
         headers = {"host": self._host, **call.headers(self._agent), **length}
         return {
             "type": "http",
@@ -80,6 +89,10 @@ class OwnCalls:
             "server": None,
             **self._marks,
         }
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _parts(running: "asyncio.Task[None]", messages: "asyncio.Queue[Message | None]") -> AsyncIterator[bytes]:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import count, islice
 from pathlib import Path
@@ -15,7 +15,7 @@ import typer
 from keystead.cli import sign_ins
 from keystead.cli.terminal import WRONG, card, document, refuse, table, tell
 from keystead.errors import DomainError, Unavailable
-from keystead.rules.calls import Answer, Call, call_of, json_of, refusal
+from keystead.rules.calls import Answer, Call, Upload, call_of, json_of, refusal
 
 UNREACHED: Final = 3
 """The exit status where nobody answered, or nobody could."""
@@ -24,6 +24,11 @@ _PART: Final = 100
 """How many items of a list are asked for at once: as many as the API gives."""
 
 _CANNOT: Final = 500
+
+_JOB: Final = "GET /jobs/{id}"
+_UNDONE: Final = ("pending", "processing")
+_LOOK: Final = 0.5
+"""Seconds from one look at a job to the next."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,24 @@ class Api:
         """Give the items of a list whose parts each say where the next begins; ``member`` is where a part has them."""
         return islice(self._cursors(route, ids, member, query), limit)
 
-    def stream(self, route: str, sink: Callable[[bytes], object], **query: object) -> None:
+    def stream(self, route: str, sink: Callable[[bytes], object], *ids: str, **query: object) -> None:
         """Hand an answer to ``sink`` as it comes. Raises ``Refused``."""
         assert route in self._routes, route
-        self._runner.run(self._stream(call_of(route, (), _named(query), None), sink))
+        self._runner.run(self._stream(call_of(route, ids, _named(query), None), sink))
+
+    def upload(self, route: str, file: Upload, **query: object) -> Any:
+        """Send a file and return what the answer says. Raises ``Refused``."""
+        assert route in self._routes, route
+        return json_of(self._runner.run(self._whole(replace(call_of(route, (), _named(query), None), file=file))))
+
+    def waited(self, job: str, tell: Callable[[Mapping[str, Any]], object]) -> dict[str, Any]:
+        """Return a job once it is at its end; ``tell`` hears of it meanwhile. Raises ``Refused``.
+
+        Where no server runs, this process does it. It can be left: somebody else goes on then.
+        """
+        assert _JOB in self._routes, _JOB
+        found: dict[str, Any] = self._runner.run(self._waited(job, tell))
+        return found
 
     def listed(self, items: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> None:
         """Print a list: a table for people, a line for each item for programs."""
@@ -113,6 +132,24 @@ class Api:
             part = self.ask(route, *ids, take=_PART, from_=following or None, **query)
             yield from part[member]
             following = part.get("next")
+
+    async def _waited(self, job: str, tell: Callable[[Mapping[str, Any]], object]) -> Any:
+        working = asyncio.create_task(self._calls.work())
+        try:
+            while True:
+                await asyncio.wait((working,), timeout=_LOOK)
+                found = json_of(await self._whole(call_of(_JOB, (job,), {}, None)))
+                if found["status"] not in _UNDONE:
+                    return found
+                tell(found)
+                if working.done():  # somebody else has it, or it is to be tried again
+                    working.result()
+                    await asyncio.sleep(_LOOK)
+                    working = asyncio.create_task(self._calls.work())
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
 
     async def _whole(self, call: Call) -> bytes:
         async with self._calls.ask(call) as answer:

@@ -1,10 +1,12 @@
 """Files that commands leave behind."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+_PIECE: Final = 256 * 1024
 
 
 @contextmanager
@@ -20,6 +22,13 @@ def written(path: Path) -> Iterator[BinaryIO]:
         _keep(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+async def pieces(path: Path) -> AsyncIterator[bytes]:
+    """Give a file piece by piece. Raises ``OSError``."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _keep(directory: Path) -> None:

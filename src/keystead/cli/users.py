@@ -1,10 +1,12 @@
 """``keystead users``: the people."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from keystead.cli import user_exports, user_imports
 from keystead.cli.api import Api
 from keystead.cli.commands import Body, Limit, Sets, Yes, body_of, command, noun
 from keystead.cli.terminal import confirm, refuse
@@ -157,6 +159,61 @@ def verify_mail(api: Api, user: User) -> None:
     """Send the mail that verifies an email address."""
     job = api.ask("POST /jobs/verification-email", body={"user_id": user})
     api.done(job, f"the mail is on its way: {job['id']}")
+
+
+command(app, "export", *user_exports.EXPORT_ROUTES)(user_exports.export)
+
+
+@command(app, "import", *user_exports.IMPORT_ROUTES, *user_imports.ROUTES)
+def import_(
+    api: Api,
+    file: Annotated[
+        str, typer.Argument(help="Rows in JSON, or an archive of users; '-' is rows on standard input.")
+    ] = "",
+    connection: Annotated[
+        str | None, typer.Option(help="Where they come to.", show_default="of an archive: each where they were")
+    ] = None,
+    upsert: Annotated[bool, typer.Option("--upsert", help="Change users who are there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nobody; say what would become of each row.")
+    ] = False,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER[:PASSWORD]", help="A login that must work; without a password, it is asked for."),
+    ] = None,
+    canaries: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Such logins, one user:password a line.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="JOB", help="Go on with an import, without its file.")] = None,
+    trust: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The key of another installation that signed an archive.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Import users, with hashes and passkeys: rows as Auth0 takes them, or an archive that puts them back as they were.
+
+    Exit status 1 where a row was refused, or a canary would not get in.
+
+    Examples:
+
+      keystead users import people.json --connection Staff --dry-run --canary ann@example.com
+
+      keystead users import people.json --connection Staff
+
+      keystead users import people.tar.gz
+    """
+    if resume:
+        user_imports.follow(api, resume)
+    elif not file:
+        raise refuse("name a file, or a job with --resume")
+    elif user_exports.is_archive(file):
+        if upsert or dry_run or canary or canaries:
+            raise refuse("an archive puts users back as they were: it takes no --upsert, --dry-run or --canary")
+        user_exports.told_of_import(api, user_exports.import_archive(api, Path(file), connection, trust, yes=yes))
+    else:
+        known = user_imports.canaries_of(canary or (), canaries)
+        wanted = user_imports.Wanted(file, connection, upsert, dry_run, known)
+        user_imports.follow(api, user_imports.begin(api, wanted))
 
 
 @command(app, "logs", "GET /users/{id}/logs")

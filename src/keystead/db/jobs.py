@@ -19,6 +19,8 @@ _KEPT: Final = timedelta(hours=24)
 _CLAIMED: Final = "processing"
 _UNDONE: Final = ("pending", _CLAIMED)
 
+_CLAIMED_COLUMNS: Final = tuple(getattr(Job, name) for name in ("id", "type", "sealed", "tries", "created_at", "about"))
+
 _TURN: Final = ":"
 """Between a job's type and whose turn it waits for, in the column of the type."""
 
@@ -33,6 +35,8 @@ class Claimed:
     tries: int
     """Which try this is, from 1: a worker whose lease ended has an older number, and changes nothing any more."""
     created_at: datetime
+    about: dict[str, Any] | None = None
+    """What administrators may see of it, and how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class JobRecord:
     status: str
     created_at: datetime
     error: str | None
+    about: dict[str, Any] | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,17 @@ def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, t
     session.connection().execute(insert(Job).values(**values, tries=0))
 
 
+def describe(session: Session, job_id: str, about: dict[str, Any], *, run_at: datetime | None = None) -> None:
+    """Say what administrators may see of a job that nobody has begun, and with ``run_at`` when it is due."""
+    due = {} if run_at is None else {"run_at": run_at}
+    session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about, **due))
+
+
+def remove(session: Session, job_id: str) -> None:
+    """Delete a job that came to nothing, with its files."""
+    session.connection().execute(delete(Job).where(col(Job.id) == job_id))
+
+
 def due(session: Session, now: datetime, types: Collection[str]) -> bool:
     """Whether there is anything to claim: a look that writes nothing, so that an idle worker costs nothing."""
     waiting_now = select(col(Job.id)).where(*_waiting(now, types))
@@ -106,7 +123,7 @@ def claim(session: Session, now: datetime, types: Collection[str]) -> Claimed | 
         update(Job)
         .where(col(Job.id) == due.scalar_subquery(), col(Job.run_at) <= now)
         .values(status=_CLAIMED, run_at=now + LEASE, tries=col(Job.tries) + 1)
-        .returning(col(Job.id), col(Job.type), col(Job.sealed), col(Job.tries), col(Job.created_at))
+        .returning(*_CLAIMED_COLUMNS)
     )
     row = session.connection().execute(statement).first()
     return Claimed(*row) if row else None
@@ -114,9 +131,9 @@ def claim(session: Session, now: datetime, types: Collection[str]) -> Claimed | 
 
 def get(session: Session, job_id: str) -> JobRecord | None:
     """Return a job, until a day after its end."""
-    columns = (col(Job.id), col(Job.type), col(Job.status), col(Job.created_at), col(Job.error))
+    columns = tuple(getattr(Job, name) for name in JobRecord.__dataclass_fields__)
     row = session.connection().execute(select(*columns).where(col(Job.id) == job_id)).first()
-    return JobRecord(*row) if row else None
+    return replace(JobRecord(*row), type=kind_of(row.type)) if row else None
 
 
 def details(session: Session, job_id: str) -> JobDetails | None:
@@ -138,6 +155,18 @@ def page(session: Session, wanted: JobFilter, last: str, size: int) -> list[JobD
         before = select(col(Job.created_at), col(Job.id)).where(col(Job.id) == last).subquery()
         statement = statement.where(order < tuple_(before.c.created_at, before.c.id))
     return [_shown(row) for row in session.connection().execute(statement)]
+
+
+def keep(session: Session, job: Claimed, now: datetime, about: dict[str, Any]) -> bool:
+    """Note how far a job is, and hold it for another lease; ``False`` where another worker has taken it over."""
+    return _set(session, job, about=about, run_at=now + LEASE)
+
+
+def active(session: Session, type: str) -> int:
+    """Return how many jobs of a type wait or are under way."""
+    of_type = or_(col(Job.type) == type, col(Job.type).startswith(f"{type}{_TURN}", autoescape=True))
+    statement = select(func.count()).select_from(Job).where(of_type, col(Job.finished_at).is_(None))
+    return int(session.connection().execute(statement).scalar_one())
 
 
 def finish(session: Session, job: Claimed, now: datetime, *, error: str | None = None) -> bool:

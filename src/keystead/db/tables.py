@@ -474,6 +474,16 @@ class JobRow(SQLModel, table=True):
     found: dict[str, Any] = _document()
 
 
+class JobClaim(SQLModel, table=True):
+    """What a row of a job's file is known by, so that a later row is found to be of the same person."""
+
+    __tablename__ = "job_claim"
+    job_id: str = _of("job.id", index=False, primary_key=True)
+    claim: bytes = Field(sa_column=Column(LargeBinary(32), primary_key=True))
+    """A digest: whoever holds the database need not find everybody of a file in it twice."""
+    number: int
+
+
 class OutboxMessage(SQLModel, table=True):
     """A message that was not sent but put aside, where no mail server is configured; for development."""
 

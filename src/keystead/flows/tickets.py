@@ -9,15 +9,18 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
+from keystead.flows.archive_imports import JOB as IMPORTS
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.password_reset import PasswordReset
 from keystead.flows.people_elsewhere import PeopleElsewhere
 from keystead.flows.post import VERIFICATION_JOB
+from keystead.flows.user_exports import JOBS as EXPORTS
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules.identifiers import Identifier, canonical
+from keystead.rules.import_jobs import JOB as ROWS
 from keystead.rules.messages import Message
 from keystead.rules.profiles import Profile
 from keystead.rules.tickets import (
@@ -64,7 +67,7 @@ class Tickets:
     async def job(self, job_id: str) -> JobRecord:
         """Return a job that was asked for here. Raises ``NoSuchJob``."""
         found = await self.db.read(jobs.get, job_id)
-        if found is None or found.type != VERIFICATION_JOB:
+        if found is None or found.type not in (VERIFICATION_JOB, *EXPORTS, IMPORTS, ROWS):
             raise NoSuchJob
         return found
 

@@ -72,6 +72,16 @@ class KeyRing:
         kid, key = found
         return jwt.encode({"alg": algorithm, "typ": typ, "kid": kid}, claims, key, algorithms=[algorithm])
 
+    async def sign_detached(self, content: bytes, typ: str) -> tuple[str, dict[str, Any]]:
+        """Return a JWS of bytes that stand elsewhere (RFC 7515, appendix F), and the public half of the key."""
+        ring = await self._keys()
+        if DEFAULT not in ring.signing:
+            raise InternalError(detail=f"there is no key that signs {DEFAULT}: has the first start been made?")
+        kid, key = ring.signing[DEFAULT]
+        header = {"alg": DEFAULT, "typ": typ, "kid": kid}
+        protected, _, signature = jws.serialize_compact(header, content, key, algorithms=[DEFAULT]).split(".")
+        return f"{protected}..{signature}", next(jwk for jwk in ring.published if jwk["kid"] == kid)
+
     async def verify(self, token: str, typ: str, *, late: bool = False) -> Claims:
         """Return the claims of a token of ours that is of this type and in time. Raises ``InvalidToken``.
 

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 Role = Literal["owner", "editor", "viewer"]
-"""What an administrator may do: everything; everything but keys, backups and administrators; read."""
+"""What an administrator may do: everything; everything but keys, administrators and what holds all hashes; read."""
 
 OWNER: Final = "owner"
 
@@ -38,12 +38,13 @@ _NOUNS: Final = (
     "administrators",
     "backups",
     "user_idp_tokens",
+    "user_archives",
 )
 _OF_OWNERS: Final = (
     *("client_keys", "client_credentials", "signing_keys", "administrators", "backups"),
-    "user_idp_tokens",
+    *("user_idp_tokens", "user_archives"),
 )
-"""Keys, whatever they open, and who is an administrator."""
+"""Keys, whatever they open, who is an administrator, and what holds everybody's hashes."""
 
 READS_TOKENS: Final = "read:user_idp_tokens"
 """What it takes to see the tokens that a customer's database returned of somebody (CD-9)."""

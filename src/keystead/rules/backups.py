@@ -30,7 +30,7 @@ LONGEST_HEADING: Final = 16 * 1024
 
 LEFT_OUT: Final = (
     *("ceremony", "pushed_request", "login_transaction", "authorization_code", "one_time_code"),
-    *("job", "job_file", "job_row", "outbox"),
+    *("job", "job_file", "job_row", "job_claim", "outbox"),
 )
 """What people are in the middle of, for an hour at most: they begin again. And messages under way, which whoever
 restores must not send a second time."""

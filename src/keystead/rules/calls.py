@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +19,8 @@ class Call:
     path: str
     query: Sequence[tuple[str, str]] = ()
     body: object | None = None
+    file: "Upload | None" = None
+    """What is sent instead of a body, as it is read."""
 
     @property
     def target(self) -> str:
@@ -37,8 +39,17 @@ class Call:
 
     def headers(self, agent: str) -> dict[str, str]:
         """Return the headers that every call has."""
-        of_body = {} if self.body is None else {"content-type": "application/json"}
+        media = "application/json" if self.file is None else self.file.media
+        of_body = {} if self.body is None and self.file is None else {"content-type": media}
         return {"user-agent": agent, "accept": "application/json", **of_body}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is larger than memory."""
+
+    media: str
+    pieces: Callable[[], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)

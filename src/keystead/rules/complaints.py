@@ -54,13 +54,22 @@ def complaint(error: ValidationError) -> BadRequest:
 
 def reason(error: ValidationError) -> tuple[str, str]:
     """Return the path of the first member at fault (its parent's, where it is missing or must not be there) and why."""
-    first = error.errors(include_url=False)[0]
-    *parent, last = first["loc"] or ("",)
-    if first["type"] == "missing":
+    _, path, text = reasons(error)[0]
+    return path, text
+
+
+def reasons(error: ValidationError) -> list[tuple[str, str, str]]:
+    """Return the same of every member at fault, each with pydantic's name for what is wrong."""
+    return [(found["type"], *_reason(found)) for found in error.errors(include_url=False)]
+
+
+def _reason(found: ErrorDetails) -> tuple[str, str]:
+    *parent, last = found["loc"] or ("",)
+    if found["type"] == "missing":
         return _dotted(parent), f"Missing required property: {last}"
-    if first["type"] == "extra_forbidden":
+    if found["type"] == "extra_forbidden":
         return _dotted(parent), f"Additional properties not allowed: {str(last)[:_SHOWN]}"
-    return _dotted(first["loc"]), _words(first)
+    return _dotted(found["loc"]), _words(found)
 
 
 def type_of(value: object) -> str:

@@ -83,6 +83,15 @@ TYPES: Final = {
     "log_stream_gap": "Log Stream With a Gap",
     "backup_made": "Backup Made",
     "backup_restored": "Backup Restored",
+    "sui": "Success Users Import",
+    "fui": "Failed Users Import",
+    "users_export_started": "Export of Users Started",
+    "users_export_downloaded": "Export of Users Downloaded",
+    "users_archive_started": "Archive of Users Started",
+    "users_archive_downloaded": "Archive of Users Downloaded",
+    "users_archive_received": "Archive of Users Received",
+    "users_archive_imported": "Archive of Users Imported",
+    "users_archive_refused": "Archive of Users Refused",
     "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""

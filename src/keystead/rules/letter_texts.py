@@ -124,6 +124,15 @@ ENGLISH: Final[dict[TemplateName, Words]] = {
         "You get this mail because you administer {{ tenant }}. The journal says who was tried from there. If it is an "
         "office or a gateway of your own, add it to the allowlist.",
     ),
+    "users_import": Words(
+        "{% if failed %}An import of users failed{% elsif dry_run %}The rehearsal of an import is over{% else %}"
+        "An import of users is over{% endif %}",
+        "The job {{ job }} of the connection {{ connection.name }} is over: {{ summary.inserted }} users "
+        "{% if dry_run %}would be {% endif %}new, {{ summary.updated }} changed, {{ summary.failed }} refused.",
+        "",
+        "You get this mail because you administer {{ tenant }}. What was refused, and why, is kept for a day: "
+        "keystead jobs errors {{ job }}",
+    ),
     "user_invitation": Words(
         "You are invited to administer {{ tenant }}",
         "Somebody who administers {{ tenant }} wants you to do so too, as {{ user.email }}.",
@@ -245,6 +254,15 @@ GERMAN: Final[dict[TemplateName, Words]] = {
         "",
         "Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten. Das Journal sagt, wer von dort aus versucht "
         "wurde. Wenn es ein eigenes Büro oder Gateway ist, nehmen Sie es in die Liste der erlaubten Adressen auf.",
+    ),
+    "users_import": Words(
+        "{% if failed %}Ein Import von Benutzern ist gescheitert{% elsif dry_run %}Die Probe eines Imports ist zu Ende"
+        "{% else %}Ein Import von Benutzern ist zu Ende{% endif %}",
+        "Der Auftrag {{ job }} der Verbindung {{ connection.name }} ist zu Ende: {{ summary.inserted }} Benutzer "
+        "{% if dry_run %}wären {% endif %}neu, {{ summary.updated }} geändert, {{ summary.failed }} abgelehnt.",
+        "",
+        "Sie bekommen diese Nachricht, weil Sie {{ tenant }} verwalten. Was abgelehnt wurde, und warum, bleibt einen "
+        "Tag lang erhalten: keystead jobs errors {{ job }}",
     ),
     "user_invitation": Words(
         "Sie sind eingeladen, {{ tenant }} zu verwalten",

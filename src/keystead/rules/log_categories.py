@@ -40,7 +40,12 @@ _MEMBERS: Final[Mapping[Category, Collection[str]]] = {
     "auth.token_exchange.fail": ("feacft", "ferrt", "fertft", "feccft"),
     "auth.token_exchange.success": ("seacft", "sepft", "sertft", "seccft"),
     "auth.ancillary.success": ("srrt",),
-    "management.success": ("sapi", "mgmt_api_read", "backup_made", "backup_restored"),
+    "management.fail": ("users_archive_refused", "fui"),
+    "management.success": (
+        *("sapi", "mgmt_api_read", "backup_made", "backup_restored", "sui"),
+        *("users_export_started", "users_export_downloaded", "users_archive_started", "users_archive_downloaded"),
+        *("users_archive_received", "users_archive_imported"),
+    ),
     "system.notification": ("api_limit", "fn", "log_stream_suspended", "log_stream_gap"),
     "user.fail": (
         *("fv", "fcpr", "fcp", "reset_pwd_leak", "gd_webauthn_enrollment_failed", "passkey_recovery_failed"),

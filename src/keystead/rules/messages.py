@@ -28,6 +28,7 @@ TemplateName = Literal[
     "password_removed",
     "passkey_upgrade",
     "blocked_address",
+    "users_import",
 ]
 """Auth0's names, and from ``signup_attempt`` on our own."""
 

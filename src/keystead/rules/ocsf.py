@@ -78,6 +78,10 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
     **dict.fromkeys(
         ("log_stream_suspended", "log_stream_gap", "backup_made", "backup_restored"), (ENTITY_MANAGEMENT, _OTHER)
     ),
+    **dict.fromkeys(("users_export_started", "users_export_downloaded"), (ENTITY_MANAGEMENT, _OTHER)),
+    **dict.fromkeys(("users_archive_started", "users_archive_downloaded"), (ENTITY_MANAGEMENT, _OTHER)),
+    **dict.fromkeys(("users_archive_received", "users_archive_imported"), (ENTITY_MANAGEMENT, _OTHER)),
+    **dict.fromkeys(("users_archive_refused", "sui", "fui"), (ENTITY_MANAGEMENT, _OTHER)),
     **dict.fromkeys(("sapi", "mgmt_api_read", "api_limit"), (API_ACTIVITY, _OTHER)),
 }
 _FAILED: Final = frozenset(
@@ -86,7 +90,8 @@ _FAILED: Final = frozenset(
         *("fce", "fcu", "fcpn", "fdu"),
         *("limit_wc", "limit_mu", "limit_sul", "api_limit", "pwd_leak_unchecked"),
         *("gd_webauthn_enrollment_failed", "passkey_challenge_failed", "passkey_recovery_failed"),
-        *("oidc_backchannel_logout_failed", "log_stream_suspended", "log_stream_gap"),
+        *("oidc_backchannel_logout_failed", "log_stream_suspended", "log_stream_gap", "users_archive_refused"),
+        "fui",
     }
 )
 _GRAVE: Final = frozenset({"ferrt", "limit_wc", "limit_mu", "limit_sul", "pwd_leak", "passkey_quarantined"})

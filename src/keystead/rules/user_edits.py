@@ -182,7 +182,7 @@ def _read(kind: IdentifierKind, value: str | None, options: ConnectionOptions) -
 
 
 def _check_removal(found: Mapping[IdentifierKind, str | None], after: Profile, options: ConnectionOptions) -> None:
-    missing = next((kind for kind in _required(options) if kind in found and found[kind] is None), None)
+    missing = next((kind for kind in required_identifiers(options) if kind in found and found[kind] is None), None)
     if missing is not None:
         raise BadRequest(f"Missing required property: {missing}", path="")
     if not any(after.value_of(kind) for kind in options.active_identifiers()):
@@ -303,12 +303,12 @@ def _check_members(new: NewUser, options: ConnectionOptions) -> None:
         raise BadRequest(
             "Missing username for Username-Password-Authentication connection with requires_username enabled"
         )
-    missing = next((kind for kind in _required(options) if getattr(new, kind) is None), None)
+    missing = next((kind for kind in required_identifiers(options) if getattr(new, kind) is None), None)
     if missing is not None:
         raise BadRequest(f"Missing required property: {missing}", path="")
 
 
-def _required(options: ConnectionOptions) -> tuple[IdentifierKind, ...]:
+def required_identifiers(options: ConnectionOptions) -> tuple[IdentifierKind, ...]:
     """Return what every account of the connection must have, however it is made or changed (ID-4, ID-16)."""
     if options.attributes is None:
         return ("email", "username") if options.requires_username else ("email",)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import maxsize
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -15,13 +16,32 @@ from keystead.secrecy import Secret
 MAX_BYTES: Final = 1_048_576
 """What any route reads at most; the gate counts bytes as they arrive."""
 
-_MORE: Final[Mapping[str, int]] = {"/api/v2/keystead/fido-metadata": 33_554_432}
-"""But for these: the FIDO Alliance's blob has some eight megabytes. It is read once the token is known to be good."""
+ARCHIVES: Final = "/api/v2/keystead/user-archives"
+
+_MORE: Final[Mapping[str, int]] = {"/api/v2/keystead/fido-metadata": 33_554_432, ARCHIVES: 4 * 2**30}
+"""But for these: the FIDO Alliance's blob has some eight megabytes, and an archive holds everybody. Each is read once
+the token is known to be good; an archive piece by piece."""
 
 
-def most_bytes(path: str) -> int:
-    """Return how long the body of a request may be."""
+IMPORTS: Final = "/api/v2/jobs/users-imports"
+_BESIDE: Final = 1_048_576
+"""What may come beside the file of an import."""
+
+
+def most_bytes(path: str, imports: int = 0) -> int:
+    """Return how long the body of a request may be; ``imports`` is what a file of users may have, 0 for any size."""
+    if path == IMPORTS:
+        return imports + _BESIDE if imports else maxsize
     return _MORE.get(path, MAX_BYTES)
+
+
+_LONGER: Final[Mapping[str, float]] = {ARCHIVES: 3600.0, IMPORTS: 3600.0}
+"""Seconds, for what is larger than anything else."""
+
+
+def most_seconds(path: str, otherwise: float) -> float:
+    """Return how long the body of a request may take to arrive."""
+    return _LONGER.get(path, otherwise)
 
 
 _DEPTH: Final = 32

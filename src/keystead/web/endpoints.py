@@ -148,7 +148,7 @@ class Scoped(Endpoint):
         return [{self.api: [scope, *self.besides]} for scope in self.scopes]
 
     async def _body(self, request: Request) -> Any:
-        if self.body is None:
+        if self.body is None or JSON not in self.body.media:  # a file is read by its handler, as it arrives
             return None
         if not self.body.required and not await request.body():
             return {}

@@ -28,7 +28,7 @@ from keystead.rules.telemetry import (
 from keystead.settings import Settings
 from keystead.web import wire
 from keystead.web.authorization_answers import OPENER
-from keystead.web.body import most_bytes
+from keystead.web.body import IMPORTS, most_bytes, most_seconds
 from keystead.web.client_ip import client_address, is_trusted
 from keystead.web.request_limits import headers_of
 
@@ -97,7 +97,8 @@ class Gate:
             self._check_host(request.headers, scope)
             if "\0" in scope["path"]:
                 raise InvalidPath("The path is not valid.", path="")  # PostgreSQL stores no NUL, nor looks for one
-            await self.app(scope, _counted(request, receive, self.body_seconds), answer)
+            limited = _counted(request, receive, self.body_seconds, self.settings.import_bytes)
+            await self.app(scope, limited, answer)
         except DomainError as error:
             await self._refuse(request, error, receive, answer)
         except ClientDisconnect:
@@ -219,14 +220,16 @@ class _Answer:
         await self._send(message)
 
 
-def _counted(request: Request, receive: Receive, seconds: float) -> Receive:
+def _counted(request: Request, receive: Receive, seconds: float, imports: int) -> Receive:
     """Count a body as it arrives, whatever its ``Content-Length`` says, and do not wait for it for ever.
 
     The deadline is one for the whole of it: whoever sends a byte now and then would otherwise be waited for.
     """
     seen, complete = 0, False
-    headers, most = request.headers, most_bytes(request.scope["path"])
-    deadline = asyncio.get_running_loop().time() + seconds
+    headers, path = request.headers, request.scope["path"]
+    most = most_bytes(path, imports)
+    too_large = BodyTooLarge.beyond(imports) if path == IMPORTS else BodyTooLarge()
+    deadline = asyncio.get_running_loop().time() + most_seconds(path, seconds)
 
     async def counted() -> Message:
         nonlocal seen, complete
@@ -240,10 +243,10 @@ def _counted(request: Request, receive: Receive, seconds: float) -> Receive:
         seen += len(message.get("body", b""))
         complete = not message.get("more_body", False)
         if seen > most:
-            raise BodyTooLarge
+            raise too_large
         return message
 
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
-        raise BodyTooLarge
+        raise too_large
     return counted if "content-length" in headers or "transfer-encoding" in headers else receive

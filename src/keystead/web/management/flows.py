@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keystead.flows.access import Access
 from keystead.flows.administrators import Administrators
 from keystead.flows.apis import Apis
+from keystead.flows.archive_imports import ArchiveImports
 from keystead.flows.attack_protection import AttackProtection
 from keystead.flows.authentication_methods import AuthenticationMethods
 from keystead.flows.backup import Backup
@@ -14,6 +15,7 @@ from keystead.flows.connections import Connections
 from keystead.flows.credentials import Credentials
 from keystead.flows.doctor import AskedOften, Doctor
 from keystead.flows.fido_metadata import FidoMetadata
+from keystead.flows.import_uploads import ImportUploads
 from keystead.flows.jobs import Jobs
 from keystead.flows.journal_chain import JournalChain
 from keystead.flows.journal_retention import JournalRetention
@@ -26,6 +28,8 @@ from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
 from keystead.flows.stats import Stats
+from keystead.flows.user_exports import UserExports
+from keystead.flows.user_import import UserImport
 from keystead.flows.user_search import UserSearch
 
 
@@ -54,6 +58,10 @@ class ManagementFlows:
     page_design: PageDesign
     stats: Stats
     user_search: UserSearch
+    user_exports: UserExports
+    archive_imports: ArchiveImports
+    import_uploads: ImportUploads
+    user_import: UserImport
     doctor: Doctor
     findings: AskedOften
     backup: Backup

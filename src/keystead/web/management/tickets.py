@@ -8,6 +8,7 @@ from starlette.responses import Response
 from keystead.db.jobs import JobRecord
 from keystead.errors import NoSuchJob, NoSuchUser
 from keystead.rules.claims import iso
+from keystead.rules.import_jobs import JOB as IMPORT_JOB
 from keystead.rules.tickets import (
     PasskeyTicket,
     PasswordTicket,
@@ -21,14 +22,15 @@ from keystead.rules.tickets import (
 from keystead.web.answers import Json
 from keystead.web.endpoints import Body, Scoped
 from keystead.web.flows import flows_of
+from keystead.web.management import user_exports, user_imports
 from keystead.web.management.operations import operation_of
-from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, word
+from keystead.web.shapes import MOMENT, TEXT, WHOLE, Shape, each, either, word
 
 _TICKET: Final = Shape("Ticket", {"ticket": TEXT})
 _JOB: Final = Shape(
     "Job",
-    {"type": TEXT, "status": word("pending", "completed", "failed"), "created_at": MOMENT, "id": TEXT},
-    {"percentage_done": WHOLE, "status_details": TEXT},
+    {"type": TEXT, "status": word("pending", "processing", "completed", "failed"), "created_at": MOMENT, "id": TEXT},
+    {"percentage_done": WHOLE, "status_details": TEXT, **user_exports.MEMBERS, **user_imports.MEMBERS},
 )
 _READ_JOBS: Final = ("create:users", "read:users", "update:users")
 
@@ -100,12 +102,17 @@ JOB: Final = Scoped("Show a job", scopes=_READ_JOBS, answers={200: _JOB}, refuse
 
 async def job(request: Request) -> Response:
     """``GET /jobs/{id}``."""
-    await JOB.read(request)
-    return Json(shown(await flows_of(request).tickets.job(request.path_params["id"])))
+    asked = await JOB.read(request)
+    found = await flows_of(request).tickets.job(request.path_params["id"])
+    of_export = user_exports.members(request, found, asked.bearer)
+    return Json(shown(found) | of_export | user_imports.members(request, found))
 
 
 JOB_ERRORS: Final = Scoped(
-    "Show what went wrong in a job", scopes=_READ_JOBS, answers={200: _JOB, 204: None}, refuses=(NoSuchJob,)
+    "Show what went wrong in a job",
+    scopes=_READ_JOBS,
+    answers={200: either(_JOB, each(user_exports.ROW)), 204: None},
+    refuses=(NoSuchJob,),
 )
 
 
@@ -113,7 +120,12 @@ async def job_errors(request: Request) -> Response:
     """``GET /jobs/{id}/errors``: the job with what went wrong, or 204 where nothing did."""
     await JOB_ERRORS.read(request)
     found = await flows_of(request).tickets.job(request.path_params["id"])
-    return Json(shown(found)) if found.status == "failed" else Response(status_code=204)
+    if found.status == "failed":
+        return Json(shown(found) | user_imports.members(request, found))
+    if found.type == IMPORT_JOB:
+        return await user_imports.errors(request, found)
+    rows = await user_exports.errors(request, found)
+    return Json(rows) if rows else Response(status_code=204)
 
 
 def shown(found: JobRecord) -> dict[str, Any]:

@@ -25,10 +25,18 @@ def upgrade() -> None:
             sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f(f"fk_{name}_job_id_job"), ondelete="CASCADE"),
             sa.PrimaryKeyConstraint("job_id", "number", name=op.f(f"pk_{name}")),
         )
+    op.create_table(
+        "job_claim",
+        sa.Column("job_id", sa.String(length=300), nullable=False),
+        sa.Column("claim", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_job_claim_job_id_job"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "claim", name=op.f("pk_job_claim")),
+    )
 
 
 def downgrade() -> None:
-    for table in ("job_row", "job_file"):
+    for table in ("job_claim", "job_row", "job_file"):
         op.drop_table(table)
     op.drop_column("job", "about")
     for column in ("sealed_extras", "other_attributes"):

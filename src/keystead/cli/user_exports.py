@@ -1,0 +1,186 @@
+"""``keystead users export``: the people in a file; and an archive of them put back."""
+
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import typer
+
+from keystead.cli.api import Api
+from keystead.cli.files import pieces, written
+from keystead.cli.terminal import confirm, refuse, tell
+from keystead.errors import InvalidArchive
+from keystead.flows.archive_reading import summary_of
+from keystead.rules.calls import Upload
+
+_CONNECTIONS: Final = "GET /connections"
+_EXPORT: Final = "POST /jobs/users-exports"
+_ARCHIVE: Final = "POST /keystead/user-archives"
+_JOB: Final = "GET /jobs/{id}"
+_FILE: Final = "GET /keystead/user-exports/{id}"
+_RECEIVE: Final = "PUT /keystead/user-archives"
+_ERRORS: Final = "GET /jobs/{id}/errors"
+
+EXPORT_ROUTES: Final = (_CONNECTIONS, _EXPORT, _ARCHIVE, _JOB, _FILE)
+IMPORT_ROUTES: Final = (_CONNECTIONS, _RECEIVE, _JOB, _ERRORS)
+
+STANDARD_OUTPUT: Final = "-"
+_GZIP: Final = 31
+_PACKED: Final = ".gz"
+
+Format = Literal["json", "csv", "archive"]
+Connection = Annotated[str | None, typer.Option(help="The name of one connection.", show_default="all")]
+
+
+def export(
+    api: Api,
+    connection: Connection = None,
+    format: Annotated[Format, typer.Option(help="Lines of JSON; CSV; or all there is, signed.")] = "json",
+    fields: Annotated[
+        str | None,
+        typer.Option(help="Members, by comma: email,user_metadata.plan=Plan.", show_default="the most common"),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Where to; with .gz, packed.", show_default="-")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also over a file that is there.")] = False,
+) -> None:
+    """Write users to a file, or to standard output.
+
+    An archive holds hashes and passkeys, and can be imported again: keep it like a backup.
+
+    Examples:
+
+      keystead users export --connection Staff --format csv --fields user_id=Id,email --output staff.csv
+
+      keystead users export --format archive --output people.tar.gz
+    """
+    if format == "archive" and fields:
+        raise refuse("an archive is of everybody, with everything: it takes no --fields")
+    wanted: dict[str, Any] = {"connection_id": _id_of(api, connection)} if connection else {}
+    if format == "archive":
+        job = api.ask(_ARCHIVE, body=wanted)
+    else:
+        job = api.ask(_EXPORT, body=wanted | {"format": format} | ({"fields": _fields(fields)} if fields else {}))
+    with _output(output or STANDARD_OUTPUT, is_packed=format == "archive", force=force) as sink:
+        done = _done(api, job["id"])
+        link = urlsplit(str(done["location"]))
+        _, _, job_id = link.path.rpartition("/")
+        api.stream(_FILE, sink, job_id, signed=parse_qs(link.query)["signed"][0])
+    if done.get("signed_by"):
+        tell(f"signed with the key {done['signed_by']}: whoever imports it elsewhere names that")
+
+
+def is_archive(file: str) -> bool:
+    """Whether a file is an archive rather than rows; what is refused ends the command."""
+    if file == STANDARD_OUTPUT:
+        return False
+    try:
+        with Path(file).open("rb") as found:
+            return found.read(2) == b"\x1f\x8b"
+    except OSError as error:
+        raise refuse(f"{file}: {error.strerror or error}") from None
+
+
+def import_archive(api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool) -> dict[str, Any]:
+    """Put the users of an archive back, and return the job at its end; what is refused ends the command."""
+    try:
+        with file.open("rb") as found:
+            about = summary_of(found)
+    except OSError as error:
+        raise refuse(f"{file}: {error.strerror or error}") from None
+    except InvalidArchive as error:
+        raise refuse(str(error)) from None
+    if not trust:
+        confirm(
+            f"Import {about.users} users of {about.issuer}, signed with the key {about.signed_by}, as they are?",
+            yes=yes,
+        )
+        trust = about.signed_by if not yes else None
+    upload = Upload("application/gzip", partial(pieces, file))
+    job = api.upload(_RECEIVE, upload, key=trust, connection_id=_id_of(api, connection) if connection else None)
+    return _done(api, job["id"])
+
+
+def told_of_import(api: Api, done: Mapping[str, Any]) -> None:
+    """Tell what became of the users of an archive; exit status 1 where some were not put back."""
+    summary = done["summary"]
+    for rp_id, count in done.get("passkeys_elsewhere", {}).items():
+        tell(f"{count} passkeys are of {rp_id}, which is none of this installation's: they work nowhere here")
+    api.done(done, f"{summary['inserted']} of {summary['total']} users are put back")
+    if summary["failed"]:
+        tell(f"{summary['failed']} were not: keystead jobs errors {done['id']}")
+        raise typer.Exit(1)
+
+
+def _done(api: Api, job: str) -> dict[str, Any]:
+    progress = _Progress()
+    found = api.waited(job, progress.told)
+    progress.over()
+    if found["status"] != "completed":
+        raise refuse(found.get("status_details", "it could not be done"))
+    return found
+
+
+class _Progress:
+    """A line on a terminal that says how far it is; programs are told nothing."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def told(self, job: Mapping[str, Any]) -> None:
+        if sys.stderr.isatty() and "percentage_done" in job:
+            left = f", {job['time_left_seconds']} s left" if job.get("time_left_seconds") else ""
+            sys.stderr.write(f"\r\x1b[K{job['percentage_done']:>3} %{left}")
+            sys.stderr.flush()
+            self._shown = True
+
+    def over(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _id_of(api: Api, name: str) -> str:
+    found = next(iter(api.cursors(_CONNECTIONS, member="connections", name=name)), None)
+    if found is None:
+        raise refuse(f"there is no connection {name}")
+    return str(found["id"])
+
+
+def _fields(text: str) -> list[dict[str, str]]:
+    found = []
+    for each in text.split(","):
+        name, renamed, head = each.partition("=")
+        found.append({"name": name.strip()} | ({"export_as": head} if renamed else {}))
+    return found
+
+
+@contextmanager
+def _output(name: str, *, is_packed: bool, force: bool) -> Iterator[Callable[[bytes], object]]:
+    """Open what a file is written to; it is there whole or not at all, and its owner's alone."""
+    if name == STANDARD_OUTPUT:
+        if is_packed and sys.stdout.isatty():
+            raise refuse("an archive is no text for a terminal: name a file with --output")
+        yield _sink(sys.stdout.buffer, is_packed=is_packed)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(name)
+    if path.exists() and not force:
+        raise refuse(f"{path}: is there already; --force replaces it")
+    try:
+        with written(path) as file:
+            yield _sink(file, is_packed=is_packed or name.endswith(_PACKED))
+    except OSError as error:
+        raise refuse(f"{error.filename or name}: {error.strerror or error}") from None
+
+
+def _sink(file: BinaryIO, *, is_packed: bool) -> Callable[[bytes], object]:
+    if is_packed:
+        return file.write
+    unpacking = zlib.decompressobj(_GZIP)
+    return lambda part: file.write(unpacking.decompress(part))

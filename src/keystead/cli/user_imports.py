@@ -1,0 +1,187 @@
+"""``keystead users import``: people out of a file, rehearsed before or not."""
+
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from keystead.cli.api import Api
+from keystead.cli.files import pieces
+from keystead.cli.terminal import INTERRUPTED, cell, document, refuse, table, tell
+from keystead.rules.calls import Upload
+
+_CONNECTIONS: Final = "GET /connections"
+_IMPORT: Final = "POST /jobs/users-imports"
+_JOB: Final = "GET /jobs/{id}"
+_ROWS: Final = "GET /keystead/jobs/{id}/rows"
+ROUTES: Final = (_CONNECTIONS, _IMPORT, _JOB, _ROWS)
+
+STANDARD_INPUT: Final = "-"
+_SHOWN: Final = 50
+"""How many rows that were refused are printed; the API has all of them."""
+_BAR: Final = 24
+_WHO: Final = ("email", "phone_number", "username", "user_id")
+_COLUMNS: Final = {"row": "row", "who": "user", "code": "code", "path": "path", "message": "why", "clash": "clash"}
+_CANARIES: Final = {"user": "canary", "works": "works", "why": "why", "row": "row"}
+_HASHES: Final = {"format": "hashes", "rows": "rows", "milliseconds": "ms each"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for of an import."""
+
+    file: str
+    connection: str | None
+    upsert: bool
+    dry_run: bool
+    canaries: Sequence[str]
+
+
+def begin(api: Api, wanted: Wanted) -> str:
+    """Send a file of rows, and return the id of its job; what is refused ends the command."""
+    if not wanted.connection:
+        raise refuse("name the connection: --connection Staff")
+    found = next(iter(api.cursors(_CONNECTIONS, member="connections", name=wanted.connection)), None)
+    if found is None:
+        raise refuse(f"there is no connection {wanted.connection}")
+    fields = [
+        ("connection_id", str(found["id"])),
+        ("upsert", str(wanted.upsert).lower()),
+        ("dry_run", str(wanted.dry_run).lower()),
+        ("send_completion_email", "false"),
+        *(("canary", each) for each in wanted.canaries),
+    ]
+    boundary = secrets.token_hex(16)
+    upload = Upload(f"multipart/form-data; boundary={boundary}", lambda: _form(wanted.file, fields, boundary))
+    try:
+        job = api.upload(_IMPORT, upload)
+    except OSError as error:
+        raise refuse(f"{wanted.file}: {error.strerror or error}") from None
+    return str(job["id"])
+
+
+def follow(api: Api, job_id: str) -> None:
+    """Wait for a job and tell what came of it: exit status 1 where a row was refused or a canary would not get in."""
+    progress = _Progress(api.as_json)
+    try:
+        job = api.waited(job_id, progress.told)
+    except KeyboardInterrupt:
+        progress.over()
+        tell(f"{job_id} is not over: the server goes on with it, or keystead users import --resume {job_id}")
+        raise typer.Exit(INTERRUPTED) from None
+    progress.over()
+    if job["status"] != "completed":
+        if api.as_json:
+            document(job)
+        raise refuse(str(job.get("status_details", "it could not be done")))
+    failed = list(_refused(api, job_id))
+    if api.as_json:
+        document(job | {"errors": failed})
+    else:
+        _print(job, failed)
+    if job["summary"]["failed"] or not all(each["works"] for each in job.get("canaries", ())):
+        raise typer.Exit(1)
+
+
+def canaries_of(given: Sequence[str], file: str | None) -> list[str]:
+    """Return users with their passwords: asked for one by one, or out of a file with one ``user:password`` a line."""
+    found = [each if ":" in each else f"{each}:{_password(each)}" for each in given]
+    if file is not None:
+        try:
+            text = sys.stdin.read() if file == STANDARD_INPUT else Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeError) as error:
+            raise refuse(f"{file}: {getattr(error, 'strerror', '') or error}") from None
+        found += [line for line in text.splitlines() if line.strip()]
+    return found
+
+
+def _password(user: str) -> str:
+    if not sys.stdin.isatty():
+        raise refuse(f"nobody is there to say the password of {user}: give --canaries FILE")
+    found: str = typer.prompt(f"Password of {user}", hide_input=True, err=True)
+    return found
+
+
+async def _form(file: str, fields: Sequence[tuple[str, str]], boundary: str) -> AsyncIterator[bytes]:
+    """Give a form as it goes over the wire, its file as it is read."""
+    for name, value in fields:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
+        yield f"{head}{value}\r\n".encode()
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="users"; filename="users.json"\r\n\r\n'
+    yield head.encode()
+    if file == STANDARD_INPUT:
+        while piece := sys.stdin.buffer.read(65_536):
+            yield piece
+    else:
+        async for piece in pieces(Path(file)):
+            yield piece
+    yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def _refused(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
+    return islice(api.cursors(_ROWS, job_id, member="rows", verdict="error"), None if api.as_json else _SHOWN)
+
+
+def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> None:
+    """Tell people what came of an import."""
+    summary, rehearsal = job["summary"], job.get("rehearsal")
+    would = "would be " if rehearsal else ""
+    unchanged = f" ({rehearsal['unchanged']} without any change)" if rehearsal and rehearsal["unchanged"] else ""
+    typer.echo(
+        f"{summary['total']} rows: {summary['inserted']} users {would}new, {summary['updated']} {would}changed"
+        f"{unchanged}, {summary['failed']} refused"
+    )
+    if rehearsal:
+        if rehearsal["hashes"]:
+            table(rehearsal["hashes"], _HASHES)
+        if rehearsal["passkeys_that_do_not_work"]:
+            typer.echo(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
+    if job.get("canaries"):
+        table(job["canaries"], _CANARIES)
+    if failed:
+        table([_line(found, error) for found in failed for error in found["errors"]], _COLUMNS)
+    if summary["failed"] > len(failed):
+        tell(f"{summary['failed'] - len(failed)} more: keystead jobs errors {job['id']}")
+
+
+def _line(found: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
+    user = found["user"]
+    who = next((user[name] for name in _WHO if isinstance(user.get(name), str)), None)
+    clash = found.get("clash", {})
+    with_whom = f"row {clash['row']}" if "row" in clash else clash.get("user_id")
+    return {"row": found["row"], "who": cell(who), "clash": with_whom, **error}
+
+
+class _Progress:
+    """A bar on a terminal, with how fast it goes; programs are told nothing."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._is_shown = sys.stderr.isatty() and not as_json
+        self._first: tuple[float, int] | None = None
+
+    def told(self, job: Mapping[str, Any]) -> None:
+        """Draw it anew."""
+        if not self._is_shown or "percentage_done" not in job:
+            return
+        now, done = time.monotonic(), int(job.get("rows_done", 0))
+        self._first = self._first or (now, done)
+        passed = now - self._first[0]
+        rate = f"{(done - self._first[1]) / passed:,.0f} rows/s" if passed > 0 else ""
+        left = f"{job['time_left_seconds']} s left" if "time_left_seconds" in job else ""
+        full = "#" * (_BAR * job["percentage_done"] // 100)
+        line = (
+            f"[{full:.<{_BAR}}] {job['percentage_done']:>3} %  {done:,} of {job.get('rows', 0):,} rows  {rate}  {left}"
+        )
+        sys.stderr.write(f"\r\x1b[K{line.rstrip()}")
+        sys.stderr.flush()
+
+    def over(self) -> None:
+        """Take it away."""
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")

@@ -1,0 +1,84 @@
+"""Jobs that import users: their files, what was found of each row, and what earlier rows are known by."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select, text, update
+from sqlmodel import Session, col
+
+from keystead.db import jobs
+from keystead.db.jobs import Claimed
+from keystead.db.tables import Job, JobClaim, JobFile, JobRow
+
+_HOLD: Final = text("LOCK TABLE job_file IN SHARE ROW EXCLUSIVE MODE")
+"""Pieces of files wait for it, for the moment that it takes to count."""
+
+
+def begin(
+    session: Session, job_id: str, type: str, about: dict[str, Any], now: datetime, *, until: datetime, most: int
+) -> bool:
+    """Add a job whose file is on its way, which nobody may begin before ``until``; ``False`` where ``most`` are active.
+
+    Whoever counts holds the count still: two requests at once do not both find room.
+    """
+    if session.connection().dialect.name == "postgresql":  # SQLite has one writer at a time
+        session.connection().execute(_HOLD)
+    if jobs.active(session, type) >= most:
+        return False
+    jobs.add(session, job_id, type, b"", now)
+    session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about, run_at=until))
+    return True
+
+
+def ready(session: Session, job_id: str, sealed: bytes, about: dict[str, Any], now: datetime) -> bool:
+    """Let a job be done whose file is there; ``False`` where it is gone."""
+    values = {"sealed": sealed, "about": about, "run_at": now}
+    return session.connection().execute(update(Job).where(col(Job.id) == job_id).values(values)).rowcount == 1
+
+
+def finish(session: Session, job: Claimed, now: datetime, about: dict[str, Any], *, error: str | None = None) -> bool:
+    """End a job: its file, which holds hashes, goes at once; what was found of its rows stays for a day.
+
+    ``False`` where another worker has taken it over.
+    """
+    if not jobs.keep(session, job, now, about) or not jobs.finish(session, job, now, error=error):
+        return False
+    for table in (JobFile, JobClaim):
+        session.connection().execute(delete(table).where(table.job_id == job.id))  # type: ignore[arg-type]
+    return True
+
+
+def release(session: Session, job: Claimed, now: datetime, *, after: timedelta = timedelta(), error: str = "") -> None:
+    """Give a job back before its lease ends, to be done at once or after a while."""
+    values: dict[str, Any] = {"status": "pending", "run_at": now + after}
+    values |= {"error": error[:500]} if error else {}
+    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.finished_at).is_(None))
+    session.connection().execute(update(Job).where(*mine).values(values))
+
+
+def noted(session: Session, job_id: str, after: int, limit: int, *, only: str = "") -> list[tuple[int, dict[str, Any]]]:
+    """Return what was found of the rows behind one, in the order of the file; with ``only``, of one verdict."""
+    conditions = [col(JobRow.job_id) == job_id, col(JobRow.number) > after]
+    if only:
+        conditions.append(col(JobRow.found)["verdict"].as_string() == only)
+    statement = select(col(JobRow.number), col(JobRow.found)).where(*conditions).order_by(col(JobRow.number))
+    return [(row.number, row.found) for row in session.connection().execute(statement.limit(limit))]
+
+
+def claim(session: Session, job_id: str, claims: Mapping[bytes, int]) -> None:
+    """Keep what rows are known by."""
+    if claims:
+        rows = [{"job_id": job_id, "claim": each, "number": number} for each, number in claims.items()]
+        session.connection().execute(insert(JobClaim), rows)
+
+
+def claimed(session: Session, job_id: str, claims: Collection[bytes]) -> dict[bytes, int]:
+    """Return which earlier row is known by each of these."""
+    found: dict[bytes, int] = {}
+    wanted: Sequence[bytes] = list(claims)
+    for at in range(0, len(wanted), 1000):
+        mine = (col(JobClaim.job_id) == job_id, col(JobClaim.claim).in_(wanted[at : at + 1000]))
+        rows = session.connection().execute(select(col(JobClaim.claim), col(JobClaim.number)).where(*mine))
+        found |= {row.claim: row.number for row in rows}
+    return found

@@ -1,0 +1,107 @@
+"""Many accounts at a time: looked up, and written, in a few statements for all of them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from keystead.db.accounts import PROFILE, Known, profile_of
+from keystead.db.tables import Account, AccountIdentifier, Passkey
+from keystead.rules.identifiers import Identifier, IdentifierKind
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 500
+"""Values of one list in a statement."""
+
+
+@dataclass
+class Addition:
+    """Rows to be inserted."""
+
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+    identifiers: list[dict[str, Any]] = field(default_factory=list)
+    passkeys: list[dict[str, Any]] = field(default_factory=list)
+
+
+def holders(session: Session, connection_id: str, wanted: Collection[Identifier]) -> dict[Identifier, str]:
+    """Return who keeps these from others."""
+    found: dict[Identifier, str] = {}
+    by_kind: dict[IdentifierKind, list[str]] = {}
+    for each in wanted:
+        by_kind.setdefault(each.kind, []).append(each.value)
+    for kind, values in by_kind.items():
+        for some in _parts(values):
+            statement = select(col(AccountIdentifier.value), col(AccountIdentifier.user_id)).where(
+                col(AccountIdentifier.connection_id) == connection_id,
+                col(AccountIdentifier.kind) == kind,
+                col(AccountIdentifier.value).in_(some),
+            )
+            rows = session.connection().execute(statement)
+            found |= {Identifier(kind, row.value): row.user_id for row in rows}
+    return found
+
+
+def known(session: Session, user_ids: Collection[str], *, lock: bool) -> dict[str, Known]:
+    """Return accounts by id; locked in one order for everybody, where what is read decides what is written."""
+    found: dict[str, Known] = {}
+    for some in _parts(sorted(user_ids)):
+        statement = select(*PROFILE, col(Account.password_hash)).where(col(Account.user_id).in_(some))
+        statement = statement.order_by(col(Account.user_id))
+        rows = session.connection().execute(statement.with_for_update() if lock else statement)
+        found |= {row.user_id: Known(profile_of(row), row.password_hash) for row in rows}
+    return found
+
+
+def handles(session: Session, wanted: Collection[bytes]) -> dict[bytes, str]:
+    """Return whose these user handles are."""
+    found: dict[bytes, str] = {}
+    for some in _parts(list(wanted)):
+        statement = select(col(Account.user_handle), col(Account.user_id)).where(col(Account.user_handle).in_(some))
+        found |= {row.user_handle: row.user_id for row in session.connection().execute(statement)}
+    return found
+
+
+def credentials(session: Session, wanted: Collection[bytes]) -> dict[bytes, str]:
+    """Return whose passkeys with these credential ids are."""
+    found: dict[bytes, str] = {}
+    for some in _parts(list(wanted)):
+        columns = (col(Passkey.credential_id), col(Passkey.user_id))
+        statement = select(*columns).where(col(Passkey.credential_id).in_(some))
+        found |= {row.credential_id: row.user_id for row in session.connection().execute(statement)}
+    return found
+
+
+def with_passkeys(session: Session, user_ids: Collection[str]) -> set[str]:
+    """Return which of these accounts have passkeys."""
+    found: set[str] = set()
+    for some in _parts(list(user_ids)):
+        statement = select(col(Passkey.user_id)).where(col(Passkey.user_id).in_(some)).distinct()
+        found |= set(session.connection().execute(statement).scalars())
+    return found
+
+
+def add(session: Session, addition: Addition) -> bool:
+    """Insert accounts with all that is their own; ``False``, and nothing of it, where somebody was first.
+
+    Identifiers in one order for everybody, so that two imports do not wait for each other for ever.
+    """
+    ordered = sorted(addition.identifiers, key=lambda each: (each["kind"], each["value"]))
+    nested = session.connection().begin_nested()
+    try:
+        for table, rows in ((Account, addition.accounts), (AccountIdentifier, ordered), (Passkey, addition.passkeys)):
+            if rows:
+                session.connection().execute(insert(table), rows)
+    except IntegrityError:
+        nested.rollback()
+        return False
+    nested.commit()
+    return True
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for at in range(0, len(values), _AT_ONCE):
+        yield values[at : at + _AT_ONCE]

@@ -1,0 +1,158 @@
+"""A few rows of an import, written in one transaction with how far the job is: whole, or not at all.
+
+Decided by what the database holds, and decided anew where somebody was faster; the primary keys have the last word. A
+rehearsal writes the same, and takes it back before it notes what it found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from sqlmodel import Session
+
+from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs
+from keystead.db.jobs import Claimed
+from keystead.errors import Unavailable
+from keystead.flows.import_canaries import settled
+from keystead.flows.import_decisions import Conditions, Decided, Decision, There, keys_of
+from keystead.flows.passkey_enrolment import PasskeyEnrolment
+from keystead.flows.revocation import Revocation
+from keystead.flows.row_reading import ReadRow, RowReading
+from keystead.ports import Clock, Entropy, Sealer
+from keystead.rules import revocation
+from keystead.rules.identifiers import Identifier
+from keystead.rules.import_jobs import HashCount, Import
+from keystead.rules.import_rows import PREFIX, Terms
+from keystead.rules.passkey_policy import policy_of
+from keystead.rules.row_complaints import RowError
+
+_TRIES: Final = 4
+"""How often rows are decided anew because somebody else was faster."""
+_MOST_FORMATS: Final = 50
+_GONE: Final = RowError("CONNECTION_NOT_FOUND", "The connection does not exist.")
+
+
+class Overtaken(Exception):
+    """Another worker has the job by now: nothing of this was kept."""
+
+
+@dataclass(frozen=True)
+class ImportBatch:
+    """Writes rows."""
+
+    reading: RowReading
+    enrolment: PasskeyEnrolment
+    sealer: Sealer
+    revocation: Revocation
+    clock: Clock
+    entropy: Entropy
+
+    def write(
+        self, session: Session, job: Claimed, state: Import, terms: Terms | None, rows: Sequence[ReadRow]
+    ) -> Import:
+        """Write rows, and return how far the job is then. Raises ``Overtaken``; ``Unavailable`` where others hinder.
+
+        The options of the connection are read here, while nobody can change what passwords and passkeys depend on.
+        """
+        census.join(session)
+        connection = connections.get(session, state.connection_id)
+        if connection is None:
+            rows = [ReadRow(each.number, each.raw, errors=(_GONE,)) for each in rows]
+            conditions = None
+        else:
+            options = connection.policy()
+            now_terms = Terms.of(options)
+            if now_terms != terms:
+                rows = [self.reading.read(each.number, each.raw, now_terms) for each in rows]
+            rp_ids = self.enrolment.ceremonies.relying_party(session).ids
+            conditions = Conditions(state, now_terms.shared, policy_of(options), rp_ids, self.clock())
+        decided = self._tried(session, job, state, conditions, rows)
+        job_rows.add(session, job.id, _noted(state, decided))
+        import_jobs.claim(session, job.id, decided.known_by if state.upsert or state.dry_run else {})
+        after = settled(_further(state, rows, decided), decided)
+        if not jobs.keep(session, job, self.clock(), after.stored()):
+            raise Overtaken
+        return after
+
+    def skip(self, session: Session, job: Claimed, state: Import, row: ReadRow, why: RowError) -> Import:
+        """Pass over a row that nothing can be done with. Raises ``Overtaken``."""
+        refused = ReadRow(row.number, row.raw, errors=(why,))
+        decided = Decision(None, There(), self.sealer, self.entropy).of([refused])
+        job_rows.add(session, job.id, decided.found)
+        after = _further(state, [row], decided)
+        if not jobs.keep(session, job, self.clock(), after.stored()):
+            raise Overtaken
+        return after
+
+    def _tried(
+        self, session: Session, job: Claimed, state: Import, conditions: Conditions | None, rows: Sequence[ReadRow]
+    ) -> Decided:
+        """Decide and write, until nobody was faster. A file of new users is not looked up first: the keys tell."""
+        for attempt in range(_TRIES):
+            hopeful = attempt == 0 and not (state.upsert or state.dry_run)
+            there = There() if hopeful else self._look(session, job.id, state, conditions, rows)
+            judged = partial(self.enrolment.models.judged, session)
+            decided = Decision(conditions, there, self.sealer, self.entropy, judged).of(rows)
+            if self._apply(session, state, decided):
+                return decided
+        raise Unavailable("somebody else is changing the same users")
+
+    def _apply(self, session: Session, state: Import, decided: Decided) -> bool:
+        """Write what was decided, or in a rehearsal write it and take it back; ``False`` where somebody was faster."""
+        rehearsed = session.connection().begin_nested() if state.dry_run else None
+        is_done = imported_users.add(session, decided.addition)
+        if is_done:
+            for profile, values in decided.changes:
+                if values.get("email_verified") is False:
+                    subject = revocation.Subject(profile.user_id)
+                    self.revocation.apply(session, revocation.Event.EMAIL_CHANGED, subject, self.clock())
+                accounts.change(session, profile.user_id, values)
+        if rehearsed is not None:
+            rehearsed.rollback()
+        return is_done
+
+    def _look(
+        self, session: Session, job_id: str, state: Import, conditions: Conditions | None, rows: Sequence[ReadRow]
+    ) -> There:
+        """Look up what rows may clash with."""
+        shared = conditions.shared if conditions else ()
+        users = [each.user for each in rows if each.user is not None]
+        wanted = {claim for each in rows for claim in each.claims(())}
+        handles = {each.user_handle for each in users if each.user_handle}
+        credentials = {key.new.credential_id for each in rows for key in each.keys}
+        holders: dict[Identifier, str] = imported_users.holders(session, state.connection_id, wanted)
+        ids = {*holders.values(), *(f"{PREFIX}{each.local_id}" for each in users if each.local_id)}
+        return There(
+            holders=holders,
+            accounts=imported_users.known(session, ids, lock=state.upsert),
+            handles=imported_users.handles(session, handles),
+            credentials=imported_users.credentials(session, credentials),
+            with_passkeys=imported_users.with_passkeys(session, ids if credentials else ()),
+            rows=import_jobs.claimed(session, job_id, {key.digest for each in rows for key in keys_of(each, shared)}),
+        )
+
+
+def _noted(state: Import, decided: Decided) -> dict[int, dict[str, Any]]:
+    """Return what is kept of rows: of a rehearsal all of them, else what went wrong."""
+    return {at: found for at, found in decided.found.items() if state.dry_run or found["verdict"] == "error"}
+
+
+def _further(state: Import, rows: Sequence[ReadRow], decided: Decided) -> Import:
+    """Return how far a job is behind some rows."""
+    hashes = dict(state.hashes)
+    for name, milliseconds in decided.hashes:
+        if name in hashes or len(hashes) < _MOST_FORMATS:
+            before = hashes.get(name, HashCount())
+            hashes[name] = HashCount(rows=before.rows + 1, most_ms=max(before.most_ms, milliseconds))
+    return state.having(
+        at=rows[-1].raw.end,
+        done=rows[-1].number + 1,
+        inserted=state.inserted + decided.count("insert"),
+        updated=state.updated + decided.count("update") + decided.count("skip"),
+        skipped=state.skipped + decided.count("skip"),
+        failed=state.failed + decided.count("error"),
+        lost_passkeys=state.lost_passkeys + decided.lost_passkeys,
+        hashes=hashes,
+        stuck=0,
+    )

@@ -1,0 +1,337 @@
+"""What becomes of rows of an import: a new account, a change to one that is there, or an error (IM-5 to IM-8)."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from keystead.db.accounts import Known
+from keystead.db.imported_users import Addition
+from keystead.flows.row_reading import ImportedKey, ReadRow
+from keystead.ports import Entropy, Sealer
+from keystead.rules import password_hashes
+from keystead.rules.ceremonies import NewPasskey
+from keystead.rules.folding import searched_by
+from keystead.rules.hash_recipes import BadHash
+from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind
+from keystead.rules.import_jobs import Import
+from keystead.rules.import_rows import EXTRAS, PREFIX, UPSERTABLE, ImportedUser, echoed
+from keystead.rules.passkey_policy import Context, evaluate, of_new
+from keystead.rules.passkey_terms import PasskeyPolicy
+from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.row_complaints import RowError
+
+_HANDLE_BYTES: Final = 32
+_EXISTS: Final = "The user already exist and upsert parameter is false"
+_TWICE: Final = "The user is in the file twice"
+KEPT: Final = "the account keeps the password that it has"
+_CODES: Final[Mapping[IdentifierKind, str]] = {
+    "email": "CONFLICT_EMAIL",
+    "username": "CONFLICT_USERNAME",
+    "phone_number": "CONFLICT",
+}
+_PROFILE: Final = (
+    *("email_verified", "phone_verified", "given_name", "family_name", "blocked"),
+    *("user_metadata", "app_metadata"),
+)
+
+Clash = tuple[RowError, dict[str, Any]]
+"""Why a row is refused, and which row or account is in its way."""
+Judged = Callable[[NewPasskey], NewPasskey]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """By what rows are decided, as things stand in the transaction."""
+
+    state: Import
+    shared: tuple[IdentifierKind, ...]
+    policy: PasskeyPolicy
+    rp_ids: tuple[str, ...]
+    now: datetime
+
+
+class Key(NamedTuple):
+    """Something by which a row is known, and no other account may be."""
+
+    of: str
+    """``own`` for what says whose row it is, else what is at fault where another has it."""
+    value: Any
+    digest: bytes
+    error: RowError
+
+
+@dataclass(frozen=True)
+class There:
+    """What the database holds that rows may clash with."""
+
+    holders: Mapping[Identifier, str] = field(default_factory=dict)
+    accounts: Mapping[str, Known] = field(default_factory=dict)
+    handles: Mapping[bytes, str] = field(default_factory=dict)
+    credentials: Mapping[bytes, str] = field(default_factory=dict)
+    with_passkeys: set[str] = field(default_factory=set)
+    rows: Mapping[bytes, int] = field(default_factory=dict)
+    """Earlier rows of the file, by what they are known by."""
+
+    def holder(self, key: Key) -> str | None:
+        """Return whose account has what a row is known by."""
+        if key.of == "own":
+            known = self.accounts.get(self.holders.get(key.value, ""))
+            return (
+                known.profile.user_id if known and known.profile.value_of(key.value.kind) == key.value.value else None
+            )
+        if key.of == "user_id":
+            return key.value if key.value in self.accounts else None
+        where: Mapping[Any, str] = {"user_handle": self.handles, "passkeys": self.credentials}.get(key.of, self.holders)
+        return where.get(key.value)
+
+
+@dataclass
+class Decided:
+    """What is to be done about rows."""
+
+    addition: Addition = field(default_factory=Addition)
+    changes: list[tuple[Profile, dict[str, Any]]] = field(default_factory=list)
+    found: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What is said of each row, by its number."""
+    known_by: dict[bytes, int] = field(default_factory=dict)
+    """What the rows that are taken are known by."""
+    hashes: list[tuple[str, float]] = field(default_factory=list)
+    """Formats of the hashes that are taken, and what verifying each costs, in milliseconds."""
+    lost_passkeys: int = 0
+
+    def count(self, verdict: str) -> int:
+        """Return how many rows end like that."""
+        return sum(each["verdict"] == verdict for each in self.found.values())
+
+
+def keys_of(row: ReadRow, shared: tuple[IdentifierKind, ...]) -> list[Key]:
+    """Return all by which a later row would be found to be of the same person; first what says whose it is."""
+    user = row.user
+    if user is None:
+        return []
+    found = [_key("own", each, RowError("DUPLICATED_USER", _EXISTS)) for each in _own(user, shared)]
+    for claim, kind in row.claims(shared).items():
+        found.append(_key(kind, claim, RowError(_CODES[kind], f"The {kind} is used by another user", kind)))
+    if user.local_id:
+        error = RowError("CONFLICT", "The user_id is used by another user", "user_id")
+        found.append(_key("user_id", f"{PREFIX}{user.local_id}", error))
+    if user.user_handle:
+        error = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
+        found.append(_key("user_handle", user.user_handle, error))
+    for at, each in enumerate(row.keys):
+        error = RowError("CONFLICT", "The passkey is another user's", f"passkeys.{at}.key_id")
+        found.append(_key("passkeys", each.new.credential_id, error))
+    return found
+
+
+def _own(user: ImportedUser, shared: tuple[IdentifierKind, ...]) -> tuple[Identifier, ...]:
+    """Return what a row is matched by: the first of its identifiers that is one person's alone."""
+    return tuple(each for each in user.identifiers if each.kind not in shared)[:1]
+
+
+def _key(of: str, value: Any, error: RowError) -> Key:
+    shown = f"{value.kind}\0{value.value}" if isinstance(value, Identifier) else value
+    octets = shown.encode() if isinstance(shown, str) else shown
+    return Key(of, value, hashlib.sha256(of.encode() + b"\0" + octets).digest(), error)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Decides rows, one after the other: each knows of those before."""
+
+    conditions: Conditions | None
+    """``None`` where no row comes to anything, since the connection is gone."""
+    there: There
+    sealer: Sealer
+    entropy: Entropy
+    judged: Judged = lambda new: new
+    decided: Decided = field(default_factory=Decided)
+
+    def of(self, rows: Sequence[ReadRow]) -> Decided:
+        """Return what is to be done."""
+        for row in rows:
+            self._row(row)
+        return self.decided
+
+    def _row(self, row: ReadRow) -> None:
+        if row.user is None or self.conditions is None:
+            self._refuse(row, row.errors)
+            return
+        keys = keys_of(row, self.conditions.shared)
+        own = next((key for key in keys if key.of == "own"), None)
+        matched = self.there.holder(own) if own and self._earlier(own) is None else None
+        upserted = self.there.accounts[matched] if matched and self.conditions.state.upsert else None
+        if upserted is not None:
+            # What an upsert does not change cannot clash with anybody's.
+            keys = [key for key in keys if key.of in ("own", "passkeys")]
+        clash = next((found for key in keys if (found := self._clash(key, upserted))), None)
+        if clash is None and upserted is not None:
+            clash = self._handle_clash(row, row.user, upserted.profile)
+        if clash is not None:
+            self._refuse(row, (clash[0],), clash=clash[1])
+            return
+        self.decided.known_by |= {key.digest: row.number for key in keys}
+        if upserted is not None:
+            self._update(row, row.user, upserted)
+        else:
+            self._insert(row, row.user)
+
+    def _earlier(self, key: Key) -> int | None:
+        return self.decided.known_by.get(key.digest, self.there.rows.get(key.digest))
+
+    def _clash(self, key: Key, upserted: Known | None) -> Clash | None:
+        """Return why a row cannot have something: an earlier row has it, or another account."""
+        earlier = self._earlier(key)
+        if earlier is not None:
+            is_twice = key.of == "own" and self.conditions is not None and self.conditions.state.upsert
+            return RowError("DUPLICATED_USER", _TWICE) if is_twice else key.error, {"row": earlier + 1}
+        holder = self.there.holder(key)
+        if holder is None or (upserted is not None and holder == upserted.profile.user_id):
+            return None
+        return key.error, {"user_id": holder}
+
+    def _insert(self, row: ReadRow, user: ImportedUser) -> None:
+        assert self.conditions is not None
+        values = self._account(user)
+        user_id = values["user_id"]
+        self.decided.addition.accounts.append(values)
+        self.decided.addition.identifiers += [
+            {"connection_id": values["connection_id"], "kind": each.kind, "value": each.value, "user_id": user_id}
+            for each in row.claims(self.conditions.shared)
+        ]
+        self._say(row, "insert", user, self._add_keys(row.keys, user_id))
+
+    def _account(self, user: ImportedUser) -> dict[str, Any]:
+        """Return the columns of a new account."""
+        assert self.conditions is not None
+        conditions = self.conditions
+        given = dict.fromkeys(_PROFILE) | {"email_verified": False, "phone_verified": False} | user.values
+        names = Draft.model_construct(identifiers=user.identifiers, **user.values)
+        values = given | defaults(names) | {kind: user.value_of(kind) for kind in KINDS}
+        values |= {
+            "user_id": f"{PREFIX}{user.local_id or self.entropy.bytes(12).hex()}",
+            "connection_id": conditions.state.connection_id,
+            "password_hash": user.password.stored() if user.password else None,
+            "user_handle": user.user_handle or self.entropy.bytes(_HANDLE_BYTES),
+            "sealed_extras": self._extras(user),
+            "must_verify": [],
+            "logins_count": 0,
+            "created_at": conditions.now,
+            "updated_at": conditions.now,
+        }
+        return values | searched_by(values)
+
+    def _extras(self, user: ImportedUser) -> bytes | None:
+        if user.mfa_factors is None:
+            return None
+        return self.sealer.seal(json.dumps({"mfa_factors": user.mfa_factors}).encode(), EXTRAS)
+
+    def _update(self, row: ReadRow, user: ImportedUser, known: Known) -> None:
+        """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
+        assert self.conditions is not None
+        profile = known.profile
+        notes: tuple[str, ...] = ()
+        values = _changed(user, profile)
+        if user.password is not None and user.password.stored() != known.password_hash:
+            if _is_unused(known):
+                values["password_hash"] = user.password.stored()
+            else:
+                notes = (KEPT,)
+        new = [each for each in row.keys if each.new.credential_id not in self.there.credentials]
+        if new and user.user_handle and user.user_handle != profile.user_handle:
+            values["user_handle"] = user.user_handle
+        if values:
+            self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))
+        self._say(row, "update" if values or new else "skip", user, self._add_keys(new, profile.user_id), notes=notes)
+
+    def _handle_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
+        """Refuse a second handle for an account whose passkeys know it by the first, and one of another account."""
+        if not row.keys or user.user_handle in (None, profile.user_handle):
+            return None
+        if profile.user_id in self.there.with_passkeys:
+            error = RowError("CONFLICT", "must be that of the user's other passkeys", "user_handle")
+            return error, {"user_id": profile.user_id}
+        key = next(each for each in keys_of(row, ()) if each.of == "user_handle")
+        return self._clash(key, None)
+
+    def _add_keys(self, keys: Sequence[ImportedKey], user_id: str) -> list[dict[str, Any]]:
+        """Add passkeys, and return what is said of each."""
+        return [self._add_key(user_id, each) for each in keys]
+
+    def _add_key(self, user_id: str, key: ImportedKey) -> dict[str, Any]:
+        assert self.conditions is not None
+        given, new, now = key.given, self.judged(key.new), self.conditions.now
+        values = new.model_dump(exclude={"certificates"}) | {
+            "id": self.entropy.id("passkey|dev_"),
+            "user_id": user_id,
+            "transports": list(new.transports),
+            "certificates": None,
+            "quarantined_at": now if new.quarantine else None,
+            "rp_id": given.relying_party_identifier,
+            "name": given.name.strip() if given.name else None,
+            "user_agent": given.user_agent,
+            "created_at": given.created_at or now,
+            "last_used_at": given.last_used_at,
+        }
+        self.decided.addition.passkeys.append(values)
+        # At its best: its authenticator may verify whom it asks.
+        best = of_new(new.model_copy(update={"user_verified": True}), given.relying_party_identifier)
+        verdict = evaluate(self.conditions.policy, best, Context(registers=False, rp_ids=self.conditions.rp_ids))
+        works = not verdict.refused
+        self.decided.lost_passkeys += not works
+        return {"key_id": given.key_id, "works": works} | ({} if works else {"why": verdict.text})
+
+    def _refuse(self, row: ReadRow, errors: Sequence[RowError], *, clash: dict[str, Any] | None = None) -> None:
+        found: dict[str, Any] = {"verdict": "error", "user": echoed(row.raw.value)}
+        found["errors"] = [each.on_wire() for each in errors]
+        self.decided.found[row.number] = found | ({"clash": clash} if clash else {})
+
+    def _say(
+        self,
+        row: ReadRow,
+        verdict: str,
+        user: ImportedUser,
+        keys: list[dict[str, Any]],
+        *,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Note what becomes of a row that is taken."""
+        found: dict[str, Any] = {"verdict": verdict}
+        takes_password = user.password is not None and KEPT not in notes
+        if user.password is not None and takes_password:
+            self.decided.hashes.append((user.password.name, user.password.milliseconds))
+        if self.conditions is not None and self.conditions.state.dry_run:
+            found["user"] = echoed(row.raw.value)
+            if user.password is not None:
+                found["hash"] = {"format": user.password.name, "milliseconds": round(user.password.milliseconds, 2)}
+            found |= {"passkeys": keys} if keys else {}
+        said = [*user.notes, *notes]
+        self.decided.found[row.number] = found | ({"notes": said} if said else {})
+
+
+def _changed(user: ImportedUser, profile: Profile) -> dict[str, Any]:
+    """Return the columns that an upsert changes. Metadata is replaced as a whole (IM-6)."""
+    values = {
+        name: user.values[name]
+        for name in UPSERTABLE
+        if name in user.values and user.values[name] != getattr(profile, name)
+    }
+    if values.get("email_verified"):
+        values["must_verify"] = [kind for kind in profile.must_verify if kind != "email"]
+    return values
+
+
+def _is_unused(known: Known) -> bool:
+    """Whether nobody has logged in with the password that an account has, so that an upsert may replace it (IM-10)."""
+    if known.password_hash is None:
+        return known.profile.logins_count == 0
+    if password_hashes.is_native(known.password_hash):
+        return False
+    try:
+        password_hashes.of_stored(known.password_hash)
+    except BadHash:
+        return False  # the mark of a password that is kept elsewhere
+    return True
