@@ -62,7 +62,8 @@ class Hasher(Protocol):
         """Compare; with ``None`` stored do the same work against a decoy and say no. Raises ``Busy``.
 
         ``password`` is what our own hashes are made of, ``None`` where the policy says that it does not fit; ``typed``
-        is the same as it was typed, within ``password_policy.MAX_BYTES``, for hashes that other systems made.
+        is the same as it was typed, within ``password_policy.MAX_BYTES``, for hashes that other systems made. Where
+        it is not given, ``password`` was typed so.
         """
         ...
 

@@ -21,15 +21,21 @@ _MOST_CHARS: Final = 2000
 
 Object = Mapping[str, Any]
 
+_PASSWORDS: Final = get_args(Encoding)
+_as_json: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+"""ASCII, and the same for the same object in whatever order it was written."""
+
 
 def read(given: Object) -> ImportedHash:
     """Read the object. Raises ``BadHash`` with the path of the member below it."""
     _members(given, "", ("algorithm", "hash"), ("salt", "password", *_SCRYPT))
-    algorithm = _one_of(given, "algorithm", "", tuple(_READERS))
-    members = ("value",), ("encoding", "digest", "key")
-    hash_, salt, password = _inner(given, "hash", *members), _salt(given), _inner(given, "password", (), ("encoding",))
+    algorithm = _one_of(given, "algorithm", "", _ALGORITHMS)
+    hash_, salt = _inner(given, "hash", ("value",), ("encoding", "digest", "key")), _salt(given)
     _refuse_foreign(algorithm, given, hash_)
-    encoding: Encoding = _one_of(password, "encoding", "password", get_args(Encoding), "utf8")  # type: ignore[assignment]
+    encoding: Encoding = "utf8"
+    if "password" in given:
+        password = _inner(given, "password", (), ("encoding",))
+        encoding = _one_of(password, "encoding", "password", _PASSWORDS, "utf8")  # type: ignore[assignment]
     try:
         found = _READERS[algorithm](given, hash_, salt)
     except BadHash as bad:
@@ -37,10 +43,10 @@ def read(given: Object) -> ImportedHash:
         raise bad.at(
             {"": "hash.value", "salt": "salt.value", "key": "hash.key.value"}.get(bad.path, bad.path)
         ) from None
-    text = PREFIX + json.dumps(given, separators=(",", ":"), sort_keys=True)
-    return replace(
-        found, name=f"custom {found.name}", text=text, preparation=replace(found.preparation, encoding=encoding)
-    )
+    preparation = found.preparation
+    if encoding != "utf8":
+        preparation = replace(preparation, encoding=encoding)
+    return ImportedHash(f"custom {found.name}", PREFIX + _as_json(given), found.recipe, preparation)
 
 
 def _refuse_foreign(algorithm: str, given: Object, hash_: Object) -> None:
@@ -131,6 +137,7 @@ _READERS: Final[dict[str, Callable[[Object, Object, Preparation], ImportedHash]]
     "pbkdf2": _pbkdf2,
     "scrypt": _scrypt,
 }
+_ALGORITHMS: Final = tuple(_READERS)
 
 
 def _salt(given: Object) -> Preparation:
@@ -158,7 +165,7 @@ def _decoded(text: str, encoding: str, what: str, path: str) -> bytes:
 
 def _members(given: Any, path: str, required: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     """Hold an object to its members."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         raise BadHash("INVALID_TYPE", f"Expected type object but found type {_type(given)}", path)
     below = f"{path}." if path else ""
     for name in required:
@@ -182,10 +189,8 @@ def _string(holder: Object, name: str, below: str) -> str:
         raise BadHash("INVALID_TYPE", f"Expected type string but found type {_type(found)}", path)
     if len(found) > _MOST_CHARS:
         raise BadHash("MAX_LENGTH", f"String is too long ({len(found)} chars), maximum {_MOST_CHARS}", path)
-    try:
-        found.encode("utf-8")
-    except UnicodeEncodeError:
-        raise BadHash("PATTERN", "Half a character of UTF-16 stands for none", path) from None
+    if not found.isascii() and any("\ud800" <= char <= "\udfff" for char in found):
+        raise BadHash("PATTERN", "Half a character of UTF-16 stands for none", path)
     return found
 
 

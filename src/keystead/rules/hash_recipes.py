@@ -61,9 +61,9 @@ MOST_DIGEST: Final = 512
 _BCRYPT_ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(0[4-9]|[1-2][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _CRYPT: Final = re.compile(
-    r"\$(?:1|apr1)\$[^$:\x00-\x20\x7f-\U0010ffff]{0,8}\$[./0-9A-Za-z]{22}"
-    r"|\$5\$(?:rounds=([1-9][0-9]{3,8})\$)?[^$:\x00-\x20\x7f-\U0010ffff]{0,16}\$[./0-9A-Za-z]{43}"
-    r"|\$6\$(?:rounds=([1-9][0-9]{3,8})\$)?[^$:\x00-\x20\x7f-\U0010ffff]{0,16}\$[./0-9A-Za-z]{86}"
+    r"\$(?:1|apr1)\$[./0-9A-Za-z]{0,8}\$[./0-9A-Za-z]{22}"
+    r"|\$5\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{43}"
+    r"|\$6\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{0,16}\$[./0-9A-Za-z]{86}"
 )
 
 

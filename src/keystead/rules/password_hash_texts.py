@@ -64,7 +64,7 @@ def read(text: str) -> ImportedHash:
     for start_of, reason in _UNREADABLE:
         if start_of.match(text):
             raise BadHash("PATTERN", reason)
-    if re.fullmatch(r"A[AQ][A-Za-z0-9+/]{40,1000}={0,2}", text, re.ASCII):
+    if re.fullmatch(r"A[A-Q][A-Za-z0-9+/]{40,1000}={0,2}", text, re.ASCII):
         return _aspnet(text)
     raise BadHash("PATTERN", "No format of a password hash that is known here")
 

@@ -66,7 +66,7 @@ class BcryptHasher:
 
         A hash of another cost is replaced by one of today's when it matched, and so is one of another system.
         """
-        spellings = _spellings(typed)
+        spellings = _spellings(typed, password)
         return await self._run(lambda: self._verify(password, stored, spellings))
 
     def close(self) -> None:
@@ -146,10 +146,11 @@ def _tries(password: bytes | None, spellings: Sequence[str]) -> Sequence[bytes]:
     return [own] + [each.encode("utf-8")[:BCRYPT_BYTES] for each in spellings[:-1]]
 
 
-def _spellings(typed: Secret[str] | None) -> Sequence[str]:
-    """Return a password as it was typed, and in NFC where that is another."""
+def _spellings(typed: Secret[str] | None, password: bytes | None) -> Sequence[str]:
+    """Return a password as it was typed, and in NFC where that is another; where nobody says, it was typed so."""
     if typed is None:
-        return ()
+        # Cut in the middle of a character it is of no hash that another system made.
+        return () if password is None else (password.decode("utf-8", "ignore"),)
     raw, normal = typed.reveal(), unicodedata.normalize("NFC", typed.reveal())
     return (raw,) if raw == normal else (raw, normal)
 
