@@ -27,7 +27,8 @@ LEASE = timedelta(minutes=3)
 def main() -> None:
     """Kill children until there were enough, then let one finish."""
     orders = json.load(sys.stdin)
-    chance, began = random.Random(orders["seed"]), datetime.fromisoformat(orders["now"])
+    chance = random.Random(orders["seed"])  # noqa: S311 - the same moments each time, as far as a clock allows
+    began = datetime.fromisoformat(orders["now"])
     killed = number = 0
     while True:
         number += 1

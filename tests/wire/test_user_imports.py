@@ -1,4 +1,4 @@
-"""Imports of users over the wire: shapes and words as Auth0's, rows of all kinds, rehearsals, canaries, files of all kinds."""
+"""Imports of users over the wire: shapes and words as Auth0's, rows and files of all kinds, rehearsals, canaries."""
 
 import json
 import tracemalloc

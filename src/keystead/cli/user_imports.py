@@ -1,13 +1,14 @@
 """``keystead users import``: people out of a file, rehearsed before or not."""
 
-import secrets
+import os
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import Parameter
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from time import perf_counter, perf_counter_ns
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -32,6 +33,26 @@ _CANARIES: Final = {"user": "canary", "works": "works", "why": "why", "row": "ro
 _HASHES: Final = {"format": "hashes", "rows": "rows", "milliseconds": "ms each"}
 
 
+def _option(name: str, kind: Any, default: object, says: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, says])
+
+
+_FILE_HELP: Final = "Rows in JSON, or an archive of users; '-' is rows on standard input."
+_CANARY: Final = "A login that must work; without a password, it is asked for."
+OPTIONS: Final = (
+    _option("file", str, "", typer.Argument(help=_FILE_HELP)),
+    _option("connection", str | None, None, typer.Option(help="Where they come to.", show_default="as in an archive")),
+    _option("upsert", bool, False, typer.Option("--upsert", help="Change users who are there.")),
+    _option("dry_run", bool, False, typer.Option("--dry-run", help="Write nobody; say what would become of each row.")),
+    _option("canary", list[str] | None, None, typer.Option(metavar="USER[:PASSWORD]", help=_CANARY)),
+    _option("canaries", str | None, None, typer.Option(metavar="FILE|-", help="Such logins, user:password a line.")),
+    _option("resume", str | None, None, typer.Option(metavar="JOB", help="Go on with an import, without its file.")),
+    _option("trust", str | None, None, typer.Option(metavar="KEY", help="Whose signature of an archive is trusted.")),
+    _option("yes", bool, False, typer.Option("--yes", help="Do not ask.")),
+)
+"""What the command takes."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is asked for of an import."""
@@ -40,7 +61,19 @@ class Wanted:
     connection: str | None
     upsert: bool
     dry_run: bool
-    canaries: Sequence[str]
+    canary: Sequence[str]
+    canaries: str | None
+    resume: str | None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Wanted":
+        """Return what the options say."""
+        return cls(**{name: given[name] for name in cls.__dataclass_fields__} | {"canary": given["canary"] or ()})
+
+    @property
+    def is_for_rows(self) -> bool:
+        """Whether it asks for something that an archive has no use for."""
+        return bool(self.upsert or self.dry_run or self.canary or self.canaries)
 
 
 def begin(api: Api, wanted: Wanted) -> str:
@@ -55,9 +88,9 @@ def begin(api: Api, wanted: Wanted) -> str:
         ("upsert", str(wanted.upsert).lower()),
         ("dry_run", str(wanted.dry_run).lower()),
         ("send_completion_email", "false"),
-        *(("canary", each) for each in wanted.canaries),
+        *(("canary", each) for each in _canaries(wanted.canary, wanted.canaries)),
     ]
-    boundary = secrets.token_hex(16)
+    boundary = f"keystead-{os.getpid()}-{perf_counter_ns():x}"  # no JSON has a line break within a text
     upload = Upload(f"multipart/form-data; boundary={boundary}", lambda: _form(wanted.file, fields, boundary))
     try:
         job = api.upload(_IMPORT, upload)
@@ -89,7 +122,7 @@ def follow(api: Api, job_id: str) -> None:
         raise typer.Exit(1)
 
 
-def canaries_of(given: Sequence[str], file: str | None) -> list[str]:
+def _canaries(given: Sequence[str], file: str | None) -> list[str]:
     """Return users with their passwords: asked for one by one, or out of a file with one ``user:password`` a line."""
     found = [each if ":" in each else f"{each}:{_password(each)}" for each in given]
     if file is not None:
@@ -130,22 +163,23 @@ def _refused(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
 
 def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> None:
     """Tell people what came of an import."""
-    summary, rehearsal = job["summary"], job.get("rehearsal")
+    summary, rehearsal = job["summary"], job.get("rehearsal", {})
     would = "would be " if rehearsal else ""
-    unchanged = f" ({rehearsal['unchanged']} without any change)" if rehearsal and rehearsal["unchanged"] else ""
+    unchanged = f" ({rehearsal['unchanged']} without any change)" if rehearsal.get("unchanged") else ""
     typer.echo(
         f"{summary['total']} rows: {summary['inserted']} users {would}new, {summary['updated']} {would}changed"
         f"{unchanged}, {summary['failed']} refused"
     )
-    if rehearsal:
-        if rehearsal["hashes"]:
-            table(rehearsal["hashes"], _HASHES)
-        if rehearsal["passkeys_that_do_not_work"]:
-            typer.echo(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
-    if job.get("canaries"):
-        table(job["canaries"], _CANARIES)
-    if failed:
-        table([_line(found, error) for found in failed for error in found["errors"]], _COLUMNS)
+    if rehearsal.get("passkeys_that_do_not_work"):
+        typer.echo(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
+    refused = [_line(found, error) for found in failed for error in found["errors"]]
+    for items, columns in (
+        (rehearsal.get("hashes"), _HASHES),
+        (job.get("canaries"), _CANARIES),
+        (refused, _COLUMNS),
+    ):
+        if items:
+            table(items, columns)
     if summary["failed"] > len(failed):
         tell(f"{summary['failed'] - len(failed)} more: keystead jobs errors {job['id']}")
 
@@ -169,7 +203,7 @@ class _Progress:
         """Draw it anew."""
         if not self._is_shown or "percentage_done" not in job:
             return
-        now, done = time.monotonic(), int(job.get("rows_done", 0))
+        now, done = perf_counter(), int(job.get("rows_done", 0))
         self._first = self._first or (now, done)
         passed = now - self._first[0]
         rate = f"{(done - self._first[1]) / passed:,.0f} rows/s" if passed > 0 else ""

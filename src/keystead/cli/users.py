@@ -1,5 +1,6 @@
 """``keystead users``: the people."""
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -164,32 +165,7 @@ def verify_mail(api: Api, user: User) -> None:
 command(app, "export", *user_exports.EXPORT_ROUTES)(user_exports.export)
 
 
-@command(app, "import", *user_exports.IMPORT_ROUTES, *user_imports.ROUTES)
-def import_(
-    api: Api,
-    file: Annotated[
-        str, typer.Argument(help="Rows in JSON, or an archive of users; '-' is rows on standard input.")
-    ] = "",
-    connection: Annotated[
-        str | None, typer.Option(help="Where they come to.", show_default="of an archive: each where they were")
-    ] = None,
-    upsert: Annotated[bool, typer.Option("--upsert", help="Change users who are there.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nobody; say what would become of each row.")
-    ] = False,
-    canary: Annotated[
-        list[str] | None,
-        typer.Option(metavar="USER[:PASSWORD]", help="A login that must work; without a password, it is asked for."),
-    ] = None,
-    canaries: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Such logins, one user:password a line.")
-    ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="JOB", help="Go on with an import, without its file.")] = None,
-    trust: Annotated[
-        str | None, typer.Option(metavar="KEY", help="The key of another installation that signed an archive.")
-    ] = None,
-    yes: Yes = False,
-) -> None:
+def _import(api: Api, **given: Any) -> None:
     """Import users, with hashes and passkeys: rows as Auth0 takes them, or an archive that puts them back as they were.
 
     Exit status 1 where a row was refused, or a canary would not get in.
@@ -202,18 +178,26 @@ def import_(
 
       keystead users import people.tar.gz
     """
-    if resume:
-        user_imports.follow(api, resume)
-    elif not file:
+    wanted = user_imports.Wanted.of(given)
+    if wanted.resume:
+        user_imports.follow(api, wanted.resume)
+    elif not wanted.file:
         raise refuse("name a file, or a job with --resume")
-    elif user_exports.is_archive(file):
-        if upsert or dry_run or canary or canaries:
+    elif user_exports.is_archive(wanted.file):
+        if wanted.is_for_rows:
             raise refuse("an archive puts users back as they were: it takes no --upsert, --dry-run or --canary")
-        user_exports.told_of_import(api, user_exports.import_archive(api, Path(file), connection, trust, yes=yes))
+        user_exports.told_of_import(
+            api,
+            user_exports.import_archive(api, Path(wanted.file), wanted.connection, given["trust"], yes=given["yes"]),
+        )
     else:
-        known = user_imports.canaries_of(canary or (), canaries)
-        wanted = user_imports.Wanted(file, connection, upsert, dry_run, known)
         user_imports.follow(api, user_imports.begin(api, wanted))
+
+
+_import.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [inspect.Parameter("api", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Api), *user_imports.OPTIONS]
+)
+command(app, "import", *user_exports.IMPORT_ROUTES, *user_imports.ROUTES)(_import)
 
 
 @command(app, "logs", "GET /users/{id}/logs")

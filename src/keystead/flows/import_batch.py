@@ -21,9 +21,9 @@ from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import ReadRow, RowReading
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules import revocation
-from keystead.rules.identifiers import Identifier
+from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.import_jobs import HashCount, Import
-from keystead.rules.import_rows import PREFIX, Terms
+from keystead.rules.import_rows import Terms
 from keystead.rules.passkey_policy import policy_of
 from keystead.rules.row_complaints import RowError
 
@@ -48,7 +48,7 @@ class ImportBatch:
     clock: Clock
     entropy: Entropy
 
-    def write(
+    def store(
         self, session: Session, job: Claimed, state: Import, terms: Terms | None, rows: Sequence[ReadRow]
     ) -> Import:
         """Write rows, and return how far the job is then. Raises ``Overtaken``; ``Unavailable`` where others hinder.
@@ -117,19 +117,22 @@ class ImportBatch:
     ) -> There:
         """Look up what rows may clash with."""
         shared = conditions.shared if conditions else ()
-        users = [each.user for each in rows if each.user is not None]
-        wanted = {claim for each in rows for claim in each.claims(())}
-        handles = {each.user_handle for each in users if each.user_handle}
-        credentials = {key.new.credential_id for each in rows for key in each.keys}
-        holders: dict[Identifier, str] = imported_users.holders(session, state.connection_id, wanted)
-        ids = {*holders.values(), *(f"{PREFIX}{each.local_id}" for each in users if each.local_id)}
+        keys = [key for each in rows for key in keys_of(each, shared)]
+
+        def of(kind: str) -> set[Any]:
+            return {key.value for key in keys if key.of == kind}
+
+        handles, credentials = of("user_handle"), of("passkeys")
+        wanted: set[Identifier] = set().union(*(of(kind) for kind in KINDS))
+        holders = imported_users.holders(session, state.connection_id, wanted)
+        ids = {*holders.values(), *of("user_id")}
         return There(
             holders=holders,
             accounts=imported_users.known(session, ids, lock=state.upsert),
             handles=imported_users.handles(session, handles),
             credentials=imported_users.credentials(session, credentials),
             with_passkeys=imported_users.with_passkeys(session, ids if credentials else ()),
-            rows=import_jobs.claimed(session, job_id, {key.digest for each in rows for key in keys_of(each, shared)}),
+            rows=import_jobs.claimed(session, job_id, {key.digest for key in keys}),
         )
 
 

@@ -161,15 +161,11 @@ class Decision:
             self._refuse(row, row.errors)
             return
         keys = keys_of(row, self.conditions.shared)
-        own = next((key for key in keys if key.of == "own"), None)
-        matched = self.there.holder(own) if own and self._earlier(own) is None else None
-        upserted = self.there.accounts[matched] if matched and self.conditions.state.upsert else None
+        upserted = self._upserted(keys) if self.conditions.state.upsert else None
         if upserted is not None:
             # What an upsert does not change cannot clash with anybody's.
             keys = [key for key in keys if key.of in ("own", "passkeys")]
-        clash = next((found for key in keys if (found := self._clash(key, upserted))), None)
-        if clash is None and upserted is not None:
-            clash = self._handle_clash(row, row.user, upserted.profile)
+        clash = self._first_clash(row, row.user, keys, upserted)
         if clash is not None:
             self._refuse(row, (clash[0],), clash=clash[1])
             return
@@ -178,6 +174,20 @@ class Decision:
             self._update(row, row.user, upserted)
         else:
             self._insert(row, row.user)
+
+    def _upserted(self, keys: Sequence[Key]) -> Known | None:
+        """Return the account that a row is about, unless an earlier row was about it."""
+        own = next((key for key in keys if key.of == "own"), None)
+        matched = self.there.holder(own) if own and self._earlier(own) is None else None
+        return self.there.accounts[matched] if matched else None
+
+    def _first_clash(
+        self, row: ReadRow, user: ImportedUser, keys: Sequence[Key], upserted: Known | None
+    ) -> Clash | None:
+        clash = next((found for key in keys if (found := self._clash(key, upserted))), None)
+        if clash is None and upserted is not None:
+            return self._handle_clash(row, user, upserted.profile)
+        return clash
 
     def _earlier(self, key: Key) -> int | None:
         return self.decided.known_by.get(key.digest, self.there.rows.get(key.digest))
@@ -233,13 +243,11 @@ class Decision:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
         profile = known.profile
-        notes: tuple[str, ...] = ()
         values = _changed(user, profile)
-        if user.password is not None and user.password.stored() != known.password_hash:
-            if _is_unused(known):
-                values["password_hash"] = user.password.stored()
-            else:
-                notes = (KEPT,)
+        is_other = user.password is not None and user.password.stored() != known.password_hash
+        notes = (KEPT,) if is_other and not _is_unused(known) else ()
+        if user.password is not None and is_other and not notes:
+            values["password_hash"] = user.password.stored()
         new = [each for each in row.keys if each.new.credential_id not in self.there.credentials]
         if new and user.user_handle and user.user_handle != profile.user_handle:
             values["user_handle"] = user.user_handle

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from sqlmodel import Session
 
 from keystead.db import connections, import_jobs, job_files, jobs, journal
+from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, BodyTooLarge, NoSuchJob, TooManyImports
@@ -119,21 +120,13 @@ class ImportUploads:
 
     def _begin(self, session: Session, job_id: str, state: Import) -> None:
         now = self.clock()
-        if not import_jobs.begin(session, job_id, JOB, state.stored(), now, until=now + TO_ARRIVE, most=MOST_ACTIVE):
+        if not import_jobs.begin(session, job_id, state.stored(), now, now + TO_ARRIVE, MOST_ACTIVE):
             raise TooManyImports(_WAIT)
 
     def _ready(
         self, session: Session, arrival: _Arrival, wanted: NewImport, operation: Operation
     ) -> tuple[JobRecord, Import]:
-        connection = connections.get(session, wanted.connection_id)
-        if connection is None or connection.for_administrators:
-            raise BadRequest("The connection does not exist.")
-        if connection.strategy != "auth0":
-            raise BadRequest("Connection must be a database connection.")
-        if not connection.active:
-            raise BadRequest("Connection must be enabled.")
-        if connection.policy().store == "scripted":
-            raise BadRequest("Custom Database Connections without import mode are not allowed.")
+        connection = _target(session, wanted.connection_id)
         state = arrival.state.having(
             uploading=False,
             connection_id=connection.id,
@@ -145,9 +138,9 @@ class ImportUploads:
             malformed=arrival.malformed,
             canaries=[Canary(user=user) for user, _ in wanted.canaries],
         )
-        secrets = json.dumps([[user, password.reveal()] for user, password in wanted.canaries]).encode()
+        passwords = json.dumps([[user, password.reveal()] for user, password in wanted.canaries]).encode()
         now = self.clock()
-        sealed = self.sealer.seal(secrets, PURPOSE)
+        sealed = self.sealer.seal(passwords, PURPOSE)
         if not import_jobs.ready(session, arrival.job_id, sealed, state.stored(), now):
             raise BadRequest("The upload took too long.")
         about: dict[str, Any] = {"job_id": arrival.job_id, "rows": state.rows, "dry_run": state.dry_run}
@@ -156,6 +149,20 @@ class ImportUploads:
         job = jobs.get(session, arrival.job_id)
         assert job is not None
         return job, state
+
+
+def _target(session: Session, connection_id: str) -> ConnectionRecord:
+    """Return where users are to be put (IM-13). Raises ``BadRequest``, in the words of 4.3."""
+    connection = connections.get(session, connection_id)
+    if connection is None or connection.for_administrators:
+        raise BadRequest("The connection does not exist.")
+    if connection.strategy != "auth0":
+        raise BadRequest("Connection must be a database connection.")
+    if not connection.active:
+        raise BadRequest("Connection must be enabled.")
+    if connection.policy().store == "scripted":
+        raise BadRequest("Custom Database Connections without import mode are not allowed.")
+    return connection
 
 
 def _rows(session: Session, job_id: str, after: int, limit: int, only: str) -> list[tuple[int, dict[str, Any]]]:

@@ -174,7 +174,7 @@ class UserImport:
             return state
         checked = await self.canaries.checked(state, terms, rows, passwords)
         try:
-            return await self.db.write(self.batch.write, job, checked, terms, rows)
+            return await self.db.write(self.batch.store, job, checked, terms, rows)
         except (Overtaken, Unavailable):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a row does to a database, the others go on

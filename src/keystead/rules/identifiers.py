@@ -29,6 +29,7 @@ _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
 _DIALLED: Final = re.compile(r"\+[0-9]{1,20}")
 _PHONE_DECORATION: Final = re.compile(r"[ ().\-/\u2010-\u2015\u2212]")
 _USERNAME: Final = re.compile(r"[a-z0-9@^$.!`\-#+'~_]+")
+_VISIBLE: Final = re.compile(r"[!-~]+")
 _EMAIL_LIKE: Final = re.compile(r"[^@]+@[^@]+")
 _LABEL: Final = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,62}"
 _TOP: Final = "(?!(?i:arpa|invalid|local|localhost|onion|test)$)[A-Za-z]{2,63}"
@@ -172,7 +173,7 @@ def _gate(kind: IdentifierKind, text: str) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidIdentifier(kind, f"The {kind} is too long.")
     text = text.strip()
-    if text.isascii() and text.isprintable() and " " not in text and text:
+    if _VISIBLE.fullmatch(text):
         return text
     text = unicodedata.normalize("NFKC", text)
     if not text:

@@ -17,6 +17,7 @@ from keystead.rules.authentication_methods import HANDLE_BYTES, NO_AAGUID
 from keystead.rules.connection_options import Complexity, ConnectionOptions
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical
+from keystead.rules.mfa_factors import read_factors
 from keystead.rules.password_hashes import ImportedHash
 from keystead.rules.password_policy import complexity_of
 from keystead.rules.profiles import Metadata, check_metadata_keys, check_metadata_size
@@ -57,10 +58,8 @@ UPSERTABLE: Final = ("email_verified", *_TEXTS, "picture", *_METADATA)
 
 _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
 _USER_ID: Final = re.compile(r"[^\s/]{1,249}")
-_SECRET_KEY: Final = re.compile(r"[A-Z2-7]+")
 _LONGEST_PICTURE: Final = 2048
 _LONGEST_USERNAME: Final = 128
-_MOST_FACTORS: Final = 10
 _MOST_PASSKEYS: Final = 100
 _ECHOED: Final = 4000
 """Characters of a text that a report says back of a row."""
@@ -177,7 +176,7 @@ def read(row: object, terms: Terms) -> ImportedUser:
     handle = _handle(given, errors)
     passkeys = _passkeys(given, terms, errors)
     handle = _one_handle(handle, passkeys, errors)
-    factors = _factors(given, errors)
+    factors = read_factors(given, errors)
     local_id = _local_id(given, errors)
     if errors:
         raise BadUser(errors)
@@ -385,63 +384,6 @@ def _one_handle(handle: bytes | None, passkeys: list[ReadPasskey], errors: list[
         if own is not None and own != handle:
             errors.append(RowError("CONFLICT", "must be that of the user's other passkeys", path))
     return handle
-
-
-def _factors(given: Mapping[str, Any], errors: list[RowError]) -> list[dict[str, Any]] | None:
-    """Read the second factors (IM-11). They open nothing here, and are kept for whoever they are exported to."""
-    value, path = given.get("mfa_factors"), "mfa_factors"
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        errors.append(wrong_type(path, "array", value))
-        return None
-    if not value:
-        errors.append(RowError("ARRAY_LENGTH_SHORT", "Array is too short (0), minimum 1", path))
-    if len(value) > _MOST_FACTORS:
-        text = f"Array is too long ({len(value)}), maximum {_MOST_FACTORS}"
-        errors.append(RowError("ARRAY_LENGTH_LONG", text, path))
-        return None
-    for at, each in enumerate(value):
-        errors.extend(_factor(f"{path}.{at}", each))
-    return value
-
-
-_FACTORS: Final = {"totp": "secret", "phone": "value", "email": "value"}
-
-
-def _factor(path: str, value: object) -> Iterator[RowError]:
-    if not isinstance(value, dict):
-        yield wrong_type(path, "object", value)
-        return
-    named = [name for name in value if name in _FACTORS]
-    yield from (unknown(name, path) for name in value if name not in _FACTORS)
-    if len(named) != 1:
-        yield RowError("ANY_OF_MISSING", f"Exactly one of {', '.join(_FACTORS)} is required", path)
-        return
-    kind, inner = named[0], value[named[0]]
-    where = f"{path}.{kind}"
-    if not isinstance(inner, dict):
-        yield wrong_type(where, "object", inner)
-        return
-    yield from (unknown(name, where) for name in inner if name != _FACTORS[kind])
-    if _FACTORS[kind] not in inner:
-        yield missing(_FACTORS[kind], where)
-        return
-    yield from _factor_value(kind, f"{where}.{_FACTORS[kind]}", inner[_FACTORS[kind]])
-
-
-def _factor_value(kind: str, path: str, value: object) -> Iterator[RowError]:
-    if not isinstance(value, str):
-        yield wrong_type(path, "string", value)
-    elif kind == "totp" and not _SECRET_KEY.fullmatch(value):
-        yield RowError("PATTERN", "String does not match pattern ^[A-Z2-7]+$", path)
-    elif kind == "phone" and not _PHONE.fullmatch(value):
-        yield unlike(path, r"^\+[0-9]{1,15}$", value)
-    elif kind == "email":
-        try:
-            canonical("email", value)
-        except InvalidIdentifier:
-            yield unformed(path, "email", value)
 
 
 def _local_id(given: Mapping[str, Any], errors: list[RowError]) -> str | None:

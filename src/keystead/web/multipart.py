@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -12,9 +12,6 @@ from starlette.requests import Request
 from keystead.errors import BadRequest, UnsupportedMediaType
 
 MEDIA: Final = "multipart/form-data"
-if TYPE_CHECKING:  # it is there for those who check types alone
-    from python_multipart.multipart import MultipartCallbacks
-
 _MOST_PARTS: Final = 200
 _INVALID: Final = "Invalid multipart payload format"
 
@@ -67,7 +64,7 @@ class MultipartForm:
         found, self._pieces = self._pieces, []
         yield from found
 
-    def _callbacks(self) -> "MultipartCallbacks":
+    def _callbacks(self) -> Any:  # the library names what it takes for those who check types alone
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),

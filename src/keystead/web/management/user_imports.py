@@ -159,9 +159,7 @@ def members(request: Request, job: JobRecord) -> dict[str, Any]:
     if job.status == "completed":
         found["summary"] = state.summary
     elif job.status != "failed":
-        found |= {"percentage_done": state.percentage(), "rows": state.rows, "rows_done": state.done}
-        left = state.seconds_left(management_of(request).import_uploads.clock().timestamp())
-        found |= {} if left is None else {"time_left_seconds": left}
+        found |= _left(request, state)
     if state.dry_run:
         found |= {"dry_run": True, "rehearsal": _rehearsal(state)}
     canaries = [each.model_dump(exclude_none=True) for each in state.canaries]
@@ -190,6 +188,12 @@ async def _listed(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) ->
     async for found in rest:
         yield b"," + json.dumps(found, ensure_ascii=False).encode()
     yield b"]"
+
+
+def _left(request: Request, state: Import) -> dict[str, Any]:
+    left = state.seconds_left(management_of(request).import_uploads.clock().timestamp())
+    found = {"percentage_done": state.percentage(), "rows": state.rows, "rows_done": state.done}
+    return found | ({} if left is None else {"time_left_seconds": left})
 
 
 def _rehearsal(state: Import) -> dict[str, Any]:
