@@ -71,14 +71,23 @@ async def test_what_is_refused_at_once(world: World) -> None:
         (
             {"connection_id": "x"},
             good,
-            "Payload validation error: 'String does not match pattern ^con_[A-Za-z0-9]{16}$' on property connection_id.",
+            "Payload validation error: 'String does not match pattern ^con_[A-Za-z0-9]{16}$' on property"
+            " connection_id.",
         ),
         ({"connection_id": nowhere}, good, "The connection does not exist."),
         ({"connection_id": off}, good, "Connection must be enabled."),
         ({"connection_id": scripted}, good, "Custom Database Connections without import mode are not allowed."),
-        ({"upsert": "yes"}, good, "Payload validation error: 'Expected type boolean but found type string' on property upsert."),
+        (
+            {"upsert": "yes"},
+            good,
+            "Payload validation error: 'Expected type boolean but found type string' on property upsert.",
+        ),
         ({"other": "x"}, good, "Payload validation error: 'Additional properties not allowed: other'."),
-        ({"canary": "ann"}, good, "Payload validation error: 'must be a user, a colon and a password' on property canary."),
+        (
+            {"canary": "ann"},
+            good,
+            "Payload validation error: 'must be a user, a colon and a password' on property canary.",
+        ),
     ):
         answer = await send(world, file, **fields)
         assert (answer.status_code, answer.json()["message"]) == (400, said)
@@ -183,7 +192,11 @@ async def test_clashes_and_what_an_upsert_changes(world: World) -> None:
     ]
     for dry_run in ("true", "false"):
         found = await imported(world, file, dry_run=dry_run)
-        assert [(each["row"], each["errors"][0]["code"], each["clash"]) for each in await rows(world, found["id"]) if each["verdict"] == "error"] == [
+        assert [
+            (each["row"], each["errors"][0]["code"], each["clash"])
+            for each in await rows(world, found["id"])
+            if each["verdict"] == "error"
+        ] == [
             (1, "DUPLICATED_USER", {"user_id": "auth0|a"}),
             (2, "CONFLICT", {"user_id": "auth0|a"}),
             (3, "CONFLICT_USERNAME", {"user_id": "auth0|a"}),
@@ -193,7 +206,14 @@ async def test_clashes_and_what_an_upsert_changes(world: World) -> None:
         assert found["summary"]["inserted"] == 2
     assert await world.count(tables.Account) == 3
 
-    changed = {"email": "ann@example.com", "email_verified": True, "given_name": "Anna", "user_id": "z", "username": "q", "app_metadata": {"c": 3}}
+    changed = {
+        "email": "ann@example.com",
+        "email_verified": True,
+        "given_name": "Anna",
+        "user_id": "z",
+        "username": "q",
+        "app_metadata": {"c": 3},
+    }
     found = await imported(world, [changed, changed, {"email": "d@example.com"}], upsert="true")
     assert found["summary"] == {"failed": 1, "updated": 2, "inserted": 0, "total": 3}
     assert (await errors(world, found["id"]))[0]["errors"][0]["message"] == "The user is in the file twice"
@@ -218,20 +238,37 @@ async def test_a_hash_is_replaced_until_it_is_used(world: World) -> None:
     wrong = custom | {"salt": {"value": "other", "position": "prefix"}}
     await imported(world, [ann | {"custom_password_hash": wrong}, bob])
     assert (await world.login(password="password")).status_code == 403
-    found = await imported(world, [ann | {"custom_password_hash": custom}], upsert="true", canary="ann@example.com:password")
+    found = await imported(
+        world, [ann | {"custom_password_hash": custom}], upsert="true", canary="ann@example.com:password"
+    )
     assert found["canaries"] == [{"user": "ann@example.com", "row": 1, "works": True, "why": "the password is right"}]
     assert (await world.login(password="password")).status_code == 200
-    used = await imported(world, [ann | {"custom_password_hash": wrong}, {"email": "bob@example.com", "custom_password_hash": custom}], upsert="true", dry_run="true", canary=["ann@example.com:password", "bob@example.com:shh"])
+    used = await imported(
+        world,
+        [ann | {"custom_password_hash": wrong}, {"email": "bob@example.com", "custom_password_hash": custom}],
+        upsert="true",
+        dry_run="true",
+        canary=["ann@example.com:password", "bob@example.com:shh"],
+    )
     assert [each["verdict"] for each in await rows(world, used["id"])] == ["skip", "skip"]
-    assert [(each["works"], each["why"]) for each in used["canaries"]] == [(False, "the account keeps the password that it has")] * 2
+    assert [(each["works"], each["why"]) for each in used["canaries"]] == [
+        (False, "the account keeps the password that it has")
+    ] * 2
 
 
 async def test_passkeys_travel_with_their_users(world: World) -> None:
     await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})
     here, away = Authenticator(), Authenticator()
     key = {name: value for name, value in made_elsewhere(here).items() if name != "type"}
-    lost = {name: value for name, value in made_elsewhere(away, rp_id="else.example", handle=key["user_handle"]).items() if name != "type"}
-    row = {"email": "ann@example.com", "passkeys": [key | {"sign_count": 1, "name": "Phone", "created_at": "2024-03-01T09:00:00Z"}, lost]}
+    lost = {
+        name: value
+        for name, value in made_elsewhere(away, rp_id="else.example", handle=key["user_handle"]).items()
+        if name != "type"
+    }
+    row = {
+        "email": "ann@example.com",
+        "passkeys": [key | {"sign_count": 1, "name": "Phone", "created_at": "2024-03-01T09:00:00Z"}, lost],
+    }
     rehearsed = await imported(world, [row], dry_run="true")
     assert rehearsed["rehearsal"]["passkeys_that_do_not_work"] == 1
     (found,) = await rows(world, rehearsed["id"])
@@ -242,7 +279,11 @@ async def test_passkeys_travel_with_their_users(world: World) -> None:
     assert (await imported(world, [row]))["summary"]["inserted"] == 1
     assert (await world.passkey_login(here)).status_code == 200
     other = {"email": "bob@example.com", "passkeys": [key]}
-    assert await only_error(world, other) == {"code": "CONFLICT", "message": "The user_handle is another user's", "path": "user_handle"}
+    assert await only_error(world, other) == {
+        "code": "CONFLICT",
+        "message": "The user_handle is another user's",
+        "path": "user_handle",
+    }
     handle_missing = {"email": "cat@example.com", "passkeys": [{n: v for n, v in key.items() if n != "user_handle"}]}
     assert (await only_error(world, handle_missing))["code"] == "OBJECT_REQUIRED"
     bad_key = {"email": "cat@example.com", "passkeys": [key | {"public_key": "AAAA"}]}
