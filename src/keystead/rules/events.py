@@ -78,6 +78,7 @@ TYPES: Final = {
     "log_stream_gap": "Log Stream With a Gap",
     "backup_made": "Backup Made",
     "backup_restored": "Backup Restored",
+    "shadow_difference": "Shadow Mode: Verdicts Differ",
     "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""

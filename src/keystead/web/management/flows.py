@@ -25,6 +25,8 @@ from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.script_trials import ScriptTrials
+from keystead.flows.shadow import Shadow
 from keystead.flows.stats import Stats
 from keystead.flows.user_search import UserSearch
 
@@ -59,3 +61,5 @@ class ManagementFlows:
     backup: Backup
     log_streams: LogStreams
     log_delivery: LogDelivery
+    trials: ScriptTrials
+    shadow: Shadow
