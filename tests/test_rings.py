@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "rules": {"errors"},
     "ports": {"rules"},
     "db": {"ports", "rules", "errors"},
+    "custom_db": {"ports", "rules", "errors"},
     "users": {"db", "ports", "rules", "errors"},
     "adapters": {"ports", "rules", "errors"},
     "flows": {"db", "ports", "rules", "errors"},

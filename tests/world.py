@@ -375,7 +375,10 @@ async def open_world(
     async with httpx.AsyncClient(
         transport=transport, base_url=settings.public_url, event_hooks=HOOKS, **client
     ) as http:
-        yield World(settings, first, db, clock, hasher, http, app)
+        try:
+            yield World(settings, first, db, clock, hasher, http, app)
+        finally:
+            await app.state.flows.runtime.close()
     bcrypt.close()
     db.close()
 

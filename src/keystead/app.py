@@ -171,6 +171,7 @@ async def let_go(flows: Flows) -> None:
     await flows.breaches.close()
     await flows.decisions.attempts.close()
     await flows.request_limits.attempts.close()
+    await flows.runtime.close()
 
 
 def signing_keys(settings: Settings, db: Database, clock: Clock, entropy: Entropy) -> SigningKeys:
@@ -328,6 +329,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         looks=looks,
         readiness=Readiness(db, own_keys.ring.can_sign, clock),
         vitals=Vitals(db, clock, (__version__, platform.python_version()), exposition),
+        runtime=p.runtime,
         management=management,
     )
 

@@ -1,6 +1,7 @@
 """What flows are made of: the parts that every flow shares, and how people come in. Put together for ``app``."""
 
 import platform
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -19,6 +20,8 @@ from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.probes import SystemProber
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.watched import Several, WatchedBreaches, WatchedOffice
+from keystead.custom_db.limits import Limits, Programs
+from keystead.custom_db.runner import Children
 from keystead.db.attempts import SqlAttempts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.outbox import SqlOutbox
@@ -48,7 +51,18 @@ from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.flows.signup import Signup
 from keystead.flows.verification import Verification
-from keystead.ports import Attempts, BreachSource, Clock, Entropy, Exposition, Hasher, Postman, PostOffice, Telemetry
+from keystead.ports import (
+    Attempts,
+    BreachSource,
+    Clock,
+    Entropy,
+    Exposition,
+    Hasher,
+    Postman,
+    PostOffice,
+    ScriptRuntime,
+    Telemetry,
+)
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given
 from keystead.rules.journal_chain import Head
@@ -71,6 +85,7 @@ class Parts:
     db: Database
     long_reads: LongReads
     store_for: StoreFor
+    runtime: ScriptRuntime
     journal: Journal
     admission: Admission
     attempts: Attempts
@@ -127,6 +142,7 @@ def parts_of(
         db=db,
         long_reads=long_reads,
         store_for=store_for,
+        runtime=runtime_of(settings, entropy),
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
@@ -178,6 +194,23 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
     if not settings.redis_url:
         return otherwise
     return FallbackAttempts(_redis(settings, clock), otherwise, clock, tell)
+
+
+def runtime_of(settings: Settings, entropy: Entropy) -> ScriptRuntime:
+    """Return what runs action scripts; no child is started before one is called."""
+    limits = Limits(
+        seconds=settings.script_seconds,
+        memory=settings.script_memory,
+        concurrency=settings.script_concurrency,
+        output=settings.script_output,
+    )
+    programs = Programs(
+        node=settings.node,
+        modules=Path(settings.script_node_modules) if settings.script_node_modules else None,
+        python=Path(settings.script_python) if settings.script_python else None,
+        wrapper=tuple(shlex.split(settings.script_wrapper)),
+    )
+    return Children(entropy, limits, programs)
 
 
 def telemetry_of(settings: Settings, version: str) -> tuple[Telemetry, Exposition | None]:

@@ -5,6 +5,7 @@ What an administrator may change while it runs is not here but in the database.
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
@@ -210,6 +211,24 @@ def _public_url(value: object) -> object:
     return f"{scheme}://{host}" if port is None or (scheme, port) in _DEFAULT_PORTS else f"{scheme}://{host}:{port}"
 
 
+def _place(value: object) -> object:
+    """Accept the path of a file or directory that is there, or nothing."""
+    given = str(value).strip()
+    if given and not Path(given).exists():
+        raise ValueError("must be a path that is there, or empty")
+    return given
+
+
+def _command(value: object) -> object:
+    """Accept the beginning of a command line, quoted as a shell would have it."""
+    given = str(value).strip()
+    try:
+        shlex.split(given)
+    except ValueError:
+        raise ValueError("must be a command, with its quotes closed") from None
+    return given
+
+
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -249,6 +268,14 @@ class Settings(BaseSettings):
     metrics_listen: Annotated[str, BeforeValidator(_listen)] = ""
     metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")
     otel_endpoint: Annotated[str, BeforeValidator(_collector)] = ""
+    script_seconds: Annotated[int, _whole(1, 300)] = 20
+    script_memory: Annotated[int, _whole(64, 65_536)] = 256
+    script_concurrency: Annotated[int, _whole(1, 250)] = 4
+    script_output: Annotated[int, _whole(16, 65_536)] = 1024
+    node: str = "node"
+    script_node_modules: Annotated[str, BeforeValidator(_place)] = ""
+    script_python: Annotated[str, BeforeValidator(_place)] = ""
+    script_wrapper: Annotated[str, BeforeValidator(_command)] = ""
     drain_seconds: Annotated[int, _whole(0, 300)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"

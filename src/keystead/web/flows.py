@@ -48,7 +48,7 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
-from keystead.ports import Entropy
+from keystead.ports import Entropy, ScriptRuntime
 from keystead.settings import Settings
 from keystead.web.cookies import Cookies
 from keystead.web.devices import Devices
@@ -100,6 +100,7 @@ class Flows:
     looks: Looks
     readiness: Readiness
     vitals: Vitals
+    runtime: ScriptRuntime
     management: ManagementFlows
 
     async def alive(self) -> None:

@@ -1,0 +1,268 @@
+// The child that runs scripts in Node.js; launch.py becomes it. One question a line, one answer a line.
+'use strict';
+
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const vm = require('node:vm');
+const { Console } = require('node:console');
+const { Writable } = require('node:stream');
+const { createRequire } = require('node:module');
+
+// What scripts can replace is taken before they are loaded.
+const { parse, stringify } = JSON;
+const { writeSync } = fs;
+const { setImmediate: soon } = globalThis;
+const { concat, from } = Buffer;
+
+const ASKED = 3;
+const ANSWERED = 4;
+
+class WrongUsernameOrPasswordError extends Error {
+  constructor(userId, message) {
+    super(message);
+    this.name = 'WrongUsernameOrPasswordError';
+    this.user_id = userId;
+  }
+}
+
+class ValidationError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = 'ValidationError';
+    this.code = code;
+  }
+}
+
+class UnauthorizedError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = 'UnauthorizedError';
+  }
+}
+
+let configuration = Object.freeze({});
+let load = () => undefined;
+let current = null;
+const scripts = new Map();
+
+function say(id, what) {
+  const line = from(`${stringify({ id, ...what })}\n`);
+  let sent = 0;
+  while (sent < line.length) {
+    try {
+      sent += writeSync(ANSWERED, line, sent);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+function print(text) {
+  say(current ? current.id : '', { print: text });
+}
+
+const stream = new Writable({
+  decodeStrings: false,
+  write(chunk, encoding, done) {
+    print(String(chunk));
+    done();
+  },
+});
+globalThis.console = new Console({ stdout: stream, stderr: stream, colorMode: false });
+
+// --- an answer ------------------------------------------------------------------------------------------------------
+
+function text(value) {
+  try {
+    return typeof value === 'string' ? value : String(value);
+  } catch {
+    return 'what was thrown cannot be shown';
+  }
+}
+
+function refusal(error) {
+  const message = text(error instanceof Error || error?.message !== undefined ? error.message : error);
+  if (error instanceof WrongUsernameOrPasswordError) {
+    return { kind: 'wrong_credentials', message, user_id: error.user_id ? text(error.user_id) : null };
+  }
+  if (error instanceof ValidationError) return { kind: 'validation', code: text(error.code), message };
+  if (error instanceof UnauthorizedError) return { kind: 'unauthorized', message };
+  if (error?.stack) print(`${text(error.stack)}\n`);
+  return { kind: 'error', message };
+}
+
+function settle(call, error, values) {
+  if (call.settled) {
+    if (current === call) print('callback was called again: only the first call counts\n');
+    return;
+  }
+  call.settled = true;
+  let answer;
+  try {
+    answer = error ? { refusal: refusal(error) } : { value: values[0] ?? null, more: values.slice(1) };
+    stringify(answer);
+  } catch (unspeakable) {
+    answer = { refusal: { kind: 'error', message: `the answer is no JSON: ${text(unspeakable?.message)}` } };
+  }
+  // Not at once: a second call of the callback in the same breath is still this call's, and is reported.
+  soon(() => finish(call, answer));
+}
+
+function finish(call, answer) {
+  if (current !== call) return;
+  say(call.id, { answer });
+  current = null;
+  asked.ref();
+}
+
+function fail(error) {
+  // Thrown where nobody catches it: nobody knows what it left half done, so this process is not used again.
+  const call = current;
+  if (call) {
+    say(call.id, { answer: { refusal: refusal(error) }, last: true });
+  }
+  process.exit(1);
+}
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+process.on('beforeExit', () => {
+  // Nothing is left that could call back: why wait until the time is up?
+  if (current && !current.settled) {
+    // Nor is it used again: whoever is told so late has to be told by another.
+    say(current.id, { failed: 'it ended and never called back' });
+    process.exit(1);
+  }
+});
+
+// --- a question -----------------------------------------------------------------------------------------------------
+
+function compiled(source, name) {
+  const names = ['configuration', 'global', 'require', 'WrongUsernameOrPasswordError', 'ValidationError', 'UnauthorizedError'];
+  const options = { filename: `${name}.js` };
+  if (vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) {
+    options.importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  }
+  const make = (text) => vm.compileFunction(text, names, options);
+  let outer;
+  try {
+    outer = make(`return (${source.replace(/[\s;]+$/, '')}\n);`);
+  } catch (error) {
+    const declared = /(?:^|\n)\s*(?:async\s+)?function\s*\*?\s*([A-Za-z_$][\w$]*)/.exec(source);
+    if (!(error instanceof SyntaxError) || !declared) throw error;
+    try {
+      outer = make(`${source}\n;return ${declared[1]};`);
+    } catch {
+      throw error;
+    }
+  }
+  const found = outer(
+    configuration, globalThis, load, WrongUsernameOrPasswordError, ValidationError, UnauthorizedError,
+  );
+  if (typeof found !== 'function') throw new TypeError('the script must be a function');
+  return found;
+}
+
+function isAnswer(value) {
+  if (value === undefined) return false;
+  if (value === null || typeof value !== 'object') return true;
+  const kind = Object.getPrototypeOf(value);
+  return kind === null || kind === Object.prototype || Array.isArray(value);
+}
+
+function run(question) {
+  const call = { id: question.id, settled: false };
+  current = call;
+  asked.unref();
+  try {
+    if (!scripts.has(question.digest)) scripts.set(question.digest, compiled(question.source, question.name));
+    const given = 'context' in question ? [...question.arguments, question.context] : question.arguments;
+    const script = scripts.get(question.digest);
+    const callback = (error, ...values) => settle(call, error, values);
+    const returned = script(...given, callback);
+    if (typeof returned?.then !== 'function') return;
+    // A function that takes a callback may return what it only happens to have, such as a query under way.
+    const takesCallback = script.length > given.length;
+    returned.then(
+      (value) => {
+        if (!call.settled && (takesCallback ? isAnswer(value) : true)) settle(call, null, [value]);
+      },
+      (error) => {
+        if (!call.settled) settle(call, error ?? new Error('rejected without a reason'), []);
+      },
+    );
+  } catch (error) {
+    settle(call, error ?? new Error('something empty was thrown'), []);
+  }
+}
+
+// --- modules --------------------------------------------------------------------------------------------------------
+
+const PINNED = /^((?:@[^/@]+\/)?[^/@]+)@([^/]+)(\/.*)?$/;
+
+function requireFrom(directory) {
+  const plain = createRequire(path.join(directory, 'scripts.js'));
+  const patched = new WeakSet();
+  return (name) => {
+    const found = resolved(plain, directory, String(name));
+    return withConnect(found, String(name), patched);
+  };
+}
+
+function resolved(plain, directory, name) {
+  const pinned = PINNED.exec(name);
+  if (!pinned) return plain(name);
+  const [, module, version, rest = ''] = pinned;
+  for (const alias of [`${module}@${version}`, `${module}-${version}`]) {
+    if (fs.existsSync(path.join(directory, 'node_modules', alias))) return plain(`${alias}${rest}`);
+  }
+  const installed = parse(fs.readFileSync(path.join(directory, 'node_modules', module, 'package.json'), 'utf8')).version;
+  if (installed.split('.')[0] === version.replace(/^[^0-9]*/, '').split('.')[0]) return plain(`${module}${rest}`);
+  throw new Error(
+    `${name} is asked for and ${installed} is installed: npm install ${module}-${version}@npm:${module}@${version}`,
+  );
+}
+
+// pg has had no connect of its own since version 7, which scripts of that time call: a pool for each database.
+function withConnect(module, name, patched) {
+  if (!/^pg(@|$)/.test(name) || typeof module?.Pool !== 'function' || typeof module.connect === 'function') return module;
+  if (patched.has(module)) return module;
+  patched.add(module);
+  const pools = new Map();
+  module.connect = (where, callback) => {
+    const key = typeof where === 'string' ? where : stringify(where);
+    if (!pools.has(key)) {
+      const pool = new module.Pool(typeof where === 'string' ? { connectionString: where } : where);
+      pool.on('error', () => undefined); // a connection that was lost while nobody used it
+      pools.set(key, pool);
+    }
+    pools.get(key).connect(callback);
+  };
+  return module;
+}
+
+// --- the loop -------------------------------------------------------------------------------------------------------
+
+const asked = new net.Socket({ fd: ASKED, readable: true, writable: false });
+let pieces = [];
+
+function begin(first) {
+  configuration = Object.freeze(first.configuration);
+  load = requireFrom(first.modules);
+  begun = true;
+}
+let begun = false;
+
+asked.on('data', (chunk) => {
+  let rest = chunk;
+  for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+    const line = concat([...pieces, rest.subarray(0, end)]).toString('utf8');
+    pieces = [];
+    rest = rest.subarray(end + 1);
+    if (begun) run(parse(line));
+    else begin(parse(line));
+  }
+  if (rest.length) pieces.push(rest);
+});
+asked.on('end', () => process.exit(0));
+asked.on('error', () => process.exit(0));

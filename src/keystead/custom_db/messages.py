@@ -1,0 +1,121 @@
+"""The JSON that is spoken with a child: a line for each question, lines printed, and a line that answers."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
+
+from keystead.rules.action_scripts import RefusalKind, Script, ScriptAnswer, ScriptRefusal
+from keystead.secrecy import Secret
+
+MOST_LINES: Final = 1000
+"""Of what a call prints, so many lines are kept."""
+_LONGEST_LINE: Final = 2000
+_LONGEST_TEXT: Final = 4000
+_KINDS: Final = get_args(RefusalKind)
+
+
+class Gibberish(ValueError):
+    """A child said what is no answer."""
+
+
+def digest(script: Script) -> str:
+    """Return what tells a source apart from every other of the same name."""
+    whole = f"{script.language}\0{script.name}\0{script.source}"
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def edition(script: Script) -> str:
+    """Return what children that may run the script have in common: language and configuration values."""
+    plain = json.dumps([script.language, _revealed(script.configuration)], sort_keys=True)
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def greeting(script: Script, **more: object) -> bytes:
+    """Return the first line that a child gets: what holds for every call."""
+    return _line({"configuration": _revealed(script.configuration), **more})
+
+
+def question(id: str, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None) -> bytes:
+    """Return the line that asks for one call."""
+    asked = {"id": id, "name": script.name, "digest": digest(script), "source": script.source}
+    asked["arguments"] = _revealed(list(arguments))
+    return _line(asked if context is None else asked | {"context": _revealed(context)})
+
+
+def _line(what: Any) -> bytes:
+    # In ASCII: what JavaScript or Python take for the end of a line cannot be in it.
+    return json.dumps(what).encode("ascii") + b"\n"
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {str(key): _revealed(each) for key, each in value.items()}
+    return [_revealed(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass
+class Heard:
+    """What a child has said so far of one call."""
+
+    id: str
+    """Random, and known to the child since it was asked: an answer without it is none."""
+    printed: list[str] = field(default_factory=list)
+    answer: ScriptAnswer | None = None
+    last: bool = False
+    """Whether the child is of no use any more."""
+    _open: str = ""
+    _dropped: int = 0
+
+    def line(self, line: bytes) -> None:
+        """Take in a line. Raises ``Gibberish``."""
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            raise Gibberish("a line that is no JSON") from None
+        if not isinstance(said, dict) or said.get("id") not in (self.id, ""):
+            raise Gibberish("an answer to a question that nobody asked")
+        if isinstance(said.get("print"), str):
+            self.text(said["print"])
+        elif said["id"] == self.id and isinstance(said.get("failed"), str):
+            raise Gibberish(said["failed"][:_LONGEST_TEXT])
+        elif said["id"] == self.id and isinstance(said.get("answer"), dict):
+            self.last = said.get("last") is True
+            self.answer = _answer(said["answer"])
+        else:
+            raise Gibberish("neither a line printed nor an answer")
+
+    def text(self, text: str) -> None:
+        """Take in what was printed."""
+        *whole, self._open = (self._open + text).split("\n")
+        self._open = self._open[: _LONGEST_LINE + 1]
+        for each in whole:
+            self._keep(each)
+
+    def console(self) -> tuple[str, ...]:
+        """Return what was printed, cut where it was too much."""
+        if self._open:
+            self._keep(self._open)
+            self._open = ""
+        return (*self.printed, *([f"... and {self._dropped} lines more"] if self._dropped else []))
+
+    def _keep(self, line: str) -> None:
+        if len(self.printed) >= MOST_LINES:
+            self._dropped += 1
+        else:
+            self.printed.append(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}...")
+
+
+def _answer(said: dict[str, Any]) -> ScriptAnswer:
+    if "refusal" not in said:
+        more = said.get("more", [])
+        return ScriptAnswer(said.get("value"), more=tuple(more) if isinstance(more, list) else ())
+    refusal = said["refusal"]
+    if not isinstance(refusal, dict) or refusal.get("kind") not in _KINDS:
+        raise Gibberish("a refusal of no known kind")
+    user_id = refusal.get("user_id")
+    text, code = (str(refusal.get(name) or "")[:_LONGEST_TEXT] for name in ("message", "code"))
+    return ScriptAnswer(refusal=ScriptRefusal(refusal["kind"], text, code, str(user_id) if user_id else None))
