@@ -57,6 +57,14 @@ ALWAYS = {"disable_self_service_change_password": False}
 """What every connection shows."""
 
 
+def custom(**scripts: str) -> dict[str, Any]:
+    """Return the options of a custom database with some scripts."""
+    return {"enabledDatabaseCustomization": True, "customScripts": scripts}
+
+
+PASSKEYS = {"authentication_methods": {"passkey": {"enabled": True}}}
+
+
 def attribute(kind: str, **members: Any) -> dict[str, Any]:
     return {"attributes": {kind: members}}
 
@@ -337,6 +345,33 @@ EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
             "options.authentication_methods.password",
             "api_behavior must be optional where passwords are off",
         ),
+        (
+            {"enabledDatabaseCustomization": True},
+            "options.customScripts.login",
+            "a custom database needs a login script (CD-1)",
+        ),
+        (custom(login=" \n"), "options.customScripts.login", "a custom database needs a login script (CD-1)"),
+        (
+            custom(login="x") | {"import_mode": True},
+            "options.customScripts.get_user",
+            "import_mode needs a get_user script (MG-3)",
+        ),
+        ({"import_mode": True}, "options.import_mode", "import_mode needs enabledDatabaseCustomization"),
+        (
+            {"set_user_root_attributes": "on_each_login"},
+            "options.set_user_root_attributes",
+            "set_user_root_attributes needs enabledDatabaseCustomization",
+        ),
+        (
+            custom(login="x", get_user="x", create="x") | method(passkey={"enabled": True}),
+            "options.authentication_methods.passkey",
+            "passkeys need import_mode or enable_script_context on a custom database (PK-4)",
+        ),
+        (
+            custom(login="x", create="x") | method(passkey={"enabled": True}) | {"enable_script_context": True},
+            "options.customScripts.get_user",
+            "passkeys on a custom database without import_mode need get_user and create scripts (PK-4)",
+        ),
     ],
 )
 def test_members_that_contradict_each_other_are_refused(options: dict[str, Any], path: str, text: str) -> None:
@@ -346,15 +381,33 @@ def test_members_that_contradict_each_other_are_refused(options: dict[str, Any],
 
 
 @pytest.mark.parametrize(
+    ("options", "store"),
+    [
+        ({"customScripts": {"login": "x"}, "non_persistent_attrs": ["ethnicity"]}, "hosted"),
+        (custom(login="x") | {"script_language": "python", "set_user_root_attributes": "never_on_login"}, "scripted"),
+        (custom(login="x", get_user="x", create="x") | PASSKEYS | {"enable_script_context": True}, "scripted"),
+        (custom(login="x", get_user="x") | {"import_mode": True}, "migrating"),
+        (custom(login="x", get_user="x") | PASSKEYS | {"import_mode": True}, "migrating"),
+    ],
+)
+def test_people_live_where_the_options_say(options: dict[str, Any], store: str) -> None:
+    assert read_options(new_options(options)).store == store
+
+
+def test_what_scripts_are_given_never_becomes_less() -> None:
+    current = new_options(custom(login="x") | {"enable_script_context": True, "script_language": "python"})
+    kept = replace_options(current, custom(login="y"))
+    assert (kept["enable_script_context"], kept["script_language"]) == (True, "python")
+    with pytest.raises(InvalidOptions) as refused:
+        replace_options(current, custom(login="x") | {"enable_script_context": False})
+    assert refused.value.path == "options.enable_script_context"
+
+
+@pytest.mark.parametrize(
     ("options", "path"),
     [
         (method(email_otp={"enabled": True}), "options.authentication_methods.email_otp.enabled"),
         (method(phone_otp={"enabled": True}), "options.authentication_methods.phone_otp.enabled"),
-        ({"enabledDatabaseCustomization": True}, "options.enabledDatabaseCustomization"),
-        ({"import_mode": True}, "options.import_mode"),
-        ({"enable_script_context": True}, "options.enable_script_context"),
-        ({"customScripts": {"login": "function login() {}"}}, "options.customScripts"),
-        ({"non_persistent_attrs": ["ethnicity"]}, "options.non_persistent_attrs"),
         ({"custom_password_hash": {"action_id": "a"}}, "options.custom_password_hash"),
         (attribute("email", identifier={"default_method": "email_otp"}), "options.attributes.email"),
         (attribute("phone_number", identifier={"default_method": "phone_otp"}), "options.attributes.phone_number"),

@@ -65,9 +65,11 @@ def example(kind: type[DomainError]) -> DomainError:
         "permanent": True,
         "report": {"rules": [], "verified": False},
         "summary": "* At least 8 characters",
+        "script": "login",
+        "reason": "user_exists",
     }
     known = inspect.signature(kind).parameters
-    if kind in (errors.InvalidIdentifier, errors.WeakPassword):
+    if kind in (errors.InvalidIdentifier, errors.WeakPassword, errors.RefusedByScript):
         values["text"] = "A text."
     return kind(**{name: values[name] for name in known})
 
@@ -130,6 +132,9 @@ def _oauth(found: dict[str, Any], status: int, headers: dict[str, str], error: D
 def _dbconnections(found: dict[str, Any], status: int, headers: dict[str, str], error: DomainError) -> None:
     if isinstance(error, errors.SignupDisabled | errors.ConnectionNotAllowed):
         assert list(found) == ["error"]
+    elif isinstance(error, errors.RefusedByScript):
+        assert list(found) == ["name", "code", "description", "message", "statusCode"]
+        assert found["code"] == "user_exists"
     elif isinstance(error, errors.WeakPassword):
         assert list(found) == ["name", "message", "code", "description", "policy", "statusCode"]
         assert found["name"] == "PasswordStrengthError"
@@ -198,6 +203,24 @@ def test_the_recorded_texts(path: str, error: DomainError, status: int, code: st
     found = answer(path, error)
     assert found[0] == status
     assert json.loads(found[2]) == {"error": code, "error_description": text}
+
+
+def test_a_script_s_refusal_of_a_sign_up_has_its_own_code() -> None:
+    validation = errors.RefusedByScript("Not from there.", reason="no_such_country")
+    body = {
+        "code": "no_such_country",
+        "description": "Not from there.",
+        "message": "Not from there.",
+        "statusCode": 400,
+    }
+    assert json.loads(answer("/dbconnections/signup", validation)[2]) == {"name": "ValidationError", **body}
+    unauthorized = json.loads(answer("/dbconnections/signup", errors.RefusedByScript("Call us."))[2])
+    assert unauthorized == {
+        "name": "BadRequestError",
+        "code": "refused_by_script",
+        "description": "Call us.",
+        "statusCode": 400,
+    }
 
 
 def test_a_passkey_s_refusals_are_one() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from keystead.rules.action_scripts import ScriptLanguage, Scripts
+from keystead.rules.action_scripts import ScriptLanguage, ScriptName, Scripts
 from keystead.rules.configuration import Configuration
 from keystead.rules.identifiers import KINDS, IdentifierKind, UsernameRules
 from keystead.rules.passkey_terms import PasskeyPolicy
@@ -318,6 +318,18 @@ class ConnectionOptions(BaseModel):
         if not self.custom_database:
             return "hosted"
         return "migrating" if self.import_mode else "scripted"
+
+    @property
+    def names_root_attributes(self) -> bool:
+        """Whether it was said when root attributes follow the customer's database."""
+        return "root_attributes" in self.model_fields_set
+
+    def lacks(self, name: ScriptName) -> bool:
+        """Whether people live in the customer's own database, and there is no script for something.
+
+        What would need it is refused before anything is done.
+        """
+        return self.store == "scripted" and not self.scripts.get(name, "").strip()
 
     @property
     def hardened(self) -> bool:

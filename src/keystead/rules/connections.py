@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from keystead.errors import InvalidOptions
+from keystead.rules.action_scripts import ScriptName
 from keystead.rules.complaints import reason
 from keystead.rules.connection_options import (
     Complexity,
@@ -50,11 +51,11 @@ def new_options(body: Mapping[str, Any]) -> dict[str, Any]:
 def replace_options(current: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a PATCH makes of the options: the whole object is replaced (CN-3), but for what is ours alone.
 
-    ``security_profile`` and ``passkey_policy`` survive a body that does not mention them, so that a tool that knows
-    nothing of them does not switch them off; ``null`` resets them. Raises ``InvalidOptions``.
+    What is ours survives a body that does not mention it, so that a tool that knows nothing of it does not switch it
+    off; ``null`` resets it. Raises ``InvalidOptions``.
     """
     kept = {name: current[name] for name in _OURS if name in current}
-    changed = _checked(kept | dict(body))
+    changed = _checked(_with_context(current, kept | dict(body)))
     was, will_be = read_options(current).unique_emails, read_options(changed).unique_emails
     if was and not will_be:
         raise InvalidOptions("options.attributes.email.unique", "cannot add non-unique email attribute")
@@ -66,6 +67,16 @@ def replace_options(current: Mapping[str, Any], body: Mapping[str, Any]) -> dict
 def read_options(stored: Mapping[str, Any]) -> ConnectionOptions:
     """Read options that were checked when they were stored."""
     return ConnectionOptions.model_validate(dict(stored))
+
+
+def _with_context(current: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Keep ``context`` on where it is (rule 8 of section 3.3): scripts that were written for it would misread."""
+    name = "enable_script_context"
+    if not current.get(name):
+        return body
+    if body.get(name) is False:
+        raise InvalidOptions(f"options.{name}", f"{name} cannot be turned off again")
+    return {**body, name: True}
 
 
 def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +91,7 @@ def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
     _methods(options)
     _complexity(options)
     _passkey_policy(options)
+    _custom_database(options)
     return _stored(options)
 
 
@@ -176,6 +188,28 @@ def _passkey_policy(options: ConnectionOptions) -> None:
     wanting = next((name for name, asked in needed.items() if asked), None)
     if wanting and not options.methods.passkey.enabled:
         raise InvalidOptions(f"{path}.{wanting}", f"{wanting} needs passkeys to be enabled")
+
+
+def _custom_database(options: ConnectionOptions) -> None:
+    """What holds where people live in the customer's own database (section 5, MG-3, and rule 5 of section 3.3)."""
+    if not options.custom_database:
+        needed = {"import_mode": options.import_mode, "set_user_root_attributes": options.names_root_attributes}
+        wanting = next((name for name, asked in needed.items() if asked), None)
+        if wanting:
+            raise InvalidOptions(f"options.{wanting}", f"{wanting} needs enabledDatabaseCustomization")
+        return
+    needs: dict[ScriptName, str] = {"login": "a custom database needs a login script (CD-1)"}
+    if options.import_mode:
+        needs["get_user"] = "import_mode needs a get_user script (MG-3)"
+    elif options.methods.passkey.enabled:
+        if not options.enable_script_context:
+            path = "options.authentication_methods.passkey"
+            raise InvalidOptions(path, "passkeys need import_mode or enable_script_context on a custom database (PK-4)")
+        why = "passkeys on a custom database without import_mode need get_user and create scripts (PK-4)"
+        needs |= {"get_user": why, "create": why}
+    for name, why in needs.items():
+        if not options.scripts.get(name, "").strip():
+            raise InvalidOptions(f"options.customScripts.{name}", why)
 
 
 _NOT_YET: Final = {

@@ -63,6 +63,7 @@ OAUTH: Final[Table] = {
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.ConnectionNotAllowed: Row(400, "invalid_request", "invalid connection specified for the grant"),
     e.Unavailable: Row(503, "temporarily_unavailable"),
+    e.ScriptFailed: Row(500, "server_error"),
     e.InternalError: Row(500, "server_error"),
 }
 # A client that fails to prove itself has another name at the passkey endpoints (auth0-behaviour 6 #5).
@@ -90,6 +91,7 @@ DBCONNECTIONS: Final[Table] = {
     e.Forbidden: Row(403, "access_denied"),
     e.ConnectionNotAllowed: Row(400, "connection_not_found"),
     e.Unavailable: Row(503, "temporarily_unavailable"),
+    e.ScriptFailed: Row(500, "server_error"),
     e.InternalError: Row(500, "server_error"),
 }
 
@@ -138,6 +140,7 @@ MANAGEMENT: Final[Table] = {
     e.Forbidden: Row(403, "operation_not_supported"),
     e.InsufficientScope: Row(403, "insufficient_scope"),
     e.Unavailable: Row(503, ""),
+    e.ScriptFailed: Row(500, "auth0_idp_error"),
     e.InternalError: Row(500, ""),
 }
 
@@ -226,6 +229,8 @@ def dbconnections(request: Request, error: e.DomainError) -> Response:
         body = {"name": error.name, "message": error.text, "code": row.code, "description": error.report or error.text}
         if error.summary:
             body["policy"] = error.summary
+    elif isinstance(error, e.RefusedByScript) and error.reason:
+        body = {"name": "ValidationError", "code": error.reason, "description": row.text, "message": row.text}
     return _json(row, error, body | {"statusCode": row.status})
 
 
