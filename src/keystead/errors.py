@@ -71,7 +71,7 @@
 each of the wire dialects in ``web/wire.py`` gives the same fact its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 
@@ -792,8 +792,10 @@ class ScriptFailed(Unavailable):
     code = "script_failed"
     default_text = "Sign-in is not available at the moment. Try again in a few minutes."
 
-    def __init__(self, script: str, *, detail: str = "") -> None:
+    def __init__(self, script: str, *, detail: str = "", console: Sequence[str] = ()) -> None:
         self.script = script
+        self.console = console
+        """What it printed until then."""
         super().__init__(detail=detail)
 
 

@@ -49,6 +49,8 @@ from keystead.flows.password_reset import PasswordReset
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
+from keystead.flows.script_runs import ScriptRuns
+from keystead.flows.shadow import Shadow
 from keystead.flows.signup import Signup
 from keystead.flows.verification import Verification
 from keystead.ports import (
@@ -86,6 +88,7 @@ class Parts:
     long_reads: LongReads
     store_for: StoreFor
     runtime: ScriptRuntime
+    shadow: Shadow
     journal: Journal
     admission: Admission
     attempts: Attempts
@@ -130,6 +133,8 @@ def parts_of(
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
+    runtime = runtime_of(settings, entropy)
+    shadow = Shadow(db, ScriptRuns(runtime, sealer), journal, clock, entropy)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
         return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
@@ -142,7 +147,8 @@ def parts_of(
         db=db,
         long_reads=long_reads,
         store_for=store_for,
-        runtime=runtime_of(settings, entropy),
+        runtime=runtime,
+        shadow=shadow,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,

@@ -202,7 +202,10 @@ def shadow(
         table([{"date": each["date"], **each["counts"]} for each in report["days"]], {"date": "day", **kinds})
         if differences:
             typer.echo()
-            table([_difference(each) for each in differences], {"date": "date", "user_id": "user", "kind": "kind", "about": "about"})
+            table(
+                [_difference(each) for each in differences],
+                {"date": "date", "user_id": "user", "kind": "kind", "about": "about"},
+            )
         typer.echo(f"\n{report['advice']}")
     if not report["ready"]:
         raise typer.Exit(1)
@@ -333,5 +336,3 @@ def _difference(found: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("known_there") is False:
         about["nobody there"] = True
     return {**found, "about": "; ".join(f"{name}: {cell(value)}" for name, value in about.items() if value)}
-
-

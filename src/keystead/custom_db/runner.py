@@ -65,7 +65,7 @@ class Children:
             await self._exchange(child, asked, heard)
         except (Ended, Gibberish, NoProgram, OSError, TimeoutError) as error:
             why = f"it took longer than {self._limits.seconds:g} s" if isinstance(error, TimeoutError) else str(error)
-            raise ScriptFailed(script.name, detail=why) from None
+            raise ScriptFailed(script.name, detail=why, console=heard.console()) from None
         finally:
             if child is not None:
                 if heard.answer is None or heard.last:

@@ -63,7 +63,7 @@ def counts(session: Session, connection_id: str, since: date) -> list[tuple[date
     columns = select(col(ShadowCount.day), col(ShadowCount.kind), col(ShadowCount.count))
     statement = columns.where(col(ShadowCount.connection_id) == connection_id, col(ShadowCount.day) >= since)
     ordered = statement.order_by(col(ShadowCount.day), col(ShadowCount.kind))
-    return [(row.day, cast("Kind", row.kind), row.count) for row in session.connection().execute(ordered)]
+    return [(day, cast("Kind", kind), times) for day, kind, times in session.connection().execute(ordered)]
 
 
 def newest(session: Session, connection_id: str, *, kind: str | None, offset: int, limit: int) -> list[Difference]:

@@ -63,6 +63,5 @@ class ScriptRuns:
         try:
             answer = await self.runtime.run(script, arguments, context)
         except ScriptFailed as failed:
-            console = tuple(getattr(failed, "console", ()))
-            return Tried(failure=failed.detail or _UNKNOWN, console=console, seconds=clock() - began)
+            return Tried(failure=failed.detail or _UNKNOWN, console=failed.console, seconds=clock() - began)
         return Tried(answer, console=answer.console, seconds=answer.seconds)

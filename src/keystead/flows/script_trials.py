@@ -51,6 +51,8 @@ class Trial:
     console: Sequence[str]
     message: str
     meaning: str
+    profile: Mapping[str, Any] | None
+    """What Keystead would take of a returned profile."""
     warnings: Sequence[str]
 
 
@@ -92,6 +94,7 @@ class ScriptTrials:
             console=masked(list(tried.console), hidden),
             message=masked(tried.failure or (refusal.message if refusal else ""), hidden),
             meaning=meaning(name, tried),
+            profile=None,
             warnings=masked(warnings(name, tried), hidden),
         )
 
@@ -115,7 +118,12 @@ class ScriptTrials:
         hidden += [value.reveal() for value in self.runs.opened(record).values()]
         return [
             Finding(
-                each.check, each.title, each.status, masked(each.found, hidden), masked(each.advice, hidden), each.seconds
+                each.check,
+                each.title,
+                each.status,
+                masked(each.found, hidden),
+                masked(each.advice, hidden),
+                each.seconds,
             )
             for each in found
         ]
@@ -147,7 +155,9 @@ class ScriptTrials:
         return Cast(
             scripts=frozenset(options.scripts),
             throw_away=_made_up(first, kinds, Secret(f"Kt1! {self.entropy.token(12)}")),
-            spare=_made_up(second, kinds, Secret(f"Kt2! \N{EURO SIGN}\N{LATIN SMALL LETTER U WITH DIAERESIS} {second}")),
+            spare=_made_up(
+                second, kinds, Secret(f"Kt2! \N{EURO SIGN}\N{LATIN SMALL LETTER U WITH DIAERESIS} {second}")
+            ),
             nobody=next(iter(_identifiers(nobody, kinds).values())),
             named=named,
             about={"tenant": "keystead", "connection": record.name, "client_id": "keystead-scripts-test"},
@@ -170,7 +180,7 @@ class ScriptTrials:
         finally:
             self._turn.release()
 
-    async def _journal(self, operation: Operation, what: str, record: ConnectionRecord, **about: object) -> None:
+    async def _journal(self, operation: Operation, what: str, record: ConnectionRecord, **about: Any) -> None:
         event = operation.event(self.journal, what, connection_id=record.id, **about)
         await self.db.write(journal.add, event)
 

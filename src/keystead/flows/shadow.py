@@ -125,14 +125,13 @@ class Shadow:
         now = self.clock()
         if not shadow.count(session, connection_id, now.date(), counts) or found.kind not in LISTED:
             return
-        id = self.entropy.id("shd_", 20)
-        listed = shadow.add(
-            session, Difference(id, connection_id, profile.user_id, now, found.kind, dict(found.about))
-        )
+        made = self.entropy.id("shd_", 20)
+        row = Difference(made, connection_id, profile.user_id, now, found.kind, dict(found.about))
+        listed = shadow.add(session, row)
         if listed and found.kind in SERIOUS:
             about = {"user_id": profile.user_id, "connection_id": connection_id}
             journal.add(
-                session, self.journal.event("shadow_difference", Caller(), **about, kind=found.kind, difference=id)
+                session, self.journal.event("shadow_difference", Caller(), **about, kind=found.kind, difference=made)
             )
 
 

@@ -45,7 +45,9 @@ def _unknown_login(scene: Scene) -> Calls:
     if is_nobody(tried):
         return passed()
     if is_profile(tried):
-        return failed(said(tried), "login lets somebody in who does not exist: compare the identifier and the password.")
+        return failed(
+            said(tried), "login lets somebody in who does not exist: compare the identifier and the password."
+        )
     advice = "Call back with WrongUsernameOrPasswordError: an error tells people that sign-in is out of order."
     return failed(said(tried), advice)
 
@@ -64,7 +66,9 @@ def _create(scene: Scene) -> Calls:
     person = scene.cast.throw_away
     tried = yield Ask("create", (user_of(scene.cast, person),))
     if tried.outcome != "answered":
-        return failed(said(tried), "create must make somebody of an identifier and a password, and call back with null.")
+        return failed(
+            said(tried), "create must make somebody of an identifier and a password, and call back with null."
+        )
     scene.person, scene.made = person, True
     return passed()
 
@@ -74,7 +78,9 @@ def _create_twice(scene: Scene) -> Calls:
     if tried.refusal and tried.refusal.kind == "validation":
         if tried.refusal.code == "user_exists":
             return passed()
-        return advised(said(tried), "Give ValidationError the code user_exists, so that the sign-up says what is wrong.")
+        return advised(
+            said(tried), "Give ValidationError the code user_exists, so that the sign-up says what is wrong."
+        )
     if tried.outcome == "answered":
         advice = "create made somebody who exists: two people share an identifier. Let a unique index decide."
         return failed(said(tried), advice)
@@ -148,7 +154,9 @@ def _hostile_passwords(scene: Scene) -> Calls:
     for guess in _GUESSES:
         tried = yield _login(_person(scene), Secret(guess))
         if not is_nobody(tried):
-            return failed(f"With {guess!r}: {said(tried)}", "Compare hashes in the script; hand values to SQL as parameters.")
+            return failed(
+                f"With {guess!r}: {said(tried)}", "Compare hashes in the script; hand values to SQL as parameters."
+            )
     return passed(f"{len(_GUESSES)} passwords were refused.")
 
 
@@ -184,7 +192,9 @@ def _change_password(scene: Scene) -> Calls:
     scene.person = Person(person.identifiers, new)
     fresh = yield _login(scene.person)
     if not is_profile(fresh):
-        return failed(f"Login with the new password: {said(fresh)}", "Hash it as login compares it; letters beyond ASCII too.")
+        return failed(
+            f"Login with the new password: {said(fresh)}", "Hash it as login compares it; letters beyond ASCII too."
+        )
     stale = yield _login(person)
     if not is_nobody(stale):
         return failed(f"Login with the old password: {said(stale)}", "The old password must not work any more.")

@@ -281,12 +281,16 @@ def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def user_of(cast: Cast, person: Person) -> dict[str, Any]:
     """Return somebody as ``create`` gets them."""
-    return {**cast.about, **person.identifiers, "password": person.password}
+    identifiers = {str(kind): value for kind, value in person.identifiers.items()}
+    return {**cast.about, **identifiers, "password": person.password}
 
 
 def odd(profile: Mapping[str, Any], required: Iterable[str]) -> list[str]:
     """Return what is odd about a profile; what the connection requires and it lacks, too."""
-    return [*odd_profile(profile), *(f"There is no {name}, which is required." for name in required if name not in profile)]
+    return [
+        *odd_profile(profile),
+        *(f"There is no {name}, which is required." for name in required if name not in profile),
+    ]
 
 
 def _passwords(cast: Cast) -> list[Secret[str]]:

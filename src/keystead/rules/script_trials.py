@@ -1,4 +1,4 @@
-"""An action script tried by an administrator: what it is given, what came of it, and what Keystead makes of that (CD-11).
+"""An action script tried by an administrator: what it is given, what came of it, what Keystead makes of it (CD-11).
 
 Nothing here writes an account: a trial is between an administrator and a script.
 """
@@ -26,10 +26,7 @@ PARAMETERS: Final[Mapping[ScriptName, tuple[str, ...]]] = {
     "change_username": ("username", "new_username"),
     "change_phone_number": ("phone_number", "new_phone_number", "verified"),
 }
-"""What each script is called with before ``context`` and ``callback``, by the names that a trial takes (section 5.2)."""
-
-WRITES: Final[frozenset[ScriptName]] = frozenset(PARAMETERS) - {"login", "get_user"}
-"""Scripts that change the customer's database: a trial of one does so too."""
+"""What each script is called with before ``context`` and ``callback``, by the names that a trial takes (5.2)."""
 
 _SECRET: Final = ("password", "new_password")
 _IDENTIFIER: Final = ("email", "username", "phone_number")

@@ -109,7 +109,7 @@ def _differs(name: str, profile: Profile, theirs: Mapping[str, Any]) -> bool:
     if there is None or here is None:
         return False
     if name in ("email", "username") and isinstance(there, str):
-        return there.strip().lower() != here
+        return bool(there.strip().lower() != here)
     return bool(there != here)
 
 

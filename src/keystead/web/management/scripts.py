@@ -1,6 +1,6 @@
 """Action scripts tried, tested, watched and compared: ``/connections/{id}/scripts`` and ``/keystead/scripts``."""
 
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -171,10 +171,11 @@ async def forget(request: Request) -> Response:
 
 
 def _name(request: Request) -> ScriptName:
-    name: str = request.path_params["name"]
-    if name not in NAMES:
-        raise InvalidPath(f"No enum match for: {name[:100]}", path="name")
-    return cast("ScriptName", name)
+    asked = request.path_params["name"]
+    name = next((each for each in NAMES if each == asked), None)
+    if name is None:
+        raise InvalidPath(f"No enum match for: {asked[:100]}", path="name")
+    return name
 
 
 def _tried(found: Trial) -> dict[str, Any]:
