@@ -133,7 +133,7 @@ def parts_of(
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
-    runtime = runtime_of(settings, entropy)
+    runtime = runtime_of(settings, entropy, telemetry)
     shadow = Shadow(db, ScriptRuns(runtime, sealer), journal, clock, entropy)
 
     def store_for(connection: ConnectionRecord) -> HostedStore:
@@ -202,21 +202,26 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
     return FallbackAttempts(_redis(settings, clock), otherwise, clock, tell)
 
 
-def runtime_of(settings: Settings, entropy: Entropy) -> ScriptRuntime:
+def runtime_of(settings: Settings, entropy: Entropy, telemetry: Telemetry) -> ScriptRuntime:
     """Return what runs action scripts; no child is started before one is called."""
     limits = Limits(
         seconds=settings.script_seconds,
         memory=settings.script_memory,
         concurrency=settings.script_concurrency,
+        queue=settings.script_concurrency * 8,
         output=settings.script_output,
     )
-    programs = Programs(
+    return Children(entropy, limits, programs_of(settings), telemetry)
+
+
+def programs_of(settings: Settings) -> Programs:
+    """Return what runs action scripts, as the settings name it."""
+    return Programs(
         node=settings.node,
         modules=Path(settings.script_node_modules) if settings.script_node_modules else None,
         python=Path(settings.script_python) if settings.script_python else None,
         wrapper=tuple(shlex.split(settings.script_wrapper)),
     )
-    return Children(entropy, limits, programs)
 
 
 def telemetry_of(settings: Settings, version: str) -> tuple[Telemetry, Exposition | None]:

@@ -13,6 +13,7 @@ const { createRequire } = require('node:module');
 const { parse, stringify } = JSON;
 const { writeSync } = fs;
 const { setImmediate: soon } = globalThis;
+const exit = process.exit.bind(process);
 const { concat, from } = Buffer;
 
 const ASKED = 3;
@@ -47,7 +48,11 @@ let current = null;
 const scripts = new Map();
 
 function say(id, what) {
-  const line = from(`${stringify({ id, ...what })}\n`);
+  write(`${stringify({ id, ...what })}\n`);
+}
+
+function write(text) {
+  const line = from(text);
   let sent = 0;
   while (sent < line.length) {
     try {
@@ -94,7 +99,8 @@ function refusal(error) {
 
 function settle(call, error, values) {
   if (call.settled) {
-    if (current === call) print('callback was called again: only the first call counts\n');
+    // Where its own call is over already, it is read with the next one of this process.
+    print(`${call.name}: callback was called again; only the first time counts\n`);
     return;
   }
   call.settled = true;
@@ -122,7 +128,7 @@ function fail(error) {
   if (call) {
     say(call.id, { answer: { refusal: refusal(error) }, last: true });
   }
-  process.exit(1);
+  exit(1);
 }
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
@@ -131,7 +137,7 @@ process.on('beforeExit', () => {
   if (current && !current.settled) {
     // Nor is it used again: whoever is told so late has to be told by another.
     say(current.id, { failed: 'it ended and never called back' });
-    process.exit(1);
+    exit(1);
   }
 });
 
@@ -171,7 +177,7 @@ function isAnswer(value) {
 }
 
 function run(question) {
-  const call = { id: question.id, settled: false };
+  const call = { id: question.id, name: question.name, settled: false };
   current = call;
   asked.unref();
   try {
@@ -245,13 +251,14 @@ function withConnect(module, name, patched) {
 
 const asked = new net.Socket({ fd: ASKED, readable: true, writable: false });
 let pieces = [];
+let begun = false;
 
 function begin(first) {
   configuration = Object.freeze(first.configuration);
-  load = requireFrom(first.modules);
+  load = requireFrom(first.place || '/nowhere');
   begun = true;
+  write('{"ready":true}\n');
 }
-let begun = false;
 
 asked.on('data', (chunk) => {
   let rest = chunk;
@@ -264,5 +271,5 @@ asked.on('data', (chunk) => {
   }
   if (rest.length) pieces.push(rest);
 });
-asked.on('end', () => process.exit(0));
-asked.on('error', () => process.exit(0));
+asked.on('end', () => exit(0));
+asked.on('error', () => exit(0));

@@ -5,22 +5,32 @@ here is imported by the server, and nothing of the server is imported here.
 """
 
 import asyncio
-import datetime
+import datetime as dt
 import inspect
 import io
 import json
 import linecache
 import os
+import site
 import sys
 import traceback
 import types
 import uuid
+from collections.abc import Callable
 from importlib import util as loading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NoReturn
 
-ASKED, ANSWERED = 3, 4
-NAME = "keystead_scripts"
+ASKED: Final = 3
+ANSWERED: Final = 4
+NAME: Final = "keystead_scripts"
+_PROCESSES: Final = frozenset(
+    {
+        *("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile", "os.system", "pty.spawn"),
+        *("subprocess.Popen", "os.kill", "os.killpg", "signal.pthread_kill"),
+    }
+)
+"""What Node.js's permissions refuse, too: other processes."""
 
 
 class _Console(io.TextIOBase):
@@ -42,74 +52,93 @@ class _Child:
     def __init__(self, outcomes: types.ModuleType) -> None:
         self._outcomes = outcomes
         self._answers = os.fdopen(ANSWERED, "wb", buffering=0)
-        self._scripts: dict[str, Any] = {}
+        self._scripts: dict[str, Callable[..., Any]] = {}
         self._id = ""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
 
     def say(self, what: dict[str, Any]) -> None:
-        line = json.dumps({"id": self._id, **what}, default=_plain).encode("utf-8", "surrogatepass") + b"\n"
-        view = memoryview(line)
-        while view:
-            view = view[self._answers.write(view) or 0 :]
+        line = memoryview(json.dumps({"id": self._id, **what}, default=_plain).encode("ascii") + b"\n")
+        while line:
+            line = line[self._answers.write(line) or 0 :]
+
+    def ready(self) -> None:
+        self._answers.write(b'{"ready":true}\n')
 
     def answer(self, question: dict[str, Any]) -> None:
         self._id = question["id"]
+        said: dict[str, Any]
         try:
-            said: dict[str, Any] = {"value": self._run(question)}
+            said = {"answer": {"value": self._run(question)}}
             json.dumps(said, default=_plain, allow_nan=False)
-        except BaseException as error:  # a script may raise what it likes, SystemExit too
-            said = {"refusal": self._refusal(error)}
-        self.say({"answer": said})
+        except BaseException as error:  # noqa: BLE001 - a script may raise what it likes, SystemExit too
+            # After these, nobody knows what was left half done.
+            last = isinstance(error, MemoryError | SystemExit | KeyboardInterrupt)
+            said = {"answer": {"refusal": self._refusal(error)}, "last": last}
+        self.say(said)
         self._id = ""
 
     def _run(self, question: dict[str, Any]) -> Any:
         function = self._function(question)
-        given = {}
-        parameters = inspect.signature(function).parameters
-        if "context" in parameters:
-            given["context"] = question.get("context")
-        value = function(*question["arguments"], **given)
+        takes_context = "context" in inspect.signature(function).parameters
+        more = {"context": question.get("context")} if takes_context else {}
+        value = function(*question["arguments"], **more)
         return self._loop.run_until_complete(_awaited(value)) if inspect.isawaitable(value) else value
 
-    def _function(self, question: dict[str, Any]) -> Any:
-        digest, name = question["digest"], question["name"]
+    def _function(self, question: dict[str, Any]) -> Callable[..., Any]:
+        digest = question["digest"]
         if digest not in self._scripts:
-            self._scripts[digest] = _loaded(question["source"], name, digest)
+            self._scripts[digest] = self._loaded(question["source"], question["name"])
         return self._scripts[digest]
+
+    def _loaded(self, source: str, name: str) -> Callable[..., Any]:
+        where = f"<{name}>"
+        module = types.ModuleType(f"script_{name}")
+        module.__dict__.update({each: value for each, value in vars(self._outcomes).items() if each[:1] != "_"})
+        linecache.cache[where] = (len(source), None, source.splitlines(keepends=True), where)
+        sys.modules[module.__name__] = module
+        exec(compile(source, where, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - what this is for
+        function = module.__dict__.get(name)
+        if not callable(function):
+            raise TypeError(f"the script must define the function {name}")
+        return function  # type: ignore[no-any-return]
 
     def _refusal(self, error: BaseException) -> dict[str, Any]:
         ours = self._outcomes
         if isinstance(error, ours.WrongUsernameOrPasswordError):
-            user_id = str(error.user_id) if error.user_id else None
-            return {"kind": "wrong_credentials", "message": str(error.message), "user_id": user_id}
+            user_id = _text(error.user_id) if error.user_id else None
+            return {"kind": "wrong_credentials", "message": _text(error.message), "user_id": user_id}
         if isinstance(error, ours.ValidationError):
-            return {"kind": "validation", "code": str(error.code), "message": str(error.message)}
+            return {"kind": "validation", "code": _text(error.code), "message": _text(error.message)}
         if isinstance(error, ours.UnauthorizedError):
-            return {"kind": "unauthorized", "message": str(error.message)}
-        self.say({"print": "".join(traceback.format_exception(error, limit=-8))})
-        return {"kind": "error", "message": f"{type(error).__name__}: {error}"}
+            return {"kind": "unauthorized", "message": _text(error.message)}
+        self.say({"print": _trace(error)})
+        return {"kind": "error", "message": f"{type(error).__name__}: {_text(error)}"}
 
 
 async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _loaded(source: str, name: str, digest: str) -> Any:
-    where = f"<{name}>"
-    module = types.ModuleType(f"script_{name}_{digest[:8]}")
-    linecache.cache[where] = (len(source), None, source.splitlines(keepends=True), where)
-    sys.modules[module.__name__] = module
-    exec(compile(source, where, "exec", dont_inherit=True), module.__dict__)
-    function = module.__dict__.get(name)
-    if not callable(function):
-        raise TypeError(f"the script must define the function {name}")
-    return function
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except BaseException:  # noqa: BLE001 - what a script raised may not even be printable
+        return "it cannot be shown"
+
+
+def _trace(error: BaseException) -> str:
+    """Return the traceback, from the script on."""
+    try:
+        frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != __file__]
+        return "".join([*traceback.format_list(frames[:20]), *traceback.format_exception_only(error)])
+    except BaseException:  # noqa: BLE001 - the same
+        return f"{type(error).__name__}\n"
 
 
 def _plain(value: Any) -> Any:
     """Write what JSON has no word for as JavaScript would."""
-    if isinstance(value, datetime.date):
+    if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
@@ -118,12 +147,26 @@ def _plain(value: Any) -> Any:
 
 def _outcomes(configuration: dict[str, str]) -> types.ModuleType:
     found = loading.spec_from_file_location(NAME, Path(__file__).with_name(f"{NAME}.py"))
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     module = loading.module_from_spec(found)
     found.loader.exec_module(module)
     module.__dict__["configuration"] = types.MappingProxyType(configuration)
     sys.modules[NAME] = module
     return module
+
+
+def _refuse_processes() -> None:
+    """Refuse what starts or ends processes, for good: a seat belt, since compiled code asks nobody."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _PROCESSES:
+            _refuse(event)
+
+    def _refuse(event: str) -> NoReturn:
+        raise PermissionError(f"{event} is not for action scripts")
+
+    sys.addaudithook(refuse)
 
 
 def main() -> None:
@@ -132,9 +175,12 @@ def main() -> None:
     os.set_inheritable(ANSWERED, False)
     with os.fdopen(ASKED, "rb") as questions:
         first = json.loads(questions.readline())
-        sys.path.extend(first["packages"])
+        if first["place"]:
+            site.addsitedir(first["place"])
         child = _Child(_outcomes(first["configuration"]))
         sys.stdout = sys.stderr = _Console(child)
+        _refuse_processes()
+        child.ready()
         for line in questions:
             child.answer(json.loads(line))
     os._exit(0)

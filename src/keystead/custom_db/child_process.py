@@ -1,25 +1,25 @@
-"""One child: started apart from us, asked one question at a time, ended with everything that it started."""
+"""One child: started apart from us, and ended with everything that it started."""
 
 import asyncio
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-_PIECE: Final = 65536
 _LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
-
-
-class Ended(Exception):
-    """The child is of no use any more; the text says why, for administrators."""
+_DYING: Final = 0.5
+"""Seconds until it is known how a process ended that has just closed its pipes."""
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Plan:
     interpreter: str
     """Of ``launch.py``: ours."""
     program: Sequence[str]
-    resources: dict[str, int]
+    given: Mapping[str, Any]
+    """What ``launch.py`` is told; nothing secret, since command lines are there for all to read."""
     wrapper: Sequence[str] = ()
 
 
@@ -39,13 +40,19 @@ class Child:
 
     process: "subprocess.Popen[bytes]"
     place: str
+    """Its working directory, which is empty and its own."""
     lifeline: int
+    """While it is open here, the child lives."""
     edition: str
+    owner: int
+    """The process that started it."""
     loaded: dict[str, str] = field(default_factory=dict)
     """The digests of the sources that it has loaded, by the names of scripts."""
     calls: int = 0
     idle_since: float = 0.0
     ended: bool = False
+    leave: Callable[[], None] | None = None
+    """Takes its pipes from the event loop that listens to them."""
 
     @property
     def asked(self) -> int:
@@ -65,36 +72,56 @@ class Child:
         assert self.process.stderr is not None
         return self.process.stderr.fileno()
 
+    def is_there(self) -> bool:
+        """Whether it still listens: one that ended while nobody asked it anything is of no use."""
+        if self.ended:
+            return False
+        poll = select.poll()
+        poll.register(self.answered, 0)
+        return not poll.poll(0)  # nothing but the end of the pipe is reported without being asked for
+
+    def resident(self) -> int:
+        """Return how many bytes it and whatever it started keep in memory; 0 where the system does not say."""
+        return _resident(self.process.pid)
+
     def end(self) -> None:
         """Kill it and all that it started, at once; what is left of it is cleared away by and by."""
         if self.ended:
             return
         self.ended = True
-        # Before it is waited for: until then no other process can have its number.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError, PermissionError):
-            self.process.kill()
+        if self.leave:
+            self.leave()
+        if os.getpid() == self.owner:
+            # Before it is waited for: until then no other process can have its number.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
         os.close(self.lifeline)
-        threading.Thread(target=_bury, args=(self.process, self.place), daemon=True).start()
+        if os.getpid() == self.owner:
+            self._bury()
 
+    def _bury(self) -> None:
+        """Wait for it, so that no zombie is left, and take its directory away."""
 
-def _bury(process: "subprocess.Popen[bytes]", place: str) -> None:
-    """Wait for a process that was killed, so that no zombie is left, and take its directory away."""
-    process.wait()
-    shutil.rmtree(place, ignore_errors=True)
+        def bury() -> None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(60)
+            shutil.rmtree(self.place, ignore_errors=True)
+
+        try:
+            threading.Thread(target=bury, name="bury", daemon=True).start()
+        except RuntimeError:  # the interpreter ends, and starts no thread any more
+            bury()
 
 
 def started(plan: Plan, edition: str) -> Child:
     """Start a child. Blocks for some milliseconds. Raises ``OSError``."""
     place = tempfile.mkdtemp(prefix="keystead-script-")
     theirs, ours = os.pipe()
-    given = json.dumps({"lifeline": theirs, "resources": plan.resources})
-    launch = [plan.interpreter, "-I", "-S", "-B", _LAUNCH, given]
+    launch = [plan.interpreter, "-I", "-S", "-B", _LAUNCH, json.dumps({"lifeline": theirs, **plan.given})]
     try:
         process = subprocess.Popen(
             [*plan.wrapper, *launch, *plan.program],
@@ -114,83 +141,33 @@ def started(plan: Plan, edition: str) -> Child:
         raise
     finally:
         os.close(theirs)
-    child = Child(process, place, ours, edition)
+    child = Child(process, place, ours, edition, os.getpid())
     for pipe in (child.asked, child.answered, child.printed):
         os.set_blocking(pipe, False)
     return child
 
 
-class Exchange:
-    """One question and what comes of it, on the event loop that asks. Whoever makes one calls ``close``."""
+async def how_it_ended(child: Child) -> str:
+    """Return how a child ended that has closed its pipes; it is not waited for yet."""
+    until = time.perf_counter() + _DYING
+    while hasattr(os, "waitid") and not child.ended:
+        found = os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - never waits
+        if found is not None:
+            is_code = found.si_code == os.CLD_EXITED
+            return f"code {found.si_status}" if is_code else signal.Signals(found.si_status).name
+        if time.perf_counter() > until:
+            break
+        await asyncio.sleep(0.01)
+    return "its pipes are closed"
 
-    def __init__(self, child: Child, question: bytes, most: int, hear: Callable[[bytes], bool]) -> None:
-        """``hear`` is given each line of an answer, and says whether it was the last; ``most`` counts bytes."""
-        self._child, self._left, self._most, self._hear = child, memoryview(question), most, hear
-        self._loop = asyncio.get_running_loop()
-        self._done: asyncio.Future[None] = self._loop.create_future()
-        self._buffer = bytearray()
-        self.printed = bytearray()
-        self._loop.add_reader(child.answered, self._guarded, self._read)
-        self._loop.add_reader(child.printed, self._guarded, self._read_printed)
-        self._loop.add_writer(child.asked, self._guarded, self._write)
 
-    async def done(self) -> None:
-        """Wait for the answer. Raises ``Ended``, and what ``hear`` raises."""
-        await self._done
-
-    def close(self) -> None:
-        """Leave the event loop."""
-        if not self._child.ended:
-            self._loop.remove_reader(self._child.answered)
-            self._loop.remove_reader(self._child.printed)
-            self._loop.remove_writer(self._child.asked)
-
-    def fail(self, why: Exception) -> None:
-        """End it with an error."""
-        if not self._done.done():
-            self._done.set_exception(why)
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Exception as error:
-            self.fail(error)
-
-    def _write(self) -> None:
-        with suppress(BlockingIOError):
-            try:
-                self._left = self._left[os.write(self._child.asked, self._left[:_PIECE]) :]
-            except BrokenPipeError:
-                self._left = self._left[:0]  # why, is said by the end of its answers
-        if not self._left:
-            self._loop.remove_writer(self._child.asked)
-
-    def _read(self) -> None:
-        piece = self._piece(self._child.answered)
-        if piece == b"":
-            raise Ended("its process ended")
-        if piece is None:
-            return
-        self._buffer += piece
-        while not self._done.done() and (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end])
-            del self._buffer[: end + 1]
-            if self._hear(line):
-                self._done.set_result(None)
-
-    def _read_printed(self) -> None:
-        piece = self._piece(self._child.printed)
-        if piece == b"":
-            self._loop.remove_reader(self._child.printed)
-        elif piece is not None:
-            self.printed += piece
-
-    def _piece(self, pipe: int) -> bytes | None:
-        try:
-            piece = os.read(pipe, _PIECE)
-        except BlockingIOError:
-            return None
-        self._most -= len(piece)
-        if self._most < 0:
-            raise Ended("it printed or answered more than it may")
-        return piece
+def _resident(pid: int) -> int:
+    """Read of Linux how much memory a process and its children have; a wrapper counts with what it wraps."""
+    found, left = 0, [pid]
+    while left:
+        each = left.pop()
+        with suppress(OSError, ValueError, IndexError):
+            statm = Path(f"/proc/{each}/statm").read_text(encoding="ascii")
+            found += int(statm.split()[1]) * _PAGE
+            left += map(int, Path(f"/proc/{each}/task/{each}/children").read_text(encoding="ascii").split())
+    return found

@@ -1,8 +1,9 @@
-"""The command lines of children: which program, which of its flags, which limits of the kernel."""
+"""The command lines of children: which program, which of its flags, what of the kernel's limits."""
 
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,27 +11,44 @@ from pathlib import Path
 from typing import Final
 
 from keystead.custom_db.child_process import Plan
+from keystead.custom_db.failures import Failure
+from keystead.custom_db.launch import landlock_version
 from keystead.custom_db.limits import Limits, Programs
 from keystead.rules.action_scripts import ScriptLanguage
+from keystead.rules.health import Interpreters
 
 _HERE: Final = Path(__file__).parent
 _WANTED: Final = ("--permission", "--experimental-permission", "--allow-addons", "--allow-net")
-_ASKS: Final = (
+_ASKS_NODE: Final = (
     f"process.stdout.write(JSON.stringify({{version: process.versions.node, flags: {json.dumps(_WANTED)}"
     ".filter(flag => process.allowedNodeEnvironmentFlags.has(flag))}))"
 )
+_ASKS_PYTHON: Final = (
+    "import json, platform, sys; print(json.dumps({'version': platform.python_version(), "
+    "'places': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]}))"
+)
 _MIB: Final = 1 << 20
+_BESIDE: Final = 192
+"""MiB of private memory that an interpreter asks for and hardly touches, such as the stacks of its threads."""
 _VIRTUAL: Final = 512
-"""MiB of addresses that an interpreter has beside what it uses: stacks of threads, libraries."""
+"""MiB of addresses beside what it uses: the same, and libraries."""
+_LEAST_HEAP: Final = 32
+_BESIDE_HEAP: Final = 64
+"""MiB that Node.js takes beside its heap."""
 _FILES: Final = 256
-_PROCESSES: Final = 512
-_LARGEST_FILE: Final = _MIB
-_SPARE_SECONDS: Final = 60
-"""Of processor time that a child may have for all of its calls together, for each second that one may take."""
-
-
-class NoProgram(Exception):
-    """There is nothing that runs the language; the text says what is missing."""
+_PROCESSES: Final = 256
+_CPU_CALLS: Final = 60
+"""How many calls' worth of processor time a child may use up in its life: where nobody is left to kill it."""
+_SYSTEM: Final = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt/node", "/nix/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ssl", "/etc/pki", "/etc/ca-certificates"),
+    *("/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services"),
+    *("/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/alternatives"),
+    *("/etc/odbc.ini", "/etc/odbcinst.ini", "/etc/freetds", "/etc/krb5.conf", "/run/systemd/resolve"),
+    *("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"),
+    *("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/sys/fs/cgroup", "/sys/devices/system/cpu"),
+)
+"""What programs of the system need to read, to run and to find a host. Data, homes and other settings are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +59,75 @@ class Node:
     version: str
     flags: frozenset[str]
 
+    @property
+    def permission(self) -> str:
+        """Its flag that restricts scripts; empty where it has none."""
+        return next((flag for flag in _WANTED[:2] if flag in self.flags), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """A Python that was asked what it is."""
+
+    path: str
+    version: str
+    places: tuple[str, ...]
+    """Where its libraries are."""
+
 
 @lru_cache(maxsize=8)
 def node_at(name: str) -> Node:
-    """Return the Node.js of a path or name. Blocks until it has started once. Raises ``NoProgram``."""
+    """Return the Node.js of a path or name. Blocks until it has run once. Raises ``Failure``."""
+    path, said = _asked(name, "-e", _ASKS_NODE, "Node.js")
+    return Node(path, str(said["version"]), frozenset(said["flags"]))
+
+
+@lru_cache(maxsize=8)
+def python_at(name: str) -> Python:
+    """Return the Python of a path. Blocks until it has run once. Raises ``Failure``."""
+    path, said = _asked(name, "-Ic", _ASKS_PYTHON, "Python")
+    return Python(path, str(said["version"]), tuple(dict.fromkeys(said["places"])))
+
+
+def _asked(name: str, flag: str, question: str, language: str) -> tuple[str, dict[str, Sequence[str]]]:
     path = shutil.which(name)
     if path is None:
-        raise NoProgram(f"there is no program {name}")
+        raise Failure("program", f"there is no program {name}")
     try:
-        asked = subprocess.run([path, "-e", _ASKS], env={}, capture_output=True, check=True, timeout=20)
-        said = json.loads(asked.stdout)
-        return Node(path, str(said["version"]), frozenset(said["flags"]))
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
-        raise NoProgram(f"{path} is no Node.js that works") from None
+        asked = subprocess.run([path, flag, question], env={}, capture_output=True, check=True, timeout=20)
+        return path, json.loads(asked.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        raise Failure("program", f"{path} is no {language} that works") from None
 
 
-def plan_of(language: ScriptLanguage, limits: Limits, programs: Programs, interpreter: str) -> Plan:
-    """Return how a child of a language is started; ``interpreter`` is ours. Raises ``NoProgram``."""
-    program = _node(limits, programs) if language == "node" else _python(programs)
+def interpreters(programs: Programs) -> Interpreters:
+    """Return what runs scripts here, for the doctor. Blocks."""
+    try:
+        node = node_at(programs.node)
+        found = (node.version, node.permission, "")
+    except Failure as failed:
+        found = ("", "", str(failed))
+    try:
+        python, why = python_at(programs.interpreter).version, ""
+    except Failure as failed:
+        python, why = "", str(failed)
+    return Interpreters(*found, python, why, landlock_version() > 0)
+
+
+def plan_of(language: ScriptLanguage, limits: Limits, programs: Programs) -> Plan:
+    """Return how a child of a language is started. Blocks where that was never asked for. Raises ``Failure``."""
+    program, readable = (_node if language == "node" else _python)(limits, programs)
     resources = {
         "RLIMIT_CORE": 0,
-        "RLIMIT_FSIZE": _LARGEST_FILE,
+        "RLIMIT_CPU": max(1, round(limits.seconds * _CPU_CALLS)),
+        "RLIMIT_DATA": (limits.memory + _BESIDE) * _MIB,
+        "RLIMIT_FSIZE": _MIB,
         "RLIMIT_NOFILE": _FILES,
-        "RLIMIT_NPROC": _PROCESSES,
-        "RLIMIT_CPU": max(1, round(limits.seconds * _SPARE_SECONDS)),
     }
     if language == "python":  # Node.js reserves more addresses than there is memory
         resources["RLIMIT_AS"] = (limits.memory + _VIRTUAL) * _MIB
-    return Plan(interpreter, program, resources, _wrapper(programs.wrapper))
+    given = {"resources": resources, "processes": _PROCESSES, "readable": [*_SYSTEM, *readable]}
+    return Plan(sys.executable, program, given, _wrapper(programs.wrapper))
 
 
 def _wrapper(given: Sequence[str]) -> Sequence[str]:
@@ -76,22 +135,22 @@ def _wrapper(given: Sequence[str]) -> Sequence[str]:
         return ()
     path = shutil.which(given[0])
     if path is None:
-        raise NoProgram(f"there is no program {given[0]}")
+        raise Failure("program", f"there is no program {given[0]}")
     return (path, *given[1:])
 
 
-def _python(programs: Programs) -> list[str]:
-    return [programs.interpreter, "-I", "-B", "-X", "utf8", str(_HERE / "child.py")]
+def _python(limits: Limits, programs: Programs) -> tuple[list[str], list[str]]:
+    python, child = python_at(programs.interpreter), str(_HERE / "child.py")
+    own = [str(Path(python.path).resolve()), child, str(_HERE / "keystead_scripts.py"), programs.packages]
+    return [python.path, "-I", "-B", "-X", "utf8", child], [*python.places, *filter(None, own)]
 
 
-def _node(limits: Limits, programs: Programs) -> list[str]:
-    node, child = node_at(programs.node), str(_HERE / "child.cjs")
-    flags = [f"--max-old-space-size={limits.memory}", "--no-warnings"]
-    permission = next((flag for flag in _WANTED[:2] if flag in node.flags), None)
-    if permission:
-        above = programs.above_modules
-        flags += [permission, f"--allow-fs-read={child}"]
-        flags += [f"--allow-fs-read={above.resolve()}/*"] if above else []
+def _node(limits: Limits, programs: Programs) -> tuple[list[str], list[str]]:
+    node, child, above = node_at(programs.node), str((_HERE / "child.cjs").resolve()), programs.above_modules
+    flags = ["--no-warnings", f"--max-old-space-size={max(_LEAST_HEAP, limits.memory - _BESIDE_HEAP)}"]
+    if node.permission:
+        flags += [node.permission, f"--allow-fs-read={child}"]
+        flags += [f"--allow-fs-read={above}/*"] if above else []
         # Modules such as bcrypt are compiled, and most scripts are for the sake of a database elsewhere.
         flags += [flag for flag in _WANTED[2:] if flag in node.flags]
-    return [node.path, *flags, child]
+    return [node.path, *flags, child], [str(Path(node.path).resolve()), child, *([above] if above else [])]

@@ -10,9 +10,9 @@ class Limits:
     """What one child may have."""
 
     seconds: float = 20.0
-    """For one call, and for waiting until there is a child (CD-3)."""
+    """For one call, and for waiting until a child is free (CD-3)."""
     memory: int = 256
-    """MiB that a child, and whatever it started, may keep in memory."""
+    """MiB that a child, with whatever it started, may keep in memory."""
     concurrency: int = 4
     """Children of one connection in this process, each of which runs one call at a time."""
     queue: int = 32
@@ -23,6 +23,8 @@ class Limits:
     """After which a child is replaced: what scripts lose by and by has an end."""
     idle: float = 300.0
     """Seconds after which a child that nobody needed is ended."""
+    start: float = 20.0
+    """Seconds that a child may take until it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,12 @@ class Programs:
     @property
     def packages(self) -> str:
         """A directory of packages; empty where there is none."""
-        return str(self.python) if self.python and self.python.is_dir() else ""
+        return str(self.python.resolve()) if self.python and self.python.is_dir() else ""
 
     @property
-    def above_modules(self) -> Path | None:
-        """The directory that has ``node_modules`` in it."""
-        return self.modules.parent if self.modules and self.modules.name == "node_modules" else self.modules
+    def above_modules(self) -> str:
+        """The directory that has ``node_modules`` in it; empty where there is none."""
+        if self.modules is None:
+            return ""
+        here = self.modules.resolve()
+        return str(here.parent if here.name == "node_modules" else here)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
+from keystead.custom_db.failures import Failure
 from keystead.rules.action_scripts import RefusalKind, Script, ScriptAnswer, ScriptRefusal
 from keystead.secrecy import Secret
 
@@ -13,11 +15,11 @@ MOST_LINES: Final = 1000
 """Of what a call prints, so many lines are kept."""
 _LONGEST_LINE: Final = 2000
 _LONGEST_TEXT: Final = 4000
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+READY: Final = b'{"ready":true}'
+FAILED: Final = ("it ended and never called back",)
+"""What a child may say of itself: no text of a script's reaches the log by it."""
 _KINDS: Final = get_args(RefusalKind)
-
-
-class Gibberish(ValueError):
-    """A child said what is no answer."""
 
 
 def digest(script: Script) -> str:
@@ -33,8 +35,15 @@ def edition(script: Script) -> str:
 
 
 def greeting(script: Script, **more: object) -> bytes:
-    """Return the first line that a child gets: what holds for every call."""
+    """Return the first line that a child gets: what holds for every call. It answers when it is ready."""
     return _line({"configuration": _revealed(script.configuration), **more})
+
+
+def is_ready(line: bytes) -> bool:
+    """Whether a child says that it is ready. Raises ``Failure`` where it says anything else."""
+    if line != READY:
+        raise nonsense("something before it was asked")
+    return True
 
 
 def question(id: str, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None) -> bytes:
@@ -70,23 +79,29 @@ class Heard:
     _open: str = ""
     _dropped: int = 0
 
-    def line(self, line: bytes) -> None:
-        """Take in a line. Raises ``Gibberish``."""
+    def line(self, line: bytes) -> bool:
+        """Take in a line, and say whether it was the last. Raises ``Failure``."""
         try:
-            said = json.loads(line)
+            said = json.loads(line, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            raise Gibberish("a line that is no JSON") from None
+            raise nonsense("a line that is no JSON") from None
         if not isinstance(said, dict) or said.get("id") not in (self.id, ""):
-            raise Gibberish("an answer to a question that nobody asked")
+            raise nonsense("an answer to a question that nobody asked")
         if isinstance(said.get("print"), str):
             self.text(said["print"])
-        elif said["id"] == self.id and isinstance(said.get("failed"), str):
-            raise Gibberish(said["failed"][:_LONGEST_TEXT])
-        elif said["id"] == self.id and isinstance(said.get("answer"), dict):
-            self.last = said.get("last") is True
-            self.answer = _answer(said["answer"])
-        else:
-            raise Gibberish("neither a line printed nor an answer")
+            return False
+        return self._said(said)
+
+    def _said(self, said: dict[str, Any]) -> bool:
+        if said["id"] != self.id:
+            raise nonsense("an answer to no question")
+        if said.get("failed") in FAILED:
+            raise Failure("ended", said["failed"])
+        if not isinstance(said.get("answer"), dict):
+            raise nonsense("neither a line printed nor an answer")
+        self.last = said.get("last") is True
+        self.answer = _answer(said["answer"])
+        return True
 
     def text(self, text: str) -> None:
         """Take in what was printed."""
@@ -109,13 +124,33 @@ class Heard:
             self.printed.append(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}...")
 
 
+def nonsense(what: str) -> Failure:
+    """Return that a child said what is no answer."""
+    return Failure("nonsense", f"it said {what}")
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _is_text(document: str) -> bool:
+    """Whether all text in a document can be stored: databases take no NUL, and UTF-8 no half of a surrogate pair."""
+    try:
+        document.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return _NUL.search(document) is None
+
+
 def _answer(said: dict[str, Any]) -> ScriptAnswer:
+    if not _is_text(json.dumps(said, ensure_ascii=False)):
+        raise nonsense("text that is no Unicode, or has a NUL in it")
     if "refusal" not in said:
         more = said.get("more", [])
         return ScriptAnswer(said.get("value"), more=tuple(more) if isinstance(more, list) else ())
     refusal = said["refusal"]
     if not isinstance(refusal, dict) or refusal.get("kind") not in _KINDS:
-        raise Gibberish("a refusal of no known kind")
+        raise nonsense("a refusal of no known kind")
     user_id = refusal.get("user_id")
     text, code = (str(refusal.get(name) or "")[:_LONGEST_TEXT] for name in ("message", "code"))
     return ScriptAnswer(refusal=ScriptRefusal(refusal["kind"], text, code, str(user_id) if user_id else None))

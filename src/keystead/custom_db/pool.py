@@ -2,44 +2,46 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from keystead.custom_db.child_process import Child
+from keystead.custom_db.failures import Failure
 from keystead.custom_db.limits import Limits
 from keystead.custom_db.messages import digest, edition
 from keystead.rules.action_scripts import Script
-
-
-class Full(Exception):
-    """As many calls as may wait do."""
+from keystead.rules.circuits import Circuit
 
 
 class Pool:
     """Used on one event loop at a time; nothing here waits but whoever asks for a place."""
 
     def __init__(self, limits: Limits) -> None:
+        self.circuit = Circuit()
         self._limits = limits
         self._idle: list[Child] = []
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._tidied_at = 0.0
 
     async def enter(self) -> None:
-        """Wait for a place; ``leave`` gives it back. Raises ``Full``, and ``TimeoutError`` where none comes free."""
+        """Wait for a place; ``leave`` gives it back. Raises ``Failure``."""
         if self._taken < self._limits.concurrency:
             self._taken += 1
             return
         if len(self._waiting) >= self._limits.queue:
-            raise Full
+            raise Failure("busy", "all children of its connection are at work, and as many calls wait as may")
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         try:
-            await asyncio.wait_for(mine, self._limits.seconds)
-        except BaseException:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-            elif mine.done() and not mine.cancelled():
+            async with asyncio.timeout(self._limits.seconds):
+                await mine
+        except BaseException as error:
+            if mine.done() and not mine.cancelled():
                 self.leave()  # it was handed over in the very moment that nobody wanted it any more
+            elif mine in self._waiting:
+                self._waiting.remove(mine)
+            if isinstance(error, TimeoutError):
+                raise Failure("busy", "no child of its connection came free in time") from None
             raise
 
     def leave(self) -> None:
@@ -52,14 +54,13 @@ class Pool:
         self._taken -= 1
 
     def take(self, script: Script) -> Child | None:
-        """Take an idle child that may run the script. Children of another configuration make room.
+        """Take an idle child that may run the script, if there is one; where others are in its way, one goes.
 
-        One that has loaded another source of the same name is not used: a new source begins in a new process, and one
-        that is only tried does not reach the people who log in.
+        One that has loaded another source of the same name is not used: a new source begins in a new process.
         """
         wanted, source = edition(script), digest(script)
         for child in reversed(self._idle):
-            if child.edition == wanted and child.loaded.get(script.name, source) == source:
+            if child.edition == wanted and child.loaded.get(script.name, source) == source and child.is_there():
                 self._idle.remove(child)
                 return child
         while self._idle and len(self._idle) + self._taken > self._limits.concurrency:
@@ -68,21 +69,24 @@ class Pool:
 
     def put_back(self, child: Child) -> None:
         """Keep a child for the next call, unless it has had its share."""
-        if child.ended or child.calls >= self._limits.calls:
+        if child.calls >= self._limits.calls or child.resident() > self._limits.memory << 20:
             child.end()
+        if child.ended:
             return
         child.idle_since = perf_counter()
         self._idle.append(child)
+        self._tidy_later()
 
-    def tidy(self) -> None:
-        """End children that nobody needed for long."""
-        for child in self._old():
+    def _tidy_later(self) -> None:
+        # By the clock, not by whether a timer is set: a loop that was closed takes its timers with it.
+        if self._idle and perf_counter() >= self._tidied_at:
+            self._tidied_at = perf_counter() + self._limits.idle
+            asyncio.get_running_loop().call_later(self._limits.idle, self._tidy)
+
+    def _tidy(self) -> None:
+        since = perf_counter() - self._limits.idle
+        for child in [each for each in self._idle if each.idle_since <= since or not each.is_there()]:
             self._idle.remove(child)
             child.end()
-
-    def _old(self) -> Iterator[Child]:
-        since = perf_counter() - self._limits.idle
-        yield from [child for child in self._idle if child.idle_since <= since]
-
-
-Started = Callable[[Child], None]
+        self._tidied_at = 0.0
+        self._tidy_later()

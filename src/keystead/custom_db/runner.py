@@ -1,112 +1,193 @@
 """The script runtime: whatever a customer's code does, its call ends, and only its own connection notices."""
 
 import asyncio
-import sys
+import os
 import weakref
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
-from keystead.custom_db.child_process import Child, Ended, Exchange, started
-from keystead.custom_db.commands import NoProgram, plan_of
+from keystead.custom_db.child_process import Child, how_it_ended, started
+from keystead.custom_db.commands import plan_of
+from keystead.custom_db.exchange import Exchange
+from keystead.custom_db.failures import Failure
 from keystead.custom_db.limits import Limits, Programs
-from keystead.custom_db.messages import Gibberish, Heard, digest, edition, greeting, question
-from keystead.custom_db.pool import Full, Pool
+from keystead.custom_db.messages import Heard, digest, edition, greeting, is_ready, question
+from keystead.custom_db.pool import Pool
 from keystead.errors import ScriptFailed
-from keystead.ports import Entropy
+from keystead.ports import Entropy, Telemetry
+from keystead.rules import circuits
 from keystead.rules.action_scripts import Script, ScriptAnswer
+from keystead.rules.circuits import Circuit
+from keystead.rules.telemetry import OPEN_CIRCUITS, SCRIPT, SCRIPT_CHILDREN, SCRIPT_FAILURES, SILENCE
 
-_KIB = 1024
+_OUT_OF_HEAP = b"JavaScript heap out of memory"
+_LAST_WORDS = 500
 
 
 class Children:
-    """``ports.ScriptRuntime``: warm child processes, apart for each connection."""
+    """``ports.ScriptRuntime``: warm child processes, apart for each connection.
 
-    def __init__(self, entropy: Entropy, limits: Limits | None = None, programs: Programs | None = None) -> None:
-        self._entropy = entropy
+    Used on one event loop at a time. In a process that was forked it begins anew, without the children of its parent.
+    """
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        limits: Limits | None = None,
+        programs: Programs | None = None,
+        telemetry: Telemetry = SILENCE,
+    ) -> None:
+        self._entropy, self._telemetry = entropy, telemetry
         self._limits, self._programs = limits or Limits(), programs or Programs()
         self._pools: dict[str, Pool] = {}
-        self._living: weakref.WeakSet[Child] = weakref.WeakSet()
+        self._living: set[Child] = set()
+        self._owner = os.getpid()
         self._closed = False
+        # Whoever forgets to close it leaves no process behind, but for the moment until it is collected.
+        weakref.finalize(self, _end_all, self._living)
 
     async def run(self, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None) -> ScriptAnswer:
         """Run a script once. Raises ``ScriptFailed``; see the port."""
+        self._look_where_we_are()
         pool = self._pools.setdefault(script.connection_id, Pool(self._limits))
-        try:
-            await pool.enter()
-        except (Full, TimeoutError):
-            raise ScriptFailed(script.name, detail="all of its connection's children are at work") from None
-        try:
-            return await self._run(pool, script, arguments, context)
-        finally:
-            pool.leave()
-            pool.tidy()
+        heard = Heard(self._entropy.token())
+        asked = question(heard.id, script, arguments, context)
+        with self._telemetry.timed(SCRIPT, script.name, script.language):
+            try:
+                return await self._counted(pool, script, asked, heard)
+            except Failure as failed:
+                self._telemetry.count(SCRIPT_FAILURES, failed.reason)
+                raise ScriptFailed(script.name, detail=str(failed), console=heard.console()) from None
 
     async def close(self) -> None:
-        """End the children."""
+        """End the children; calls under way fail, and so does whatever is called afterwards."""
         self._closed = True
-        for child in list(self._living):
-            child.end()
+        _end_all(self._living)
 
-    async def _run(
-        self, pool: Pool, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None
-    ) -> ScriptAnswer:
-        if self._closed:
-            raise ScriptFailed(script.name, detail="the runtime is closed")
-        heard, begun = Heard(self._entropy.token()), perf_counter()
-        asked = question(heard.id, script, arguments, context)
-        child = pool.take(script)
+    async def _counted(self, pool: Pool, script: Script, asked: bytes, heard: Heard) -> ScriptAnswer:
+        """Run it where the circuit of its connection lets it, and tell the circuit."""
+        admitted = circuits.admitted(pool.circuit, perf_counter())
+        if admitted is None:
+            raise Failure("open", "the connection's scripts failed too often, and are left alone for a while")
+        pool.circuit = admitted
         try:
-            if child is None:
-                child = await self._started(script)
-                asked = greeting(script, packages=self._packages(), modules=self._modules()) + asked
+            answer = await self._placed(pool, script, asked, heard, decides=admitted.trying)
+        except Failure as failed:
+            after = circuits.after_failure(pool.circuit, perf_counter())
+            self._turn(pool, after if failed.breaks else circuits.given_up(pool.circuit))
+            raise
+        except BaseException:
+            self._turn(pool, circuits.given_up(pool.circuit))
+            raise
+        self._turn(pool, circuits.after_success(pool.circuit))
+        return answer
+
+    def _turn(self, pool: Pool, circuit: Circuit) -> None:
+        self._telemetry.count(OPEN_CIRCUITS, by=circuit.is_open - pool.circuit.is_open)
+        pool.circuit = circuit
+
+    async def _placed(self, pool: Pool, script: Script, asked: bytes, heard: Heard, *, decides: bool) -> ScriptAnswer:
+        await pool.enter()
+        try:
+            if pool.circuit.is_open and not decides:
+                raise Failure("open", "the connection's scripts failed too often while it waited")
+            begun = perf_counter()
+            await self._answered(pool, script, asked, heard)
+            assert heard.answer is not None
+            answer, seconds = heard.answer, perf_counter() - begun
+            return ScriptAnswer(answer.value, answer.refusal, heard.console(), seconds, answer.more)
+        finally:
+            pool.leave()
+
+    async def _answered(self, pool: Pool, script: Script, asked: bytes, heard: Heard) -> None:
+        if self._closed:
+            raise Failure("closed", "the runtime is closed")
+        child = pool.take(script) or await self._started(script)
+        try:
             child.calls += 1
             child.loaded[script.name] = digest(script)
-            await self._exchange(child, asked, heard)
-        except (Ended, Gibberish, NoProgram, OSError, TimeoutError) as error:
-            why = f"it took longer than {self._limits.seconds:g} s" if isinstance(error, TimeoutError) else str(error)
-            raise ScriptFailed(script.name, detail=why, console=heard.console()) from None
+            await self._asked(child, asked, heard)
         finally:
-            if child is not None:
-                if heard.answer is None or heard.last:
-                    child.end()
-                pool.put_back(child)
-        assert heard.answer is not None
-        answer = heard.answer
-        return ScriptAnswer(answer.value, answer.refusal, heard.console(), perf_counter() - begun, answer.more)
+            if heard.answer is None or heard.last:
+                child.end()
+            pool.put_back(child)
+            self._forget_ended()
 
-    async def _exchange(self, child: Child, asked: bytes, heard: Heard) -> None:
-        def hear(line: bytes) -> bool:
-            heard.line(line)
-            return heard.answer is not None
-
-        exchange = Exchange(child, asked, self._limits.output * _KIB, hear)
+    async def _asked(self, child: Child, asked: bytes, heard: Heard) -> None:
+        exchange = Exchange(child, self._limits, heard.line)
         try:
-            await asyncio.wait_for(exchange.done(), self._limits.seconds)
+            await exchange.ask(asked, self._limits.seconds)
+        except Failure as failed:
+            raise await _explained(failed, child, bytes(exchange.printed)) from None
         finally:
-            exchange.close()
             heard.text(exchange.printed.decode("utf-8", "replace"))
 
+    # --- a new child --------------------------------------------------------------------------------------------------
+
     async def _started(self, script: Script) -> Child:
+        """Start a child and wait until it is ready: that is not the script's time. Raises ``Failure``."""
         starting = asyncio.create_task(asyncio.to_thread(self._start, script))
         try:
-            return await asyncio.shield(starting)
+            child = await asyncio.shield(starting)
         except asyncio.CancelledError:
             starting.add_done_callback(_end_unwanted)
             raise
-
-    def _start(self, script: Script) -> Child:
-        plan = plan_of(script.language, self._limits, self._programs, sys.executable)
-        child = started(plan, edition(script))
+        except OSError as error:
+            raise Failure("start", f"its process cannot be started: {error}") from None
         self._living.add(child)
+        self._telemetry.count(SCRIPT_CHILDREN, by=1)
+        exchange = Exchange(child, self._limits, is_ready)
+        try:
+            await exchange.ask(self._greeting(script), self._limits.start)
+        except BaseException as error:
+            how = await how_it_ended(child) if isinstance(error, Failure) and error.reason == "ended" else str(error)
+            child.end()
+            self._forget_ended()
+            if not isinstance(error, Failure):
+                raise
+            said = exchange.printed.decode("utf-8", "replace").strip()[-_LAST_WORDS:]
+            raise Failure("start", f"its process did not start ({how}): {said}") from None
         return child
 
-    def _packages(self) -> list[str]:
-        return [self._programs.packages] if self._programs.packages else []
+    def _start(self, script: Script) -> Child:
+        return started(plan_of(script.language, self._limits, self._programs), edition(script))
 
-    def _modules(self) -> str:
-        above = self._programs.above_modules
-        return str(above.resolve()) if above else "/nonexistent"
+    def _greeting(self, script: Script) -> bytes:
+        node, packages = script.language == "node", self._programs.packages
+        return greeting(script, place=self._programs.above_modules if node else packages)
+
+    # --- children that are gone ---------------------------------------------------------------------------------------
+
+    def _forget_ended(self) -> None:
+        gone = {child for child in self._living if child.ended}
+        self._living -= gone
+        self._telemetry.count(SCRIPT_CHILDREN, by=-len(gone))
+
+    def _look_where_we_are(self) -> None:
+        """In a process that was forked off, let go of what belongs to the other: two must not ask one child."""
+        if os.getpid() != self._owner:
+            _end_all(self._living)  # which kills nothing that it did not start
+            self._living.clear()
+            self._pools.clear()
+            self._owner = os.getpid()
+
+
+async def _explained(failed: Failure, child: Child, printed: bytes) -> Failure:
+    """Return the failure with what can be known of the end of a process."""
+    if failed.reason != "ended" or str(failed) != "its process ended":
+        return failed
+    how = await how_it_ended(child)
+    if _OUT_OF_HEAP in printed:
+        return Failure("memory", "it took more memory than it may")
+    if how == "SIGXCPU":
+        return Failure("timeout", "it took more processor time than it may")
+    return Failure("ended", f"its process ended ({how})")
+
+
+def _end_all(children: set[Child]) -> None:
+    for child in list(children):
+        child.end()
 
 
 def _end_unwanted(starting: "asyncio.Task[Child]") -> None:

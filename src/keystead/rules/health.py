@@ -92,6 +92,21 @@ class Given:
         return name in LOOPBACK or name.endswith(".localhost")
 
 
+@dataclass(frozen=True, slots=True)
+class Interpreters:
+    """What runs action scripts on a machine."""
+
+    node: str
+    """The version of Node.js; empty where there is none that works."""
+    node_permission: str
+    """Its flag that restricts what scripts do; empty where it has none."""
+    node_lacks: str
+    python: str
+    python_lacks: str
+    closes_files: bool
+    """Whether the kernel has Landlock, which keeps files and processes from scripts of either language."""
+
+
 def ok(id: str, found: str) -> Finding:
     """Return that all is well."""
     return Finding(id, "ok", found)

@@ -56,6 +56,24 @@ MESSAGE: Final = Metric(
 OUTGOING: Final = Metric(
     "keystead_outgoing_seconds", "Other calls to somebody else.", ("to", "outcome"), outcome=True, side="client"
 )
+SCRIPT: Final = Metric(
+    "keystead_script_seconds",
+    "Calls of action scripts, with their wait.",
+    ("script", "language", "outcome"),
+    outcome=True,
+    buckets=_LONG,
+    side="client",
+)
+SCRIPT_FAILURES: Final = Metric(
+    "keystead_script_failures_total",
+    "Calls of action scripts without an answer, by reason.",
+    ("reason",),
+    kind="counter",
+)
+SCRIPT_CHILDREN: Final = Metric("keystead_script_children", "Processes that run action scripts.", kind="gauge")
+OPEN_CIRCUITS: Final = Metric(
+    "keystead_script_circuits_open", "Connections whose scripts failed too often, and are left alone.", kind="gauge"
+)
 LOST: Final = Metric("keystead_redis_lost", "Processes that count in the database, since Redis is lost.", kind="gauge")
 CPU: Final = Metric("keystead_cpu_seconds", "Processor time of all processes.", kind="gauge", spread="sum")
 MEMORY: Final = Metric("keystead_memory_bytes", "Resident memory of all processes.", kind="gauge")
@@ -74,6 +92,7 @@ KEY_AGE: Final = Metric(
 
 COUNTED: Final = (
     *(REQUEST, REFUSALS, LOGIN, HASH, HASH_WAIT, HASHES, UNIT, UNIT_WAIT),
+    *(SCRIPT, SCRIPT_FAILURES, SCRIPT_CHILDREN, OPEN_CIRCUITS),
     *(JOB, MESSAGE, OUTGOING, LOST, CPU, MEMORY, PROCESSES),
 )
 """What each process counts as it happens."""

@@ -1,0 +1,19 @@
+"""Why a call came to nothing."""
+
+from typing import Literal
+
+Reason = Literal["busy", "closed", "ended", "memory", "nonsense", "open", "output", "program", "start", "timeout"]
+"""In one word, for metrics."""
+
+
+class Failure(Exception):
+    """A call has no answer. The text says why, to administrators: nothing of what a script printed is in it."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        self.reason: Reason = reason
+        super().__init__(text)
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the script is to blame: what counts towards stopping it for a while."""
+        return self.reason not in ("busy", "closed", "open")
