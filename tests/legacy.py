@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from keystead.rules.action_scripts import ScriptLanguage
+from world import PASSWORD
 
-ANN = {"id": 7, "email": "ann@example.com", "password": "correct horse battery", "verified": True}
+EMAIL = "ann@example.com"
+ANN = {"id": 7, "email": EMAIL, "password": PASSWORD, "verified": True}
 
 _NODE_HEAD = """
   const people = global.people = global.people || SEED;

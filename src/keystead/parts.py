@@ -2,12 +2,14 @@
 
 import platform
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -20,6 +22,7 @@ from keystead.adapters.memory_attempts import MemoryAttempts
 from keystead.adapters.probes import SystemProber
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.watched import Several, WatchedBreaches, WatchedOffice
+from keystead.custom_db.commands import interpreters
 from keystead.custom_db.limits import Limits, Programs
 from keystead.custom_db.runner import Children
 from keystead.db.attempts import SqlAttempts
@@ -31,6 +34,7 @@ from keystead.flows.authenticator_models import AuthenticatorModels
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.breaches import Breaches
 from keystead.flows.ceremonies import Ceremonies
+from keystead.flows.configuration import opened
 from keystead.flows.directory import Directory, StoreFor
 from keystead.flows.doctor import Doctor, Machine
 from keystead.flows.enrolment_tickets import EnrolmentTickets
@@ -64,14 +68,19 @@ from keystead.ports import (
     PostOffice,
     ScriptRuntime,
     Telemetry,
+    UserStore,
 )
 from keystead.rules.attack_protection import places_of_one
-from keystead.rules.health import Given
+from keystead.rules.health import Given, Interpreters
 from keystead.rules.journal_chain import Head
 from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
 from keystead.settings import Settings, unknown_variables
+from keystead.users.customer_database import CustomerDatabase
+from keystead.users.extras import Extras
 from keystead.users.hosted import HostedStore
+from keystead.users.migrating import MigratingStore
+from keystead.users.scripted import ScriptedStore
 
 log = structlog.get_logger("keystead")
 
@@ -88,6 +97,7 @@ class Parts:
     long_reads: LongReads
     store_for: StoreFor
     runtime: ScriptRuntime
+    interpreters: Callable[[], Interpreters]
     shadow: Shadow
     journal: Journal
     admission: Admission
@@ -135,9 +145,18 @@ def parts_of(
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
     runtime = runtime_of(settings, entropy, telemetry)
     shadow = Shadow(db, ScriptRuns(runtime, sealer), journal, clock, entropy)
+    tenant = urlsplit(settings.public_url).hostname or ""
 
-    def store_for(connection: ConnectionRecord) -> HostedStore:
-        return HostedStore(connection.id, connection.policy(), db, hasher, clock, entropy)
+    def store_for(connection: ConnectionRecord) -> UserStore:
+        options = connection.policy()
+        hosted = HostedStore(connection.id, options, db, hasher, clock, entropy)
+        if options.store == "hosted" or connection.for_administrators:
+            return hosted
+        extras = Extras(sealer)
+        there = CustomerDatabase(connection, options, runtime, partial(opened, sealer), tenant)
+        if options.store == "migrating":
+            return MigratingStore(hosted, there, extras, partial(shadow.note, connection))
+        return ScriptedStore(connection.id, options, there, db, extras, clock, entropy)
 
     return Parts(
         settings=settings,
@@ -148,6 +167,7 @@ def parts_of(
         long_reads=long_reads,
         store_for=store_for,
         runtime=runtime,
+        interpreters=partial(interpreters, programs_of(settings)),
         shadow=shadow,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),

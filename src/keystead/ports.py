@@ -137,6 +137,9 @@ class Refused:
     """The store's no. ``user_id`` is whose password was wrong, if known: for the journal, never for the caller."""
 
     user_id: str | None = None
+    script: str | None = None
+    """The action script that said no, if one did; also for the journal alone, as is what it said."""
+    said: str | None = None
 
 
 class UserStore(Protocol):
@@ -146,7 +149,11 @@ class UserStore(Protocol):
     """
 
     async def verify(self, identifier: Identifier | None, password: Secret[str]) -> Profile | Refused:
-        """Check a password, with the same work for everyone. ``None`` stands for text that is no identifier at all."""
+        """Check a password, with the same work for everyone. ``None`` stands for text that is no identifier at all.
+
+        Where the customer's database is asked: ``ScriptFailed`` where it cannot say, ``RefusedByScript`` where it has
+        something of its own to say.
+        """
         ...
 
     async def find(self, identifier: Identifier) -> Profile | None:
@@ -156,8 +163,20 @@ class UserStore(Protocol):
         """
         ...
 
+    async def has(self, user_id: str) -> bool:
+        """Whether it still has somebody whose account we know, and bring our row for them up to date (PK-4).
+
+        Where people live here the account is all there is, and whoever reads it finds out: nothing is looked up then.
+        Raises ``ScriptFailed``.
+        """
+        ...
+
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
-        """Create the user. Raises ``IdentifierTaken``; the unique index decides who was first."""
+        """Create the user. Raises ``IdentifierTaken``; the unique index decides who was first.
+
+        Where they are created at the customer's: ``ScriptFailed``, ``RefusedByScript``, and ``OperationNotSupported``
+        where there is no script for it.
+        """
         ...
 
     async def prepare(self, profile: Profile, password: Secret[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from keystead.errors import BadRequest
 from keystead.rules.action_scripts import NAMES, ScriptAnswer, ScriptRefusal
 from keystead.rules.script_checks import CHECKS
-from keystead.rules.script_contract import Ask, Cast, Finding, Person, read_contract, suite
+from keystead.rules.script_contract import Ask, Cast, Finding, Person, read_contract, suite, user_of
 from keystead.rules.script_trials import Tried
 from keystead.secrecy import Secret
 
@@ -87,7 +87,7 @@ class Legacy:
     def update(self, column: str, value: str, **change: Any) -> Answer:
         for row in self.rows:
             if row[column] == value:
-                row |= change
+                row.update(change)
                 return True
         return False
 
@@ -113,7 +113,7 @@ def test_good_scripts_pass_every_check_and_leave_nobody_behind() -> None:
 
 def test_somebody_who_is_named_is_only_looked_at() -> None:
     legacy = Legacy()
-    legacy.create({**ANN.identifiers, "password": ANN.password}, {})
+    legacy.create(user_of(CAST, ANN), {})
     before = [dict(row) for row in legacy.rows]
     found = run(legacy, Cast(frozenset(NAMES), SPARE, SPARE, "nobody@example.com", ANN, has_context=True))
     assert legacy.rows == before
@@ -130,86 +130,86 @@ def test_without_anybody_what_needs_nobody_is_checked() -> None:
     assert "name a person" in found["right_login"].found
 
 
-Break = Callable[[Legacy], None]
+Break = Callable[[Any], None]
 
 
 def _replaced(name: str, answer: Answer) -> Break:
     return lambda legacy: setattr(legacy, name, lambda *_: answer)
 
 
-def _always_in(legacy: Legacy) -> None:
+def _always_in(legacy: Any) -> None:
     legacy.login = lambda identifier, *_: legacy.profile(
         legacy.found(identifier) or {"id": 1, "email": "x", "verified": True}
-    )  # type: ignore[method-assign]
+    )
 
 
-def _any_password(legacy: Legacy) -> None:
+def _any_password(legacy: Any) -> None:
     inner = legacy.login
 
     def login(identifier: str, password: str, context: Any) -> Answer:
         row = legacy.found(identifier)
         return legacy.profile(row) if row else inner(identifier, password, context)
 
-    legacy.login = login  # type: ignore[method-assign]
+    legacy.login = login
 
 
-def _like(legacy: Legacy) -> None:
+def _like(legacy: Any) -> None:
     inner = legacy.get_user
-    legacy.get_user = lambda typed, context: legacy.profile(legacy.rows[0]) if typed == "%" else inner(typed, context)  # type: ignore[method-assign]
+    legacy.get_user = lambda typed, context: legacy.profile(legacy.rows[0]) if typed == "%" else inner(typed, context)
 
 
-def _injected(legacy: Legacy) -> None:
+def _injected(legacy: Any) -> None:
     inner = legacy.login
     legacy.login = lambda typed, password, context: (
         refused("error", message="syntax") if "'" in typed else inner(typed, password, context)
-    )  # type: ignore[method-assign]
+    )
 
 
-def _password_injected(legacy: Legacy) -> None:
+def _password_injected(legacy: Any) -> None:
     inner = legacy.login
     legacy.login = lambda typed, password, context: (
         legacy.profile(legacy.rows[0]) if password == "%" else inner(typed, password, context)
-    )  # type: ignore[method-assign]
+    )
 
 
 def _profiles(**change: Any) -> Break:
-    def broken(legacy: Legacy) -> None:
+    def broken(legacy: Any) -> None:
         inner = legacy.profile
-        legacy.profile = lambda row: inner(row) | change  # type: ignore[method-assign]
+        legacy.profile = lambda row: inner(row) | change
 
     return broken
 
 
-def _another_id_each_time(legacy: Legacy) -> None:
+def _another_id_each_time(legacy: Any) -> None:
     inner, numbers = legacy.login, iter(range(1000))
 
     def login(*given: Any) -> Answer:
         answer = inner(*given)
         return answer | {"user_id": f"n{next(numbers)}"} if isinstance(answer, dict) else answer
 
-    legacy.login = login  # type: ignore[method-assign]
+    legacy.login = login
 
 
-def _number(legacy: Legacy) -> None:
-    legacy.profile = lambda row: {"user_id": row["id"], "email": row["email"], "email_verified": row["verified"]}  # type: ignore[method-assign]
+def _number(legacy: Any) -> None:
+    legacy.profile = lambda row: {"user_id": row["id"], "email": row["email"], "email_verified": row["verified"]}
 
 
-def _two_ids(legacy: Legacy) -> None:
+def _two_ids(legacy: Any) -> None:
     inner = legacy.get_user
 
     def get_user(*given: Any) -> Answer:
         answer = inner(*given)
         return answer | {"user_id": f"x{answer['user_id']}"} if answer else answer
 
-    legacy.get_user = get_user  # type: ignore[method-assign]
+    legacy.get_user = get_user
 
 
-def _created_twice(legacy: Legacy) -> None:
+def _created_twice(legacy: Any) -> None:
     inner = legacy.create
-    legacy.create = lambda user, context: None if legacy.found(user["email"]) else inner(user, context)  # type: ignore[method-assign]
+    legacy.create = lambda user, context: None if legacy.found(user["email"]) else inner(user, context)
 
 
-def _old_password_too(legacy: Legacy) -> None:
+def _old_password_too(legacy: Any) -> None:
     passwords: set[str] = set()
     inner = legacy.login
 
@@ -219,31 +219,31 @@ def _old_password_too(legacy: Legacy) -> None:
             passwords.add(row["password"])
         return legacy.profile(row) if row and password in passwords else inner(identifier, password, context)
 
-    legacy.login = login  # type: ignore[method-assign]
+    legacy.login = login
 
 
-def _letters_lost(legacy: Legacy) -> None:
-    legacy.change_password = lambda email, new, _: legacy.update("email", email, password=f"{new}?")  # type: ignore[method-assign]
+def _letters_lost(legacy: Any) -> None:
+    legacy.change_password = lambda email, new, _: legacy.update("email", email, password=f"{new}?")
 
 
-def _found_by_the_old(legacy: Legacy) -> None:
+def _found_by_the_old(legacy: Any) -> None:
     inner, former = legacy.get_user, dict[str, Any]()
 
     def change_email(email: str, new: str, *_: Any) -> Answer:
         former[email] = legacy.found(email)
         return legacy.update("email", email, email=new)
 
-    legacy.change_email = change_email  # type: ignore[method-assign]
+    legacy.change_email = change_email
     legacy.get_user = lambda typed, context: (
         inner(typed, context) or (legacy.profile(former[typed]) if typed in former else None)
-    )  # type: ignore[method-assign]
+    )
 
 
-def _prints(legacy: Legacy) -> None:
+def _prints(legacy: Any) -> None:
     legacy.console = ["login ann@example.com the first password"]
 
 
-def _slow(legacy: Legacy) -> None:
+def _slow(legacy: Any) -> None:
     legacy.seconds = 9.0
 
 
@@ -292,44 +292,44 @@ def test_each_check_fails_where_it_must(check: str, broken: Break) -> None:
     assert (found.status, bool(found.found), bool(found.advice)) == ("failed", True, True)
 
 
-ADVISED = [
-    ("create_twice", lambda legacy: _created_with(legacy, refused("validation", code="taken"))),
-    ("profile", _profiles(password_hash="abc")),
-    ("profile", _profiles(email_verified=1)),
-    ("by_id", lambda legacy: _ignores_context(legacy)),
-    ("wrong_password", lambda legacy: _names_nobody(legacy)),
-    ("delete_nobody", lambda legacy: _deletes_once(legacy)),
-    ("speed", lambda legacy: setattr(legacy, "seconds", 3.0)),
-]
-
-
-def _created_with(legacy: Legacy, answer: Answer) -> None:
+def _created_with(legacy: Any, answer: Answer) -> None:
     inner = legacy.create
-    legacy.create = lambda user, context: answer if legacy.found(user["email"]) else inner(user, context)  # type: ignore[method-assign]
+    legacy.create = lambda user, context: answer if legacy.found(user["email"]) else inner(user, context)
 
 
-def _ignores_context(legacy: Legacy) -> None:
+def _ignores_context(legacy: Any) -> None:
     inner = legacy.get_user
-    legacy.get_user = lambda typed, context: inner(typed, {})  # type: ignore[method-assign]
+    legacy.get_user = lambda typed, context: inner(typed, {})
 
 
-def _names_nobody(legacy: Legacy) -> None:
+def _names_nobody(legacy: Any) -> None:
     inner = legacy.login
 
     def login(*given: Any) -> Answer:
         answer = inner(*given)
         return refused("wrong_credentials") if isinstance(answer, ScriptRefusal) else answer
 
-    legacy.login = login  # type: ignore[method-assign]
+    legacy.login = login
 
 
-def _deletes_once(legacy: Legacy) -> None:
+def _deletes_once(legacy: Any) -> None:
     inner = legacy.delete
 
     def delete(user_id: str, context: Any) -> Answer:
         return inner(user_id, context) if legacy.get_user(user_id, {"identifierType": "user_id"}) else ERROR
 
-    legacy.delete = delete  # type: ignore[method-assign]
+    legacy.delete = delete
+
+
+ADVISED = [
+    ("create_twice", lambda legacy: _created_with(legacy, refused("validation", code="taken"))),
+    ("profile", _profiles(password_hash="abc")),
+    ("profile", _profiles(email_verified=1)),
+    ("by_id", _ignores_context),
+    ("wrong_password", _names_nobody),
+    ("delete_nobody", _deletes_once),
+    ("speed", lambda legacy: setattr(legacy, "seconds", 3.0)),
+]
 
 
 @pytest.mark.parametrize(("check", "broken"), ADVISED)
@@ -347,8 +347,8 @@ def test_every_check_is_seen_failing_or_advising() -> None:
 
 
 def test_whoever_was_made_is_deleted_where_the_login_failed() -> None:
-    legacy = Legacy()
-    legacy.login = lambda *_: ERROR  # type: ignore[method-assign]
+    legacy: Any = Legacy()
+    legacy.login = lambda *_: ERROR
     run(legacy)
     assert legacy.rows == []
 

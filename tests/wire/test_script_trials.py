@@ -7,13 +7,13 @@ import pytest
 
 from keystead.db import tables
 from keystead.rules.action_scripts import ScriptLanguage
-from legacy import ANN, options, scripts
-from world import REALM_GRANT, World
+from legacy import ANN, EMAIL, options, scripts
+from world import PASSWORD, REALM_GRANT, World
 
 pytestmark = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 
 LANGUAGES: list[ScriptLanguage] = ["node", "python"]
-ARGUMENTS = {"identifier": ANN["email"], "password": ANN["password"]}
+ARGUMENTS = {"identifier": EMAIL, "password": PASSWORD}
 
 
 async def tried(world: World, name: str, body: dict[str, Any], connection: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ async def test_a_saved_script_is_tried(world: World, language: ScriptLanguage) -
     connection = await world.new_connection(**options(language, ANN, configuration={"dsn": "secret dsn"}))
     found = await tried(world, "login", ARGUMENTS, connection)
     assert (found["outcome"], found["language"], found["warnings"]) == ("answered", language, [])
-    assert found["value"] == {"user_id": "7", "email": ANN["email"], "email_verified": True}
+    assert found["value"] == {"user_id": "7", "email": EMAIL, "email_verified": True}
     assert found["meaning"].startswith("Let in")
     assert found["seconds"] > 0
 
@@ -78,7 +78,7 @@ async def test_an_edited_script_is_tried_before_it_is_saved(world: World, langua
     entry = await world.last_entry()
     assert (entry["type"], entry["connection_id"]) == ("sapi", connection)
     assert "saved dsn" not in str(entry)
-    assert str(ANN["password"]) not in str(entry)
+    assert PASSWORD not in str(entry)
     assert "login" in str(entry)
 
 
@@ -99,7 +99,7 @@ async def test_trials_do_not_stop_logins(world: World) -> None:
     body = {**ARGUMENTS, "source": "import os\ndef login(identifier, password):\n    os._exit(3)\n"}
     for _ in range(12):
         assert (await tried(world, "login", body, connection))["outcome"] == "failed"
-    answer = await world.login(ANN["email"], ANN["password"], realm="Second", grant_type=REALM_GRANT)
+    answer = await world.login(EMAIL, PASSWORD, realm="Second", grant_type=REALM_GRANT)
     assert answer.status_code == 200, answer.text
 
 
@@ -150,7 +150,7 @@ async def test_somebody_is_named(world: World, language: ScriptLanguage) -> None
     checks = await contract(world, connection, **ARGUMENTS)
     assert checks["same_person"]["status"] == checks["wrong_password"]["status"] == "passed"
     assert checks["create"]["status"] == "skipped"
-    assert str(ANN["password"]) not in str(checks)
+    assert PASSWORD not in str(checks)
 
 
 BAD = {

@@ -2,14 +2,14 @@
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from keystead.cli.api import Api
-from keystead.cli.commands import Body, Limit, Sets, Yes, body_of, command, noun
+from keystead.cli.commands import Limit, Sets, Yes, body_of, command, noun
 from keystead.cli.terminal import cell, confirm, printable, refuse, table, tell
 from keystead.rules.action_scripts import NAMES, ScriptLanguage, ScriptName
 
@@ -110,31 +110,28 @@ def try_one(
     name: Name,
     identifier: Annotated[str | None, typer.Option(help="Its first argument.", show_default=False)] = None,
     source: Source = None,
-    language: Language = None,
     sets: Sets = None,
-    body: Body = None,
 ) -> None:
     """Run a script once, and show what it says and what Keystead would make of it. Exit status 1 where it failed.
 
     Arguments have the names of the API: identifier, user, email, new_email, verified, …. A password is asked for, or
-    is the first line of standard input. A script that writes to your database does so here too.
+    is the first line of standard input. A script that writes to your database does so here too. A file that ends in .py
+    is Python, one that ends in .js is for Node.js; --set language=python says so of any other.
 
     Examples:
 
       keystead scripts try Legacy login --identifier ann@example.com
 
-      keystead scripts try Legacy get_user --identifier ann@example.com --source get_user.py --language python
+      keystead scripts try Legacy get_user --identifier ann@example.com --source get_user.py
 
       keystead scripts try Legacy create --set user.email=new@example.com
     """
     found = _found(api, connection)
-    wanted = _without_passwords(body_of(body, sets))
+    wanted = _without_passwords(body_of(None, sets))
     if identifier is not None:
         wanted["user_id" if name == "delete" else "identifier"] = identifier
     if source is not None:
-        wanted["source"] = _text(str(source))
-    if language is not None:
-        wanted["language"] = language
+        wanted |= {"source": _text(str(source))} | _language_of(source) | wanted
     _add_password(wanted, name)
     tried = api.ask(_TRY, found["id"], name, body=wanted)
     if api.as_json:
@@ -146,7 +143,7 @@ def try_one(
 
 
 @command(app, "test", _ALL, _ONE, _TEST)
-def test(api: Api, connection: Connection, identifier: Identifier = None) -> None:
+def run_suite(api: Api, connection: Connection, identifier: Identifier = None) -> None:
     """Run the contract suite against the scripts of a connection. Exit status 1 where a check failed.
 
     Somebody is made in your database and deleted again, where there are scripts for that. With --identifier somebody
@@ -234,14 +231,21 @@ def template(
 
       keystead scripts template postgresql --language python --output legacy
     """
-    found = {f"{each.parent.name}": each.parent for each in _templates().glob(f"*/{language}")}
+    found = {each.parent.name: each.parent for each in _templates().glob(f"*/{language}")}
     if name is None:
         typer.echo("\n".join(sorted(found)))
         return
     if name not in found:
         raise refuse(f"there is no template {name} in {language}: {', '.join(sorted(found))}")
-    files = [each for each in sorted((found[name] / language).iterdir()) if each.is_file()]
-    files += [each for each in (found[name] / "README.md",) if each.is_file()]
+    _copy(_files(found[name], language), output)
+
+
+def _files(template: Path, language: ScriptLanguage) -> list[Path]:
+    """Return the scripts of a template, and what its README says of them."""
+    return [each for each in (*sorted((template / language).iterdir()), template / "README.md") if each.is_file()]
+
+
+def _copy(files: Sequence[Path], output: Path) -> None:
     there = [each.name for each in files if (output / each.name).exists()]
     if there:
         raise refuse(f"{output} has {', '.join(there)} already: nothing is written over")
@@ -282,6 +286,12 @@ def _text(file: str) -> str:
         raise refuse(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise refuse(f"{file}: is no text in UTF-8") from None
+
+
+def _language_of(source: Path) -> dict[str, Any]:
+    """Return what a file is written in, where its name says so."""
+    language = {".py": "python", ".js": "node", ".cjs": "node", ".mjs": "node"}.get(source.suffix)
+    return {"language": language} if language else {}
 
 
 def _without_passwords(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -302,10 +302,10 @@ def change(session: Session, user_id: str, values: Mapping[str, Any]) -> bool:
     return session.connection().execute(statement).rowcount == 1
 
 
-def improve_hash(session: Session, user_id: str, old: str, new: str) -> None:
-    """Replace a hash by a better one of the same password, unless the password changed meanwhile."""
+def improve_hash(session: Session, user_id: str, old: str, new: str) -> bool:
+    """Replace a hash by a better one of the same password; ``False`` where the password changed meanwhile."""
     statement = update(Account).where(col(Account.user_id) == user_id, col(Account.password_hash) == old)
-    session.connection().execute(statement.values(password_hash=new))
+    return session.connection().execute(statement.values(password_hash=new)).rowcount == 1
 
 
 def remove(session: Session, user_id: str) -> bool:

@@ -10,6 +10,7 @@ from keystead.db import connections
 from keystead.errors import InternalError, InvalidOptions
 from keystead.ports import Sealer
 from keystead.rules.configuration import MEMBER, as_ciphertext, is_ciphertext, purpose_of, sealed_in, values_of
+from keystead.secrecy import Secret
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Configuration:
         if stored is not None and _opened(self.sealer, stored, purpose) == value.encode("utf-8"):
             return stored
         return as_ciphertext(self.sealer.seal(value.encode("utf-8"), purpose))
+
+
+def opened(sealer: Sealer, connection_id: str, options: Mapping[str, Any]) -> dict[str, Secret[str]]:
+    """Return the values in clear, for a script that is about to run. Raises ``InternalError`` where a key is gone."""
+    values = values_of(options).items()
+    return {
+        name: Secret(sealer.open(sealed_in(value), purpose_of(connection_id, name)).decode("utf-8"))
+        for name, value in values
+    }
 
 
 def renew(session: Session, sealer: Sealer, newest: Sealer) -> None:

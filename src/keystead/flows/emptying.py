@@ -36,6 +36,8 @@ def empty(session: Session, profile: Profile, kept: Verifiable, revocation: Revo
         "family_name": None,
         "user_metadata": None,
         "app_metadata": None,
+        "other_attributes": None,
+        "sealed_extras": None,
         "must_verify": [],
     }
     accounts.change(session, profile.user_id, {**names, **bare, "password_hash": None, "updated_at": now})

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keystead.db.connections import ConnectionRecord
-from keystead.errors import InternalError, ScriptFailed
+from keystead.errors import BadRequest, InternalError, ScriptFailed
+from keystead.flows.configuration import opened
 from keystead.ports import ScriptRuntime, Sealer
 from keystead.rules.action_scripts import Script, ScriptLanguage, ScriptName
-from keystead.rules.configuration import is_ciphertext, purpose_of, sealed_in, values_of
 from keystead.rules.script_trials import Tried
 from keystead.secrecy import Secret
 
@@ -37,24 +37,25 @@ class ScriptRuns:
         language: ScriptLanguage | None = None,
         configuration: Mapping[str, str] | None = None,
     ) -> Script | None:
-        """Return a script of a connection, or what is given instead of it; ``None`` where there is neither."""
+        """Return a script of a connection, or what is given instead of it; ``None`` where there is neither.
+
+        Raises ``BadRequest`` where a secret key is gone that a value of the configuration was sealed with.
+        """
         options = record.policy()
         source = source if source is not None else options.scripts.get(name)
         if source is None:
             return None
-        opened = self.opened(record) | {key: Secret(value) for key, value in (configuration or {}).items()}
-        return Script(f"{record.id}/{apart}", name, language or options.script_language, source, opened)
+        try:
+            values = self.opened(record)
+        except InternalError:
+            path = "options.configuration"
+            raise BadRequest("A value cannot be opened: the secret key that sealed it is gone", path=path) from None
+        values |= {key: Secret(value) for key, value in (configuration or {}).items()}
+        return Script(f"{record.id}/{apart}", name, language or options.script_language, source, values)
 
     def opened(self, record: ConnectionRecord) -> dict[str, Secret[str]]:
-        """Return the configuration values of a connection; those whose secret key is gone are left out."""
-        found: dict[str, Secret[str]] = {}
-        for name, value in values_of(record.options).items():
-            try:
-                sealed = sealed_in(value) if is_ciphertext(value) else b""
-                found[name] = Secret(self.sealer.open(sealed, purpose_of(record.id, name)).decode("utf-8"))
-            except InternalError:
-                continue
-        return found
+        """Return the configuration values of a connection. Raises ``InternalError`` where a secret key is gone."""
+        return opened(self.sealer, record.id, record.options)
 
     async def run(self, script: Script, arguments: Sequence[Any], context: Mapping[str, Any] | None) -> Tried:
         """Run a script once."""

@@ -21,7 +21,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.script_checks import CHECKS
 from keystead.rules.script_contract import Cast, Finding, Person, read_contract, suite
-from keystead.rules.script_trials import Tried, masked, meaning, read_trial, warnings
+from keystead.rules.script_trials import Tried, masked, meaning, profile_of, read_trial, warnings
 from keystead.secrecy import Secret
 
 TRIALS: Final = 60
@@ -83,7 +83,8 @@ class ScriptTrials:
         async with self._charged(connection_id, 1):
             tried = await self.runs.run(script, given.arguments, context)
         await self._journal(operation, "Try an action script", record, script=name, outcome=tried.outcome)
-        hidden = (*given.secrets, *(value.reveal() for value in script.configuration.values()))
+        profile, refusals = _profile(name, tried, record.policy(), given.arguments)
+        hidden = (*given.hidden, *(value.reveal() for value in script.configuration.values()))
         refusal = tried.refusal
         return Trial(
             script=name,
@@ -94,8 +95,8 @@ class ScriptTrials:
             console=masked(list(tried.console), hidden),
             message=masked(tried.failure or (refusal.message if refusal else ""), hidden),
             meaning=meaning(name, tried),
-            profile=None,
-            warnings=masked(warnings(name, tried), hidden),
+            profile=masked(profile, hidden),
+            warnings=masked([*refusals, *warnings(name, tried)], hidden),
         )
 
     async def test(self, connection_id: str, body: Mapping[str, Any], operation: Operation) -> list[Finding]:
@@ -183,6 +184,15 @@ class ScriptTrials:
     async def _journal(self, operation: Operation, what: str, record: ConnectionRecord, **about: Any) -> None:
         event = operation.event(self.journal, what, connection_id=record.id, **about)
         await self.db.write(journal.add, event)
+
+
+def _profile(
+    name: ScriptName, tried: Tried, options: ConnectionOptions, arguments: Sequence[Any]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return what Keystead would take of a profile that a script returned, if it did; and why not."""
+    if name not in ("login", "get_user", "create") or tried.value is None:
+        return None, []
+    return profile_of(tried.value, options, arguments[0] if isinstance(arguments[0], str) else "")
 
 
 def _made_up(name: str, kinds: tuple[IdentifierKind, ...], password: Secret[str]) -> Person:

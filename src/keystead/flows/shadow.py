@@ -106,16 +106,17 @@ class Shadow:
     async def _compare(
         self, connection: ConnectionRecord, identifier: Identifier, password: Secret[str], user_id: str, *, let_in: bool
     ) -> None:
-        script = self.runs.script(connection, "login", "shadow")
-        if script is None:
-            return
-        context: dict[str, Any] | None = {} if connection.policy().enable_script_context else None
-        theirs = await self.runs.run(script, (identifier.value, password), context)
+        options = connection.policy()
         try:
+            script = self.runs.script(connection, "login", "shadow")
+            if script is None:
+                return
+            context: dict[str, Any] | None = {} if options.enable_script_context else None
+            theirs = await self.runs.run(script, (identifier.as_typed, password), context)
             profile = await self.db.read(accounts.by_id, user_id)
             if profile is not None:
-                ours = Ours(profile, let_in, _changed_here(profile))
-                await self.db.write(self._keep, connection.id, profile, compare(ours, theirs))
+                found = compare(Ours(profile, let_in, _changed_here(profile)), theirs, options, identifier)
+                await self.db.write(self._keep, connection.id, profile, found)
         except DomainError:  # a database that is away: the comparison is lost, and said to be
             self._dropped[connection.id] += 1
 

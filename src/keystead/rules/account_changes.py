@@ -31,4 +31,12 @@ class Verified:
     value: str
 
 
-Change = NewPassword | NewIdentifier | Verified
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A change for ``UserStore.pass_on``: the account goes. Told before it is committed, unlike the others.
+
+    Whoever were deleted here alone would be back at their next login.
+    """
+
+
+Change = NewPassword | NewIdentifier | Verified | Deleted

@@ -44,6 +44,13 @@ class Identifier:
     value: str
     otherwise: tuple["Identifier", ...] = field(default=(), compare=False, repr=False)
     """What the text that was typed can be read as too, where nobody has it as this kind (``parse``)."""
+    typed: str = field(default="", compare=False, repr=False)
+    """What was typed, letter by letter, where somebody typed it: a customer's database compares as it likes."""
+
+    @property
+    def as_typed(self) -> str:
+        """Return the text by which a customer's database is asked."""
+        return self.typed or self.value
 
     @property
     def counted_as(self) -> tuple[str, str]:
@@ -102,7 +109,7 @@ def parse(
         may_be_phone=usernames.may_be_phone or "phone_number" not in active,
     )
     readings = [found for kind in precedence if kind in active and (found := _reading(kind, text, usernames))]
-    return replace(readings[0], otherwise=tuple(readings[1:])) if readings else None
+    return replace(readings[0], otherwise=tuple(readings[1:]), typed=text.strip()) if readings else None
 
 
 def claims(identifier: Identifier) -> tuple[Identifier, ...]:

@@ -47,6 +47,8 @@ class Draft(BaseModel):
     """The part of the user id behind ``auth0|``, where an administrator chose it (US-2)."""
     user_handle: bytes | None = None
     """The handle that a passkey of this sign-up already carries."""
+    client_id: str = ""
+    """The client by which they sign up: a customer's script is told."""
 
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the draft has one."""
@@ -85,6 +87,8 @@ class Profile(BaseModel):
     """Access tokens that were issued before are no longer good here."""
     must_verify: list[IdentifierKind] = []
     """What must be verified before the account can be used: nobody is let in before (``flows/accounts.admit``)."""
+    other_attributes: dict[str, Any] | None = None
+    """Members that nobody here defined, as a script returned them: shown to administrators, and used for nothing."""
 
     @property
     def local_id(self) -> str:

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from keystead.errors import BadRequest
 from keystead.rules.action_scripts import MAX_BYTES, ScriptAnswer, ScriptLanguage, ScriptName, ScriptRefusal
 from keystead.rules.complaints import parse
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.identifiers import parse as parse_identifier
+from keystead.rules.returned_profiles import UnusableProfile, read
 from keystead.secrecy import Secret
 
 PARAMETERS: Final[Mapping[ScriptName, tuple[str, ...]]] = {
@@ -71,10 +74,10 @@ _SETTINGS: Final = frozenset({"context", "source", "language", "configuration"})
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a script is tried with; ``arguments`` are those before ``context``, secrets wrapped."""
+    """What a script is tried with; ``arguments`` are those before ``context``, passwords wrapped."""
 
     arguments: tuple[Any, ...]
-    secrets: tuple[str, ...]
+    hidden: tuple[str, ...]
     """Texts that no answer shows: passwords among the arguments."""
 
 
@@ -96,18 +99,18 @@ def read_trial(name: ScriptName, body: Mapping[str, Any]) -> tuple[ScriptTrial, 
 
 
 def _given(values: Sequence[Any], names: Sequence[str]) -> Given:
-    secrets: list[str] = []
+    hidden: list[str] = []
     arguments: list[Any] = []
     for name, value in zip(names, values, strict=True):
         if name in _SECRET:
-            secrets.append(value)
+            hidden.append(value)
             arguments.append(Secret(value))
         elif name == "user" and isinstance(value.get("password"), str):
-            secrets.append(value["password"])
+            hidden.append(value["password"])
             arguments.append({**value, "password": Secret(value["password"])})
         else:
             arguments.append(value)
-    return Given(tuple(arguments), tuple(secrets))
+    return Given(tuple(arguments), tuple(hidden))
 
 
 Outcome = Literal["answered", "refused", "failed"]
@@ -203,16 +206,28 @@ def _odd_refusal(name: ScriptName, refusal: ScriptRefusal) -> Iterable[str]:
 
 
 def _odd_value(name: ScriptName, value: Any) -> Iterable[str]:
-    if name in ("login", "get_user") and value and not isinstance(value, dict):
-        yield "A profile is an object."
     if name in ("login", "get_user") and isinstance(value, dict):
         yield from odd_profile(value)
-    if name == "create" and value is not None and not isinstance(value, dict):
-        yield "create calls back without a value, or with the profile."
-    if name in ("verify", "change_email", "change_username", "change_phone_number") and not isinstance(value, bool):
-        yield "The script calls back with true or false."
-    if name == "change_password" and not isinstance(value, bool | dict):
-        yield "change_password calls back with true, false or an object with last_password_reset."
+    elif not isinstance(value, _VALUES[name]) and not (value is None and name in _NOTHING):
+        yield _SHOULD[name]
+
+
+_NOTHING: Final = ("login", "get_user", "create", "delete")
+"""Scripts that may call back without a value."""
+
+_VALUES: Final[Mapping[ScriptName, Any]] = {
+    **dict.fromkeys(PARAMETERS, bool),
+    **dict.fromkeys(("login", "get_user", "create"), dict),
+    "change_password": bool | dict,
+    "delete": object,
+}
+_TRUE_OR_FALSE: Final = "The script calls back with true or false."
+_SHOULD: Final[Mapping[ScriptName, str]] = {
+    **dict.fromkeys(PARAMETERS, _TRUE_OR_FALSE),
+    **dict.fromkeys(("login", "get_user"), "A profile is an object."),
+    "create": "create calls back without a value, or with the profile.",
+    "change_password": "change_password calls back with true, false or an object with last_password_reset.",
+}
 
 
 _ORDINARY_ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -221,39 +236,61 @@ _ORDINARY_ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
 def odd_profile(profile: Mapping[str, Any]) -> Iterable[str]:
     """Give what is odd about a returned profile (section 5.3)."""
     user_id = profile.get("user_id", profile.get("id"))
-    if isinstance(user_id, int | float) and not isinstance(user_id, bool):
-        yield "user_id is a number: turn it into a text, since two languages write large numbers differently."
-    elif user_id is None or user_id == "":
-        yield "There is no user_id: without one nobody can be told from anybody else."
-    elif isinstance(user_id, str) and user_id.startswith("auth0|"):
-        yield "user_id has auth0| in front; Keystead puts that there itself."
-    elif isinstance(user_id, str) and not _ORDINARY_ID.fullmatch(user_id):
-        yield "user_id has spaces or letters beyond ASCII, or is longer than 255 characters."
+    odd = _odd_id(user_id)
+    if odd:
+        yield odd
     if isinstance(user_id, str) and user_id and user_id == profile.get("email"):
         yield "user_id is the e-mail address: it changes when the address does, and must not."
-    for name in ("password", "password_hash", "passwordHash", "hash"):
-        if name in profile:
-            yield f"The profile has {name}: it would be stored and shown to administrators. Select columns by name."
-    if "email_verified" in profile and not isinstance(profile["email_verified"], bool):
+    for name in _HASHES & set(profile):
+        yield f"The profile has {name}: select columns by name, so that no hash of a password leaves your database."
+    if not isinstance(profile.get("email_verified", True), bool):
         yield "email_verified is neither true nor false; databases often give 0 and 1."
 
 
-def masked(value: Any, secrets: Iterable[str]) -> Any:
+_HASHES: Final = frozenset({"password", "password_hash", "passwordHash", "hash"})
+
+
+def _odd_id(user_id: Any) -> str:
+    if isinstance(user_id, int | float) and not isinstance(user_id, bool):
+        return "user_id is a number: turn it into a text, since two languages write large numbers differently."
+    if not isinstance(user_id, str) or not user_id:
+        return "There is no user_id: without one nobody can be told from anybody else."
+    if user_id.startswith("auth0|"):
+        return "user_id has auth0| in front; Keystead puts that there itself."
+    odd = not _ORDINARY_ID.fullmatch(user_id)
+    return "user_id has spaces or letters beyond ASCII, or is longer than 255 characters." if odd else ""
+
+
+def profile_of(value: Any, options: ConnectionOptions, typed: str) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return what Keystead would take of a returned profile, and why not where it would not take it."""
+    found_by = parse_identifier(typed, options.active_identifiers(), options.precedence, options.username_rules())
+    try:
+        found = read(value, options, [found_by] if found_by else [])
+    except UnusableProfile as why:
+        return None, [f"Keystead refuses this profile: {why}."]
+    taken: dict[str, Any] = {"user_id": found.user_id}
+    taken |= {str(kind): each for kind, each in found.identifiers.items()}
+    taken |= {"email_verified": found.email_verified, "phone_verified": found.phone_verified}
+    taken |= {**found.names, **found.metadata, **found.others}
+    return {name: each for name, each in taken.items() if each is not None}, []
+
+
+def masked(value: Any, hidden: Iterable[str]) -> Any:
     """Return a value of JSON without the texts that must not be shown: whoever tries a script need not see them."""
-    hidden = sorted({each for each in secrets if each}, key=len, reverse=True)
-    return _masked(value, hidden) if hidden else value
+    longest_first = sorted({each for each in hidden if each}, key=len, reverse=True)
+    return _masked(value, longest_first) if longest_first else value
 
 
-def _masked(value: Any, secrets: Sequence[str]) -> Any:
+def _masked(value: Any, hidden: Sequence[str]) -> Any:
     if isinstance(value, str):
-        for secret in secrets:
+        for secret in hidden:
             if value == secret:
                 return _MASK
             if len(secret) >= _SHORT:
                 value = value.replace(secret, _MASK)
         return value
     if isinstance(value, dict):
-        return {_masked(name, secrets): _masked(member, secrets) for name, member in value.items()}
+        return {_masked(name, hidden): _masked(member, hidden) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(each, secrets) for each in value]
+        return [_masked(each, hidden) for each in value]
     return value

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, Literal, get_args
 
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Profile
-from keystead.rules.script_contract import id_of, is_nobody, is_profile
+from keystead.rules.returned_profiles import Returned, UnusableProfile, read
 from keystead.rules.script_trials import Tried
 
 Kind = Literal[
@@ -47,9 +49,6 @@ ENOUGH: Final = 100
 DAYS: Final = 7
 """In how many days, unless somebody says otherwise."""
 
-_COMPARED: Final = ("email", "email_verified", "phone_number", "phone_verified", "username", "name", "nickname")
-_COMPARED_TOO: Final = ("given_name", "family_name", "picture")
-
 
 @dataclass(frozen=True, slots=True)
 class Ours:
@@ -70,47 +69,36 @@ class Comparison:
     """What differs, by name; never a password, and no values of a profile."""
 
 
-def compare(ours: Ours, theirs: Tried) -> Comparison:
+def compare(ours: Ours, theirs: Tried, options: ConnectionOptions, identifier: Identifier) -> Comparison:
     """Hold the verdict of the script against our own."""
     if theirs.outcome == "failed":
         return Comparison("script_failed", {"failure": theirs.failure[:200]})
-    if is_profile(theirs):
-        return _both(ours.profile, theirs.value) if ours.let_in else Comparison("only_there", {})
-    if is_nobody(theirs):
-        return _refused(ours, theirs)
     refusal = theirs.refusal
-    if refusal and refusal.kind == "unauthorized":  # on purpose: it would not have let them in
-        return _refused(ours, theirs)
-    return Comparison("script_failed", {"failure": _failure(theirs)})
+    if refusal and refusal.kind in ("error", "validation"):
+        return Comparison("script_failed", {"failure": (refusal.message or refusal.code)[:200]})
+    if refusal or theirs.value is None:  # ``unauthorized`` too: on purpose, it would not have let them in
+        return _refused(ours, known_there=bool(refusal and refusal.user_id))
+    try:
+        found = read(theirs.value, options, [identifier])
+    except UnusableProfile as why:
+        return Comparison("script_failed", {"failure": str(why)[:200]})
+    return _both(ours.profile, found) if ours.let_in else Comparison("only_there", {})
 
 
-def _failure(theirs: Tried) -> str:
-    refusal = theirs.refusal
-    return (refusal.message or refusal.code)[:200] if refusal else "login called back with something that is no profile"
-
-
-def _refused(ours: Ours, theirs: Tried) -> Comparison:
+def _refused(ours: Ours, *, known_there: bool) -> Comparison:
     if not ours.let_in:
         return Comparison("both_refused", {})
-    known = bool(theirs.refusal and theirs.refusal.user_id)
-    return Comparison("changed_here" if ours.changed_here and known else "only_here", {"known_there": known})
+    kind: Kind = "changed_here" if ours.changed_here and known_there else "only_here"
+    return Comparison(kind, {"known_there": known_there})
 
 
-def _both(profile: Profile, theirs: Mapping[str, Any]) -> Comparison:
-    if f"auth0|{id_of(theirs)}" != profile.user_id:
-        return Comparison("other_id", {"user_id": f"auth0|{id_of(theirs)}"[:300]})
-    differing = [name for name in (*_COMPARED, *_COMPARED_TOO) if _differs(name, profile, theirs)]
+def _both(profile: Profile, found: Returned) -> Comparison:
+    if found.user_id != profile.user_id:
+        return Comparison("other_id", {"user_id": found.user_id})
+    there: dict[str, Any] = {str(kind): value for kind, value in found.identifiers.items()} | dict(found.names)
+    there |= {"email_verified": found.email_verified, "phone_verified": found.phone_verified}
+    differing = [name for name, value in there.items() if value is not None and value != getattr(profile, name)]
     return Comparison("other_profile", {"attributes": differing}) if differing else Comparison("both_let_in", {})
-
-
-def _differs(name: str, profile: Profile, theirs: Mapping[str, Any]) -> bool:
-    """Whether both have an attribute, and differently; addresses are compared as they are looked up."""
-    there, here = theirs.get(name), getattr(profile, name)
-    if there is None or here is None:
-        return False
-    if name in ("email", "username") and isinstance(there, str):
-        return bool(there.strip().lower() != here)
-    return bool(there != here)
 
 
 @dataclass(frozen=True, slots=True)

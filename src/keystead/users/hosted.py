@@ -1,11 +1,13 @@
 """The user store of people who live here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
 
-from keystead.db import accounts, census, connections, old_passwords
+from keystead.db import accounts, census, connections, mirrors, old_passwords
+from keystead.db.accounts import Known
+from keystead.db.mirrors import Kept
 from keystead.db.session import Database
 from keystead.errors import InvalidSignup, NoSuchUser
 from keystead.ports import Clock, Entropy, Hasher, Refused
@@ -14,6 +16,7 @@ from keystead.rules.account_changes import Change
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.returned_profiles import MARK
 from keystead.secrecy import Secret
 
 _HANDLE_BYTES = 32
@@ -50,6 +53,45 @@ class HostedStore:
         known = await self.db.read(accounts.by_identifier, self.connection_id, identifier)
         return known.profile if known else None
 
+    async def has(self, user_id: str) -> bool:
+        """Whoever reads the account finds out."""
+        return True
+
+    async def known(self, identifier: Identifier) -> Known | None:
+        """Return who has an identifier, with what is stored of their password."""
+        return await self.db.read(accounts.by_identifier, self.connection_id, identifier)
+
+    async def adopt(self, draft: Draft, password: Secret[str] | None, kept: Kept) -> Profile:
+        """Make an account of somebody who lived elsewhere, with the password that they proved themselves with there.
+
+        No policy judges it: it was theirs before. One that is too long for us goes on living elsewhere, as without one.
+        Raises ``IdentifierTaken``, ``Busy``.
+        """
+        hashed = await self.hash_of_theirs(password) if password is not None else None
+        draft = draft.model_copy(update={"user_handle": draft.user_handle or self.entropy.bytes(_HANDLE_BYTES)})
+        kept = replace(kept, password_hash=hashed or MARK + self.entropy.token(16))
+        return await self.db.write(mirrors.adopt, self.connection_id, draft, kept, self.clock())
+
+    async def take_over(self, known: Known, password: Secret[str]) -> bool:
+        """Keep a password from now on that was kept elsewhere; ``False`` where it was replaced here meanwhile.
+
+        One that is too long for us stays where it is. Raises ``Busy``.
+        """
+        hashed, mark = await self.hash_of_theirs(password), known.password_hash
+        if hashed is None or mark is None:
+            return True
+        return await self.db.write(accounts.improve_hash, known.profile.user_id, mark, hashed)
+
+    async def owns(self, user_id: str) -> bool:
+        """Whether an account is of this connection."""
+        profile = await self.db.read(accounts.by_id, user_id)
+        return profile is not None and profile.connection_id == self.connection_id
+
+    async def hash_of_theirs(self, password: Secret[str]) -> str | None:
+        """Return the hash of a password that somebody has already; ``None`` where it cannot be one here."""
+        fitted = password_policy.fit(password, password_policy.complexity_of(self.options))
+        return await self.hasher.hash(fitted) if fitted is not None else None
+
     async def create(self, draft: Draft, password: Secret[str] | None) -> Profile:
         """Create an account. Raises ``WeakPassword``, ``IdentifierTaken`` and ``InvalidSignup``."""
         # An empty password is one, for the policy to refuse; only None means an account without.
@@ -63,7 +105,7 @@ class HostedStore:
         whoever did that was told how many people are left without a way in, and this one was not among them.
         """
         if hashed is not None and not _takes_passwords(session, self.connection_id):
-            raise InvalidSignup(detail="passwords were switched off meanwhile")
+            raise InvalidSignup(detail="passwords were switched off meanwhile, or people live elsewhere by now")
         if draft.user_handle is None:
             draft = draft.model_copy(update={"user_handle": self.entropy.bytes(_HANDLE_BYTES)})
         local_id = self.entropy.bytes(12).hex()
@@ -101,10 +143,11 @@ class HostedStore:
 
 
 def _takes_passwords(session: Session, connection_id: str) -> bool:
-    """Whether a connection has passwords on, and will have until the unit of work is over."""
+    """Whether a connection keeps passwords here, and will until the unit of work is over."""
     census.join(session)
     connection = connections.get(session, connection_id)
-    return connection is not None and connection.policy().methods.password.enabled
+    options = connection.policy() if connection else None
+    return options is not None and options.methods.password.enabled and options.store != "scripted"
 
 
 def _known(draft: Draft) -> dict[str, object]:

@@ -325,6 +325,7 @@ MANAGEMENT: list[BaseRoute] = [
     Described("/keystead/fido-metadata", fido_metadata.replace, PUT=fido_metadata.REPLACE),
     Described("/keystead/jobs", jobs.index, GET=jobs.INDEX),
     Described("/keystead/jobs/{id}", jobs.show, GET=jobs.SHOW),
+    Described("/keystead/scripts/{connection_id}", scripts.status, GET=scripts.STATUS),
     Described("/keystead/scripts/{connection_id}/shadow", scripts.shadow, GET=scripts.SHADOW),
     Described("/keystead/scripts/{connection_id}/shadow", scripts.forget, DELETE=scripts.FORGET),
     Described("/keystead/scripts/{connection_id}/shadow/differences", scripts.differences, GET=scripts.DIFFERENCES),

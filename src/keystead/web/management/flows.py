@@ -25,6 +25,7 @@ from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.script_health import ScriptStatus
 from keystead.flows.script_trials import ScriptTrials
 from keystead.flows.shadow import Shadow
 from keystead.flows.stats import Stats
@@ -62,4 +63,5 @@ class ManagementFlows:
     log_streams: LogStreams
     log_delivery: LogDelivery
     trials: ScriptTrials
+    script_status: ScriptStatus
     shadow: Shadow

@@ -7,11 +7,14 @@ from starlette.responses import Response
 
 from keystead.db.shadow import Difference
 from keystead.errors import BadRequest, InvalidPath, NoSuchConnection
+from keystead.flows.script_health import Fared
 from keystead.flows.script_trials import Trial
 from keystead.flows.shadow import Report
 from keystead.rules.action_scripts import NAMES, RefusalKind, ScriptName
 from keystead.rules.claims import iso
+from keystead.rules.connection_options import StoreKind
 from keystead.rules.script_contract import ScriptTest, Status
+from keystead.rules.script_health import State, versions
 from keystead.rules.script_trials import Outcome, ScriptTrial
 from keystead.rules.shadow import DAYS, ENOUGH, KEPT, KINDS, LISTED, by_day
 from keystead.web.answers import Json
@@ -91,6 +94,44 @@ async def test(request: Request) -> Response:
     found = await management_of(request).trials.test(request.path_params["id"], asked.body, operation)
     failed = any(finding.status == "failed" for finding in found)
     return Json({"passed": not failed, "checks": [finding.on_wire() for finding in found]})
+
+
+_PROCESS: Final = Shape(
+    "ScriptHealth",
+    {
+        "circuit": word(*get_args(State)),
+        "seconds_until_tried": NUMBER,
+        **dict.fromkeys(("failures_in_a_row", "calls", "failures", "under_way", "waiting", "idle_children"), WHOLE),
+        "last_failure": TEXT,
+    },
+)
+_FAILED: Final = Shape("ScriptFailure", {"date": MOMENT, "script": TEXT, "text": TEXT})
+STATUS: Final = Scoped(
+    "Show how the action scripts of a connection fare",
+    scopes=(READ_OPTIONS,),
+    answers={
+        200: Shape(
+            "ScriptStatus",
+            {
+                "connection_id": TEXT,
+                "store": word(*get_args(StoreKind)),
+                "language": TEXT,
+                "scripts": each(TEXT),
+                "shadow_mode": FLAG,
+                "versions": Shape("ScriptVersions", {"node": TEXT, "python": TEXT}),
+                "this_process": _PROCESS,
+                "last_day": Shape("ScriptFailures", {"failures": WHOLE, "newest": each(_FAILED)}),
+            },
+        )
+    },
+    refuses=(NoSuchConnection,),
+)
+
+
+async def status(request: Request) -> Response:
+    """``GET /keystead/scripts/{connection_id}``: the circuit, calls and failures of late, and what runs scripts."""
+    await STATUS.read(request)
+    return Json(_fared(await management_of(request).script_status.show(request.path_params["connection_id"])))
 
 
 _COUNTS: Final = Shape("ShadowCounts", {}, dict.fromkeys(KINDS, WHOLE))
@@ -194,6 +235,21 @@ def _tried(found: Trial) -> dict[str, Any]:
         "meaning": found.meaning,
         "profile": found.profile,
         "warnings": list(found.warnings),
+    }
+
+
+def _fared(found: Fared) -> dict[str, Any]:
+    options = found.connection.policy()
+    newest = [{"date": iso(each.date), "script": each.script, "text": each.text} for each in found.failed]
+    return {
+        "connection_id": found.connection.id,
+        "store": options.store,
+        "language": options.script_language,
+        "scripts": [name for name in NAMES if name in options.scripts],
+        "shadow_mode": options.shadow_mode,
+        "versions": versions(found.interpreters),
+        "this_process": found.health.on_wire(),
+        "last_day": {"failures": found.failures, "newest": newest},
     }
 
 
