@@ -241,8 +241,8 @@ def template(
 
 
 def _files(template: Path, language: ScriptLanguage) -> list[Path]:
-    """Return the scripts of a template, and what its README says of them."""
-    return [each for each in (*sorted((template / language).iterdir()), template / "README.md") if each.is_file()]
+    """Return the scripts of a template, and what is beside them for every language: a README, tables."""
+    return [each for each in sorted([*(template / language).iterdir(), *template.iterdir()]) if each.is_file()]
 
 
 def _copy(files: Sequence[Path], output: Path) -> None:

@@ -55,7 +55,7 @@ def replace_options(current: Mapping[str, Any], body: Mapping[str, Any]) -> dict
     off; ``null`` resets it. Raises ``InvalidOptions``.
     """
     kept = {name: current[name] for name in _OURS if name in current}
-    changed = _checked(_with_context(current, kept | dict(body)))
+    changed = _checked(_still_compared(body, _with_context(current, kept | dict(body))))
     was, will_be = read_options(current).unique_emails, read_options(changed).unique_emails
     if was and not will_be:
         raise InvalidOptions("options.attributes.email.unique", "cannot add non-unique email attribute")
@@ -77,6 +77,13 @@ def _with_context(current: Mapping[str, Any], body: dict[str, Any]) -> dict[str,
     if body.get(name) is False:
         raise InvalidOptions(f"options.{name}", f"{name} cannot be turned off again")
     return {**body, name: True}
+
+
+def _still_compared(body: Mapping[str, Any], merged: dict[str, Any]) -> dict[str, Any]:
+    """Let shadow mode end with the migration that it is about, where a body says nothing of it."""
+    if "shadow_mode" in body or (merged.get("enabledDatabaseCustomization") and merged.get("import_mode")):
+        return merged
+    return {name: value for name, value in merged.items() if name != "shadow_mode"}
 
 
 def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +199,9 @@ def _passkey_policy(options: ConnectionOptions) -> None:
 
 def _custom_database(options: ConnectionOptions) -> None:
     """What holds where people live in the customer's own database (section 5, MG-3, and rule 5 of section 3.3)."""
+    if options.shadow_mode and options.store != "migrating":
+        text = "shadow_mode compares two passwords: it needs enabledDatabaseCustomization and import_mode"
+        raise InvalidOptions("options.shadow_mode", text)
     if not options.custom_database:
         needed = {"import_mode": options.import_mode, "set_user_root_attributes": options.names_root_attributes}
         wanting = next((name for name, asked in needed.items() if asked), None)
