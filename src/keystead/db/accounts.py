@@ -290,6 +290,12 @@ def with_email(session: Session, connection_id: str, email: str) -> list[str]:
     return list(session.connection().execute(select(col(Account.user_id)).where(*mine)).scalars())
 
 
+def any_of(session: Session, connection_id: str) -> bool:
+    """Whether a connection has anybody."""
+    anybody = select(col(Account.user_id)).where(col(Account.connection_id) == connection_id).limit(1)
+    return session.connection().execute(anybody).first() is not None
+
+
 def entered(session: Session, user_id: str, address: str, now: datetime) -> None:
     """Count a login."""
     session.connection().execute(_ENTERED, {"who": user_id, "now": now, "address": address[:45]})

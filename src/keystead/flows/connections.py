@@ -1,13 +1,13 @@
 """Administrators make and change connections. The pages and the API read them afresh on every request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from keystead.db import clients, connections, journal
+from keystead.db import accounts, census, clients, connections, journal
 from keystead.db.connections import ConnectionRecord, Wanted
 from keystead.db.session import Database
 from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
@@ -26,7 +26,7 @@ from keystead.rules.connection_edits import (
     differences,
     kept_metadata,
 )
-from keystead.rules.connections import new_options, replace_options
+from keystead.rules.connections import new_options, read_options, replace_options
 from keystead.rules.passkey_policy import warnings
 from keystead.rules.revocation import Event, Subject
 
@@ -132,6 +132,7 @@ class Connections:
         foreseen = {}
         if edit.options is not None:
             options = replace_options(before.options, edit.options)
+            _check_home(session, before, options)
             values["options"] = self.configuration.sealed(connection_id, options, before.options)
             report = self.preview.check_options(session, connection_id, before.options, values["options"], allowance)
             foreseen = {"foreseen": report.counts} if report else {}
@@ -161,6 +162,20 @@ class Connections:
         connections.disable(session, connection_id, [each.client_id for each in switches if not each.status])
         event = operation.event(self.journal, "Update enabled clients for a connection", connection_id=connection_id)
         journal.add(session, event)
+
+
+def _check_home(session: Session, before: ConnectionRecord, options: Mapping[str, Any]) -> None:
+    """See that nobody loses their password by where people live (CN-8). Raises ``BadRequest``; the text is recorded.
+
+    Nobody comes to be there meanwhile (``census``).
+    """
+    if read_options(options).custom_database == before.policy().custom_database:
+        return
+    census.hold(session)
+    if accounts.any_of(session, before.id):
+        raise BadRequest(
+            'This database contains users. You cannot change "options.enabledDatabaseCustomization" setting.'
+        )
 
 
 def _found(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord:

@@ -9,13 +9,13 @@ from sqlmodel import Session
 from keystead.db import journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import DomainError, NotVerified, WrongCredentials
+from keystead.errors import DomainError, NotVerified, RefusedByScript, ScriptFailed, WrongCredentials
 from keystead.flows.accounts import Admission, Admitted, Entered, Method, unwrap
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.protection import Protection
-from keystead.flows.refusals import concerning
+from keystead.flows.refusals import concerning, told
 from keystead.flows.verification import Verification
 from keystead.ports import Clock, Refused, Telemetry
 from keystead.rules import identifiers
@@ -53,7 +53,7 @@ class PasswordLogin:
         Raises ``WrongCredentials`` for nobody, a wrong password, an account without one and an over-long one alike;
         ``NotVerified``, which says the same, where an identifier must be verified first: its link is sent again;
         ``TooManyAttempts`` before anything is tried; ``UserBlocked``, ``PasswordLeaked`` and ``EnrolmentRequired`` only
-        after the right password; ``Busy``.
+        after the right password; ``Busy``; ``ScriptFailed`` and ``RefusedByScript`` where people live elsewhere.
         """
         return await self._login(self._enter, connection, client_id, typed, password, caller)
 
@@ -94,21 +94,42 @@ class PasswordLogin:
         with self.telemetry.timed(LOGIN, "password"), concerning(identifier, **about):
             async with self.protection.guessing(guess, password, caller, about) as attempt:
                 with self.protection.place(caller.address):
-                    found = await self.store_for(connection).verify(identifier, password)
+                    found = await self._verify(
+                        connection, identifier, password, self.journal.event("f", caller, **about)
+                    )
                 attempt.right = isinstance(found, Profile) and options.methods.password.enabled
             if isinstance(found, Refused) or not options.methods.password.enabled:
+                await self.db.write(journal.add, self._refused(found, caller, about))
                 user_id = found.user_id
-                kind = "fp" if user_id else "fu"
-                await self.db.write(journal.add, self.journal.event(kind, caller, user_id=user_id, **about))
                 raise WrongCredentials().because(rule=_why(user_id, identifier, options.methods.password.enabled))
             await self.breaches.check("login", password, Subject(connection.id, client_id, found), caller)
             success = self.journal.event("s", caller, user_id=found.user_id, amr=["pwd"], **about)
-            success = success.model_copy(update={"date": began})
+            # Whoever was met by this very login is younger than its beginning, and what was issued before to an account
+            # of that id is not theirs (``db/mirrors``).
+            success = success.model_copy(update={"date": max(began, found.created_at)})
             failure = self.journal.event("f", caller, user_id=found.user_id, **about)
             outcome = await self.db.write(enter, "pwd", success, failure)
             if isinstance(outcome, NotVerified):
                 await self.verification.remind(found.user_id, client_id, caller)
             return unwrap(outcome)
+
+    async def _verify(
+        self, connection: ConnectionRecord, identifier: Identifier | None, password: Secret[str], failure: Event
+    ) -> Profile | Refused:
+        """Ask the store; ``failure`` is written down where a script had no answer, or one of its own."""
+        try:
+            return await self.store_for(connection).verify(identifier, password)
+        except (ScriptFailed, RefusedByScript) as refusal:
+            await self.db.write(journal.add, told(failure, refusal))
+            raise
+
+    def _refused(self, found: Profile | Refused, caller: Caller, about: dict[str, str | None]) -> Event:
+        """Return the entry of a login that was refused: whose password was wrong, and what a script said of it."""
+        kind = "fp" if found.user_id else "fu"
+        event = self.journal.event(kind, caller, user_id=found.user_id, **about)
+        if isinstance(found, Profile) or found.script is None:
+            return event
+        return event.model_copy(update={"description": found.said, "details": event.details | {"script": found.script}})
 
 
 def _why(user_id: str | None, identifier: Identifier | None, takes_passwords: bool) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from keystead.errors import DomainError
+from keystead.errors import DomainError, ScriptFailed
+from keystead.rules.events import Event
 from keystead.rules.identifiers import Identifier
 
 
@@ -13,6 +14,13 @@ def whose(identifier: Identifier | None, **facts: str | None) -> dict[str, str |
     Only what was read as an identifier may be among them: any other text may be a password in the wrong field.
     """
     return facts | ({"identifier": f"{identifier.kind}:{identifier.value}"} if identifier else {})
+
+
+def told(event: Event, refusal: DomainError) -> Event:
+    """Return an entry of the journal that says why something was refused, and by which action script, if by one."""
+    script = refusal.script if isinstance(refusal, ScriptFailed) else refusal.facts.get("script")
+    said = {"reason": refusal.detail or refusal.code} | ({"script": script} if script else {})
+    return event.model_copy(update={"description": refusal.text, "details": event.details | said})
 
 
 @contextmanager

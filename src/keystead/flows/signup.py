@@ -15,6 +15,8 @@ from keystead.errors import (
     IdentifierTaken,
     InvalidSignup,
     NotVerified,
+    RefusedByScript,
+    ScriptFailed,
     SignupDisabled,
 )
 from keystead.flows.accounts import Admission, Admitted, unwrap
@@ -26,7 +28,7 @@ from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import Options, require_passkeys
 from keystead.flows.post import Post
 from keystead.flows.protection import Protection
-from keystead.flows.refusals import concerning, whose
+from keystead.flows.refusals import concerning, told, whose
 from keystead.flows.verification import PURPOSES, Verification
 from keystead.ports import Clock, Entropy, WebAuthn
 from keystead.rules import base64url, signups
@@ -98,9 +100,13 @@ class Signup:
         options, about = connection.policy(), _about(connection, client_id)
         if password is not None:
             await self.breaches.check("pre-user-registration", password, Subject(connection.id, client_id), caller)
+        draft = draft.model_copy(update={"client_id": client_id})
         try:
             with self.protection.place(caller.address):
                 profile = await self.store_for(connection).create(draft, password)
+        except (ScriptFailed, RefusedByScript) as refusal:
+            await self.db.write(journal.add, told(self.journal.event("fs", caller, **about), refusal))
+            raise
         except IdentifierTaken as taken:
             await self.db.write(journal.add, self.journal.event("fs", caller, reason=taken.code, **about))
             if options.hardened and not await self.db.read(_name_taken, connection.id, draft):
@@ -164,8 +170,9 @@ class Signup:
                 await self.protection.signing_up(caller, _about(connection, party.client_id))
             await self._available(connection, draft, proving=False)
         except DomainError as refusal:
-            failure = self.journal.event("passkey_challenge_failed", caller, reason=refusal.detail, **about)
-            await self.db.write(journal.add, failure.model_copy(update={"description": refusal.text}))
+            await self.db.write(
+                journal.add, told(self.journal.event("passkey_challenge_failed", caller, **about), refusal)
+            )
             raise
         handle, policy = self.entropy.bytes(_HANDLE_BYTES), policy_of(options)
         begun = await self.ceremonies.begin(
@@ -202,9 +209,10 @@ class Signup:
             if connection.policy().disable_signup:
                 raise SignupDisabled
             new = self.webauthn.verify_registration(ceremony, response)
-            outcome = await self.db.write(self._create_with_passkey, connection, ceremony, new, caller)
+            made = await self._made_elsewhere(connection, ceremony, new)
+            outcome = await self.db.write(self._create_with_passkey, connection, ceremony, new, caller, made)
         except DomainError as refusal:
-            await self.db.write(journal.add, self.journal.event("fs", caller, reason=refusal.detail, **about))
+            await self.db.write(journal.add, told(self.journal.event("fs", caller, **about), refusal))
             whom = _whose(connection, _draft(ceremony))
             if not isinstance(refusal, IdentifierTaken):
                 refusal.because(**whom)
@@ -215,10 +223,31 @@ class Signup:
             raise InvalidSignup(detail=refusal.detail).because(rule="signup_taken", **whom) from None
         return unwrap(outcome)
 
+    async def _made_elsewhere(
+        self, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey
+    ) -> Profile | None:
+        """Have somebody created by the customer's script, where people live there; our row is there then, too (PK-4).
+
+        A passkey that the policy refuses creates nobody. Whoever is on the way from there to here is adopted first: the
+        primary keys decide then.
+        """
+        store, draft, where = self.store_for(connection), _draft(ceremony), connection.policy().store
+        if where == "migrating":
+            for identifier in draft.identifiers:
+                await store.find(identifier)
+        if where != "scripted":
+            return None
+        await self.db.read(_judged, self.enrolment, ceremony, new)
+        return await store.create(draft.model_copy(update={"client_id": ceremony.client_id}), None)
+
     async def _available(self, connection: ConnectionRecord, draft: Draft, *, proving: bool) -> None:
-        taken = await self.db.read(_taken, connection, draft, proving)
-        if taken is not None:
-            raise InvalidSignup(detail=f"{taken} is taken").because(rule="signup_taken", **_whose(connection, draft))
+        options, store = connection.policy(), self.store_for(connection)
+        provable = {*draft.proved, *(options.proved_at_signup() if proving else ())}
+        for identifier in draft.identifiers:
+            holder = await store.find(identifier)
+            if holder and not _unsaid(options, holder, identifier, identifier.kind in provable):
+                refusal = InvalidSignup(detail=f"{identifier.kind} is taken")
+                raise refusal.because(rule="signup_taken", **_whose(connection, draft))
 
     async def _welcome(self, connection: ConnectionRecord, draft: Draft, profile: Profile, event: Event) -> None:
         """Greet whoever signed up."""
@@ -274,13 +303,19 @@ class Signup:
             journal.add(session, self.journal.event("fs", caller, reason=reason, **about))
 
     def _create_with_passkey(
-        self, session: Session, connection: ConnectionRecord, ceremony: Ceremony, new: NewPasskey, caller: Caller
+        self,
+        session: Session,
+        connection: ConnectionRecord,
+        ceremony: Ceremony,
+        new: NewPasskey,
+        caller: Caller,
+        made: Profile | None,
     ) -> Admitted | DomainError:
         draft = _draft(ceremony)
         # First, so that a passkey that is refused anyway tells nothing of who has an account.
         accepted = self.enrolment.judge(session, ceremony, new, passkeys=0)
         local_id = self.entropy.bytes(12).hex()
-        profile = accounts.create(session, connection.id, draft, None, local_id=local_id, now=self.clock())
+        profile = made or accounts.create(session, connection.id, draft, None, local_id=local_id, now=self.clock())
         self.enrolment.store(session, profile.user_id, ceremony, accepted, caller)
         about: dict[str, Any] = {
             "user_id": profile.user_id,
@@ -300,6 +335,10 @@ class Signup:
         return outcome
 
 
+def _judged(session: Session, enrolment: PasskeyEnrolment, ceremony: Ceremony, new: NewPasskey) -> None:
+    enrolment.judge(session, ceremony, new, passkeys=0)
+
+
 def _about(connection: ConnectionRecord, client_id: str) -> dict[str, str | None]:
     return {"connection_id": connection.id, "client_id": client_id}
 
@@ -317,16 +356,6 @@ def _name_taken(session: Session, connection_id: str, draft: Draft) -> bool:
     """Whether it is (also) a username that is taken: that has to be said, since another must be chosen."""
     names = (each for each in draft.identifiers if each.kind == "username")
     return any(accounts.claimed(session, connection_id, each) for each in names)
-
-
-def _taken(session: Session, connection: ConnectionRecord, draft: Draft, proving: bool) -> str | None:
-    options = connection.policy()
-    provable = {*draft.proved, *(options.proved_at_signup() if proving else ())}
-    for identifier in draft.identifiers:
-        known = accounts.by_identifier(session, connection.id, identifier)
-        if known and not _unsaid(options, known.profile, identifier, identifier.kind in provable):
-            return identifier.kind
-    return None
 
 
 def _unsaid(options: ConnectionOptions, holder: Profile, identifier: Identifier, provable: bool) -> bool:

@@ -1,25 +1,36 @@
 """Administrators make, change and delete accounts."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, connections, journal, old_passwords
+from keystead.db import accounts, clients, connections, journal, mirrors, old_passwords
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, NoSuchConnection, NoSuchUser
+from keystead.errors import (
+    BadRequest,
+    IdentifierTaken,
+    NoSuchConnection,
+    NoSuchUser,
+    RefusedByScript,
+    ScriptFailed,
+)
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.protection import Protection
+from keystead.flows.refusals import told
 from keystead.flows.revocation import Revocation
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
 from keystead.rules import revocation, user_edits
+from keystead.rules.account_changes import Deleted, NewIdentifier, NewPassword
 from keystead.rules.events import Event
+from keystead.rules.identifiers import Identifier
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit
@@ -28,6 +39,9 @@ from keystead.secrecy import Secret
 
 _MOVED: Final = {"email": "sce", "username": "scu", "phone_number": "scpn"}
 """What is written down, beside the change itself, of an identifier that is another one now."""
+
+_NOT_MOVED: Final = {"email": "fce", "username": "fcu", "phone_number": "fcpn"}
+"""What is written down where a script did not change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,10 @@ class Users:
         if password is not None:
             subject = Subject(connection.id, operation.client_id)
             await self.breaches.check("pre-user-registration", password, subject, operation.caller)
-        profile = await self.store_for(connection).create(draft, password)
+        draft = draft.model_copy(update={"client_id": operation.client_id or ""})
+        about = {"connection_id": connection.id}
+        async with self._told(operation.event(self.journal, "Create a user", type="fs", **about)):
+            profile = await self.store_for(connection).create(draft, password)
         event = operation.event(
             self.journal,
             "Create a user",
@@ -93,21 +110,38 @@ class Users:
 
         A new password ends its sessions and refresh tokens and lifts the blocks of its identifiers (RS-6); its owner
         is not told. Raises ``NoSuchUser``, ``BadRequest``, ``InvalidIdentifier``, ``IdentifierTaken``,
-        ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``.
+        ``WeakPassword``, ``PasswordLeaked``, ``PasswordUnchecked``, ``Busy``; ``ScriptFailed`` and ``RefusedByScript``
+        where people live elsewhere: nothing is changed here then.
         """
         hashed = await self._hashed(user_id, edit, password, operation) if password is not None else None
+        await self._tell(user_id, edit, password, operation)
         person = await self.db.write(self._update, user_id, edit, hashed, operation)
         if hashed is not None:
             await self.protection.lift(user_id)
         return person
 
     async def delete(self, user_id: str, operation: Operation) -> None:
-        """Delete an account and all that hangs on it; no error where there is none (US-5)."""
+        """Delete an account and all that hangs on it; no error where there is none (US-5).
+
+        There first, where people live elsewhere: whoever were deleted here alone would be back at their next login.
+        Raises ``ScriptFailed``, ``RefusedByScript``, ``OperationNotSupported`` where there is no script for it.
+        """
+        try:
+            profile, connection = await self.db.read(known, user_id)
+        except NoSuchUser:
+            return
+        about = {"user_id": user_id, "connection_id": connection.id}
+        async with self._told(operation.event(self.journal, "User not deleted", type="fdu", **about)):
+            await self.store_for(connection).pass_on(profile, Deleted())
         await self.db.write(self._delete, user_id, operation)
 
     async def delete_by_email(self, connection_id: str, email: str, operation: Operation) -> None:
-        """Delete whoever has an address in a connection (US-13). Raises ``NoSuchConnection``."""
-        await self.db.write(self._delete_by_email, connection_id, email_as_stored(email), operation)
+        """Delete whoever has an address in a connection (US-13), one after the other.
+
+        Raises ``NoSuchConnection``, and what ``delete`` raises.
+        """
+        for user_id in await self.db.read(_with_email, connection_id, email_as_stored(email)):
+            await self.delete(user_id, operation)
 
     async def _hashed(self, user_id: str, edit: UserEdit, password: Secret[str], operation: Operation) -> str:
         """Return the hash of a new password, once everything that can be refused before was looked at."""
@@ -117,6 +151,32 @@ class Users:
         subject = Subject(connection.id, operation.client_id, profile)
         await self.breaches.check("pre-change-password", password, subject, operation.caller)
         return await self.store_for(connection).prepare(after, password)
+
+    async def _tell(self, user_id: str, edit: UserEdit, password: Secret[str] | None, operation: Operation) -> None:
+        """Have the customer's database change what it keeps, before we do: what it refuses is refused as a whole.
+
+        Raises ``IdentifierTaken``, ``ScriptFailed``, ``RefusedByScript``.
+        """
+        profile, connection = await self.db.read(_allowed, user_id, edit, password=password is not None)
+        if connection.policy().store != "scripted":
+            return
+        store, identifiers = self.store_for(connection), user_edits.new_identifiers(edit, profile, connection.policy())
+        about = {"user_id": user_id, "connection_id": connection.id}
+        for change in user_edits.told(edit, profile, identifiers, password):
+            kind = "fcp" if isinstance(change, NewPassword) else _NOT_MOVED[change.kind]
+            async with self._told(operation.event(self.journal, "Update a user", type=kind, **about)):
+                if isinstance(change, NewIdentifier) and await store.find(Identifier(change.kind, change.after or "")):
+                    raise IdentifierTaken(change.kind)
+                await store.pass_on(profile, change)
+
+    @asynccontextmanager
+    async def _told(self, failure: Event) -> AsyncIterator[None]:
+        """Write down what a script of the customer's did not do."""
+        try:
+            yield
+        except (ScriptFailed, RefusedByScript) as refusal:
+            await self.db.write(journal.add, told(failure, refusal))
+            raise
 
     def _greet(self, session: Session, profile: Profile, new: NewUser, event: Event, operation: Operation) -> None:
         """Record a new account, and ask its owner whether the addresses are theirs."""
@@ -138,7 +198,9 @@ class Users:
         options, now, before = connection.policy(), self.clock(), profile.model_dump(include=set(_MOVED))
         identifiers = user_edits.new_identifiers(edit, profile, options)
         values = user_edits.changes(edit, profile, identifiers)
-        if identifiers:
+        if identifiers and options.store == "scripted":
+            mirrors.follow(session, user_id, {str(kind): value for kind, value in identifiers.items()}, now, shared=options.shared_kinds())
+        elif identifiers:
             accounts.change_identifiers(session, profile, identifiers, shared=options.shared_kinds())
         if values:
             accounts.change(session, user_id, values | {"updated_at": now})
@@ -168,12 +230,12 @@ class Users:
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
             journal.add(session, operation.event(self.journal, description, type=kind, **about))
 
-    def _delete_by_email(self, session: Session, connection_id: str, email: str, operation: Operation) -> None:
-        connection = connections.get(session, connection_id)
-        if connection is None or connection.for_administrators:
-            raise NoSuchConnection
-        for user_id in accounts.with_email(session, connection_id, email):
-            self._delete(session, user_id, operation)
+
+def _with_email(session: Session, connection_id: str, email: str) -> list[str]:
+    connection = connections.get(session, connection_id)
+    if connection is None or connection.for_administrators:
+        raise NoSuchConnection
+    return accounts.with_email(session, connection_id, email)
 
 
 def _noted(profile: Profile) -> dict[str, Any]:
@@ -207,6 +269,8 @@ def _allowed(
         raise BadRequest("Cannot change email or password for users in a disabled connection.")
     if password and not connection.policy().methods.password.enabled:
         raise BadRequest("The connection does not take passwords.", path="password")
+    if connection.policy().store == "scripted":
+        user_edits.check_kept_elsewhere(edit, connection.policy(), connection.name, password=password)
     if edit.client_id is not None and clients.known(session, edit.client_id) is None:
         raise BadRequest("The client does not exist.", path="client_id")
     return profile, connection

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
+from keystead.rules.identifiers import IdentifierKind
 from keystead.secrecy import Secret
 
 ScriptName = Literal[
@@ -26,6 +27,13 @@ ScriptLanguage = Literal["node", "python"]
 NAMES: Final[tuple[ScriptName, ...]] = get_args(ScriptName)
 MAX_BYTES: Final = 100_000
 """Of the source of one script (CD-3)."""
+
+CHANGED_BY: Final[Mapping[IdentifierKind, ScriptName]] = {
+    "email": "change_email",
+    "username": "change_username",
+    "phone_number": "change_phone_number",
+}
+"""Which script changes an identifier."""
 
 
 def _source(text: str) -> str:

@@ -45,7 +45,10 @@ _MEMBERS: Final[Mapping[Category, Collection[str]]] = {
     "auth.ancillary.success": ("srrt",),
     "management.success": ("sapi", "mgmt_api_read", "backup_made", "backup_restored"),
     "system.notification": ("api_limit", "fn", "log_stream_suspended", "log_stream_gap"),
-    "user.fail": ("fv", "fcpr", "fcp", "reset_pwd_leak", "gd_webauthn_enrollment_failed", "passkey_recovery_failed"),
+    "user.fail": (
+        *("fv", "fcpr", "fcp", "reset_pwd_leak", "gd_webauthn_enrollment_failed", "passkey_recovery_failed"),
+        *("fce", "fcu", "fcpn", "fdu"),
+    ),
     "user.notification": (
         *("svr", "scpr", "ublkdu", "passkey_recovery_requested"),
         *("passkey_quarantined", "passkey_quarantine_lifted"),

@@ -58,15 +58,14 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
         ("seacft", "feacft", "sepft", "sertft", "fertft", "seccft", "feccft"),
         (AUTHENTICATION, _OTHER),
     ),
-    **dict.fromkeys(("sce", "scu", "scpn"), (ACCOUNT_CHANGE, _OTHER)),
-    **dict.fromkeys(
-        ("ferrt", "passkey_policy_advice", "pwd_leak_unchecked", "shadow_difference"), (AUTHENTICATION, _OTHER)
-    ),
+    **dict.fromkeys(("sce", "scu", "scpn", "fce", "fcu", "fcpn"), (ACCOUNT_CHANGE, _OTHER)),
+    **dict.fromkeys(("ferrt", "passkey_policy_advice", "pwd_leak_unchecked"), (AUTHENTICATION, _OTHER)),
+    **dict.fromkeys(("shadow_difference",), (AUTHENTICATION, _OTHER)),
     **dict.fromkeys(("ss", "fs", "signup_pwd_leak"), (ACCOUNT_CHANGE, 1)),
     **dict.fromkeys(("ublkdu",), (ACCOUNT_CHANGE, 2)),
     **dict.fromkeys(("scp", "fcp", "reset_pwd_leak"), (ACCOUNT_CHANGE, 3)),
     **dict.fromkeys(("scpr", "fcpr"), (ACCOUNT_CHANGE, 4)),
-    **dict.fromkeys(("sdu",), (ACCOUNT_CHANGE, 6)),
+    **dict.fromkeys(("sdu", "fdu"), (ACCOUNT_CHANGE, 6)),
     **dict.fromkeys(("gd_enrollment_complete", "gd_webauthn_enrollment_failed"), (ACCOUNT_CHANGE, 10)),
     **dict.fromkeys(("passkey_quarantine_lifted", "passkey_recovery_succeeded"), (ACCOUNT_CHANGE, 10)),
     **dict.fromkeys(("passkey_quarantined",), (ACCOUNT_CHANGE, 11)),
@@ -85,6 +84,7 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
 _FAILED: Final = frozenset(
     {
         *("f", "fp", "fu", "fs", "fv", "feacft", "fertft", "feccft", "fcp", "fcpr", "fn", "ferrt"),
+        *("fce", "fcu", "fcpn", "fdu"),
         *("limit_wc", "limit_mu", "limit_sul", "api_limit", "pwd_leak_unchecked"),
         *("gd_webauthn_enrollment_failed", "passkey_challenge_failed", "passkey_recovery_failed"),
         *("oidc_backchannel_logout_failed", "log_stream_suspended", "log_stream_gap"),

@@ -125,6 +125,16 @@ def local_id(value: object) -> str:
     return text
 
 
+def spelled(extras: Mapping[str, Any], identifier: Identifier) -> str:
+    """Return how an identifier is spelled in the customer's database, as far as we were told."""
+    text = (extras.get("as_spelled") or {}).get(identifier.kind)
+    try:
+        same = isinstance(text, str) and canonical(identifier.kind, text, _AS_THERE) == identifier
+    except InvalidIdentifier:
+        same = False
+    return str(text) if same else identifier.value
+
+
 def new_account(found: Returned, options: ConnectionOptions, asked: Draft | None) -> Draft:
     """Return the account for somebody whom we meet for the first time; ``asked`` is the sign-up, if it is one."""
     asked = asked or Draft(identifiers=())
@@ -236,14 +246,16 @@ def _names(given: Mapping[str, Any], options: ConnectionOptions) -> dict[str, st
     for name, longest in _NAMES.items():
         if name not in given or name in options.non_persistent_attrs:
             continue
-        value = given[name]
-        if value is not None and not isinstance(value, str):
+        if not isinstance(given[name] or "", str):
             raise UnusableProfile(f"{name} must be a text")
-        found[name] = (value or "")[:longest] or None
-    picture = found.get("picture")
-    if picture is not None and not (picture.startswith(("https://", "http://")) and picture.isprintable()):
+        found[name] = (given[name] or "")[:longest] or None
+    if not _is_picture(found.get("picture") or "https://"):
         del found["picture"]
     return found
+
+
+def _is_picture(text: str) -> bool:
+    return text.startswith(("https://", "http://")) and text.isprintable()
 
 
 def _metadata(given: Mapping[str, Any]) -> dict[str, Metadata]:
@@ -280,12 +292,14 @@ def _clean(value: object, depth: int) -> Any:
     """Return a value without what no database stores (NUL, half a surrogate). Raises ``UnusableProfile``."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if depth > 0 and isinstance(value, list | tuple):
-        return [_clean(each, depth - 1) for each in value]
-    if depth > 0 and isinstance(value, dict):
-        return {_clean(str(name), 0): _clean(each, depth - 1) for name, each in value.items()}
+    if depth > 0 and isinstance(value, list | dict):
+        return _inner(value, depth - 1)
     raise UnusableProfile("a profile holds values of JSON, not too deep")
+
+
+def _inner(value: list[Any] | dict[Any, Any], depth: int) -> Any:
+    if isinstance(value, list):
+        return [_clean(each, depth) for each in value]
+    return {_clean(str(name), 0): _clean(each, depth) for name, each in value.items()}

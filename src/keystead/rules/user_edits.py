@@ -6,11 +6,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from keystead.errors import BadRequest
+from keystead.rules.account_changes import NewIdentifier, NewPassword
+from keystead.rules.action_scripts import CHANGED_BY, ScriptName
 from keystead.rules.complaints import complaint, parse, type_of
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, canonical
 from keystead.rules.profiles import (
     ADVISED_METADATA,
+    ROOT_FIELDS,
     Draft,
     Metadata,
     Profile,
@@ -206,6 +209,42 @@ def changes(
     verified = after.verified_kinds()
     values["must_verify"] = [kind for kind in profile.must_verify if after.value_of(kind) and kind not in verified]
     return {name: value for name, value in values.items() if getattr(profile, name) != value}
+
+
+def check_kept_elsewhere(edit: UserEdit, options: ConnectionOptions, connection: str, *, password: bool) -> None:
+    """Refuse what the customer's own database says of its people (US-11). Raises ``BadRequest``.
+
+    Metadata and blocks are ours. An identifier and a password can be changed where there is a script to do it there,
+    and names where they do not follow that database.
+    """
+    scripts: dict[str, ScriptName] = {str(kind): name for kind, name in CHANGED_BY.items()}
+    scripts["password"] = "change_password"
+    given = set(edit.model_fields_set) | ({"password"} if password else set())
+    may = {*_METADATA, "blocked", "connection", "client_id", "verify_email", "verify_phone_number"}
+    may |= {
+        name for name, script in scripts.items() if not options.lacks(script) and getattr(edit, name, "") is not None
+    }
+    may |= {verified for kind, verified in _VERIFIED.items() if kind in given & may}
+    may |= set() if options.root_attributes == "on_each_login" else set(ROOT_FIELDS)
+    if given - may:
+        names = ", ".join(sorted(given - may))
+        raise BadRequest(
+            f"The database of the connection {connection} keeps this of its users, change it there: {names}"
+        )
+
+
+def told(
+    edit: UserEdit,
+    profile: Profile,
+    identifiers: Mapping[IdentifierKind, str | None],
+    password: Secret[str] | None,
+) -> Iterator[NewIdentifier | NewPassword]:
+    """Give what a customer's database is told of a change."""
+    for kind, after in identifiers.items():
+        verified = kind in _VERIFIED and bool(getattr(edit, _VERIFIED[kind]))
+        yield NewIdentifier(kind, profile.value_of(kind), after, verified)
+    if password is not None:
+        yield NewPassword(password)
 
 
 def large_metadata(profile: Profile) -> dict[str, int]:

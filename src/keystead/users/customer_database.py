@@ -7,7 +7,7 @@ from typing import Any, Final
 from keystead.db.connections import ConnectionRecord
 from keystead.errors import IdentifierTaken, InternalError, OperationNotSupported, RefusedByScript, ScriptFailed
 from keystead.ports import Refused, ScriptRuntime
-from keystead.rules.action_scripts import Script, ScriptName, ScriptRefusal
+from keystead.rules.action_scripts import CHANGED_BY, Script, ScriptName, ScriptRefusal
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.profiles import Draft
@@ -19,11 +19,6 @@ Opened = Callable[[str, Mapping[str, Any]], Mapping[str, Secret[str]]]
 
 _LONGEST_TEXT: Final = 500
 _LONGEST_CODE: Final = 100
-_CHANGES: Final[Mapping[IdentifierKind, ScriptName]] = {
-    "email": "change_email",
-    "username": "change_username",
-    "phone_number": "change_phone_number",
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class CustomerDatabase:
 
     async def change_identifier(self, kind: IdentifierKind, before: str, after: str, *, verified: bool) -> None:
         """Have an identifier replaced."""
-        name = _CHANGES[kind]
+        name = CHANGED_BY[kind]
         told = [before, after] if kind == "username" else [before, after, verified]
         self._changed(name, await self._run(name, told))
 

@@ -41,8 +41,8 @@ class MigratingStore:
         Raises ``ScriptFailed`` and ``RefusedByScript``, ``Busy``.
         """
         known = await self.hosted.known(identifier) if identifier is not None else None
-        if identifier is None or password_policy.normal(password) is None or (known and _is_here(known)):
-            return await self._here(known, identifier, password)
+        if identifier is None or not self._asks(known, password):
+            return await self._compared_here(known, identifier, password)
         found = await self.there.login(identifier, password)
         if isinstance(found, Refused):
             return found
@@ -82,7 +82,8 @@ class MigratingStore:
         Raises ``WeakPassword``, ``IdentifierTaken``, ``InvalidSignup``, ``Busy``, ``ScriptFailed``.
         """
         for each in draft.identifiers:
-            if await self.hosted.find(each) is None and await self.find(each) is not None:
+            holder = await self.find(each)
+            if holder is not None and (each.kind not in draft.proved or holder.is_verified(each.kind)):
                 raise IdentifierTaken(each.kind)
         return await self.hosted.create(draft, password)
 
@@ -101,14 +102,24 @@ class MigratingStore:
         """Remove an account here; whoever is there still comes back at their next login (MG-4)."""
         await self.hosted.delete(user_id)
 
-    async def _here(
+    async def _compared_here(
         self, known: Known | None, identifier: Identifier | None, password: Secret[str]
     ) -> Profile | Refused:
-        """Compare with our hash, and tell of it where there is one: nobody else's word is compared with nothing."""
+        """Compare with our hash, and tell of it where there is one that counts."""
         verdict = await self.hosted.verify(identifier, password)
-        if identifier is not None and known is not None and known.password_hash is not None:
+        if identifier is not None and known is not None and self._is_ours(known):
             self.note(identifier, password, verdict)
         return verdict
+
+    def _is_ours(self, known: Known) -> bool:
+        stored = known.password_hash
+        return stored is not None and not is_mark(stored) and self.hosted.options.methods.password.enabled
+
+    def _asks(self, known: Known | None, password: Secret[str]) -> bool:
+        """Whether the password of somebody is kept there, as far as is known here."""
+        if password_policy.normal(password) is None or not self.hosted.options.methods.password.enabled:
+            return False
+        return known is None or is_mark(known.password_hash)
 
     async def _adopt(self, found: Returned, identifier: Identifier, password: Secret[str]) -> Profile | Refused:
         """Make an account with the password that was right there.
@@ -130,8 +141,3 @@ class MigratingStore:
         """Refuse an id that is an account's of another connection (CD-10). Raises ``ScriptFailed``."""
         if taken.attribute == "user_id" and not await self.hosted.owns(found.user_id):
             raise ScriptFailed(script, detail=f"the user_id {found.local_id[:100]} is another connection's")
-
-
-def _is_here(known: Known) -> bool:
-    """Whether the password of an account is ours to compare, or none at all."""
-    return not is_mark(known.password_hash)

@@ -14,11 +14,11 @@ from keystead.errors import IdentifierTaken, NoSuchUser, ScriptFailed
 from keystead.ports import Clock, Entropy, Refused
 from keystead.rules import password_policy
 from keystead.rules.account_changes import Change, Deleted, NewIdentifier, NewPassword
-from keystead.rules.action_scripts import ScriptName
+from keystead.rules.action_scripts import CHANGED_BY, ScriptName
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.identifiers import KINDS, Identifier
+from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.profiles import Draft, Profile, defaults
-from keystead.rules.returned_profiles import MARK, Returned, changes, is_mark, new_account
+from keystead.rules.returned_profiles import MARK, Returned, changes, is_mark, new_account, spelled
 from keystead.rules.signups import identifiers_of_profile
 from keystead.secrecy import Secret
 from keystead.users.customer_database import CustomerDatabase
@@ -45,7 +45,7 @@ class ScriptedStore:
 
         Text that is no identifier here never gets there, nor a password that no policy ever allowed.
         """
-        if identifier is None or password_policy.normal(password) is None:
+        if identifier is None or password_policy.normal(password) is None or not self.options.methods.password.enabled:
             return Refused()
         found = await self.there.login(identifier, password)
         if isinstance(found, Refused):
@@ -111,9 +111,11 @@ class ScriptedStore:
         if isinstance(change, Deleted):
             await self.there.delete(profile.local_id)
         elif isinstance(change, NewPassword):
-            await self.there.change_password(await self._spelled(profile, "change_password"), change.password)
+            await self.there.change_password(await self._text(profile, "change_password"), change.password)
         elif isinstance(change, NewIdentifier):
-            before = await self._spelled(profile, "change_email", change)
+            before = await self._text(
+                profile.having({change.kind: change.before}), CHANGED_BY[change.kind], change.kind
+            )
             await self.there.change_identifier(change.kind, before, change.after or "", verified=change.verified)
         elif change.kind == "email" and self.there.has("verify"):
             await self.there.verified(change.value)
@@ -171,20 +173,15 @@ class ScriptedStore:
         return found if found and found.user_id == profile.user_id else None
 
     def _as_spelled(self, known: Mirrored | None, identifier: Identifier) -> Identifier:
-        spelled = self.extras.opened(known.sealed_extras).get("as_spelled", {}) if known else {}
-        return Identifier(identifier.kind, identifier.value, typed=str(spelled.get(identifier.kind) or ""))
+        extras = self.extras.opened(known.sealed_extras) if known else {}
+        return Identifier(identifier.kind, identifier.value, typed=spelled(extras, identifier))
 
-    async def _spelled(self, profile: Profile, script: ScriptName, change: NewIdentifier | None = None) -> str:
-        """Return the identifier by which a script finds somebody: the one that changes, else the first they have."""
-        kinds = (change.kind,) if change else KINDS
-        before = {change.kind: change.before} if change else {}
-        known = await self.db.read(mirrors.known, profile.user_id)
-        spelled = self.extras.opened(known.sealed_extras).get("as_spelled", {}) if known else {}
-        for kind in kinds:
-            value = before.get(kind) or profile.value_of(kind)
-            if value:
-                return str(spelled.get(kind) or value)
-        raise ScriptFailed(script, detail="the account has no identifier to find it by")
+    async def _text(self, profile: Profile, script: ScriptName, kind: IdentifierKind | None = None) -> str:
+        """Return the identifier by which a script finds somebody: of a kind, or the first that they have."""
+        own = [each for each in identifiers_of_profile(profile) if kind in (None, each.kind)]
+        if not own:
+            raise ScriptFailed(script, detail="the account has no identifier to find it by")
+        return self._as_spelled(await self.db.read(mirrors.known, profile.user_id), own[0]).as_typed
 
     async def _keep(
         self, script: ScriptName, found: Returned, *, draft: Draft | None = None, has_password: bool | None = None

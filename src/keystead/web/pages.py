@@ -24,6 +24,8 @@ from keystead.errors import (
     PasskeyTaken,
     PasswordLeaked,
     PasswordUnchecked,
+    RefusedByScript,
+    ScriptFailed,
     SignupDisabled,
     StepUpRequired,
     TooManyAttempts,
@@ -87,6 +89,8 @@ ON_PAGE: Final = (
     PasskeyLimitReached,
     StepUpRequired,
     EnrolmentRequired,
+    RefusedByScript,
+    ScriptFailed,
     BadRequest,
 )
 
