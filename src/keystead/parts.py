@@ -289,6 +289,7 @@ def doctor_of(p: Parts) -> Doctor:
         mail=server_of(settings.smtp_url, settings.mail_from) if settings.smtp_url else None,
         redis=partial(_redis, settings, p.clock) if settings.redis_url else None,
         breaches=partial(_breach_source, settings, p.clock, SILENCE),
+        interpreters=partial(interpreters, programs_of(settings)),
     )
     return Doctor(machine, p.db, p.sealer, p.hasher, SystemProber(settings.mail_from), p.clock, p.entropy)
 

@@ -269,7 +269,7 @@ class Settings(BaseSettings):
     metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")
     otel_endpoint: Annotated[str, BeforeValidator(_collector)] = ""
     script_seconds: Annotated[int, _whole(1, 300)] = 20
-    script_memory: Annotated[int, _whole(64, 65_536)] = 256
+    script_memory: Annotated[int, _whole(96, 65_536)] = 256
     script_concurrency: Annotated[int, _whole(1, 250)] = 4
     script_output: Annotated[int, _whole(16, 65_536)] = 1024
     node: str = "node"

@@ -86,6 +86,11 @@ function text(value) {
   }
 }
 
+function fromScript(stack) {
+  // Where the script was called from is ours.
+  return stack.split('\n').filter((line) => !line.includes(__filename)).join('\n').trimEnd();
+}
+
 function refusal(error) {
   const message = text(error instanceof Error || error?.message !== undefined ? error.message : error);
   if (error instanceof WrongUsernameOrPasswordError) {
@@ -93,7 +98,7 @@ function refusal(error) {
   }
   if (error instanceof ValidationError) return { kind: 'validation', code: text(error.code), message };
   if (error instanceof UnauthorizedError) return { kind: 'unauthorized', message };
-  if (error?.stack) print(`${text(error.stack)}\n`);
+  if (error?.stack) print(`${fromScript(text(error.stack))}\n`);
   return { kind: 'error', message };
 }
 
@@ -222,7 +227,9 @@ function resolved(plain, directory, name) {
   for (const alias of [`${module}@${version}`, `${module}-${version}`]) {
     if (fs.existsSync(path.join(directory, 'node_modules', alias))) return plain(`${alias}${rest}`);
   }
-  const installed = parse(fs.readFileSync(path.join(directory, 'node_modules', module, 'package.json'), 'utf8')).version;
+  const about = path.join(directory, 'node_modules', module, 'package.json');
+  if (!fs.existsSync(about)) return plain(`${module}${rest}`);
+  const installed = parse(fs.readFileSync(about, 'utf8')).version;
   if (installed.split('.')[0] === version.replace(/^[^0-9]*/, '').split('.')[0]) return plain(`${module}${rest}`);
   throw new Error(
     `${name} is asked for and ${installed} is installed: npm install ${module}-${version}@npm:${module}@${version}`,

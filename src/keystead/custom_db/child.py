@@ -13,6 +13,7 @@ import linecache
 import os
 import site
 import sys
+import threading
 import traceback
 import types
 import uuid
@@ -54,13 +55,15 @@ class _Child:
         self._answers = os.fdopen(ANSWERED, "wb", buffering=0)
         self._scripts: dict[str, Callable[..., Any]] = {}
         self._id = ""
+        self._lock = threading.RLock()  # scripts may have threads, which print
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
 
     def say(self, what: dict[str, Any]) -> None:
         line = memoryview(json.dumps({"id": self._id, **what}, default=_plain).encode("ascii") + b"\n")
-        while line:
-            line = line[self._answers.write(line) or 0 :]
+        with self._lock:
+            while line:
+                line = line[self._answers.write(line) or 0 :]
 
     def ready(self) -> None:
         self._answers.write(b'{"ready":true}\n')
@@ -71,9 +74,11 @@ class _Child:
         try:
             said = {"answer": {"value": self._run(question)}}
             json.dumps(said, default=_plain, allow_nan=False)
-        except BaseException as error:  # noqa: BLE001 - a script may raise what it likes, SystemExit too
+        except SystemExit as error:
+            os._exit(error.code if isinstance(error.code, int) else 1)
+        except BaseException as error:  # noqa: BLE001 - a script may raise what it likes
             # After these, nobody knows what was left half done.
-            last = isinstance(error, MemoryError | SystemExit | KeyboardInterrupt)
+            last = isinstance(error, MemoryError | KeyboardInterrupt)
             said = {"answer": {"refusal": self._refusal(error)}, "last": last}
         self.say(said)
         self._id = ""
@@ -130,7 +135,9 @@ def _text(value: object) -> str:
 def _trace(error: BaseException) -> str:
     """Return the traceback, from the script on."""
     try:
-        frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != __file__]
+        every = traceback.extract_tb(error.__traceback__)
+        first = next((at for at, frame in enumerate(every) if frame.filename[:1] == "<"), len(every))
+        frames = every[first:]
         return "".join([*traceback.format_list(frames[:20]), *traceback.format_exception_only(error)])
     except BaseException:  # noqa: BLE001 - the same
         return f"{type(error).__name__}\n"
@@ -171,6 +178,7 @@ def _refuse_processes() -> None:
 
 def main() -> None:
     """Answer until there is no question any more."""
+    os.environ.clear()  # of what the interpreter has put there itself
     os.set_inheritable(ASKED, False)
     os.set_inheritable(ANSWERED, False)
     with os.fdopen(ASKED, "rb") as questions:

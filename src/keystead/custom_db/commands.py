@@ -44,11 +44,15 @@ _SYSTEM: Final = (
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ssl", "/etc/pki", "/etc/ca-certificates"),
     *("/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services"),
     *("/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/alternatives"),
+    *("/etc/alpine-release", "/etc/os-release"),  # modules that are compiled look for theirs by it
     *("/etc/odbc.ini", "/etc/odbcinst.ini", "/etc/freetds", "/etc/krb5.conf", "/run/systemd/resolve"),
     *("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"),
-    *("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/sys/fs/cgroup", "/sys/devices/system/cpu"),
 )
 """What programs of the system need to read, to run and to find a host. Data, homes and other settings are not there."""
+_KERNEL: Final = (
+    *("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/sys/fs/cgroup", "/sys/devices/system/cpu"),
+)
+"""The same of the kernel. Node.js compares paths by their text, and below ``/proc/self`` is a way to every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def plan_of(language: ScriptLanguage, limits: Limits, programs: Programs) -> Pla
     }
     if language == "python":  # Node.js reserves more addresses than there is memory
         resources["RLIMIT_AS"] = (limits.memory + _VIRTUAL) * _MIB
-    given = {"resources": resources, "processes": _PROCESSES, "readable": [*_SYSTEM, *readable]}
+    given = {"resources": resources, "processes": _PROCESSES, "readable": [*_SYSTEM, *_KERNEL, *readable]}
     return Plan(sys.executable, program, given, _wrapper(programs.wrapper))
 
 
@@ -149,8 +153,11 @@ def _node(limits: Limits, programs: Programs) -> tuple[list[str], list[str]]:
     node, child, above = node_at(programs.node), str((_HERE / "child.cjs").resolve()), programs.above_modules
     flags = ["--no-warnings", f"--max-old-space-size={max(_LEAST_HEAP, limits.memory - _BESIDE_HEAP)}"]
     if node.permission:
+        readable = [*_SYSTEM, *([above] if above else [])]
         flags += [node.permission, f"--allow-fs-read={child}"]
-        flags += [f"--allow-fs-read={above}/*"] if above else []
+        flags += [
+            f"--allow-fs-read={each}/*" if Path(each).is_dir() else f"--allow-fs-read={each}" for each in readable
+        ]
         # Modules such as bcrypt are compiled, and most scripts are for the sake of a database elsewhere.
         flags += [flag for flag in _WANTED[2:] if flag in node.flags]
     return [node.path, *flags, child], [str(Path(node.path).resolve()), child, *([above] if above else [])]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from keystead.db import clients, health, jobs, keys, passkey_counts, schema
+from keystead.db import clients, connections, health, jobs, keys, passkey_counts, schema
 from keystead.db.session import Database
 from keystead.errors import Busy, DatabaseUnavailable, DeliveryFailed, DomainError, InternalError, PasswordUnchecked
 from keystead.flows.administrator_setup import PURPOSE
@@ -25,8 +25,10 @@ from keystead.flows.vitals import MOST_UNSEALED
 from keystead.ports import Attempts, BreachSource, Clock, Entropy, Hasher, Prober, Sealer
 from keystead.rules import app_links, reachability
 from keystead.rules import health as verdicts
-from keystead.rules.health import Finding, Given, error, ok, skipped, warning
+from keystead.rules.action_scripts import ScriptLanguage
+from keystead.rules.health import Finding, Given, Interpreters, error, ok, skipped, warning
 from keystead.rules.mail_servers import MailServer, server_of
+from keystead.rules.script_findings import scripts
 from keystead.secrecy import Secret
 
 PROBE: Final = "doctor"
@@ -64,6 +66,8 @@ class Machine:
     """Opens where attempts are counted, if that is not the database."""
     breaches: Callable[[], BreachSource | None]
     """Opens where breached passwords are known from."""
+    interpreters: Callable[[], Interpreters]
+    """Asks what runs action scripts; blocks."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Doctor:
     async def __call__(self, *, offline: bool, send_to: str = "") -> list[Finding]:
         """Return what was found, in the order of the documentation."""
         checks: list[Check] = [self._settings, self._machine, partial(self._stored, thorough=True), self._sealed]
-        checks.append(self._hash)
+        checks += [self._scripts, self._hash]
         if not offline:
             checks += [self._public, self._documents, partial(self._mail, send_to), self._counters, self._breaches]
         # One after the other: a slow host must not make another one look slow, nor the hash.
@@ -163,6 +167,10 @@ class Doctor:
         except InternalError:
             broken.append("the mail provider")
         return [verdicts.sealed(broken, opened)]
+
+    async def _scripts(self) -> list[Finding]:
+        needed = await self.db.read(_with_scripts)
+        return scripts(needed, await asyncio.to_thread(self.machine.interpreters) if needed else None)
 
     async def _hash(self) -> list[Finding]:
         began = time.perf_counter()
@@ -290,6 +298,15 @@ class AskedOften:
 
 def _published(session: Session, public_url: str) -> Any:
     return current(session, public_url), clients.mobile_apps(session)
+
+
+def _with_scripts(session: Session) -> dict[ScriptLanguage, list[str]]:
+    found: dict[ScriptLanguage, list[str]] = {}
+    for each in connections.every(session):
+        options = each.policy()
+        if options.scripts and (options.custom_database or options.shadow_mode):
+            found.setdefault(options.script_language, []).append(each.name)
+    return found
 
 
 async def _all(checks: Iterable[Check]) -> list[Finding]:
