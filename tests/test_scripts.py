@@ -14,7 +14,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 def test_there_is_what_the_readme_promises() -> None:
     assert {"serve", "test", "check", "bench", "lock"} <= {path.name for path in SCRIPTS}
-    assert {path.stem for path in LOCKS} == {"bootstrap", "runtime", "dev", "clients"}
+    assert {path.stem for path in LOCKS} == {"bootstrap", "runtime", "dev", "clients", "custom_db"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -30,8 +30,9 @@ _ASKS_PYTHON: Final = (
 _MIB: Final = 1 << 20
 _BESIDE: Final = 192
 """MiB of private memory that an interpreter asks for and hardly touches, such as the stacks of its threads."""
-_VIRTUAL: Final = 512
-"""MiB of addresses beside what it uses: the same, and libraries."""
+_VIRTUAL: Final = 4096
+"""MiB of addresses beside what it uses: the same, libraries, and 64 for each thread that the allocator sets aside and
+never touches. Too few would end drivers that have threads of their own; what counts is the private memory above."""
 _LEAST_HEAP: Final = 32
 _BESIDE_HEAP: Final = 64
 """MiB that Node.js takes beside its heap."""

@@ -1,0 +1,78 @@
+"""Azure SQL Database: is there such a user?"""
+
+import time
+from contextlib import closing
+from typing import Any
+
+import mssql_python
+from keystead_scripts import Context, Profile, configuration
+
+
+def get_user(identifier: str, context: Context | None = None) -> Profile | None:
+    # Where the connection has script contexts on, its context says when the identifier is the id of a user.
+    by_id = bool(context) and context.get("identifierType") == "user_id"
+    user = find_by_id(identifier) if by_id else find(identifier)
+    return profile_of(user) if user else None
+
+
+def find(email: str) -> dict[str, Any] | None:
+    found = rows(
+        "SELECT id, email, email_verified, nickname, password_hash FROM dbo.users WHERE email = %(email)s",
+        {"email": email.lower()},
+    )
+    # Collations find more than was asked for: other accents, other widths, blanks at the end.
+    return next((user for user in found if user["email"].lower() == email.lower()), None)
+
+
+def find_by_id(id: str) -> dict[str, Any] | None:
+    if not (id.isascii() and id.isdigit() and len(id) <= 18):
+        return None
+    found = rows(
+        "SELECT id, email, email_verified, nickname, password_hash FROM dbo.users WHERE id = %(id)s",
+        {"id": int(id)},
+    )
+    return found[0] if found else None
+
+
+def profile_of(user: dict[str, Any]) -> Profile:
+    profile: Profile = {
+        "user_id": str(user["id"]),
+        "email": user["email"],
+        "email_verified": bool(user["email_verified"]),
+    }
+    if user["nickname"]:
+        profile["nickname"] = user["nickname"]
+    return profile
+
+
+def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a statement finds. Values travel beside it and never become part of it."""
+    with closing(connected()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def connected() -> mssql_python.Connection:
+    """Return a connection. A database that sleeps or is being moved answers after a moment, so it is tried thrice."""
+    for pause in (1, 2):
+        try:
+            return opened()
+        except mssql_python.DatabaseError:
+            time.sleep(pause)
+    return opened()
+
+
+def opened() -> mssql_python.Connection:
+    return mssql_python.connect(
+        Server=f"tcp:{configuration['DB_HOST']},{int(configuration.get('DB_PORT', '1433'))}",
+        Database=configuration["DB_NAME"],
+        UID=configuration["DB_USER"],
+        PWD=configuration["DB_PASSWORD"],
+        # The servers of Azure take nothing else, and prove who they are by an authority that this machine knows.
+        Encrypt="yes",
+        TrustServerCertificate="no",
+        autocommit=True,
+        timeout=4,
+    )

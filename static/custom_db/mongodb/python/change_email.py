@@ -1,0 +1,48 @@
+"""MongoDB: a user gets another e-mail address."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import certifi
+from keystead_scripts import ValidationError, configuration
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+
+def change_email(email: str, new_email: str, verified: bool) -> bool:
+    try:
+        with users() as collection:
+            changed = collection.update_one(
+                {"email": {"$eq": str(email).lower()}},
+                {"$set": {"email": str(new_email).lower(), "email_verified": bool(verified)}},
+            )
+    except DuplicateKeyError:
+        raise ValidationError("user_exists", "There is a user with this e-mail address already.") from None
+    return changed.matched_count > 0
+
+
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
+    # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
+    encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        configuration["DB_URI"],
+        maxPoolSize=1,
+        serverSelectionTimeoutMS=5000,
+        socketTimeoutMS=10000,
+        **encrypted,
+    )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
+
+
+def authority() -> str:
+    """Return the file of the authority that vouches for the server."""
+    if not configuration.get("DB_CA"):
+        return certifi.where()
+    file = Path("authority.pem").resolve()  # the directory is this process's own, and goes with it
+    file.write_text(configuration["DB_CA"])
+    return str(file)

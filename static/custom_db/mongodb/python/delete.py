@@ -1,0 +1,42 @@
+"""MongoDB: a user is deleted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import certifi
+from bson import ObjectId
+from keystead_scripts import configuration
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+
+def delete(id: str) -> None:
+    if ObjectId.is_valid(id):  # no document of this collection has another
+        with users() as collection:
+            collection.delete_one({"_id": {"$eq": ObjectId(id)}})
+
+
+@contextmanager
+def users() -> Iterator[Collection[dict[str, Any]]]:
+    # The server must prove to be the host that the address names, by DB_CA or by an authority that is publicly known.
+    encrypted = {} if configuration.get("DB_TLS") == "off" else {"tls": True, "tlsCAFile": authority()}
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        configuration["DB_URI"],
+        maxPoolSize=1,
+        serverSelectionTimeoutMS=5000,
+        socketTimeoutMS=10000,
+        **encrypted,
+    )
+    with client:
+        yield client[configuration["DB_NAME"]][configuration.get("DB_COLLECTION", "users")]
+
+
+def authority() -> str:
+    """Return the file of the authority that vouches for the server."""
+    if not configuration.get("DB_CA"):
+        return certifi.where()
+    file = Path("authority.pem").resolve()  # the directory is this process's own, and goes with it
+    file.write_text(configuration["DB_CA"])
+    return str(file)

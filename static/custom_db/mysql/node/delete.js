@@ -1,0 +1,38 @@
+async function remove(id) {
+  if (!/^[0-9]{1,18}$/.test(id)) {
+    return; // no user of this table has such an id
+  }
+  await run("DELETE FROM users WHERE id = ?", [id]);
+
+  // Prepared by the server: no value ever becomes part of a statement.
+  async function run(sql, values) {
+    const [result] = await database().execute({ sql, values, timeout: 10000 });
+    return result;
+  }
+
+  // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
+  function database() {
+    if (!global.mysql) {
+      global.mysql = require("mysql2/promise").createPool({
+        host: configuration.DB_HOST,
+        port: Number(configuration.DB_PORT || 3306),
+        database: configuration.DB_NAME,
+        user: configuration.DB_USER,
+        password: configuration.DB_PASSWORD,
+        // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
+        ssl: configuration.DB_TLS === "off" ? undefined : {
+          rejectUnauthorized: true,
+          verifyIdentity: true,
+          ca: configuration.DB_CA || undefined,
+        },
+        charset: "utf8mb4",
+        supportBigNumbers: true,
+        bigNumberStrings: true,
+        connectionLimit: 1,
+        connectTimeout: 5000,
+        idleTimeout: 30000,
+      });
+    }
+    return global.mysql;
+  }
+}

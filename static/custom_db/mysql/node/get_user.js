@@ -1,0 +1,67 @@
+async function get_user(identifier, context = {}) {
+  // Where the connection has script contexts on, its context says when the identifier is the id of a user.
+  const byId = context.identifierType === "user_id";
+  const user = byId ? await findById(identifier) : await find(identifier);
+  return user ? profileOf(user) : null;
+
+  async function find(email) {
+    const rows = await run(
+      "SELECT id, email, email_verified, nickname, password_hash FROM users WHERE email = ?",
+      [email.toLowerCase()]
+    );
+    // Collations find more than was asked for: other accents, other widths, blanks at the end.
+    return rows.find((row) => row.email.toLowerCase() === email.toLowerCase());
+  }
+
+  async function findById(id) {
+    if (!/^[0-9]{1,18}$/.test(id)) {
+      return undefined;
+    }
+    const rows = await run(
+      "SELECT id, email, email_verified, nickname, password_hash FROM users WHERE id = ?",
+      [id]
+    );
+    return rows[0];
+  }
+
+  function profileOf(user) {
+    return {
+      user_id: String(user.id),
+      email: user.email,
+      email_verified: Boolean(user.email_verified),
+      nickname: user.nickname || undefined,
+    };
+  }
+
+  // Prepared by the server: no value ever becomes part of a statement.
+  async function run(sql, values) {
+    const [result] = await database().execute({ sql, values, timeout: 10000 });
+    return result;
+  }
+
+  // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
+  function database() {
+    if (!global.mysql) {
+      global.mysql = require("mysql2/promise").createPool({
+        host: configuration.DB_HOST,
+        port: Number(configuration.DB_PORT || 3306),
+        database: configuration.DB_NAME,
+        user: configuration.DB_USER,
+        password: configuration.DB_PASSWORD,
+        // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
+        ssl: configuration.DB_TLS === "off" ? undefined : {
+          rejectUnauthorized: true,
+          verifyIdentity: true,
+          ca: configuration.DB_CA || undefined,
+        },
+        charset: "utf8mb4",
+        supportBigNumbers: true,
+        bigNumberStrings: true,
+        connectionLimit: 1,
+        connectTimeout: 5000,
+        idleTimeout: 30000,
+      });
+    }
+    return global.mysql;
+  }
+}

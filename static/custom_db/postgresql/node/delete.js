@@ -1,0 +1,29 @@
+async function remove(id) {
+  if (!/^[0-9]{1,18}$/.test(id)) {
+    return; // no user of this table has such an id
+  }
+  await database().query(`DELETE FROM users WHERE id = $1`, [id]);
+
+  // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
+  function database() {
+    if (!global.postgresql) {
+      const { Pool } = require("pg");
+      global.postgresql = new Pool({
+        host: configuration.DB_HOST,
+        port: Number(configuration.DB_PORT || 5432),
+        database: configuration.DB_NAME,
+        user: configuration.DB_USER,
+        password: configuration.DB_PASSWORD,
+        // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
+        ssl: configuration.DB_TLS !== "off" && { rejectUnauthorized: true, ca: configuration.DB_CA || undefined },
+        max: 1,
+        connectionTimeoutMillis: 5000,
+        query_timeout: 10000,
+        idleTimeoutMillis: 30000,
+      });
+      // The server has closed an idle connection: the next call opens another.
+      global.postgresql.on("error", () => {});
+    }
+    return global.postgresql;
+  }
+}

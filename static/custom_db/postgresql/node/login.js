@@ -1,0 +1,65 @@
+async function login(identifier, password) {
+  const bcrypt = require("bcrypt");
+
+  const user = await find(identifier);
+  // Nobody costs as much as somebody, so that time tells no stranger who has an account.
+  const right = await bcrypt.compare(password, readable((user && user.password_hash) || decoy()));
+  if (!user) {
+    throw new WrongUsernameOrPasswordError(null, "There is no user with this e-mail address.");
+  }
+  if (!user.password_hash || !right) {
+    throw new WrongUsernameOrPasswordError(String(user.id), "The password is wrong.");
+  }
+  return profileOf(user);
+
+  async function find(email) {
+    const { rows } = await database().query(
+      `SELECT id, email, email_verified, nickname, password_hash FROM users WHERE lower(email) = lower($1)`,
+      [email]
+    );
+    return rows[0];
+  }
+
+  function profileOf(user) {
+    return {
+      user_id: String(user.id),
+      email: user.email,
+      email_verified: Boolean(user.email_verified),
+      nickname: user.nickname || undefined,
+    };
+  }
+
+  // A well-formed hash that no known password has, as dear as those of the table.
+  function decoy() {
+    const cost = String(configuration.BCRYPT_COST || 12).padStart(2, "0");
+    return `$2b$${cost}$izzD06NfQ.MnRcyigeQyfuD8wYr.RdfdB4RUGKCE5Xtb9GNdE7H6W`;
+  }
+
+  // PHP writes $2y$ for what everybody else calls $2b$.
+  function readable(hash) {
+    return hash.replace(/^\$2y\$/, "$2b$");
+  }
+
+  // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
+  function database() {
+    if (!global.postgresql) {
+      const { Pool } = require("pg");
+      global.postgresql = new Pool({
+        host: configuration.DB_HOST,
+        port: Number(configuration.DB_PORT || 5432),
+        database: configuration.DB_NAME,
+        user: configuration.DB_USER,
+        password: configuration.DB_PASSWORD,
+        // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
+        ssl: configuration.DB_TLS !== "off" && { rejectUnauthorized: true, ca: configuration.DB_CA || undefined },
+        max: 1,
+        connectionTimeoutMillis: 5000,
+        query_timeout: 10000,
+        idleTimeoutMillis: 30000,
+      });
+      // The server has closed an idle connection: the next call opens another.
+      global.postgresql.on("error", () => {});
+    }
+    return global.postgresql;
+  }
+}

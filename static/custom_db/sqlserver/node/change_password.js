@@ -1,0 +1,62 @@
+async function change_password(email, newPassword) {
+  const bcrypt = require("bcrypt");
+  const sql = require("mssql");
+
+  const user = await find(email);
+  const hash = await bcrypt.hash(newPassword, Number(configuration.BCRYPT_COST || 12));
+  if (!user) {
+    return false;
+  }
+  const { rowsAffected } = await run(
+    "UPDATE dbo.users SET password_hash = @hash WHERE id = @id",
+    { id: [sql.BigInt, user.id], hash: [sql.VarChar(60), hash] }
+  );
+  return rowsAffected[0] > 0;
+
+  async function find(email) {
+    const { recordset } = await run(
+      "SELECT id, email FROM dbo.users WHERE email = @email",
+      { email: [sql.NVarChar(254), email.toLowerCase()] }
+    );
+    // Collations find more than was asked for: other accents, other widths, blanks at the end.
+    return recordset.find((row) => row.email.toLowerCase() === email.toLowerCase());
+  }
+
+  // Values travel beside the statement, each with its type, and never become part of it.
+  async function run(statement, values) {
+    const request = (await database()).request();
+    for (const [name, [type, value]] of Object.entries(values)) {
+      request.input(name, type, value);
+    }
+    return request.query(statement);
+  }
+
+  // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
+  async function database() {
+    if (!global.sqlserver || !global.sqlserver.connected) {
+      global.sqlserver = await opened();
+    }
+    return global.sqlserver;
+  }
+
+  function opened() {
+    const pool = new sql.ConnectionPool({
+      server: configuration.DB_HOST,
+      port: Number(configuration.DB_PORT || 1433),
+      database: configuration.DB_NAME,
+      user: configuration.DB_USER,
+      password: configuration.DB_PASSWORD,
+      options: {
+        // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
+        encrypt: configuration.DB_TLS !== "off",
+        trustServerCertificate: false,
+        cryptoCredentialsDetails: configuration.DB_CA ? { ca: configuration.DB_CA } : {},
+      },
+      pool: { max: 1, idleTimeoutMillis: 30000 },
+      connectionTimeout: 5000,
+      requestTimeout: 10000,
+    });
+    pool.on("error", () => {}); // an idle connection is gone: the next call opens another
+    return pool.connect();
+  }
+}

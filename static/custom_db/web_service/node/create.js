@@ -1,0 +1,60 @@
+async function create(user) {
+  const answer = await call("create", user);
+  if (answer.status === 409) {
+    throw refusal(answer, "user_exists", "There is a user with this e-mail address already.");
+  }
+  if (answer.status === 422) {
+    throw refusal(answer, "", "The user was not accepted.");
+  }
+  if (answer.status < 200 || answer.status > 299) {
+    throw unexpected(answer);
+  }
+
+  // What the service says in its answer is shown to people, so it is to be written for them.
+  function refusal(answer, code, words) {
+    let said = {};
+    try {
+      said = JSON.parse(answer.text);
+    } catch {
+      // no JSON: our own words will do
+    }
+    return new ValidationError(code || said.code || "invalid", said.message || words);
+  }
+
+  // One POST of JSON with basic authentication. Redirects are not followed: they would take the credentials along.
+  function call(path, body) {
+    const url = new URL(`${configuration.SERVICE_URL.replace(/\/+$/, "")}/${path}`);
+    if (url.protocol !== "https:" && configuration.SERVICE_TLS !== "off") {
+      throw new Error("SERVICE_URL must begin with https://");
+    }
+    const { request } = require(url.protocol === "https:" ? "node:https" : "node:http");
+    return new Promise((resolve, reject) => {
+      const sent = request(url, {
+        method: "POST",
+        auth: `${configuration.SERVICE_USER}:${configuration.SERVICE_PASSWORD}`,
+        headers: { "content-type": "application/json", accept: "application/json" },
+        // The service must prove to be this very host, by SERVICE_CA or by an authority that Node.js knows.
+        ca: configuration.SERVICE_CA || undefined,
+        signal: AbortSignal.timeout(10000),
+      });
+      sent.on("error", reject);
+      sent.on("response", (answer) => {
+        let text = "";
+        answer.setEncoding("utf8");
+        answer.on("error", reject);
+        answer.on("data", (piece) => {
+          text += piece;
+          if (text.length > 100000) {
+            sent.destroy(new Error("The service answered too much."));
+          }
+        });
+        answer.on("end", () => resolve({ status: answer.statusCode, text }));
+      });
+      sent.end(JSON.stringify(body));
+    });
+  }
+
+  function unexpected(answer) {
+    return new Error(`The service answered with status ${answer.status}.`);
+  }
+}

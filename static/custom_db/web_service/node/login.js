@@ -1,0 +1,65 @@
+async function login(identifier, password) {
+  const answer = await call("login", { identifier, password });
+  if (answer.status === 200) {
+    return profileOf(answer.text);
+  }
+  if (answer.status === 401 || answer.status === 404) {
+    throw new WrongUsernameOrPasswordError(whose(answer.text), "The service did not accept the password.");
+  }
+  throw unexpected(answer);
+
+  // A service may say whose password was wrong: it is kept in the journal, and told to nobody else.
+  function whose(text) {
+    try {
+      const { user_id } = JSON.parse(text);
+      return user_id === undefined || user_id === null ? null : String(user_id);
+    } catch {
+      return null;
+    }
+  }
+
+  function profileOf(text) {
+    const profile = JSON.parse(text);
+    if (profile.user_id === undefined || profile.user_id === null || profile.user_id === "") {
+      throw new Error("The service gave no user_id.");
+    }
+    return { ...profile, user_id: String(profile.user_id) };
+  }
+
+  // One POST of JSON with basic authentication. Redirects are not followed: they would take the credentials along.
+  function call(path, body) {
+    const url = new URL(`${configuration.SERVICE_URL.replace(/\/+$/, "")}/${path}`);
+    if (url.protocol !== "https:" && configuration.SERVICE_TLS !== "off") {
+      throw new Error("SERVICE_URL must begin with https://");
+    }
+    const { request } = require(url.protocol === "https:" ? "node:https" : "node:http");
+    return new Promise((resolve, reject) => {
+      const sent = request(url, {
+        method: "POST",
+        auth: `${configuration.SERVICE_USER}:${configuration.SERVICE_PASSWORD}`,
+        headers: { "content-type": "application/json", accept: "application/json" },
+        // The service must prove to be this very host, by SERVICE_CA or by an authority that Node.js knows.
+        ca: configuration.SERVICE_CA || undefined,
+        signal: AbortSignal.timeout(10000),
+      });
+      sent.on("error", reject);
+      sent.on("response", (answer) => {
+        let text = "";
+        answer.setEncoding("utf8");
+        answer.on("error", reject);
+        answer.on("data", (piece) => {
+          text += piece;
+          if (text.length > 100000) {
+            sent.destroy(new Error("The service answered too much."));
+          }
+        });
+        answer.on("end", () => resolve({ status: answer.statusCode, text }));
+      });
+      sent.end(JSON.stringify(body));
+    });
+  }
+
+  function unexpected(answer) {
+    return new Error(`The service answered with status ${answer.status}.`);
+  }
+}
