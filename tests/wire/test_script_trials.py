@@ -7,7 +7,7 @@ import pytest
 
 from keystead.db import tables
 from keystead.rules.action_scripts import ScriptLanguage
-from legacy import ANN, EMAIL, options, scripts
+from scripted_people import ANN, EMAIL, options, scripts
 from world import PASSWORD, REALM_GRANT, World
 
 pytestmark = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

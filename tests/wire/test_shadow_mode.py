@@ -13,7 +13,7 @@ from keystead import worker
 from keystead.db import tables
 from keystead.flows.shadow import Shadow
 from keystead.rules.action_scripts import ScriptLanguage
-from legacy import ANN, EMAIL, options, scripts
+from scripted_people import ANN, EMAIL, options, scripts
 from world import PASSWORD, REALM_GRANT, World
 
 ON_SQLITE = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
