@@ -99,6 +99,7 @@ def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
     _complexity(options)
     _passkey_policy(options)
     _custom_database(options)
+    _shadow_mode(options)
     return _stored(options)
 
 
@@ -199,9 +200,6 @@ def _passkey_policy(options: ConnectionOptions) -> None:
 
 def _custom_database(options: ConnectionOptions) -> None:
     """What holds where people live in the customer's own database (section 5, MG-3, and rule 5 of section 3.3)."""
-    if options.shadow_mode and options.store != "migrating":
-        text = "shadow_mode compares two passwords: it needs enabledDatabaseCustomization and import_mode"
-        raise InvalidOptions("options.shadow_mode", text)
     if not options.custom_database:
         needed = {"import_mode": options.import_mode, "set_user_root_attributes": options.names_root_attributes}
         wanting = next((name for name, asked in needed.items() if asked), None)
@@ -220,6 +218,13 @@ def _custom_database(options: ConnectionOptions) -> None:
     for name, why in needs.items():
         if not options.scripts.get(name, "").strip():
             raise InvalidOptions(f"options.customScripts.{name}", why)
+
+
+def _shadow_mode(options: ConnectionOptions) -> None:
+    """Where the customer's database has all passwords, or none, there are no two to compare."""
+    if options.shadow_mode and options.store != "migrating":
+        text = "shadow_mode compares two passwords: it needs enabledDatabaseCustomization and import_mode"
+        raise InvalidOptions("options.shadow_mode", text)
 
 
 _NOT_YET: Final = {
