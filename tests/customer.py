@@ -9,12 +9,13 @@ from threading import Lock, Thread
 from typing import Any, Final
 
 from keystead.rules.action_scripts import NAMES, ScriptLanguage
+from world import World
 
 Answer = dict[str, Any]
 """``{"value": …}``, or ``{"refusal": …}`` with the members of an error class."""
 
 _NODE: Final = """
-function NAME() {
+function script() {
   const given = Array.prototype.slice.call(arguments), callback = given.pop();
   const url = new URL(configuration.url + "/NAME");
   const request = require("http").request(url, {method: "POST"}, function (response) {
@@ -162,13 +163,19 @@ def _profile(person: dict[str, Any]) -> Answer:
     return {"value": {name: value for name, value in person.items() if name != "password"}}
 
 
+async def live_elsewhere(world: World, people: Customer, language: ScriptLanguage, *names: str, **options: Any) -> None:
+    """Have the people of the default connection live at the customer's."""
+    answer = await world.patch_options(**people.options(language, *names, **options))
+    assert answer.status_code == 200, answer.text
+
+
 @contextmanager
 def customer() -> Iterator[Customer]:
     """Serve a customer's people on this machine."""
     found = Customer()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - named so there
+        def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["content-length"] or 0)) or b"[]")
             body = json.dumps(found.answer(self.path.strip("/"), given)).encode()
             self.send_response(200)

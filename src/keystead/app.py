@@ -328,7 +328,9 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         bearers=bearers,
         userinfo=UserInfo(bearers),
         clients=Clients(db, clock, p.entropy, journal, management.credentials, p.settings.public_url),
-        users=Users(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, clock, journal),
+        users=Users(
+            *(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, p.sealer, clock, journal)
+        ),
         unblocking=Unblocking(db, p.protection, p.post, p.sealer, clock, p.entropy, journal),
         request_limits=_request_limits(p),
         decisions=Decisions(db, p.attempts, p.in_memory, clock),

@@ -1,8 +1,10 @@
 """Administrators make, change and delete accounts."""
 
-from collections.abc import AsyncIterator, Iterable
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel import Session
@@ -13,6 +15,7 @@ from keystead.db.session import Database
 from keystead.errors import (
     BadRequest,
     IdentifierTaken,
+    InternalError,
     NoSuchConnection,
     NoSuchUser,
     RefusedByScript,
@@ -26,13 +29,15 @@ from keystead.flows.protection import Protection
 from keystead.flows.refusals import told
 from keystead.flows.revocation import Revocation
 from keystead.flows.verification import Verification
-from keystead.ports import Clock
+from keystead.ports import Clock, Sealer
 from keystead.rules import revocation, user_edits
 from keystead.rules.account_changes import Deleted, NewIdentifier, NewPassword
+from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Event
-from keystead.rules.identifiers import Identifier
+from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.password_policy import history_size
 from keystead.rules.profiles import Profile
+from keystead.rules.returned_profiles import EXTRAS, TOKENS
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.rules.user_search import email_as_stored
 from keystead.secrecy import Secret
@@ -65,6 +70,7 @@ class Users:
     protection: Protection
     verification: Verification
     revocation: Revocation
+    sealer: Sealer
     clock: Clock
     journal: Journal
 
@@ -78,6 +84,17 @@ class Users:
     async def show(self, user_id: str) -> Person:
         """Return an account. Raises ``NoSuchUser``."""
         return await self.db.read(_person, user_id)
+
+    async def tokens(self, user_id: str) -> dict[str, str]:
+        """Return the tokens that came with somebody from the customer's database (CD-9); none where a key is gone."""
+        found = await self.db.read(mirrors.known, user_id)
+        if found is None or not found.sealed_extras:
+            return {}
+        try:
+            extras: dict[str, Any] = json.loads(self.sealer.open(found.sealed_extras, EXTRAS))
+        except InternalError:
+            return {}
+        return {name: str(extras[name]) for name in TOKENS if extras.get(name)}
 
     async def create(self, new: NewUser, password: Secret[str] | None, operation: Operation) -> Person:
         """Make an account.
@@ -198,10 +215,7 @@ class Users:
         options, now, before = connection.policy(), self.clock(), profile.model_dump(include=set(_MOVED))
         identifiers = user_edits.new_identifiers(edit, profile, options)
         values = user_edits.changes(edit, profile, identifiers)
-        if identifiers and options.store == "scripted":
-            mirrors.follow(session, user_id, {str(kind): value for kind, value in identifiers.items()}, now, shared=options.shared_kinds())
-        elif identifiers:
-            accounts.change_identifiers(session, profile, identifiers, shared=options.shared_kinds())
+        _move(session, profile, identifiers, options, now)
         if values:
             accounts.change(session, user_id, values | {"updated_at": now})
         if hashed is not None:
@@ -229,6 +243,22 @@ class Users:
         for kind, description in (("sapi", "Delete a user"), ("sdu", "User successfully deleted")):
             about = {"user_id": user_id, "connection_id": person.profile.connection_id}
             journal.add(session, operation.event(self.journal, description, type=kind, **about))
+
+
+def _move(
+    session: Session,
+    profile: Profile,
+    identifiers: Mapping[IdentifierKind, str | None],
+    options: ConnectionOptions,
+    now: datetime,
+) -> None:
+    """Give an account other identifiers. Raises ``IdentifierTaken``, but where the customer's database has taken it."""
+    shared = options.shared_kinds()
+    if identifiers and options.store == "scripted":
+        values = {str(kind): value for kind, value in identifiers.items()}
+        mirrors.follow(session, profile.user_id, values, now, shared=shared)
+    elif identifiers:
+        accounts.change_identifiers(session, profile, identifiers, shared=shared)
 
 
 def _with_email(session: Session, connection_id: str, email: str) -> list[str]:

@@ -37,9 +37,16 @@ _NOUNS: Final = (
     "actions",
     "administrators",
     "backups",
+    "user_idp_tokens",
 )
-_OF_OWNERS: Final = ("client_keys", "client_credentials", "signing_keys", "administrators", "backups")
+_OF_OWNERS: Final = (
+    *("client_keys", "client_credentials", "signing_keys", "administrators", "backups"),
+    "user_idp_tokens",
+)
 """Keys, whatever they open, and who is an administrator."""
+
+READS_TOKENS: Final = "read:user_idp_tokens"
+"""What it takes to see the tokens that a customer's database returned of somebody (CD-9)."""
 
 _CHANGED_BY_OWNERS: Final = ("email_provider",)
 """Whoever chooses who carries the mail can read the links to new passwords, the owners' among them."""

@@ -319,16 +319,8 @@ class ConnectionOptions(BaseModel):
             return "hosted"
         return "migrating" if self.import_mode else "scripted"
 
-    @property
-    def names_root_attributes(self) -> bool:
-        """Whether it was said when root attributes follow the customer's database."""
-        return "root_attributes" in self.model_fields_set
-
     def lacks(self, name: ScriptName) -> bool:
-        """Whether people live in the customer's own database, and there is no script for something.
-
-        What would need it is refused before anything is done.
-        """
+        """Whether people live in the customer's own database, and there is no script for something."""
         return self.store == "scripted" and not self.scripts.get(name, "").strip()
 
     @property

@@ -201,7 +201,8 @@ def _passkey_policy(options: ConnectionOptions) -> None:
 def _custom_database(options: ConnectionOptions) -> None:
     """What holds where people live in the customer's own database (section 5, MG-3, and rule 5 of section 3.3)."""
     if not options.custom_database:
-        needed = {"import_mode": options.import_mode, "set_user_root_attributes": options.names_root_attributes}
+        says_when = "root_attributes" in options.model_fields_set
+        needed = {"import_mode": options.import_mode, "set_user_root_attributes": says_when}
         wanting = next((name for name, asked in needed.items() if asked), None)
         if wanting:
             raise InvalidOptions(f"options.{wanting}", f"{wanting} needs enabledDatabaseCustomization")

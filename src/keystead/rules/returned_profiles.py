@@ -29,6 +29,12 @@ MOST_OTHERS: Final = 102_400
 MARK: Final = "elsewhere$"
 """What stands in place of a hash where the customer's database keeps the password. No password matches it."""
 
+EXTRAS: Final = "account-extras"
+"""What ``account.sealed_extras`` is sealed for."""
+
+TOKENS: Final = ("access_token", "refresh_token")
+"""Of a returned profile: shown to whoever may read them, in the identity (CD-9)."""
+
 _DEEPEST: Final = 20
 _LONGEST_ID: Final = 255
 _ID: Final = re.compile(r"[^\s/]+")
@@ -42,13 +48,14 @@ _OURS: Final = frozenset(
 )
 """Members that say something here already: what a script says by them is read on purpose, or not at all."""
 
-_SECRETS: Final = ("access_token", "refresh_token", "mfa_factors")
+_SECRETS: Final = (*TOKENS, "mfa_factors")
 _HASHES: Final = re.compile(r"pass_?(word|wd|hash)|^pwd|salt|secret", re.IGNORECASE)
 """Members that are dropped: scripts that select every column return the hash with it."""
 
 _AS_THERE: Final = UsernameRules(1, 128, may_be_email=True, may_be_phone=True)
 """Rules for new usernames do not apply: these are old."""
 
+_VERIFIED: Final[Mapping[IdentifierKind, str]] = {"email": "email_verified", "phone_number": "phone_verified"}
 _METADATA: Final[tuple[Literal["user_metadata", "app_metadata"], ...]] = ("user_metadata", "app_metadata")
 
 
@@ -138,25 +145,23 @@ def spelled(extras: Mapping[str, Any], identifier: Identifier) -> str:
 def new_account(found: Returned, options: ConnectionOptions, asked: Draft | None) -> Draft:
     """Return the account for somebody whom we meet for the first time; ``asked`` is the sign-up, if it is one."""
     asked = asked or Draft(identifiers=())
-    given = {kind: value for kind, value in found.identifiers.items() if value is not None}
-    verified = {kind: _is_verified(found, asked, kind) for kind in given}
-    names = {} if options.root_attributes == "never_on_login" else found.names
-    metadata: dict[str, Metadata | None] = {
-        name: merge_metadata(getattr(asked, name), found.metadata.get(name, {})) or None for name in _METADATA
+    given = tuple(Identifier(kind, value) for kind in KINDS if (value := found.identifiers.get(kind)) is not None)
+    proved = {each.kind for each in given if found.verified(each.kind) or _was_proved(asked, each)}
+    values: dict[str, Any] = {}
+    if options.root_attributes != "never_on_login":
+        values = {name: value for name, value in found.names.items() if value is not None}
+    for name in _METADATA:
+        values[name] = merge_metadata(getattr(asked, name), found.metadata.get(name, {})) or None
+    values |= {
+        "identifiers": given,
+        "email_verified": "email" in proved,
+        "phone_verified": "phone_number" in proved,
+        "must_verify": sorted({each.kind for each in given}.intersection(asked.must_verify) - proved),
+        "proved": (),
+        "shared": options.shared_kinds(),
+        "local_id": found.local_id,
     }
-    return asked.model_copy(
-        update={
-            "identifiers": tuple(Identifier(kind, given[kind]) for kind in KINDS if kind in given),
-            "email_verified": verified.get("email", False),
-            "phone_verified": verified.get("phone_number", False),
-            "must_verify": [kind for kind in asked.must_verify if kind in given and not verified[kind]],
-            "proved": (),
-            "shared": options.shared_kinds(),
-            "local_id": found.local_id,
-            **{name: value for name, value in names.items() if value is not None},
-            **metadata,
-        }
-    )
+    return asked.model_copy(update=values)
 
 
 def changes(found: Returned, profile: Profile, options: ConnectionOptions) -> dict[str, Any]:
@@ -166,29 +171,33 @@ def changes(found: Returned, profile: Profile, options: ConnectionOptions) -> di
     on. An identifier of which nothing was said stays.
     """
     values: dict[str, Any] = {str(kind): value for kind, value in found.identifiers.items()}
-    moved = [kind for kind in KINDS if kind in values and values[kind] != profile.value_of(kind)]
-    after = profile.model_copy(update=values)
-    for kind, column in (("email", "email_verified"), ("phone_number", "phone_verified")):
-        said = found.verified(kind)  # type: ignore[arg-type]
-        kept = getattr(profile, column) and kind not in moved
-        values[column] = bool(after.model_dump()[kind]) and (kept if said is None else said)
+    values |= _verifications(found, profile)
     if options.root_attributes == "on_each_login":
         # What accounts have by default is kept where the customer's database has nothing.
         always = ("name", "nickname", "picture")
         values |= {name: text for name, text in found.names.items() if text is not None or name not in always}
     values["other_attributes"] = dict(found.others) or None
-    verified = after.model_copy(update=values).verified_kinds()
+    after = profile.model_copy(update=values)
+    verified = after.verified_kinds()
     values["must_verify"] = [kind for kind in profile.must_verify if after.value_of(kind) and kind not in verified]
     return {name: value for name, value in values.items() if getattr(profile, name) != value}
 
 
-def _is_verified(found: Returned, asked: Draft, kind: IdentifierKind) -> bool:
-    said = found.verified(kind)
-    proved = asked.value_of(kind) == found.identifiers[kind] and {
-        "email": asked.email_verified,
-        "phone_number": asked.phone_verified,
-    }.get(kind, False)
-    return bool(said or proved)
+def _verifications(found: Returned, profile: Profile) -> dict[str, bool]:
+    """Return which identifiers are verified: as is said there, else as it was, for the identifier that it was of."""
+    values = {}
+    for kind, column in _VERIFIED.items():
+        value = found.identifiers.get(kind, profile.value_of(kind))
+        kept = profile.is_verified(kind) and value == profile.value_of(kind)
+        said = found.verified(kind)
+        values[column] = value is not None and (kept if said is None else said)
+    return values
+
+
+def _was_proved(asked: Draft, identifier: Identifier) -> bool:
+    """Whether whoever signs up has shown that the identifier is theirs."""
+    proved = {"email": asked.email_verified, "phone_number": asked.phone_verified}
+    return proved.get(identifier.kind, False) and asked.value_of(identifier.kind) == identifier.value
 
 
 def _identifiers(

@@ -218,7 +218,7 @@ def check_kept_elsewhere(edit: UserEdit, options: ConnectionOptions, connection:
     and names where they do not follow that database.
     """
     scripts: dict[str, ScriptName] = {str(kind): name for kind, name in CHANGED_BY.items()}
-    scripts["password"] = "change_password"
+    scripts |= {"password": "change_password"}
     given = set(edit.model_fields_set) | ({"password"} if password else set())
     may = {*_METADATA, "blocked", "connection", "client_id", "verify_email", "verify_phone_number"}
     may |= {

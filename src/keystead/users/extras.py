@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from keystead.errors import InternalError
 from keystead.ports import Sealer
-
-PURPOSE: Final = "account-extras"
+from keystead.rules.returned_profiles import EXTRAS
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,12 @@ class Extras:
 
     def sealed(self, extras: Mapping[str, Any]) -> bytes | None:
         """Return what is stored; nothing where there is nothing."""
-        return self.sealer.seal(json.dumps(extras).encode("utf-8"), PURPOSE) if extras else None
+        return self.sealer.seal(json.dumps(extras).encode("utf-8"), EXTRAS) if extras else None
 
     def opened(self, sealed: bytes | None) -> dict[str, Any]:
         """Return what is in it: nothing, where it was sealed with a key that is gone."""
         try:
-            found = json.loads(self.sealer.open(sealed, PURPOSE)) if sealed else {}
+            found = json.loads(self.sealer.open(sealed, EXTRAS)) if sealed else {}
         except InternalError:
             return {}
         return found if isinstance(found, dict) else {}

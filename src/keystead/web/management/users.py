@@ -1,5 +1,6 @@
 """``/api/v2/users`` (auth0-behaviour 2.5)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -15,9 +16,10 @@ from keystead.errors import (
 )
 from keystead.flows.users import Person
 from keystead.oauth.bearers import Bearer
-from keystead.rules.authority import is_own, user_members
+from keystead.rules.authority import READS_TOKENS, is_own, user_members
 from keystead.rules.claims import iso
 from keystead.rules.oauth import absolute
+from keystead.rules.profiles import Profile
 from keystead.rules.user_edits import NewUser, UserEdit, read_edit, read_new
 from keystead.web.answers import Json
 from keystead.web.endpoints import Asked, Body, Scoped
@@ -34,7 +36,11 @@ USER: Final = Shape(
     {
         "user_id": TEXT,
         "identities": each(
-            Shape("IdentityShown", {"connection": TEXT, "user_id": TEXT, "provider": TEXT, "isSocial": FLAG})
+            Shape(
+                "IdentityShown",
+                {"connection": TEXT, "user_id": TEXT, "provider": TEXT, "isSocial": FLAG},
+                {"access_token": TEXT, "refresh_token": TEXT},
+            )
         ),
         "created_at": MOMENT,
         "updated_at": MOMENT,
@@ -58,7 +64,9 @@ USER: Final = Shape(
         "logins_count": WHOLE,
         "last_password_reset": MOMENT,
     },
+    others=True,
 )
+"""What nobody here defined is what a customer's database said of its people."""
 
 CREATE: Final = Scoped(
     "Create a user",
@@ -92,7 +100,10 @@ async def show(request: Request) -> Response:
     if is_own(asked.bearer.scope, "read:users"):
         _check_own(request, asked.bearer)
     found = await flows.users.show(request.path_params["id"])
-    return Json(picked(shown(found, flows.settings.public_url), asked))
+    user = shown(found, flows.settings.public_url)
+    if READS_TOKENS in asked.bearer.scope:
+        user["identities"][0] |= await flows.users.tokens(found.profile.user_id)
+    return Json(picked(user, asked))
 
 
 UPDATE: Final = Scoped(
@@ -174,7 +185,12 @@ def shown(person: Person, public_url: str) -> dict[str, Any]:
         "logins_count": profile.logins_count if entered else None,
         "last_password_reset": iso(profile.last_password_reset) if profile.last_password_reset else None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in (found | _others(profile, found)).items() if value is not None}
+
+
+def _others(profile: Profile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a customer's database says that nobody here defined; never in place of what we say."""
+    return {name: value for name, value in (profile.other_attributes or {}).items() if name not in found}
 
 
 def _check_own(request: Request, bearer: Bearer) -> None:

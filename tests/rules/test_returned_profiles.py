@@ -1,0 +1,128 @@
+"""What a script returns of a person: read strictly where it says who they are, and leniently where it decorates (5.3)."""
+
+from typing import Any
+
+import pytest
+
+from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.connections import new_options, read_options
+from keystead.rules.identifiers import Identifier
+from keystead.rules.returned_profiles import UnusableProfile, is_mark, new_account, read, spelled
+
+ANN: dict[str, Any] = {"user_id": "7", "email": "Ann@Example.com"}
+
+
+def options(**more: Any) -> ConnectionOptions:
+    custom = {"enabledDatabaseCustomization": True, "customScripts": {"login": "x"}}
+    return read_options(new_options({**custom, **more}))
+
+
+NAMED = options(attributes={"email": {"profile_required": True}, "username": {"signup": {"status": "optional"}}})
+
+
+@pytest.mark.parametrize(
+    ("given", "id"),
+    [
+        ({"user_id": "7"}, "7"),
+        ({"user_id": 7}, "7"),
+        ({"user_id": 0}, "0"),
+        ({"user_id": 7.0}, "7"),
+        ({"id": 7}, "7"),
+        ({"user_id": "", "id": "7"}, "7"),
+        ({"user_id": "shop|7"}, "shop|7"),
+        ({"user_id": "x" * 255}, "x" * 255),
+    ],
+)
+def test_ids_are_text(given: dict[str, Any], id: str) -> None:
+    assert read(given | {"email": "ann@example.com"}, options()).user_id == f"auth0|{id}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, 7, "ann", [ANN], {}, {"email": "ann@example.com"}),
+        *({**ANN, "user_id": id} for id in (None, True, [], {}, 7.5, "", "a b", "a/b", "a\nb", "a\u200bb", "x" * 256)),
+        {"user_id": "7"},
+        {"user_id": "7", "email": "nonsense"},
+        ANN | {"email_verified": "yes"},
+        ANN | {"name": 7},
+        ANN | {"user_metadata": []},
+        ANN | {"app_metadata": {"a.b": 1}},
+        ANN | {"app_metadata": {"long": "x" * 200_000}},
+        ANN | {"long": "x" * 200_000},
+        ANN | {"infinite": float("inf")},
+    ],
+)
+def test_what_is_nobodys_profile_is_refused(value: object) -> None:
+    with pytest.raises(UnusableProfile):
+        read(value, options())
+
+
+def test_a_profile_that_is_too_deep_is_refused() -> None:
+    deep: list[Any] = []
+    for _ in range(1000):
+        deep = [deep]
+    with pytest.raises(UnusableProfile):
+        read(ANN | {"deep": deep}, options())
+
+
+def test_identifiers_are_canonical_and_keep_their_spelling_for_scripts() -> None:
+    found = read(ANN, options())
+    assert found.identifiers == {"email": "ann@example.com"}
+    ann = Identifier("email", "ann@example.com")
+    assert spelled(found.extras, ann) == "Ann@Example.com"
+    assert spelled(found.extras, Identifier("email", "bob@example.com")) == "bob@example.com", "once it has changed"
+    assert spelled({}, ann) == "ann@example.com"
+
+
+def test_an_identifier_that_cannot_be_read_locks_nobody_out() -> None:
+    phones = options(attributes={"email": {}, "phone_number": {"signup": {"status": "optional"}}})
+    assert read(ANN | {"phone_number": "0171 123"}, phones).identifiers["phone_number"] is None
+    assert read(ANN | {"username": "ann"}, options()).identifiers == {"email": "ann@example.com"}, "no such kind here"
+    with pytest.raises(UnusableProfile, match="a profile needs email"):
+        read({"user_id": "7", "username": "ann"}, NAMED)
+
+
+def test_who_was_found_by_an_identifier_has_it() -> None:
+    by = Identifier("email", "ann@example.com", typed="ANN@example.com")
+    found = read({"user_id": "7"}, NAMED, [by])
+    assert found.identifiers["email"] == "ann@example.com"
+    assert spelled(found.extras, by) == "ANN@example.com"
+    assert read({"user_id": "7", "email": "else@example.com"}, NAMED, [by]).identifiers["email"] == "else@example.com"
+
+
+def test_what_is_stored_of_the_rest() -> None:
+    given = ANN | {
+        "name": "A" * 400,
+        "nickname": None,
+        "picture": "javascript:alert(1)",
+        "email_verified": 1,
+        "city": "Ber\0lin",
+        "gender": "secret",
+        "nothing": None,
+        "blocked": True,
+        "identities": [{"evil": True}],
+        "logins_count": 7,
+        "password": "x",
+        "passwordHash": "$2b$x",
+        "salt": "x",
+        "access_token": "at",
+        "mfa_factors": [{"totp": {"secret": "S"}}],
+    }
+    found = read(given, options(non_persistent_attrs=["gender"]))
+    assert (found.names["name"], found.names["nickname"]) == ("A" * 300, None)
+    assert "picture" not in found.names
+    assert found.email_verified is True
+    assert found.others == {"city": "Ber\ufffdlin"}
+    assert found.extras == {
+        "access_token": "at",
+        "mfa_factors": [{"totp": {"secret": "S"}}],
+        "as_spelled": {"email": "Ann@Example.com"},
+    }
+    draft = new_account(found, options(), None)
+    assert (draft.local_id, draft.email_verified, draft.blocked) == ("7", True, None)
+
+
+def test_no_hash_of_ours_is_a_mark() -> None:
+    assert is_mark("elsewhere$x")
+    assert not any(is_mark(each) for each in (None, "", "$2b$10$x", "elsewhere"))
