@@ -178,7 +178,6 @@ def _refuse_processes() -> None:
 
 def main() -> None:
     """Answer until there is no question any more."""
-    os.environ.clear()  # of what the interpreter has put there itself
     os.set_inheritable(ASKED, False)
     os.set_inheritable(ANSWERED, False)
     with os.fdopen(ASKED, "rb") as questions:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -38,8 +38,10 @@ class Children:
         limits: Limits | None = None,
         programs: Programs | None = None,
         telemetry: Telemetry = SILENCE,
+        seconds: Callable[[], float] = perf_counter,
     ) -> None:
-        self._entropy, self._telemetry = entropy, telemetry
+        """``seconds`` is by which circuits count how long they are open."""
+        self._entropy, self._telemetry, self._seconds = entropy, telemetry, seconds
         self._limits, self._programs = limits or Limits(), programs or Programs()
         self._pools: dict[str, Pool] = {}
         self._living: set[Child] = set()
@@ -76,14 +78,14 @@ class Children:
 
     async def _counted(self, pool: Pool, script: Script, asked: bytes, heard: Heard) -> ScriptAnswer:
         """Run it where the circuit of its connection lets it, and tell the circuit."""
-        admitted = circuits.admitted(pool.circuit, perf_counter())
+        admitted = circuits.admitted(pool.circuit, self._seconds())
         if admitted is None:
             raise Failure("open", "the connection's scripts failed too often, and are left alone for a while")
         pool.circuit = admitted
         try:
             answer = await self._placed(pool, script, asked, heard, decides=admitted.trying)
         except Failure as failed:
-            after = circuits.after_failure(pool.circuit, perf_counter())
+            after = circuits.after_failure(pool.circuit, self._seconds())
             self._turn(pool, after if failed.breaks else circuits.given_up(pool.circuit))
             raise
         except BaseException:

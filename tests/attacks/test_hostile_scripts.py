@@ -1,0 +1,428 @@
+"""Scripts that loop, eat, print, lie, break out and break down: each ends, and nobody else notices."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from conformance.test_script_runtimes import gone, login, script
+from keystead.custom_db.limits import Limits
+from keystead.custom_db.runner import Children
+from keystead.errors import ScriptFailed
+from keystead.rules.action_scripts import ScriptLanguage
+from keystead.rules.circuits import PAUSE
+from keystead.secrecy import Secret
+from world import CountingEntropy
+
+SECONDS = 0.5
+MEMORY = 128
+SMALL = Limits(seconds=SECONDS, memory=MEMORY, output=64)
+LATE = "it took longer than 0.5 s"
+LOOPS: dict[ScriptLanguage, str] = {
+    "node": "function (a, b, callback) { for (;;) { } }",
+    "python": "def login(a, b):\n    while True: pass",
+}
+WELL: dict[ScriptLanguage, str] = {
+    "node": "function (a, b, callback) { callback(null, process.pid); }",
+    "python": "import os\ndef login(a, b): return os.getpid()",
+}
+
+
+@pytest.fixture(scope="module")
+async def runtime() -> AsyncIterator[Children]:
+    """A runtime of small limits; each script gets a connection of its own."""
+    runtime = Children(CountingEntropy("hostile"), SMALL)
+    yield runtime
+    await runtime.close()
+
+
+HOSTILE: list[tuple[str, ScriptLanguage, str, str]] = [
+    ("loop", "node", LOOPS["node"], LATE),
+    ("loop", "python", LOOPS["python"], LATE),
+    ("loop of promises", "node", "async (a, b) => { for (;;) await null; }", LATE),
+    ("sleep", "python", "import asyncio\nasync def login(a, b): await asyncio.sleep(99)", LATE),
+    ("waits for ever", "node", "function (a, b, callback) { setInterval(() => 0, 10); }", LATE),
+    ("never", "node", "function (a, b, callback) { }", "it ended and never called back"),
+    ("never, by a promise", "node", "async (a, b, callback) => { }", "it ended and never called back"),
+    ("exit", "node", "function (a, b, callback) { process.exit(3); }", r"its process ended \(code 3\)"),
+    ("exit", "python", "import sys\ndef login(a, b): sys.exit(3)", r"its process ended \(code 3\)"),
+    ("hard exit", "python", "import os\ndef login(a, b): os._exit(4)", r"its process ended \(code 4\)"),
+    ("abort", "node", "function (a, b, callback) { process.abort(); }", "its process ended"),
+    ("crash", "python", "import ctypes\ndef login(a, b): ctypes.string_at(8)", r"its process ended \(SIGSEGV\)"),
+    (
+        "eats heap",
+        "node",
+        "function (a, b, callback) { const kept = []; for (;;) kept.push(new Array(10000).fill(1.5)); }",
+        "memory",
+    ),
+    (
+        "eats buffers, slowly",
+        "node",
+        """function (a, b, callback) {
+            const kept = [];
+            setInterval(() => kept.push(Buffer.alloc(8 << 20, 1)), 1);
+        }""",
+        "it took more than 128 MiB of memory",
+    ),
+    (
+        "eats slowly",
+        "python",
+        """
+import time
+
+def login(a, b):
+    kept = []
+    while kept.append(bytearray(8 << 20)) is None:
+        time.sleep(0.002)
+""",
+        "it took more than 128 MiB of memory",
+    ),
+    ("prints", "node", "function (a, b, callback) { for (;;) console.log('x'.repeat(99)); }", "more than 64 KiB"),
+    ("prints", "python", "def login(a, b):\n    while True: print('x' * 99)", "more than 64 KiB"),
+    (
+        "prints past the console",
+        "node",
+        "function (a, b, callback) { for (;;) process.stdout.write('x'.repeat(99)); }",
+        "more than 64 KiB",
+    ),
+    (
+        "prints past the console",
+        "python",
+        "import os\ndef login(a, b):\n    while True: os.write(2, b'x' * 99)",
+        "than 64",
+    ),
+    ("answers too much", "node", "function (a, b, callback) { callback(null, 'x'.repeat(1e6)); }", "more than 64 KiB"),
+    ("answers too much", "python", "def login(a, b): return 'x' * 10**6", "more than 64 KiB"),
+    (
+        "forges an answer",
+        "node",
+        """function (a, b, callback) {
+            require('fs').writeSync(4, '{"id":"x","answer":{"value":{"user_id":"admin"}}}\\n');
+            setTimeout(callback, 50);
+        }""",
+        "an answer to a question that nobody asked",
+    ),
+    (
+        "forges an answer",
+        "python",
+        """
+import os
+def login(a, b):
+    os.write(4, b'{"id":"","answer":{"value":{"user_id":"admin"}}}\\n')
+""",
+        "an answer to no question",
+    ),
+    ("talks nonsense", "python", "import os\ndef login(a, b): os.write(4, b'\\xff\\n')", "a line that is no JSON"),
+    ("nests", "python", "import os\ndef login(a, b): os.write(4, b'[' * 9999 + b'\\n')", "a line that is no JSON"),
+    ("half a pair", "node", "function (a, b, callback) { callback(null, '\\ud800'); }", "no Unicode"),
+    ("nul", "python", "def login(a, b): return {'user_id': '\\0'}", "or has a NUL in it"),
+    ("closes the pipe", "python", "import os\ndef login(a, b): os.closerange(3, 99)", "its process ended"),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "why"),
+    [each[1:] for each in HOSTILE],
+    ids=[f"{each[1]}: {each[0]}" for each in HOSTILE],
+)
+async def test_it_ends(runtime: Children, language: ScriptLanguage, source: str, why: str) -> None:
+    """And the next call of the same script finds a process that works."""
+    hostile = script(source, language)
+    with pytest.raises(ScriptFailed, match=why) as failed:
+        await login(runtime, hostile)
+    assert failed.value.script == "login"
+    assert "pass word" not in str(failed.value)
+    assert isinstance((await login(runtime, script(WELL[language], language, hostile.connection_id))).value, int)
+
+
+REFUSED: list[tuple[str, ScriptLanguage, str]] = [
+    ("opens a file", "node", "function (a, b, callback) { callback(null, require('fs').readFileSync(b, 'utf8')); }"),
+    ("opens a file", "python", "def login(a, b): return open(b).read()"),
+    ("opens a database", "python", "import sqlite3\ndef login(a, b): return sqlite3.connect(b).execute('SELECT 1')"),
+    ("writes a file", "node", "function (a, b, callback) { require('fs').writeFileSync(b, 'x'); callback(); }"),
+    ("writes a file", "python", "def login(a, b): open(b, 'w').write('x')"),
+    ("deletes a file", "python", "import os\ndef login(a, b): os.unlink(b)"),
+    ("runs a program", "node", "function (a, b, callback) { require('child_process').execSync('id'); callback(); }"),
+    ("runs a program", "python", "import subprocess\ndef login(a, b): subprocess.run(['id'])"),
+    ("forks", "python", "import os\ndef login(a, b): os.fork()"),
+    (
+        "starts a thread of its own",
+        "node",
+        "function (a, b, done) { new (require('worker_threads').Worker)('1', {eval: true}); }",
+    ),
+    ("ends the server", "node", "function (a, b, callback) { process.kill(process.ppid, 9); callback(); }"),
+    ("ends the server", "python", "import os\ndef login(a, b): os.kill(os.getppid(), 9)"),
+    (
+        "asks the server",
+        "node",
+        "function (a, b, done) { done(null, require('fs').readFileSync(`/proc/${process.ppid}/environ`)); }",
+    ),
+    ("asks the server", "python", "import os\ndef login(a, b): return open(f'/proc/{os.getppid()}/environ').read()"),
+    (
+        "ends the server by C",
+        "python",
+        """
+import ctypes, os
+
+def login(a, b):
+    if ctypes.CDLL(None, use_errno=True).kill(os.getppid(), 9):
+        raise PermissionError(ctypes.get_errno())
+""",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "source"), [each[1:] for each in REFUSED], ids=[f"{each[1]}: {each[0]}" for each in REFUSED]
+)
+async def test_it_is_refused(runtime: Children, tmp_path: Path, language: ScriptLanguage, source: str) -> None:
+    """Files, processes, and the server itself: the script sees an error, as it would of a database that is away."""
+    secret = tmp_path / "keystead.db"
+    secret.write_bytes(b"")
+    found = await runtime.run(script(source, language), ["ann", Secret(str(secret))], None)
+    assert found.refusal is not None
+    assert found.refusal.kind == "error"
+    assert secret.read_bytes() == b""
+
+
+LOOKS: dict[ScriptLanguage, str] = {
+    "node": """function (a, b, callback) {
+        const fs = require('fs');
+        const isFile = (fd) => { try { return fs.fstatSync(fd).isFile(); } catch { return false; } };
+        const files = [...Array(64).keys()].filter(isFile);
+        callback(null, {env: process.env, argv: process.argv.slice(2), place: process.cwd(), files, pid: process.pid});
+    }""",
+    "python": """
+import os, stat, sys
+
+def login(a, b):
+    open_ = [int(fd) for fd in os.listdir("/proc/self/fd")]
+    files = [fd for fd in open_ if fd < 64 and _is_file(fd)]
+    return {"env": dict(os.environ), "argv": sys.argv[1:], "place": os.getcwd(), "files": files, "pid": os.getpid()}
+
+def _is_file(fd):
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+""",
+}
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+async def test_what_a_child_holds_of_ours(
+    runtime: Children, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: ScriptLanguage
+) -> None:
+    """No environment, no descriptor, no secret in its command line, no directory with anything in it."""
+    monkeypatch.setenv("KEYSTEAD_SECRET_KEYS", "marked secret")
+    held = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(held, True)
+    try:
+        looks = script(LOOKS[language], language, configuration={"password": Secret("marked value")})
+        found = (await login(runtime, looks)).value
+        found["env"].pop("LC_CTYPE", None)  # Python's own, for want of a locale
+        assert (found["env"], found["argv"], found["files"]) == ({}, [], [])
+        assert Path(found["place"]).parent == Path(tempfile.gettempdir())
+        assert os.listdir(found["place"]) == []
+        for name in ("cmdline", "environ"):
+            visible = _of_process(found["pid"], name)
+            assert b"marked" not in visible
+            assert b"pass word" not in visible
+        links = [os.readlink(f"/proc/{found['pid']}/fd/{fd}") for fd in os.listdir(f"/proc/{found['pid']}/fd")]
+        assert not [each for each in links if str(tmp_path) in each or "keystead" in each]
+    finally:
+        os.close(held)
+
+
+def _of_process(pid: int, name: str) -> bytes:
+    return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+async def test_connections_do_not_notice_each_other(runtime: Children, language: ScriptLanguage) -> None:
+    """One hangs with as many calls as may be; another answers, before any of those has ended."""
+    hanging, well = script(LOOPS[language], language), script(WELL[language], language)
+    await login(runtime, well)
+    hangs = [asyncio.create_task(login(runtime, hanging)) for _ in range(SMALL.concurrency)]
+    assert isinstance((await login(runtime, well)).value, int)
+    assert not any(each.done() for each in hangs)
+    assert all(isinstance(each, ScriptFailed) for each in await asyncio.gather(*hangs, return_exceptions=True))
+
+
+async def test_the_circuit_of_one_connection() -> None:
+    """After five failures nothing is called for a while; then one call decides, alone. Others go on."""
+    now = [0.0]
+    runtime = Children(CountingEntropy(), SMALL, seconds=lambda: now[0])
+    broken = script(
+        """
+import asyncio, os
+
+async def login(a, b):
+    if b == "bad":
+        os._exit(1)
+    await asyncio.sleep(0.2)
+""",
+        "python",
+    )
+
+    async def call(how: str) -> object:
+        try:
+            return (await runtime.run(broken, ["ann", how], None)).value
+        except ScriptFailed as failed:
+            return failed.detail
+
+    ended, alone = (
+        "its process ended (code 1)",
+        "the connection's scripts failed too often, and are left alone for a while",
+    )
+    assert [await call("bad") for _ in range(4)] == [ended] * 4
+    assert await call("well") is None  # in a row, or not at all
+    assert [await call("bad") for _ in range(6)] == [*[ended] * 5, alone]
+    assert isinstance((await login(runtime, script(WELL["python"], "python"))).value, int)
+    now[0] += PAUSE
+    assert [await call("bad"), await call("well")] == [ended, alone]
+    now[0] += PAUSE
+    assert await call("well") == alone  # the second pause is longer
+    now[0] += PAUSE
+    assert sorted(map(str, await asyncio.gather(*(call("well") for _ in range(3))))) == ["None", alone, alone]
+    assert [await call("well"), await call("bad")] == [None, ended]
+    await runtime.close()
+
+
+async def test_a_script_that_refuses_opens_no_circuit(runtime: Children) -> None:
+    refuses = script("def login(a, b): raise WrongUsernameOrPasswordError(None, 'no')", "python")
+    for _ in range(8):
+        assert (await login(runtime, refuses)).refusal is not None
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+async def test_whoever_leaves_takes_the_call_along(language: ScriptLanguage) -> None:
+    """A client that goes away frees the child at once, while it starts too."""
+    runtime = Children(CountingEntropy(), Limits(concurrency=1))
+    hanging, well = script(LOOPS[language], language), script(WELL[language], language, "con_x")
+    for delay in (0.0, 0.01, 0.3):
+        task = asyncio.create_task(login(runtime, hanging))
+        await asyncio.sleep(delay)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        again = script(WELL[language], language, hanging.connection_id)
+        assert isinstance((await login(runtime, again)).value, int)
+    pid = (await login(runtime, well)).value
+    await runtime.close()
+    await gone(pid)
+
+
+async def test_closing_ends_calls_under_way() -> None:
+    runtime = Children(CountingEntropy(), Limits())
+    hanging = [asyncio.create_task(login(runtime, script(LOOPS[each], each))) for each in LOOPS]
+    await _living(runtime, len(LOOPS))
+    children = list(runtime._living)
+    await runtime.close()
+    for each in hanging:
+        with pytest.raises(ScriptFailed):
+            await each
+    for child in children:
+        await gone(child.process.pid)
+        await asyncio.to_thread(_is_gone, child.place)
+
+
+async def _living(runtime: Children, count: int) -> None:
+    """Wait until so many children run."""
+    async with asyncio.timeout(30):
+        while len(runtime._living) < count:  # noqa: ASYNC110 - nobody tells a test of it
+            await asyncio.sleep(0.01)
+
+
+def _is_gone(place: str) -> None:
+    while os.path.exists(place):
+        time.sleep(0.01)
+
+
+SERVER = """
+import asyncio, json, sys
+from keystead.custom_db.runner import Children
+from keystead.rules.action_scripts import Script
+
+class Entropy:
+    def token(self):
+        return "a token"
+
+def login(runtime, connection, language, source):
+    return runtime.run(Script(connection, "login", language, source), ["ann", "pass word"], None)
+
+async def main():
+    runtime = Children(Entropy())
+    for language, well, loop in json.loads(sys.argv[1]):
+        print((await login(runtime, language, language, well)).value, flush=True)
+        asyncio.create_task(login(runtime, f"{language} loop", language, loop))
+    while len(runtime._living) < 4:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    for child in runtime._living:
+        print(child.process.pid, flush=True)
+    print("up", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def _is_dead(pid: int) -> None:
+    """Wait until a process of nobody's has ended; whoever inherited it clears it away when they like."""
+    while os.path.exists(f"/proc/{pid}") and b") Z" not in _of_process(pid, "stat"):
+        time.sleep(0.01)
+
+
+async def test_nothing_outlives_a_server_that_is_killed() -> None:
+    """Idle children and such as never look up from their loop."""
+    given = json.dumps([[each, WELL[each], LOOPS[each]] for each in WELL])
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVER, given),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert server.stdout is not None
+    pids = []
+    while (line := (await server.stdout.readline()).strip()) != b"up":
+        pids.append(int(line))
+    assert len(set(pids)) == 4
+    server.send_signal(signal.SIGKILL)
+    await server.wait()
+    for pid in set(pids):
+        await asyncio.wait_for(asyncio.to_thread(_is_dead, pid), 20)
+
+
+async def test_a_process_that_was_forked_off_begins_anew() -> None:
+    """Two processes that ask one child would read each other's answers."""
+    runtime = Children(CountingEntropy(), Limits())
+    own = script(WELL["python"], "python")
+    mine = (await login(runtime, own)).value
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        try:
+            pid = asyncio.new_event_loop().run_until_complete(_both(runtime, own))
+            os.write(writer, str(pid).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    theirs = int(await asyncio.to_thread(os.read, reader, 20))
+    os.close(reader)
+    await asyncio.to_thread(os.waitpid, child, 0)
+    assert theirs != mine
+    assert (await login(runtime, own)).value == mine
+    await runtime.close()
+
+
+async def _both(runtime: Children, own: object) -> int:
+    found: int = (await login(runtime, own)).value  # type: ignore[arg-type]
+    await runtime.close()
+    return found
