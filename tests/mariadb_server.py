@@ -39,7 +39,12 @@ class MariaDbServer:
         subprocess.run(made, check=True, capture_output=True, timeout=SECONDS)
         # Nothing in it outlives the run, so that nothing has to reach the disk.
         options += [f"--socket={socket}", f"--port={self.port}", "--bind-address=127.0.0.1", *self._certificate()]
-        options += ["--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M"]
+        options += [
+            "--skip-log-bin",
+            "--max-connections=40",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-buffer-pool-size=16M",
+        ]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen([program, *options], stdout=log, stderr=log)
         until = time.monotonic() + SECONDS

@@ -9,7 +9,6 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router
-from starlette.staticfiles import StaticFiles
 
 from keystead.web import (
     account_pages,
@@ -70,6 +69,7 @@ from keystead.web.management import (
     user_lists,
     users,
 )
+from keystead.web.static_files import PublicFiles
 
 
 def routes(static: Path) -> list[BaseRoute]:
@@ -108,7 +108,7 @@ def routes(static: Path) -> list[BaseRoute]:
         _mount("/u", HOSTED),
         _mount("/me/v1", MY_ACCOUNT),
         _mount("/api/v2", MANAGEMENT),
-        Mount("/static", StaticFiles(directory=static)),
+        Mount("/static", PublicFiles(directory=static)),
         Described("/branding.css", front.branding, GET=page.BRANDING),
         Described("/avatars/{initials}.svg", front.avatar, GET=page.AVATAR),
         Described("/favicon.ico", favicon, GET=page.FAVICON),

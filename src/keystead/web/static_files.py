@@ -1,0 +1,21 @@
+"""What of ``static/`` anybody may have."""
+
+import os
+from typing import Final
+
+from starlette.staticfiles import StaticFiles
+
+PUBLIC: Final = frozenset({"css", "favicon.svg", "home", "js"})
+"""What pages are made of. Script templates are beside it, for whoever has a shell; what is not named is not served."""
+
+
+class PublicFiles(StaticFiles):
+    """Style sheets, scripts of pages and pictures."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find a file, wherever the path ends up, if it is below one that is named."""
+        found, about = super().lookup_path(path)
+        if about is None:
+            return "", None
+        first, *_ = os.path.relpath(found, os.path.realpath(str(self.directory))).split(os.sep)
+        return (found, about) if first in PUBLIC else ("", None)
