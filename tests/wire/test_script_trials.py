@@ -177,3 +177,33 @@ async def test_bad_scripts_do_not(world: World, language: ScriptLanguage, name: 
     checks = await contract(world, await world.new_connection(**given))
     assert checks[check]["status"] == "failed", checks
     assert checks[check]["advice"]
+
+
+CRASH = "import os\ndef login(identifier, password):\n    os._exit(3)\n"
+
+
+async def test_how_scripts_fare(world: World) -> None:
+    given = options("python", ANN)
+    connection = await world.new_connection(**given | {"customScripts": given["customScripts"] | {"login": CRASH}})
+
+    async def status() -> Any:
+        answer = await world.manage("GET", f"/keystead/scripts/{connection}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    before = await status()
+    assert (before["this_process"]["circuit"], before["this_process"]["calls"]) == ("closed", 0)
+    assert before["last_day"] == {"failures": 0, "newest": []}
+    for _ in range(6):
+        answer = await world.login(EMAIL, PASSWORD, realm="Second", grant_type=REALM_GRANT)
+        assert answer.status_code == 500, answer.text
+    after = await status()
+    assert after["this_process"]["circuit"] == "open"
+    assert after["this_process"]["seconds_until_tried"] > 0
+    assert (after["this_process"]["calls"], after["this_process"]["failures"]) == (6, 6)
+    assert after["last_day"]["failures"] == 6
+    assert {each["script"] for each in after["last_day"]["newest"]} == {"login"}
+    assert "its process ended" in after["last_day"]["newest"][-1]["text"]
+    world.clock.advance(days=2)
+    world.forget_tokens()
+    assert (await status())["last_day"]["failures"] == 0

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session
@@ -13,7 +13,7 @@ from keystead.db import accounts, connections, journal, shadow
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.db.shadow import Difference
-from keystead.errors import DomainError, NoSuchConnection
+from keystead.errors import NoSuchConnection
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.script_runs import ScriptRuns
@@ -67,7 +67,10 @@ class Shadow:
         if len(self._under_way) >= AT_ONCE:
             self._dropped[connection.id] += 1
             return
-        self._begin(self._compare(connection, identifier, password, user_id, let_in=isinstance(verdict, Profile)))
+        work = self._compare(connection, identifier, password, user_id, let_in=isinstance(verdict, Profile))
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(partial(self._ended, connection.id))
 
     async def settle(self) -> None:
         """Wait for what is under way."""
@@ -98,30 +101,34 @@ class Shadow:
         said = operation.event(self.journal, "Forget what shadow mode found", connection_id=connection_id)
         await self.db.write(_forget, connection_id, said)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def _ended(self, connection_id: str, task: asyncio.Task[None]) -> None:
+        """Whatever went wrong with a comparison, such as an account that went meanwhile: it is lost, and counted so."""
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._dropped[connection_id] += 1
 
     async def _compare(
         self, connection: ConnectionRecord, identifier: Identifier, password: Secret[str], user_id: str, *, let_in: bool
     ) -> None:
         options = connection.policy()
+        script = self.runs.script(connection, "login", "shadow")
+        if script is None:
+            return
+        context: dict[str, Any] | None = {} if options.enable_script_context else None
+        theirs = await self.runs.run(script, (identifier.as_typed, password), context)
+        profile = await self.db.read(accounts.by_id, user_id)
+        if profile is None:
+            return
+        found = compare(Ours(profile, let_in, _changed_here(profile)), theirs, options, identifier)
+        dropped = self._dropped.pop(connection.id, 0)
         try:
-            script = self.runs.script(connection, "login", "shadow")
-            if script is None:
-                return
-            context: dict[str, Any] | None = {} if options.enable_script_context else None
-            theirs = await self.runs.run(script, (identifier.as_typed, password), context)
-            profile = await self.db.read(accounts.by_id, user_id)
-            if profile is not None:
-                found = compare(Ours(profile, let_in, _changed_here(profile)), theirs, options, identifier)
-                await self.db.write(self._keep, connection.id, profile, found)
-        except DomainError:  # a database that is away: the comparison is lost, and said to be
-            self._dropped[connection.id] += 1
+            await self.db.write(self._keep, profile, found, dropped)
+        except BaseException:
+            self._dropped[connection.id] += dropped
+            raise
 
-    def _keep(self, session: Session, connection_id: str, profile: Profile, found: Comparison) -> None:
-        dropped = self._dropped.pop(connection_id, 0)
+    def _keep(self, session: Session, profile: Profile, found: Comparison, dropped: int) -> None:
+        connection_id = profile.connection_id
         counts: dict[Kind, int] = {found.kind: 1} | ({"dropped": dropped} if dropped else {})
         now = self.clock()
         if not shadow.count(session, connection_id, now.date(), counts) or found.kind not in LISTED:

@@ -267,7 +267,7 @@ def profile_of(value: Any, options: ConnectionOptions, typed: str) -> tuple[dict
     try:
         found = read(value, options, [found_by] if found_by else [])
     except UnusableProfile as why:
-        return None, [f"Keystead refuses this profile: {why}."]
+        return None, [f"Keystead refuses this profile: {str(why).rstrip('.')}."]
     taken: dict[str, Any] = {"user_id": found.user_id}
     taken |= {str(kind): each for kind, each in found.identifiers.items()}
     taken |= {"email_verified": found.email_verified, "phone_verified": found.phone_verified}
