@@ -24,8 +24,15 @@ from keystead.rules.profiles import Profile
 from keystead.rules.shadow import LISTED, SERIOUS, Advice, Comparison, Kind, Ours, advise, compare, summed, window
 from keystead.secrecy import Secret
 
+AFTER: Final = 0.5
+"""Seconds after the verdict here: the answer has left by then, and the script has the machine to itself."""
+
 AT_ONCE: Final = 4
-"""How many comparisons a process has under way. Whoever logs in meanwhile is not compared, and counted as dropped."""
+"""How many comparisons of a process run at once."""
+
+MOST: Final = 12
+"""How many there are that run or wait, each with a password in memory. Whoever logs in meanwhile is not compared, and
+counted as dropped."""
 
 Counted = list[tuple[date, Kind, int]]
 
@@ -39,7 +46,7 @@ class Report(NamedTuple):
     totals: dict[Kind, int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shadow:
     """Compares, counts and lists.
 
@@ -51,6 +58,8 @@ class Shadow:
     journal: Journal
     clock: Clock
     entropy: Entropy
+    after: float = AFTER
+    _running: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, AT_ONCE), repr=False)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _dropped: Counter[str] = field(default_factory=Counter, repr=False)
 
@@ -64,7 +73,7 @@ class Shadow:
         user_id = verdict.user_id
         if user_id is None or not connection.policy().shadow_mode:
             return
-        if len(self._under_way) >= AT_ONCE:
+        if len(self._under_way) >= MOST:
             self._dropped[connection.id] += 1
             return
         work = self._compare(connection, identifier, password, user_id, let_in=isinstance(verdict, Profile))
@@ -115,7 +124,9 @@ class Shadow:
         if script is None:
             return
         context: dict[str, Any] | None = {} if options.enable_script_context else None
-        theirs = await self.runs.run(script, (identifier.as_typed, password), context)
+        await asyncio.sleep(self.after)
+        async with self._running:
+            theirs = await self.runs.run(script, (identifier.as_typed, password), context)
         profile = await self.db.read(accounts.by_id, user_id)
         if profile is None:
             return
