@@ -132,9 +132,11 @@ def postgres_stencil(tmp_path_factory: pytest.TempPathFactory, postgres_url: str
 
 
 @pytest.fixture(scope="session")
-def refilled(postgres_url: str, postgres_stencil: Stencil) -> Refilled:
+def refilled(postgres_url: str, postgres_stencil: Stencil) -> Iterator[Refilled]:
     """A database that is brought back to the stencil for each test."""
-    return Refilled(postgres_url, postgres_stencil.settings.database_url.reveal(), f"refilled_{os.getpid()}")
+    made = Refilled(postgres_url, postgres_stencil.settings.database_url.reveal(), f"refilled_{os.getpid()}")
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

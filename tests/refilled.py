@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 from sqlalchemy import create_engine
 
 from keystead.db.tables import Account
@@ -30,24 +31,45 @@ class Refilled:
     name: str
     _url: str = ""
     _shape: str = ""
+    _connection: psycopg.Connection | None = None
+    """Kept from test to test: connecting takes longer than all that is done here."""
 
     def fresh(self) -> str:
         """Bring the database back to the stencil, and return its URL. Whoever was still connected is not any more."""
-        if self._url:
-            execute(self._url, _END_OTHERS)
-        if not self._url or execute(self._url, _SHAPE) != self._shape:
+        if self._connection is None or not self._is_ours():
             self._make()
         emptied = (f'DELETE FROM public."{name}"' for name in reversed(TABLES))  # noqa: S608 - names of ours
         filled = (f'INSERT INTO public."{name}" SELECT * FROM kept."{name}"' for name in TABLES)  # noqa: S608 - the same
-        execute(self._url, "; ".join(("BEGIN", *emptied, *filled, "COMMIT")))
+        self._execute("; ".join(("BEGIN", *emptied, *filled, "COMMIT")))
         return self._url
 
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _is_ours(self) -> bool:
+        """Whether the schema is as it was; a test may have taken the database away, or us from it."""
+        try:
+            self._execute(_END_OTHERS)
+            return self._execute(_SHAPE) == self._shape
+        except psycopg.OperationalError:
+            return False
+
     def _make(self) -> None:
+        self.close()
         execute(self.admin, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
         self._url = copy_database(self.admin, self.stencil, self.name)
+        self._connection = psycopg.connect(self._url, autocommit=True)
         copies = (f'CREATE TABLE kept."{name}" AS TABLE public."{name}"' for name in TABLES)
-        execute(self._url, "; ".join(("CREATE SCHEMA kept", *copies)))
-        self._shape = execute(self._url, _SHAPE)
+        self._execute("; ".join(("CREATE SCHEMA kept", *copies)))
+        self._shape = self._execute(_SHAPE)
+
+    def _execute(self, statement: str) -> str:
+        assert self._connection is not None
+        cursor = self._connection.execute(statement.encode())
+        found = cursor.fetchone() if cursor.description else None
+        return str(found[0]) if found else ""
 
 
 def copy_database(admin: str, source: str, name: str) -> str:

@@ -38,9 +38,10 @@ MAY_IMPORT = {
 OWNERS = {
     "aiosmtplib": {"adapters"},
     "alembic": {"db"},
+    "argon2": {"users"},
     "bcrypt": {"users"},
     "cbor2": {"adapters"},
-    "cryptography": {"adapters", "oauth"},
+    "cryptography": {"adapters", "oauth", "users"},  # there for one hash, Firebase's, which ends in AES
     "email_validator": {"rules"},
     "httpx2": {"adapters"},
     "itsdangerous": {"web"},
@@ -49,6 +50,7 @@ OWNERS = {
     "lark": {"rules"},
     "liquid": {"rules"},
     "opentelemetry": {"adapters"},
+    "passlib": {"users"},
     "phonenumbers": {"rules"},
     "prometheus_client": {"adapters"},
     "psycopg": {"db"},

@@ -26,6 +26,7 @@ from keystead.db import journal, tables
 from keystead.db.session import Database
 from keystead.ports import Attempts, Verdict
 from keystead.rules.messages import Letter
+from keystead.secrecy import Secret
 from keystead.settings import Settings, load, with_keys
 from keystead.users.hashing import BcryptHasher
 from promises import Promises, description
@@ -106,9 +107,9 @@ class CountingHasher:
         self.hashed += 1
         return await self.inner.hash(password)
 
-    async def verify(self, password: bytes, stored: str | None) -> Verdict:
+    async def verify(self, password: bytes | None, stored: str | None, *, typed: Secret[str] | None = None) -> Verdict:
         self.verified += 1
-        return await self.inner.verify(password, stored)
+        return await self.inner.verify(password, stored, typed=typed)
 
 
 @dataclass

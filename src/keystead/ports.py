@@ -59,8 +59,13 @@ class Hasher(Protocol):
         """Hash what already fits (at most 72 bytes). Raises ``Busy`` when the queue is full."""
         ...
 
-    async def verify(self, password: bytes, stored: str | None) -> Verdict:
-        """Compare; with ``None`` do the same work against a decoy and say no. Raises ``Busy``."""
+    async def verify(self, password: bytes | None, stored: str | None, *, typed: Secret[str] | None = None) -> Verdict:
+        """Compare; with ``None`` stored do the same work against a decoy and say no. Raises ``Busy``.
+
+        ``password`` is what our own hashes are made of, ``None`` where the policy says that it does not fit; ``typed``
+        is the same as it was typed, within ``password_policy.MAX_BYTES``, for hashes that other systems made. Where
+        it is not given, ``password`` was typed so.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ import pytest
 from authenticator import Authenticator
 from keystead.db import tables
 from keystead.ports import Verdict
+from keystead.secrecy import Secret
 from visitor import Form, Visitor
 from world import PASSWORD, PUBLIC_URL, World
 
@@ -292,8 +293,8 @@ async def test_a_login_that_is_under_way_does_not_survive_a_new_password(world: 
     entered = asyncio.Event()
     verify = world.hasher.inner.verify
 
-    async def slowly(password: bytes, stored: str | None) -> Verdict:
-        verdict = await verify(password, stored)
+    async def slowly(password: bytes | None, stored: str | None, *, typed: Secret[str] | None = None) -> Verdict:
+        verdict = await verify(password, stored, typed=typed)
         entered.set()
         await changed.wait()
         return verdict

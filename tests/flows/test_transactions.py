@@ -15,6 +15,7 @@ from conftest import Stencil
 from keystead.db import tenant
 from keystead.db.session import Database
 from keystead.ports import Verdict
+from keystead.secrecy import Secret
 from keystead.users.hashing import BcryptHasher
 from world import World, open_world
 
@@ -62,9 +63,9 @@ class WaitingHasher(BcryptHasher):
         await self._wait()
         return await super().hash(password)
 
-    async def verify(self, password: bytes, stored: str | None) -> Verdict:
+    async def verify(self, password: bytes | None, stored: str | None, *, typed: Secret[str] | None = None) -> Verdict:
         await self._wait()
-        return await super().verify(password, stored)
+        return await super().verify(password, stored, typed=typed)
 
     async def _wait(self) -> None:
         self.entered.set()

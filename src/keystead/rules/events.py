@@ -18,7 +18,8 @@ _MOST: Final = 200
 _LONGEST: Final = 2000
 _SECRET: Final = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT
-    r"|\$2[abxy]\$[0-9]{2}\$|\$argon2|\$pbkdf2|\$scrypt"  # a hash of a password
+    r"|\$2[abxy]\$[0-9]{2}\$|\$argon2|\$pbkdf2|\$scrypt|\$firescrypt|\$hmac-"  # a hash of a password
+    r"|\$(?:[156PH]|apr1|md5|sha\d+)\$[\w./$=]{16}|(?i:\{S?(?:SHA|MD5)[-\d]*\})|pbkdf2_sha|scrypt[$:]|bcrypt_sha256"
     r"|PRIVATE KEY-----|\bkr_[\w-]{20,}"  # a key, a refresh token
 )
 

@@ -119,6 +119,11 @@ def normal(password: Secret[str]) -> str | None:
     return unicodedata.normalize("NFC", text)
 
 
+def as_typed(password: Secret[str]) -> Secret[str] | None:
+    """Return the password for hashes that other systems made, or ``None`` where it is longer than anybody's."""
+    return password if normal(password) is not None else None
+
+
 def fit(password: Secret[str], complexity: Complexity) -> bytes | None:
     """Return the bytes that bcrypt gets, or ``None`` where they do not fit (PW-12).
 

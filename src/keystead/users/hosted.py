@@ -34,14 +34,18 @@ class HostedStore:
     entropy: Entropy
 
     async def verify(self, identifier: Identifier | None, password: Secret[str]) -> Profile | Refused:
-        """Check a password. Nobody, an account without a password, and what is over-long all cost the same one hash."""
+        """Check a password. Nobody, an account without a password, and what is over-long all cost the same one hash.
+
+        What another system made is compared first, whatever the policy says of lengths, and replaced by a hash of ours
+        where the password fits one: nobody is locked out by how they came here.
+        """
         known = None
         if identifier is not None:
             known = await self.db.read(accounts.by_identifier, self.connection_id, identifier)
         complexity = password_policy.complexity_of(self.options)
-        fitted = password_policy.fit(password, complexity)
-        stored = known.password_hash if known and fitted is not None else None
-        verdict = await self.hasher.verify(fitted if fitted is not None else b"too long", stored)
+        fitted, typed = password_policy.fit(password, complexity), password_policy.as_typed(password)
+        stored = known.password_hash if known else None
+        verdict = await self.hasher.verify(fitted, stored, typed=typed)
         if known is None or not verdict.ok:
             return Refused(known.profile.user_id if known else None)
         if verdict.better and stored:
@@ -117,7 +121,7 @@ class HostedStore:
         size = password_policy.history_size(self.options)
         # One after the other, in the queue of every other hash: a full one refuses, and at most 24 are compared.
         for stored in await self.db.read(old_passwords.hashes, profile.user_id, size) if size else ():
-            if (await self.hasher.verify(fitted, stored)).ok:
+            if (await self.hasher.verify(fitted, stored, typed=password)).ok:
                 raise password_policy.used_before()
         return await self.hasher.hash(fitted)
 
