@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 _LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
+_PLACE: Final = "keystead-script-"
 _DYING: Final = 0.5
 """Seconds until it is known how a process ended that has just closed its pipes."""
+_BURIAL: Final = 10.0
+"""Seconds that a process may take to be gone once it was killed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -102,26 +105,35 @@ class Child:
         os.close(self.lifeline)
         if os.getpid() == self.owner:
             self._bury()
+        else:
+            self.process.returncode = 0  # it is not ours to wait for
 
     def _bury(self) -> None:
         """Wait for it, so that no zombie is left, and take its directory away."""
 
         def bury() -> None:
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(60)
+                self.process.wait(_BURIAL)
             shutil.rmtree(self.place, ignore_errors=True)
 
         try:
-            threading.Thread(target=bury, name="bury", daemon=True).start()
+            threading.Thread(target=bury, name="bury").start()
         except RuntimeError:  # the interpreter ends, and starts no thread any more
             bury()
 
 
 def started(plan: Plan, edition: str) -> Child:
     """Start a child. Blocks for some milliseconds. Raises ``OSError``."""
-    place = tempfile.mkdtemp(prefix="keystead-script-")
+    place = tempfile.mkdtemp(prefix=_PLACE)
     theirs, ours = os.pipe()
-    launch = [plan.interpreter, "-I", "-S", "-B", _LAUNCH, json.dumps({"lifeline": theirs, **plan.given})]
+    launch = [
+        plan.interpreter,
+        "-I",
+        "-S",
+        "-B",
+        _LAUNCH,
+        json.dumps({"lifeline": theirs, "place": _PLACE, **plan.given}),
+    ]
     try:
         process = subprocess.Popen(
             [*plan.wrapper, *launch, *plan.program],

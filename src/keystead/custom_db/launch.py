@@ -41,7 +41,8 @@ def main(given: dict[str, Any], program: list[str]) -> None:
     _move_pipes(given["lifeline"])
     _limit(given["resources"], given["processes"])
     with suppress(OSError):  # an older kernel: the doctor says so
-        _lock(given["readable"], [os.getcwd()])
+        here = os.getcwd()  # a wrapper may have put us elsewhere, where nothing is ours
+        _lock(given["readable"], [here] if os.path.basename(here).startswith(given["place"]) else [])
     os.execve(program[0], program, {})  # noqa: S606 - a fixed command line, no shell
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from time import perf_counter
 
 from keystead.custom_db.child_process import Child
@@ -69,8 +70,9 @@ class Pool:
         One that has loaded another source of the same name is not used: a new source begins in a new process.
         """
         wanted, source = edition(script), digest(script)
+        self._drop([each for each in self._idle if not each.is_there()])
         for child in reversed(self._idle):
-            if child.edition == wanted and child.loaded.get(script.name, source) == source and child.is_there():
+            if child.edition == wanted and child.loaded.get(script.name, source) == source:
                 self._idle.remove(child)
                 return child
         while self._idle and len(self._idle) + self._taken > self._limits.concurrency:
@@ -95,8 +97,11 @@ class Pool:
 
     def _tidy(self) -> None:
         since = perf_counter() - self._limits.idle
-        for child in [each for each in self._idle if each.idle_since <= since or not each.is_there()]:
-            self._idle.remove(child)
-            child.end()
+        self._drop([each for each in self._idle if each.idle_since <= since or not each.is_there()])
         self._tidied_at = 0.0
         self._tidy_later()
+
+    def _drop(self, children: Iterable[Child]) -> None:
+        for child in children:
+            self._idle.remove(child)
+            child.end()

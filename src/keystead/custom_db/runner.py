@@ -146,6 +146,9 @@ class Children:
             raise
         except OSError as error:
             raise Failure("start", f"its process cannot be started: {error}") from None
+        if self._closed:
+            child.end()
+            raise Failure("closed", "the runtime is closed")
         self._living.add(child)
         self._telemetry.count(SCRIPT_CHILDREN, by=1)
         exchange = Exchange(child, self._limits, is_ready)
