@@ -24,6 +24,20 @@ SCRIPTS: tuple[ScriptName, ...] = (
     "change_email",
 )
 """What every template has."""
+ANN, BOB = "ann@example.com", "bob@example.com"
+
+
+def calls(who: str = ANN, other: str = BOB, own: str = "1") -> tuple[tuple[ScriptName, tuple[Any, ...]], ...]:
+    """Return one call of every script: about somebody, about another address, about an id."""
+    return (
+        ("login", (who, "a password")),
+        ("get_user", (who,)),
+        ("create", ({"email": other, "password": "a password"},)),
+        ("verify", (who,)),
+        ("change_password", (who, "another")),
+        ("delete", (own,)),
+        ("change_email", (who, other, True)),
+    )
 
 
 def source(template: str, language: ScriptLanguage, name: ScriptName) -> str:

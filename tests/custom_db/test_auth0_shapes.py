@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from custom_db.legacy import Legacy
+from custom_db.legacy import ANN, Legacy
 from keystead.custom_db.runner import Children
 from mariadb_server import PASSWORD, USER, MariaDbServer
 from refilled import database_of, execute
 
-ANN = "ann@example.com"
 SHAPES = Path(__file__).with_name("auth0_shapes")
 FOUND = ("wrong_credentials", ANN)
 """They give the address where they could give an id."""

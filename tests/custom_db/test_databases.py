@@ -6,13 +6,15 @@ from itertools import product
 
 import bcrypt
 import pytest
+import trustme
 
-from custom_db.legacy import LANGUAGES, Legacy
+from custom_db.legacy import ANN, BOB, LANGUAGES, Legacy, calls
+from custom_db.postgres_tls import postgres_behind_tls
 from keystead.custom_db.runner import Children
-from mariadb_server import MariaDbServer
+from keystead.rules.action_scripts import ScriptLanguage
+from mariadb_server import USER, MariaDbServer
 from refilled import database_of, execute
 
-ANN, BOB = "ann@example.com", "bob@example.com"
 TAKEN = ("validation", "user_exists")
 HOSTILE = [
     "' OR '1'='1",
@@ -129,15 +131,9 @@ async def test_texts_of_attackers(legacy: Legacy, sql: Sql) -> None:
     await legacy("create", {"email": ANN, "password": "a password"})
     before = sql("SELECT password_hash FROM users")
     for text in HOSTILE:
-        for name, arguments in (
-            ("login", (text, "a password")),
-            ("login", (text, text)),
-            ("get_user", (text,)),
-            ("verify", (text,)),
-            ("change_password", (text, "another")),
-            ("change_email", (text, "owned@example.com", True)),
-            ("delete", (text if text != "1" else "1 OR 1=1",)),
-        ):
+        for name, arguments in calls(text, "owned@example.com", text if text != "1" else "1 OR 1=1"):
+            if name == "create":
+                continue
             answer = await legacy.answer(name, *arguments)
             assert not answer.value, (name, text, answer.value)
     assert await legacy.refused("login", ANN, "' OR '1'='1") == ("wrong_credentials", sql("SELECT id FROM users"))
@@ -165,13 +161,43 @@ async def test_a_database_that_is_not_there(legacy: Legacy) -> None:
     gone = Legacy(legacy.runtime, legacy.template, legacy.language, {**legacy.configuration, "DB_NAME": "nowhere"})
     shut = Legacy(legacy.runtime, legacy.template, legacy.language, {**legacy.configuration, "DB_HOST": "127.0.0.9"})
     for elsewhere in (gone, shut):
-        for name, arguments in (
-            ("login", (ANN, "a password")),
-            ("get_user", (ANN,)),
-            ("create", ({"email": ANN, "password": "a password"},)),
-            ("verify", (ANN,)),
-            ("change_password", (ANN, "a password")),
-            ("delete", ("1",)),
-            ("change_email", (ANN, BOB, True)),
-        ):
+        for name, arguments in calls():
             assert (await elsewhere.refused(name, *arguments))[0] == "error", name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_mariadb_proves_who_it_is(
+    runtime: Children,
+    mysql_configuration: dict[str, str],
+    mariadb: MariaDbServer,
+    ca: trustme.CA,
+    language: ScriptLanguage,
+) -> None:
+    """Unless somebody says otherwise no password travels without TLS, nor to whoever shows another certificate."""
+    mariadb.execute(f"ALTER USER {USER} REQUIRE SSL")
+    trusting = mysql_configuration | {"DB_TLS": "", "DB_HOST": "localhost", "DB_CA": ca.cert_pem.bytes().decode()}
+    await trusts_only(Legacy(runtime, "mysql", language, trusting))
+    mariadb.execute(f"ALTER USER {USER} REQUIRE NONE")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_postgresql_proves_who_it_is(
+    runtime: Children, postgresql_configuration: dict[str, str], ca: trustme.CA, language: ScriptLanguage
+) -> None:
+    host, port = postgresql_configuration["DB_HOST"], int(postgresql_configuration["DB_PORT"])
+    with postgres_behind_tls(host, port, ca) as bound:
+        there = {"DB_HOST": "localhost", "DB_PORT": str(bound), "DB_CA": ca.cert_pem.bytes().decode(), "DB_TLS": ""}
+        await trusts_only(Legacy(runtime, "postgresql", language, postgresql_configuration | there))
+
+
+async def trusts_only(legacy: Legacy) -> None:
+    """Hold that a script reaches the server as it is configured, and in no other way."""
+    assert await legacy("get_user", ANN) is None
+    for changed in (
+        {"DB_CA": ""},
+        {"DB_CA": trustme.CA().cert_pem.bytes().decode()},
+        {"DB_HOST": "127.0.0.1"},
+        {"DB_TLS": "off"},
+    ):
+        other = Legacy(legacy.runtime, legacy.template, legacy.language, {**legacy.configuration, **changed})
+        assert (await other.refused("get_user", ANN))[0] == "error", changed

@@ -4,10 +4,9 @@ import os
 
 import pytest
 
-from custom_db.legacy import LANGUAGES, Legacy
+from custom_db.legacy import ANN, BOB, LANGUAGES, Legacy
 from keystead.custom_db.runner import Children
 
-ANN, BOB = "ann@example.com", "bob@example.com"
 TAKEN = ("validation", "user_exists")
 INDEX = """
 async function index() {

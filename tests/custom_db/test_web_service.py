@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import trustme
 
-from custom_db.legacy import LANGUAGES, Legacy
+from custom_db.legacy import ANN, BOB, LANGUAGES, Legacy, calls
 from keystead.custom_db.runner import Children
 
-ANN, BOB = "ann@example.com", "bob@example.com"
 CREDENTIALS = "Basic " + base64.b64encode("keystead:geheim:ß".encode()).decode()
 
 
@@ -177,15 +176,7 @@ async def test_a_service_that_says_what_nobody_expects(legacy: Legacy, service: 
         (403, b"", {}),
     ):
         service.answer = answer
-        for name, given in (
-            ("login", (ANN, "a password")),
-            ("get_user", (ANN,)),
-            ("create", ({"email": BOB, "password": "a password"},)),
-            ("verify", (ANN,)),
-            ("change_password", (ANN, "another")),
-            ("delete", ("1",)),
-            ("change_email", (ANN, BOB, True)),
-        ):
+        for name, given in calls():
             assert (await legacy.refused(name, *given))[0] == "error"
     for body in (b"no JSON", b'{"email": "ann@example.com"}', b'"' + b"x" * 200_000 + b'"'):
         service.answer = (200, body, {})

@@ -24,6 +24,10 @@ async function create(user) {
   // One connection for all the scripts, for as long as their process is kept: it runs one of them at a time.
   function database() {
     if (!global.mysql) {
+      const encrypted = configuration.DB_TLS !== "off";
+      if (encrypted && require("node:net").isIP(configuration.DB_HOST)) {
+        throw new Error("DB_HOST must be a name: the driver cannot tell whose certificate that of an address is.");
+      }
       global.mysql = require("mysql2/promise").createPool({
         host: configuration.DB_HOST,
         port: Number(configuration.DB_PORT || 3306),
@@ -31,11 +35,9 @@ async function create(user) {
         user: configuration.DB_USER,
         password: configuration.DB_PASSWORD,
         // The server must prove to be this very host, by DB_CA or by an authority that Node.js knows.
-        ssl: configuration.DB_TLS === "off" ? undefined : {
-          rejectUnauthorized: true,
-          verifyIdentity: true,
-          ca: configuration.DB_CA || undefined,
-        },
+        ssl: encrypted
+          ? { rejectUnauthorized: true, verifyIdentity: true, ca: configuration.DB_CA || undefined }
+          : undefined,
         charset: "utf8mb4",
         supportBigNumbers: true,
         bigNumberStrings: true,
