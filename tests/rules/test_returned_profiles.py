@@ -1,4 +1,4 @@
-"""What a script returns of a person: read strictly where it says who they are, and leniently where it decorates (5.3)."""
+"""What a script returns of a person: strictly read where it says who they are, leniently where it decorates (5.3)."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ def options(**more: Any) -> ConnectionOptions:
     return read_options(new_options({**custom, **more}))
 
 
+WRONG_IDS: tuple[Any, ...] = (None, True, [], {}, 7.5, "", "a b", "a/b", "a\nb", "a\u200bb", "x" * 256)
 NAMED = options(attributes={"email": {"profile_required": True}, "username": {"signup": {"status": "optional"}}})
 
 
@@ -41,7 +42,7 @@ def test_ids_are_text(given: dict[str, Any], id: str) -> None:
     "value",
     [
         *(None, True, 7, "ann", [ANN], {}, {"email": "ann@example.com"}),
-        *({**ANN, "user_id": id} for id in (None, True, [], {}, 7.5, "", "a b", "a/b", "a\nb", "a\u200bb", "x" * 256)),
+        *({**ANN, "user_id": wrong} for wrong in WRONG_IDS),
         {"user_id": "7"},
         {"user_id": "7", "email": "nonsense"},
         ANN | {"email_verified": "yes"},

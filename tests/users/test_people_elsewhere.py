@@ -46,7 +46,7 @@ async def second_connection(world: World) -> str:
 
 async def login_at(world: World, realm: str, username: str = "ann@example.com", password: str = PASSWORD) -> Any:
     """Log in at a connection."""
-    body = {"realm": realm, "username": username, "password": password, "scope": "openid"}
+    body: dict[str, Any] = {"realm": realm, "username": username, "password": password, "scope": "openid"}
     return await world.token("http://auth0.com/oauth/grant-type/password-realm", **body)
 
 
@@ -341,3 +341,24 @@ async def test_create_is_told_who_signs_up(world: World, people: Customer) -> No
     }
     assert (await world.login("Ann@Example.com ")).status_code == 403, "for the customer to compare"
     assert people.asked[-1] == ("login", ["Ann@Example.com", PASSWORD, {}]), "as it was typed"
+
+
+async def test_a_full_lock_asks_no_script(world: World, people: Customer) -> None:
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD, "1")
+    for _ in range(10):
+        assert (await world.guess()).status_code == 403
+    asked = people.count("login")
+    assert (asked, (await world.login()).status_code) == (10, 429)
+    assert people.count("login") == asked
+
+
+async def test_the_hardened_profile_tells_the_owner_and_nobody_else(world: World, people: Customer) -> None:
+    await live_elsewhere(world, people, "python", security_profile="hardened", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD, "1")
+    taken, free = await world.signup("ann@example.com", OTHER), await world.signup("new@example.com", OTHER)
+    assert [each.status_code for each in (taken, free)] == [200, 200]
+    assert taken.json().keys() == free.json().keys()
+    assert [each["email"] for each in people.people.values()] == ["ann@example.com", "new@example.com"]
+    told = [letter for letter in await world.letters() if letter.to == "ann@example.com"]
+    assert len(told) == 1
