@@ -64,6 +64,8 @@ from keystead.flows.quarantine import Quarantine
 from keystead.flows.readiness import Readiness
 from keystead.flows.relying_party import RelyingPartySettings
 from keystead.flows.request_limits import RequestLimits
+from keystead.flows.script_health import ScriptStatus
+from keystead.flows.script_trials import ScriptTrials
 from keystead.flows.sessions import Sessions
 from keystead.flows.signals import Signals
 from keystead.flows.signup_challenge import SignupChallenge
@@ -175,6 +177,7 @@ async def let_go(flows: Flows) -> None:
     await flows.breaches.close()
     await flows.decisions.attempts.close()
     await flows.request_limits.attempts.close()
+    await flows.management.shadow.close()
     await flows.runtime.close()
 
 
@@ -281,6 +284,9 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
         findings=AskedOften(doctor, clock),
         backup=Backup(db, p.sealer, journal, clock, __version__),
         log_streams=LogStreams(db, p.sealer, journal, clock, entropy, receivers),
+        trials=ScriptTrials(db, p.shadow.runs, p.in_memory, journal, entropy),
+        script_status=ScriptStatus(p.long_reads, p.runtime, p.interpreters, clock),
+        shadow=p.shadow,
         log_delivery=LogDelivery(
             db, HttpLogReceiver(clock, receivers), p.sealer, journal, clock, p.settings.host_name, tell_of_stream
         ),

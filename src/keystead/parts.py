@@ -62,6 +62,8 @@ from keystead.flows.post import Post
 from keystead.flows.protection import Protection
 from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import RowReading
+from keystead.flows.script_runs import ScriptRuns
+from keystead.flows.shadow import Shadow
 from keystead.flows.signup import Signup
 from keystead.flows.user_exports import UserExports
 from keystead.flows.user_import import UserImport
@@ -83,7 +85,7 @@ from keystead.ports import (
     UserStore,
 )
 from keystead.rules.attack_protection import places_of_one
-from keystead.rules.health import Given
+from keystead.rules.health import Given, Interpreters
 from keystead.rules.journal_chain import Head
 from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
@@ -110,6 +112,8 @@ class Parts:
     store_for: StoreFor
     elsewhere: PeopleElsewhere
     runtime: ScriptRuntime
+    interpreters: Callable[[], Interpreters]
+    shadow: Shadow
     journal: Journal
     admission: Admission
     attempts: Attempts
@@ -154,8 +158,8 @@ def parts_of(
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
-
     runtime = runtime_of(settings, entropy, telemetry)
+    shadow = Shadow(db, ScriptRuns(runtime, sealer), journal, clock, entropy)
     tenant = urlsplit(settings.public_url).hostname or ""
 
     def store_for(connection: ConnectionRecord) -> UserStore:
@@ -166,7 +170,7 @@ def parts_of(
         extras = Extras(sealer)
         there = CustomerDatabase(connection, options, runtime, partial(opened, sealer), tenant)
         if options.store == "migrating":
-            return MigratingStore(hosted, there, extras)
+            return MigratingStore(hosted, there, extras, partial(shadow.note, connection))
         return ScriptedStore(connection.id, options, there, db, extras, clock, entropy)
 
     return Parts(
@@ -179,6 +183,8 @@ def parts_of(
         store_for=store_for,
         elsewhere=PeopleElsewhere(db, store_for),
         runtime=runtime,
+        interpreters=partial(interpreters, programs_of(settings)),
+        shadow=shadow,
         journal=journal,
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,

@@ -20,6 +20,7 @@ from keystead.rules.messages import Letter
 from keystead.rules.passkey_terms import PasskeyPolicy
 from keystead.rules.profiles import Draft, Profile
 from keystead.rules.reachability import Certificate, Fetched
+from keystead.rules.script_health import ScriptHealth
 from keystead.rules.telemetry import Metric, Reading
 from keystead.secrecy import Secret
 
@@ -218,6 +219,10 @@ class ScriptRuntime(Protocol):
         Raises ``ScriptFailed``: too slow, out of memory, ended, printed without end, called back wrongly, no runtime
         for the language, or the circuit of the connection is open after too many of these.
         """
+        ...
+
+    def health(self, connection_id: str) -> ScriptHealth:
+        """Return how the scripts of a connection fare in this process."""
         ...
 
     async def close(self) -> None:

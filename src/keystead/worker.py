@@ -24,6 +24,7 @@ from keystead.db import (
     pushed_requests,
     refresh_tokens,
     sessions,
+    shadow,
     tickets,
     transactions,
 )
@@ -73,7 +74,7 @@ class Pulse:
 
 _SWEPT: Final = (
     *(attempts, ceremonies, transactions, codes, one_time_codes, decisions),
-    *(pushed_requests, credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys),
+    *(pushed_requests, credentials, sessions, refresh_tokens, tickets, jobs, outbox, keys, shadow),
 )
 
 

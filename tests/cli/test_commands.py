@@ -26,6 +26,7 @@ SHELL_ALONE = {
         "doctor",
     ),  # before, or without, anybody who may call
     *("backup make", "backup verify"),  # the former with the secret keys too, if asked; else it is GET /keystead/backup
+    "scripts template",  # copies files that are shipped
     *("login", "logout", "api", "version", "doctor enumeration"),  # about calls themselves, or about nothing stored
 }
 """Commands that declare no call."""

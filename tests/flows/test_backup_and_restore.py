@@ -364,7 +364,7 @@ LATER = {
         *("other_attributes", "sealed_extras"),
     ),
     "journal": ("actor", "request_id", "seal"),
-    **dict.fromkeys(("journal_seal", "log_stream", "daily_count"), ()),
+    **dict.fromkeys(("journal_seal", "log_stream", "daily_count", "shadow_count", "shadow_difference"), ()),
 }
 """What schema 0005 did not have: columns, or whole tables."""
 

@@ -24,6 +24,7 @@ from account import MyAccount
 from authenticator import Authenticator
 from guarding import SUSPICIOUS_IP, guard
 from keystead.db import tables
+from scripted_people import ANN, options
 from tally import TALLY
 from world import PROMISES, PUBLIC_URL, World, claims_of
 
@@ -112,6 +113,12 @@ async def connection(world: World) -> dict[str, str]:
     return {"id": await world.new_connection()}
 
 
+async def scripted(world: World) -> dict[str, str]:
+    """Return a connection with action scripts, and the name of one."""
+    made = await world.new_connection(**options("node", ANN))
+    return {"id": made, "connection_id": made, "name": "get_user"}
+
+
 async def client(world: World) -> dict[str, str]:
     """Return one more client."""
     return {"id": (await world.new_client())["client_id"], "credential_id": "cred_none"}
@@ -147,6 +154,8 @@ THINGS: dict[str, Callable[[World], Awaitable[dict[str, str]]]] = {
     "/api/v2/keystead/users/{id}": passkey,
     "/api/v2/users/{id}": user,
     "/api/v2/user-blocks/{id}": user,
+    "/api/v2/connections/{id}/scripts": scripted,
+    "/api/v2/keystead/scripts/{connection_id}": scripted,
     "/api/v2/connections/{id}": connection,
     "/api/v2/clients/{id}": client,
     "/api/v2/email-templates/{name}": template,

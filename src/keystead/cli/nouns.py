@@ -24,6 +24,7 @@ NOUNS: Final = {
     "login": Noun("login", "Sign in as an administrator, for commands with --url.", "login"),
     "logout": Noun("login", "Forget the token of a Keystead.", "logout"),
     "connections": Noun("connections", "Connections: where people live, and by which rules they come in."),
+    "scripts": Noun("scripts", "Action scripts: your code that reaches people in your own database."),
     "users": Noun("users", "Users: the people of the connections."),
     "passkeys": Noun("passkeys", "Passkeys: what people sign in with."),
     "sessions": Noun("sessions", "Sessions: where people are signed in."),

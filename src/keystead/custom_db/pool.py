@@ -11,6 +11,7 @@ from keystead.custom_db.limits import Limits
 from keystead.custom_db.messages import digest, edition
 from keystead.rules.action_scripts import Script
 from keystead.rules.circuits import Circuit
+from keystead.rules.script_health import ScriptHealth, state_of
 
 
 class Pool:
@@ -18,11 +19,20 @@ class Pool:
 
     def __init__(self, limits: Limits) -> None:
         self.circuit = Circuit()
+        self.calls, self.failures, self.last_failure = 0, 0, ""
         self._limits = limits
         self._idle: list[Child] = []
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._tidied_at = 0.0
+
+    def health(self) -> ScriptHealth:
+        """Return how it fares."""
+        state, seconds = state_of(self.circuit, perf_counter())
+        return ScriptHealth(
+            *(state, seconds, self.circuit.failures, self.calls, self.failures, self.last_failure),
+            *(self._taken, len(self._waiting), len(self._idle)),
+        )
 
     async def enter(self) -> None:
         """Wait for a place; ``leave`` gives it back. Raises ``Failure``."""

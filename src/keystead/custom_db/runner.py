@@ -19,6 +19,7 @@ from keystead.ports import Entropy, Telemetry
 from keystead.rules import circuits
 from keystead.rules.action_scripts import Script, ScriptAnswer
 from keystead.rules.circuits import Circuit
+from keystead.rules.script_health import ScriptHealth
 from keystead.rules.telemetry import OPEN_CIRCUITS, SCRIPT, SCRIPT_CHILDREN, SCRIPT_FAILURES, SILENCE
 
 _OUT_OF_HEAP = b"JavaScript heap out of memory"
@@ -56,11 +57,19 @@ class Children:
         heard = Heard(self._entropy.token())
         asked = question(heard.id, script, arguments, context)
         with self._telemetry.timed(SCRIPT, script.name, script.language):
+            pool.calls += 1
             try:
                 return await self._counted(pool, script, asked, heard)
             except Failure as failed:
+                pool.failures, pool.last_failure = pool.failures + 1, f"{script.name}: {failed}"
                 self._telemetry.count(SCRIPT_FAILURES, failed.reason)
                 raise ScriptFailed(script.name, detail=str(failed), console=heard.console()) from None
+
+    def health(self, connection_id: str) -> ScriptHealth:
+        """Return how the scripts of a connection fare in this process."""
+        self._look_where_we_are()
+        pool = self._pools.get(connection_id)
+        return pool.health() if pool else ScriptHealth()
 
     async def close(self) -> None:
         """End the children; calls under way fail, and so does whatever is called afterwards."""

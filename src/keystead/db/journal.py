@@ -1,6 +1,7 @@
 """The journal: one row per event, in the transaction of what it records."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, or_, select
@@ -8,9 +9,11 @@ from sqlmodel import Session, col
 
 from keystead.db.journal_search import matching
 from keystead.db.tables import Account, Client, Connection, JournalRow
+from keystead.errors import ScriptFailed
 from keystead.rules.events import Event
 from keystead.rules.log_entries import LogEntry
 from keystead.rules.log_search import Condition
+from keystead.rules.script_health import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +130,22 @@ def types_of(session: Session, user_id: str | None = None) -> list[str]:
     if user_id is not None:
         statement = statement.where(col(JournalRow.user_id) == user_id)
     return list(session.connection().execute(statement).scalars())
+
+
+def failed_scripts(session: Session, connection_id: str, since: datetime, most: int) -> tuple[int, list[Failed]]:
+    """Return how often action scripts of a connection failed since then, and the newest of these failures.
+
+    By the date alone: nobody's login waits for an index of what is looked at so seldom.
+    """
+    details = col(JournalRow.details)
+    wanted = and_(
+        col(JournalRow.date) >= since,
+        col(JournalRow.connection_id) == connection_id,
+        col(JournalRow.description) == ScriptFailed.default_text,  # a script that refused has words of its own
+        details["script"].as_string().is_not(None),
+    )
+    count = session.connection().execute(select(func.count()).select_from(JournalRow).where(wanted)).scalar_one()
+    columns = (col(JournalRow.date), details["script"].as_string(), details["reason"].as_string())
+    newest = select(*columns).where(wanted).order_by(col(JournalRow.log_id).desc()).limit(most)
+    found = [Failed(date, script, text or "") for date, script, text in session.connection().execute(newest)]
+    return count, found

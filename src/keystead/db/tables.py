@@ -635,3 +635,25 @@ class LogStream(SQLModel, table=True):
     error: str | None = Field(default=None, max_length=500)
     created_at: datetime = _moment()
     updated_at: datetime = _moment()
+
+
+class ShadowCount(SQLModel, table=True):
+    """How often the customer's database and ours came to the same verdict on a day, and how often not."""
+
+    __tablename__ = "shadow_count"
+    connection_id: str = _of("connection.id", index=False, primary_key=True)
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    kind: str = Field(primary_key=True, max_length=20)
+    count: int
+
+
+class ShadowDifference(SQLModel, table=True):
+    """A login about which the customer's database and ours did not agree. Goes with the account."""
+
+    __tablename__ = "shadow_difference"
+    id: str = Field(primary_key=True, max_length=40)
+    connection_id: str = _of("connection.id")
+    user_id: str = _of("account.user_id")
+    date: datetime = _moment(index=True)
+    kind: str = Field(max_length=20)
+    about: dict[str, Any] = _document()

@@ -55,7 +55,7 @@ def replace_options(current: Mapping[str, Any], body: Mapping[str, Any]) -> dict
     off; ``null`` resets it. Raises ``InvalidOptions``.
     """
     kept = {name: current[name] for name in _OURS if name in current}
-    changed = _checked(_with_context(current, kept | dict(body)))
+    changed = _checked(_still_compared(body, _with_context(current, kept | dict(body))))
     was, will_be = read_options(current).unique_emails, read_options(changed).unique_emails
     if was and not will_be:
         raise InvalidOptions("options.attributes.email.unique", "cannot add non-unique email attribute")
@@ -79,6 +79,13 @@ def _with_context(current: Mapping[str, Any], body: dict[str, Any]) -> dict[str,
     return {**body, name: True}
 
 
+def _still_compared(body: Mapping[str, Any], merged: dict[str, Any]) -> dict[str, Any]:
+    """Let shadow mode end with the migration that it is about, where a body says nothing of it."""
+    if "shadow_mode" in body or (merged.get("enabledDatabaseCustomization") and merged.get("import_mode")):
+        return merged
+    return {name: value for name, value in merged.items() if name != "shadow_mode"}
+
+
 def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
     """Validate shapes, then the rules between them; return what is stored and shown."""
     given = {name: value for name, value in body.items() if value is not None}
@@ -92,6 +99,7 @@ def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
     _complexity(options)
     _passkey_policy(options)
     _custom_database(options)
+    _shadow_mode(options)
     return _stored(options)
 
 
@@ -211,6 +219,13 @@ def _custom_database(options: ConnectionOptions) -> None:
     for name, why in needs.items():
         if not options.scripts.get(name, "").strip():
             raise InvalidOptions(f"options.customScripts.{name}", why)
+
+
+def _shadow_mode(options: ConnectionOptions) -> None:
+    """Where the customer's database has all passwords, or none, there are no two to compare."""
+    if options.shadow_mode and options.store != "migrating":
+        text = "shadow_mode compares two passwords: it needs enabledDatabaseCustomization and import_mode"
+        raise InvalidOptions("options.shadow_mode", text)
 
 
 _NOT_YET: Final = {

@@ -92,6 +92,7 @@ TYPES: Final = {
     "users_archive_received": "Archive of Users Received",
     "users_archive_imported": "Archive of Users Imported",
     "users_archive_refused": "Archive of Users Refused",
+    "shadow_difference": "Shadow Mode: Verdicts Differ",
     "fn": "Failed Sending Notification",
 }
 """Every code that Keystead writes, with what it means."""

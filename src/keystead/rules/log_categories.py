@@ -31,7 +31,10 @@ CATEGORIES: Final = get_args(Category)
 
 _MEMBERS: Final[Mapping[Category, Collection[str]]] = {
     "auth.login.fail": ("f", "fp", "fu", "limit_wc", "limit_mu", "limit_sul", "pwd_leak", "passkey_challenge_failed"),
-    "auth.login.notification": ("pwd_leak_unchecked", "passkey_policy_advice", "passkey_challenge_started"),
+    "auth.login.notification": (
+        *("pwd_leak_unchecked", "passkey_policy_advice", "passkey_challenge_started"),
+        "shadow_difference",
+    ),
     "auth.login.success": ("s",),
     "auth.logout.fail": ("oidc_backchannel_logout_failed",),
     "auth.logout.success": ("slo", "oidc_backchannel_logout_succeeded"),

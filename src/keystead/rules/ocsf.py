@@ -60,6 +60,7 @@ _MAPPED: Final[Mapping[str, tuple[_Class, int]]] = {
     ),
     **dict.fromkeys(("sce", "scu", "scpn", "fce", "fcu", "fcpn"), (ACCOUNT_CHANGE, _OTHER)),
     **dict.fromkeys(("ferrt", "passkey_policy_advice", "pwd_leak_unchecked"), (AUTHENTICATION, _OTHER)),
+    **dict.fromkeys(("shadow_difference",), (AUTHENTICATION, _OTHER)),
     **dict.fromkeys(("ss", "fs", "signup_pwd_leak"), (ACCOUNT_CHANGE, 1)),
     **dict.fromkeys(("ublkdu",), (ACCOUNT_CHANGE, 2)),
     **dict.fromkeys(("scp", "fcp", "reset_pwd_leak"), (ACCOUNT_CHANGE, 3)),

@@ -4,6 +4,7 @@ Made of the other two: who is here is looked up here alone, and whoever is not i
 of whom is decided by ``rules/returned_profiles``, and who was first by the primary keys of our tables.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keystead.db.accounts import Known
@@ -21,6 +22,9 @@ from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
 from keystead.users.hosted import HostedStore
 
+Note = Callable[[Identifier, Secret[str], Profile | Refused], None]
+"""Is told of each verdict on a password of ours, and returns at once (``flows/shadow``)."""
+
 
 @dataclass(frozen=True)
 class MigratingStore:
@@ -29,6 +33,7 @@ class MigratingStore:
     hosted: HostedStore
     there: CustomerDatabase
     extras: Extras
+    note: Note
 
     async def verify(self, identifier: Identifier | None, password: Secret[str]) -> Profile | Refused:
         """Compare with our hash where we have one; else ask the login script, and adopt whom it knows.
@@ -37,7 +42,7 @@ class MigratingStore:
         """
         known = await self.hosted.known(identifier) if identifier is not None else None
         if identifier is None or not self._asks(known, password):
-            return await self.hosted.verify(identifier, password)
+            return await self._compared_here(known, identifier, password)
         found = await self.there.login(identifier, password)
         if isinstance(found, Refused):
             return found
@@ -96,6 +101,19 @@ class MigratingStore:
     async def delete(self, user_id: str) -> None:
         """Remove an account here; whoever is there still comes back at their next login (MG-4)."""
         await self.hosted.delete(user_id)
+
+    async def _compared_here(
+        self, known: Known | None, identifier: Identifier | None, password: Secret[str]
+    ) -> Profile | Refused:
+        """Compare with our hash, and tell of it where there is one that counts."""
+        verdict = await self.hosted.verify(identifier, password)
+        if identifier is not None and known is not None and self._is_ours(known):
+            self.note(identifier, password, verdict)
+        return verdict
+
+    def _is_ours(self, known: Known) -> bool:
+        stored = known.password_hash
+        return stored is not None and not is_mark(stored) and self.hosted.options.methods.password.enabled
 
     def _asks(self, known: Known | None, password: Secret[str]) -> bool:
         """Whether the password of somebody is kept there, as far as is known here."""

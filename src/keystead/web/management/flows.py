@@ -27,6 +27,9 @@ from keystead.flows.mail_provider import MailProvider
 from keystead.flows.message_templates import MessageTemplates
 from keystead.flows.page_design import PageDesign
 from keystead.flows.quarantine import Quarantine
+from keystead.flows.script_health import ScriptStatus
+from keystead.flows.script_trials import ScriptTrials
+from keystead.flows.shadow import Shadow
 from keystead.flows.stats import Stats
 from keystead.flows.user_exports import UserExports
 from keystead.flows.user_import import UserImport
@@ -67,3 +70,6 @@ class ManagementFlows:
     backup: Backup
     log_streams: LogStreams
     log_delivery: LogDelivery
+    trials: ScriptTrials
+    script_status: ScriptStatus
+    shadow: Shadow

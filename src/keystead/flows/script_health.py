@@ -1,0 +1,54 @@
+"""Administrators look how the action scripts of a connection fare."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sqlmodel import Session
+
+from keystead.db import connections, journal
+from keystead.db.connections import ConnectionRecord
+from keystead.errors import NoSuchConnection
+from keystead.flows.long_reads import LongReads
+from keystead.ports import Clock, ScriptRuntime
+from keystead.rules.health import Interpreters
+from keystead.rules.script_health import LATELY, Failed, ScriptHealth
+
+_SHOWN: Final = 10
+"""How many of the failures of late are shown."""
+
+
+class Fared(NamedTuple):
+    """How the scripts of a connection fare."""
+
+    connection: ConnectionRecord
+    health: ScriptHealth
+    interpreters: Interpreters
+    failed: Sequence[Failed]
+    failures: int
+
+
+@dataclass(frozen=True)
+class ScriptStatus:
+    """Looks at this process, at the machine, and in the journal, where the failures of every process are."""
+
+    long: LongReads
+    runtime: ScriptRuntime
+    interpreters: Callable[[], Interpreters]
+    clock: Clock
+
+    async def show(self, connection_id: str) -> Fared:
+        """Return how the scripts of a connection fare. Raises ``NoSuchConnection``, ``Busy``, ``Unavailable``."""
+        record = await self.long.db.read(_known, connection_id)
+        since = self.clock() - LATELY
+        failures, failed = await self.long.search(journal.failed_scripts, connection_id, since, _SHOWN)
+        found = await asyncio.to_thread(self.interpreters)
+        return Fared(record, self.runtime.health(connection_id), found, failed, failures)
+
+
+def _known(session: Session, connection_id: str) -> ConnectionRecord:
+    record = connections.get(session, connection_id)
+    if record is None or record.for_administrators:
+        raise NoSuchConnection
+    return record
