@@ -259,6 +259,19 @@ async def test_v10_3_3_a_subject_that_was_deleted_is_not_given_again(world: Worl
     assert (await world.userinfo(tokens["access_token"])).status_code == 401
 
 
+async def test_incident_66_an_id_that_was_anothers_brings_nothing_of_theirs_along(world: World) -> None:
+    user_id = await world.person()
+    before = await world.tokens(scope="openid offline_access")
+    await world.delete_user(user_id)
+    world.clock.advance(seconds=2)
+    body = {"connection": world.connection, "user_id": user_id.removeprefix("auth0|"), "email": "bob@example.com"}
+    made = await world.manage("POST", "/users", body | {"password": PASSWORD})
+    assert made.json()["user_id"] == user_id
+    assert (await world.userinfo(before["access_token"])).status_code == 401
+    assert (await world.token("refresh_token", refresh_token=before["refresh_token"])).status_code == 403
+    assert (await world.login("bob@example.com")).status_code == 200
+
+
 # --- V10.4: the server -------------------------------------------------------------------------------------------
 
 

@@ -175,6 +175,8 @@ def create(
         "logins_count": 0,
         "created_at": now,
         "updated_at": now,
+        # An id that somebody chose may have been another's: what was issued to them opens nothing of this account.
+        "signed_out_at": now if draft.local_id else None,
     }
     for identifier in draft.identifiers:
         if identifier.kind in draft.proved:

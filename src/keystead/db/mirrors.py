@@ -70,7 +70,7 @@ def adopt(session: Session, connection_id: str, draft: Draft, kept: Kept, now: d
     """
     _check_store(session, connection_id, "migrating")
     profile = accounts.create(session, connection_id, draft, kept.password_hash, local_id=draft.local_id or "", now=now)
-    accounts.change(session, profile.user_id, kept.columns() | {"signed_out_at": now})
+    accounts.change(session, profile.user_id, kept.columns())
     return accounts.by_id(session, profile.user_id) or profile
 
 
@@ -82,7 +82,7 @@ def meet(session: Session, connection_id: str, draft: Draft, kept: Kept, now: da
         session, connection_id, unclaimed, kept.password_hash, local_id=draft.local_id or "", now=now
     )
     _claim(session, profile, [each for each in draft.identifiers if each.kind not in draft.shared])
-    accounts.change(session, profile.user_id, kept.columns() | {"signed_out_at": now})
+    accounts.change(session, profile.user_id, kept.columns())
     return accounts.by_id(session, profile.user_id) or profile
 
 
