@@ -135,7 +135,7 @@ async def place(world: World, path: str) -> str:
         "id": of.get(noun, "nothing"),
         "method_id": passkey["id"],
         "passkey_id": passkey["id"],
-        "name": "verify_email",
+        "name": "login" if "/scripts/" in path else "verify_email",
     }
     names["credential_id"] = await credential(world, client) if "{credential_id}" in path else ""
     if path == "/emails/provider":
