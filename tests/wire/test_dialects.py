@@ -66,6 +66,7 @@ def example(kind: type[DomainError]) -> DomainError:
         "report": {"rules": [], "verified": False},
         "summary": "* At least 8 characters",
         "script": "login",
+        "console": (),
         "reason": "user_exists",
     }
     known = inspect.signature(kind).parameters
@@ -281,7 +282,8 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
             path = prefix + route.path.replace("{id}", "x").replace("{method_id}", "y")
             methods.setdefault(path, set()).update(route.methods or ())
     # Words that are ids as well: of a job, a key, a token.
-    methods["/api/v2/jobs/verification-email"] |= {"GET", "HEAD"}
+    for job in ("verification-email", "users-imports", "users-exports"):
+        methods[f"/api/v2/jobs/{job}"] |= {"GET", "HEAD"}
     methods["/api/v2/keys/signing/rotate"] |= {"GET", "HEAD"}
     methods["/api/v2/refresh-tokens/revoke"] |= {"GET", "HEAD", "PATCH", "DELETE"}
     yield from methods.items()
