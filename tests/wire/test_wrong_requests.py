@@ -84,13 +84,15 @@ def wrong_members() -> Iterator[tuple[str, str, Json, Any, str]]:
     """Give each member of a body with a value that it cannot have, beside what must be there, and its type."""
     for label, operation in MANAGEMENT.items():
         content = operation.get("requestBody", {}).get("content", {})
-        for schema in (referred(each["schema"], DOCUMENT) for each in content.values()):
-            members = {name: referred(each, DOCUMENT) for name, each in schema.get("properties", {}).items()}
-            needed = {name: right(each) for name, each in needed_of(schema)}
-            for name, member in members.items():
-                kind = member.get("type")
-                if kind in WRONG:
-                    yield label, name, needed, WRONG[kind], kind
+        if "application/json" not in content:  # of a form every member is a text
+            continue
+        schema = referred(content["application/json"]["schema"], DOCUMENT)
+        members = {name: referred(each, DOCUMENT) for name, each in schema.get("properties", {}).items()}
+        needed = {name: right(each) for name, each in needed_of(schema)}
+        for name, member in members.items():
+            kind = member.get("type")
+            if kind in WRONG:
+                yield label, name, needed, WRONG[kind], kind
 
 
 def right(schema: Json) -> Any:
