@@ -5,6 +5,7 @@ there is not, and such as it forbids in some place. No answer is a defect of our
 a body that are described for the route.
 """
 
+import json
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -171,10 +172,25 @@ async def send(http: httpx.AsyncClient, case: AnyCase, headers: dict[str, str]) 
     sent = case.as_transport_kwargs(base_url=PUBLIC_URL)
     request = {name: value for name, value in sent.items() if name not in ("headers", "cookies", "data")}
     made = {name.lower(): value for name, value in sent.get("headers", {}).items()}
+    if "files" in request:
+        request["files"] = [(name, _part(value)) for name, value in request["files"]]
     body = sent.get("data")
     if body is not None:
         request["content" if isinstance(body, bytes | str) else "data"] = body
     return await http.request(headers=made | headers, **request)
+
+
+def _part(value: Any) -> Any:
+    """Return a part of a form as HTTP can have it: of one that should be a file and is a number, its digits."""
+    if isinstance(value, tuple):
+        return tuple(_part(each) if at == 1 else each for at, each in enumerate(value))
+    return value if isinstance(value, bytes | str) else json.dumps(value)
+
+
+@schemathesis.serializer("application/gzip")
+def of_bytes(context: Any, value: Any) -> Any:
+    """Send a body that is bytes as it is, and whatever else was made of the schema as JSON."""
+    return value if isinstance(value, bytes) else json.dumps(value, default=str).encode()
 
 
 def examples(requests: st.SearchStrategy[AnyCase], ask: Callable[[AnyCase], None]) -> Callable[[], None]:
