@@ -18,7 +18,7 @@ PURPOSE: Final = "imports"
 MOST_ACTIVE: Final = 2
 """Jobs that wait or are under way (IM-2)."""
 
-PIECE: Final = 65_536
+PIECE: Final = 524_288
 """Bytes of a file that are kept and read at a time."""
 
 MOST_CANARIES: Final = 100

@@ -122,9 +122,27 @@ class ImportedUser:
     notes: tuple[str, ...] = ()
     """What a rehearsal says besides."""
 
+    @property
+    def name(self) -> str | None:
+        """The name that the row gives."""
+        return self.values.get("name")
+
+    @property
+    def nickname(self) -> str | None:
+        """Likewise."""
+        return self.values.get("nickname")
+
+    @property
+    def picture(self) -> str | None:
+        """Likewise."""
+        return self.values.get("picture")
+
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the row has one."""
-        return next((each.value for each in self.identifiers if each.kind == kind), None)
+        for each in self.identifiers:
+            if each.kind == kind:
+                return each.value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
