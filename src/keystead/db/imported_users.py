@@ -100,7 +100,7 @@ def add(session: Session, addition: Addition) -> bool:
     try:
         for table, rows in ((Account, addition.accounts), (AccountIdentifier, ordered), (Passkey, addition.passkeys)):
             if rows:
-                _insert(session, table.__table__, rows)  # type: ignore[attr-defined]
+                _insert(session, table.__table__, rows)  # type: ignore[union-attr]
     except IntegrityError:
         nested.rollback()
         return False

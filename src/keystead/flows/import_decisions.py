@@ -256,13 +256,16 @@ class Decision:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
         profile = known.profile
+        stored = user.password.stored() if user.password else None
         values = _changed(user, profile)
-        is_other = user.password is not None and user.password.stored() != known.password_hash
-        notes = (KEPT,) if is_other and not _is_unused(known) else ()
-        if user.password is not None and is_other and not notes:
-            values["password_hash"] = user.password.stored()
+        notes: tuple[str, ...] = ()
+        if stored not in (None, known.password_hash):
+            if _is_unused(known):
+                values["password_hash"] = stored
+            else:
+                notes = (KEPT,)
         new = [each for each in row.keys if each.new.credential_id not in self.there.credentials]
-        if new and user.user_handle and user.user_handle != profile.user_handle:
+        if new and user.user_handle not in (None, profile.user_handle):
             values["user_handle"] = user.user_handle
         if values:
             self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))

@@ -154,9 +154,8 @@ class RowReader:
             raise Malformed(f"a row is missing at byte {self._base + at}")
         found = _parsed(self._text, at) if self._text[at] == "{" else None
         if found is not None:
-            value, end = found
             self._state = "after"
-            return self._read(at, end, value), end
+            return self._read(at, found[1], found[0]), found[1]
         skip = _Skip("")
         end = _behind(self._text, at, skip)
         if end is None:
