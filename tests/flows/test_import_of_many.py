@@ -20,7 +20,7 @@ from keystead.rules.events import Caller
 from world import World
 
 SQLITE = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
-FEW, MANY = 5_000, 15_000
+FEW, MANY = 2_500, 7_500
 """Users of whom memory is compared; the few are more than what is held at once."""
 SHARED = 900
 """Users whom two jobs both have."""
@@ -39,9 +39,10 @@ class _Form:
 
 
 async def _file(count: int, of: str) -> AsyncIterator[bytes]:
-    """Give a file of people, one a line, which nobody holds as a whole."""
+    """Give a file of people, one a line of half a kilobyte, which nobody holds as a whole."""
+    more = {"password_hash": HASH, "app_metadata": {"plan": "x" * 400}}
     for at in range(0, count, 100):
-        lines = [{"email": f"{of}-{each}@example.com", "password_hash": HASH} for each in range(at, at + 100)]
+        lines = [{"email": f"{of}-{each}@example.com", **more} for each in range(at, at + 100)]
         yield b"".join(json.dumps(each).encode() + b"\n" for each in lines)
 
 
@@ -88,7 +89,9 @@ async def test_a_worker_that_was_taken_for_dead_keeps_nothing(world: World) -> N
         begun = (await send(world, people(SHARED))).json()["id"]
         slow = await first.db.write(jobs.claim, world.clock(), UserImport.types)
         late = await second.db.write(jobs.claim, world.clock() + FREE_AGAIN, UserImport.types)
-        assert slow and late and slow.id == late.id
+        assert slow is not None
+        assert late is not None
+        assert slow.id == late.id
         await asyncio.gather(_done(first, slow), _done(second, late))
     finally:
         first.db.close()
