@@ -18,7 +18,7 @@ from keystead.custom_db.limits import Limits
 from keystead.custom_db.runner import Children
 from keystead.errors import ScriptFailed
 from keystead.rules.action_scripts import ScriptLanguage
-from keystead.rules.circuits import PAUSE
+from keystead.rules.circuits import FAILURES, PAUSE
 from keystead.secrecy import Secret
 from world import CountingEntropy
 
@@ -128,9 +128,7 @@ def login(a, b):
         "an answer to no question",
     ),
     ("talks nonsense", "python", "import os\ndef login(a, b): os.write(4, b'\\xff\\n')", "a line that is no JSON"),
-    ("nests", "python", "import os\ndef login(a, b): os.write(4, b'[' * 9999 + b'\\n')", "a line that is no JSON"),
-    ("half a pair", "node", "function (a, b, callback) { callback(null, '\\ud800'); }", "no Unicode"),
-    ("nul", "python", "def login(a, b): return {'user_id': '\\0'}", "or has a NUL in it"),
+    ("nests", "python", "import os\ndef login(a, b): os.write(4, b'[' * 9999 + b'\\n')", "more than 100 levels"),
     ("closes the pipe", "python", "import os\ndef login(a, b): os.closerange(3, 99)", "its process ended"),
 ]
 
@@ -304,6 +302,40 @@ async def login(a, b):
     assert sorted(map(str, await asyncio.gather(*(call("well") for _ in range(3))))) == ["None", alone, alone]
     assert [await call("well"), await call("bad")] == [None, ended]
     await runtime.close()
+
+
+ODD: dict[ScriptLanguage, str] = {
+    "node": """function (a, b, callback) {
+        let deep = [];
+        for (let level = 0; level < 700; level++) deep = [deep];
+        console.log('\\ud83d', '\\0');
+        callback(null, {'\\0': '\\0', half: '\\ud83d!', pair: '\\ud83d\\ude00',
+            much: 'x'.repeat(b === 'much' ? 1e6 : 0), deep: b === 'deep' ? deep : []});
+    }""",
+    "python": """
+def login(a, b):
+    deep = []
+    for _ in range(700): deep = [deep]
+    print('\\ud83d', '\\0')
+    return {'\\0': '\\0', 'half': '\\ud83d!', 'pair': '\\ud83d\\ude00', 'much': 'x' * 10**6 * (b == 'much'),
+        'deep': deep if b == 'deep' else []}
+""",
+}
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+async def test_what_somebody_has_in_their_profile_stops_nobody_else(
+    runtime: Children, language: ScriptLanguage
+) -> None:
+    """They choose it, and each of their logins would count towards an open circuit."""
+    odd = script(ODD[language], language)
+    for way, why in (("deep", "more than 100 levels"), ("much", "more than 64 KiB")):
+        for _ in range(FAILURES + 1):
+            with pytest.raises(ScriptFailed, match=why):
+                await runtime.run(odd, ["eve", way], None)
+    found = await runtime.run(odd, ["ann", ""], None)
+    assert found.value == {"\ufffd": "\ufffd", "half": "\ufffd!", "pair": "\U0001f600", "much": "", "deep": []}
+    assert found.console == ("\ufffd \ufffd",)
 
 
 async def test_a_script_that_refuses_opens_no_circuit(runtime: Children) -> None:

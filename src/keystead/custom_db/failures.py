@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-Reason = Literal["busy", "closed", "ended", "memory", "nonsense", "open", "output", "program", "start", "timeout"]
+Reason = Literal[
+    "answer", "busy", "closed", "ended", "memory", "nonsense", "open", "output", "program", "start", "timeout"
+]
 """In one word, for metrics."""
 
 
@@ -15,5 +17,9 @@ class Failure(Exception):
 
     @property
     def breaks(self) -> bool:
-        """Whether the script is to blame: what counts towards stopping it for a while."""
-        return self.reason not in ("busy", "closed", "open")
+        """Whether the script is to blame: what counts towards stopping it for a while.
+
+        Not where its answer is to blame: it is made of what one person has in their profile, who could otherwise stop
+        everybody's logins by it.
+        """
+        return self.reason not in ("answer", "busy", "closed", "open", "output")
