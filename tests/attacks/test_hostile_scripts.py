@@ -264,8 +264,8 @@ async def test_connections_do_not_notice_each_other(runtime: Children, language:
     await asyncio.gather(*hangs, return_exceptions=True)
 
 
-async def test_the_circuit_of_one_connection() -> None:
-    """After five failures nothing is called for a while; then one call decides, alone. Others go on."""
+async def test_the_circuit_of_one_script() -> None:
+    """After five failures it is not called for a while; then one call decides, alone. Others go on."""
     now = [0.0]
     runtime = Children(CountingEntropy(), SMALL, seconds=lambda: now[0])
     broken = script(
@@ -286,14 +286,14 @@ async def login(a, b):
         except ScriptFailed as failed:
             return failed.detail
 
-    ended, alone = (
-        "its process ended (code 1)",
-        "the connection's scripts failed too often, and are left alone for a while",
-    )
+    ended, alone = "its process ended (code 1)", "it failed too often, and is left alone for a while"
     assert [await call("bad") for _ in range(4)] == [ended] * 4
     assert await call("well") is None  # in a row, or not at all
     assert [await call("bad") for _ in range(6)] == [*[ended] * 5, alone]
     assert isinstance((await login(runtime, script(WELL["python"], "python"))).value, int)
+    other = replace(broken, name="get_user", source="def get_user(a, b): return 7")
+    assert (await login(runtime, other)).value == 7, "a script that anybody can have fail stops no other"
+    assert runtime.health(broken.connection_id).failures_in_a_row == FAILURES
     now[0] += PAUSE
     assert [await call("bad"), await call("well")] == [ended, alone]
     now[0] += PAUSE
@@ -302,6 +302,15 @@ async def login(a, b):
     assert sorted(map(str, await asyncio.gather(*(call("well") for _ in range(3))))) == ["None", alone, alone]
     assert [await call("well"), await call("bad")] == [None, ended]
     await runtime.close()
+
+
+async def test_a_script_that_never_calls_back_for_strangers_opens_no_circuit(runtime: Children) -> None:
+    """Anybody can ask for people who do not exist."""
+    own = script("function (a, b, callback) { if (a === 'ann') callback(null, 1); }", "node")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(ScriptFailed, match="it ended and never called back"):
+            await runtime.run(own, ["stranger", ""], None)
+    assert (await runtime.run(own, ["ann", ""], None)).value == 1
 
 
 ODD: dict[ScriptLanguage, str] = {

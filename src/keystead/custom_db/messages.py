@@ -101,7 +101,7 @@ class Heard:
         if said["id"] != self.id:
             raise nonsense("an answer to no question")
         if said.get("failed") in FAILED:
-            raise Failure("ended", said["failed"])
+            raise Failure("silent", said["failed"])
         if not isinstance(said.get("answer"), dict):
             raise nonsense("neither a line printed nor an answer")
         self.last = said.get("last") is True
