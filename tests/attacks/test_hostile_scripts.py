@@ -304,6 +304,32 @@ async def login(a, b):
     await runtime.close()
 
 
+LATE_VERDICTS = (
+    "WrongUsernameOrPasswordError('7', 'late')",
+    "ValidationError('x', 'late')",
+    "UnauthorizedError('late')",
+)
+
+
+@pytest.mark.parametrize("verdict", LATE_VERDICTS)
+@pytest.mark.parametrize("leave", ["throw made;", "Promise.reject(made);"])
+async def test_what_is_thrown_after_an_answer_is_no_verdict_on_the_next(
+    runtime: Children, verdict: str, leave: str
+) -> None:
+    """Ann's right password would be called wrong, in the journal too, by what is left of Eve's call."""
+    source = f"""function (who, b, callback) {{
+        if (who === 'ann') return global.wake();
+        global.wake = () => setImmediate(() => {{ const made = new {verdict}; {leave} }});
+        callback(null, 1);
+    }}"""
+    own = script(source, "node")
+    assert (await runtime.run(own, ["eve", ""], None)).value == 1
+    found = (await runtime.run(own, ["ann", ""], None)).refusal
+    assert found is not None
+    assert (found.kind, found.message, found.user_id) == ("error", "late", None)
+    assert (await runtime.run(own, ["eve", ""], None)).value == 1, "in a new process"
+
+
 async def test_a_script_that_never_calls_back_for_strangers_opens_no_circuit(runtime: Children) -> None:
     """Anybody can ask for people who do not exist."""
     own = script("function (a, b, callback) { if (a === 'ann') callback(null, 1); }", "node")
