@@ -1,6 +1,7 @@
 """Scripts that loop, eat, print, lie, break out and break down: each ends, and nobody else notices."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conformance.test_script_runtimes import gone, login, script
+from keystead.custom_db.launch import filters_calls
 from keystead.custom_db.limits import Limits
 from keystead.custom_db.runner import Children
 from keystead.errors import ScriptFailed
@@ -170,6 +172,11 @@ REFUSED: list[tuple[str, ScriptLanguage, str]] = [
         "node",
         "function (a, b, done) { done(null, require('fs').readFileSync(`/proc/${process.ppid}/environ`)); }",
     ),
+    (
+        "limits the server",
+        "python",
+        "import os, resource\ndef login(a, b): return resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+    ),
     ("asks the server", "python", "import os\ndef login(a, b): return open(f'/proc/{os.getppid()}/environ').read()"),
     (
         "ends the server by C",
@@ -196,6 +203,71 @@ async def test_it_is_refused(runtime: Children, tmp_path: Path, language: Script
     assert found.refusal is not None
     assert found.refusal.kind == "error"
     assert secret.read_bytes() == b""
+
+
+BY_C = """
+import ctypes, os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def tried(name, *arguments):
+    found = getattr(libc, name)(*arguments)
+    return 0 if found >= 0 else ctypes.get_errno()
+
+def reached(pid):
+    room, all = ctypes.create_string_buffer(16), ctypes.create_string_buffer(b"\\xff" * 128, 128)
+    return {
+        "prlimit": tried("prlimit", pid, 4, None, room),
+        "sched_setaffinity": tried("sched_setaffinity", pid, 128, all),
+        "sched_setscheduler": tried("sched_setscheduler", pid, 0, ctypes.create_string_buffer(4)),
+    }
+
+def login(a, b):
+    others = {
+        "setpriority": tried("setpriority", 0, os.getppid(), os.getpriority(0, os.getppid())),
+        "ptrace": tried("ptrace", 16896, os.getppid(), 0, 0),
+        "process_vm_readv": tried("process_vm_readv", os.getppid(), None, 0, None, 0, 0),
+    }
+    return {**reached(os.getppid()), **others}, reached(0), reached(os.getpid())
+"""
+FILTERED = pytest.mark.skipif(not filters_calls(), reason="system calls are not filtered on this machine")
+
+
+@FILTERED
+async def test_limits_and_priorities_of_the_server_are_its_own(runtime: Children) -> None:
+    """A second of processor time as its limit would kill it. None of these calls would harm if it were made."""
+    others, *own = (await login(runtime, script(BY_C, "python"))).value
+    assert set(others.values()) == {errno.EPERM}, others
+    assert [set(each.values()) for each in own] == [{0}, {0}]
+
+
+WITHOUT_LANDLOCK = """
+import fcntl, os, signal, sys
+from keystead.custom_db.launch import refuse_calls
+
+def refused(call, *arguments):
+    try:
+        call(*arguments)
+    except PermissionError:
+        return True
+    return False
+
+refuse_calls(signals=True)
+server, own = os.getppid(), os.getpid()
+assert refused(os.kill, server, 0) and refused(os.kill, -1, 0) and refused(os.pidfd_open, server)
+assert refused(fcntl.fcntl, 0, fcntl.F_SETOWN, server) and refused(fcntl.fcntl, 0, fcntl.F_SETSIG, 9)
+assert not refused(os.kill, own, 0) and not refused(fcntl.fcntl, 0, fcntl.F_GETFL)
+assert not refused(signal.raise_signal, signal.SIGCHLD)
+"""
+
+
+@FILTERED
+async def test_signals_where_landlock_knows_none() -> None:
+    """Kernels before 6.12."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WITHOUT_LANDLOCK), env=os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert await child.wait() == 0
 
 
 LOOKS: dict[ScriptLanguage, str] = {
