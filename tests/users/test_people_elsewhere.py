@@ -55,10 +55,9 @@ async def test_a_script_that_fails_stops_its_own_connection_alone(world: World, 
     people.add("ann@example.com", PASSWORD)
     await world.signup("bob@example.com", connection=await second_connection(world))
     people.instead["login"] = refusing("error", "ORA-01017: secret details")
-    for _ in range(12):  # an attempt that we could not try is given back: nobody is locked out by it
-        answer = await world.login()
-        assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
-        assert "ORA" not in answer.text
+    answer = await world.login()
+    assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+    assert "ORA" not in answer.text
     found = await entry(world, "f")
     assert found["details"]["script"] == "login"
     assert "ORA-01017" in found["details"]["reason"]
@@ -67,6 +66,20 @@ async def test_a_script_that_fails_stops_its_own_connection_alone(world: World, 
     del people.instead["login"]
     await world.tokens()
     assert landed.response.status_code == 200
+
+
+async def test_guesses_that_a_script_answers_with_an_error_are_counted(world: World, people: Customer) -> None:
+    """Many scripts have one error for everything; where nothing answers at all, nobody is locked out by it."""
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD)
+    people.instead["login"] = refusing("error", "Wrong password")
+    codes = [(await world.login(password=f"guess {number}")).status_code for number in range(12)]
+    assert codes == [500] * 10 + [429] * 2
+    assert people.count("login") == 10
+    silent = people.options("python")["customScripts"] | {"login": "import os\ndef login(*given):\n    os._exit(1)\n"}
+    assert (await world.patch_options(customScripts=silent)).status_code == 200
+    codes = [(await world.login("bob@example.com")).status_code for _ in range(12)]
+    assert codes == [500] * 12
 
 
 async def test_what_a_script_says_to_people_is_text(world: World, people: Customer) -> None:

@@ -120,8 +120,9 @@ class Protection:
         """Charge a password for the block that compares it, which says whether it was ``right``.
 
         Raises ``TooManyAttempts``, ``TooManyOfOne`` or ``AddressBlocked`` before the block is entered. An attempt that
-        we were not able to try is given back: a full queue must not lock people out. A password that was wrong for the
-        same person not long ago is no guess, and costs little; that it was is remembered as a keyed hash, for a day.
+        we were not able to try is given back: a full queue must not lock people out, nor a script that does not answer.
+        A password that was wrong for the same person not long ago is no guess, and costs little; that it was is
+        remembered as a keyed hash, for a day.
         """
         guards, guess = await self.db.read(_met, guess)
         limits, heeded = password_limits(guards, guess), guards.lock.lock_scope == "device_aware"
@@ -261,11 +262,10 @@ class Protection:
         attempt, taken = Try(), await self._take_all(limits, cost, caller, about)
         try:
             yield attempt
-        except Unavailable:
-            await self.attempts.take_all([each.back() for each in taken if each.charge.allowed])
-            raise
-        except DomainError:
-            if not attempt.right:
+        except DomainError as refusal:
+            if _was_not_tried(refusal):
+                await self.attempts.take_all([each.back() for each in taken if each.charge.allowed])
+            elif not attempt.right:
                 await self._failed(taken, caller, about)
             raise
         if not attempt.right:
@@ -321,6 +321,17 @@ async def is_noted(noted: Attempts, what: str, address: str) -> bool:
     """Whether another refusal of an address is written down: who hammers must not fill the database with it."""
     bucket = noted_bucket(what, address)
     return (await noted.take(bucket.key, bucket.capacity, bucket.refill)).allowed
+
+
+def _was_not_tried(refusal: DomainError) -> bool:
+    """Whether an attempt ended before anything was compared.
+
+    A script that answered with an error has seen the password: some answer a wrong one like that, and whoever guesses
+    there would never be counted.
+    """
+    if isinstance(refusal, ScriptFailed):
+        return bool(refusal.facts.get("unanswered"))
+    return isinstance(refusal, Unavailable)
 
 
 def _facts(rule: str, bucket: Bucket, charge: Charge) -> dict[str, Any]:
