@@ -21,6 +21,7 @@ from keystead.secrecy import Secret
 from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
 from keystead.users.hosted import HostedStore
+from keystead.users.refused import as_ours
 
 Note = Callable[[Identifier, Secret[str], Profile | Refused], None]
 """Is told of each verdict on a password of ours, and returns at once (``flows/shadow``)."""
@@ -45,7 +46,7 @@ class MigratingStore:
             return await self._compared_here(known, identifier, password)
         found = await self.there.login(identifier, password)
         if isinstance(found, Refused):
-            return found
+            return await as_ours(self.hosted.db, self.hosted.connection_id, found)
         if known is None:
             return await self._adopt(found, identifier, password)
         if known.profile.user_id != found.user_id:

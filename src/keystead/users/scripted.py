@@ -23,6 +23,7 @@ from keystead.rules.signups import identifiers_of_profile
 from keystead.secrecy import Secret
 from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
+from keystead.users.refused import as_ours
 
 _HANDLE_BYTES: Final = 32
 _TRIES: Final = 2
@@ -49,7 +50,7 @@ class ScriptedStore:
             return Refused()
         found = await self.there.login(identifier, password)
         if isinstance(found, Refused):
-            return await self._here(found)
+            return await as_ours(self.db, self.connection_id, found)
         return await self._keep("login", found, has_password=True)
 
     async def find(self, identifier: Identifier) -> Profile | None:
@@ -148,13 +149,6 @@ class ScriptedStore:
         if found is None or isinstance(found, Refused):
             raise ScriptFailed(script, detail="it does not know whom the create script has made")
         return ("login" if password is not None else "get_user"), found
-
-    async def _here(self, refused: Refused) -> Refused:
-        """Leave out whose password was wrong, where that id is somebody's of another connection."""
-        known = await self.db.read(accounts.by_id, refused.user_id) if refused.user_id else None
-        if known is not None and known.connection_id != self.connection_id:
-            return Refused(None, refused.script, refused.said)
-        return refused
 
     async def _asked(self, identifier: Identifier) -> Returned | None:
         """Look somebody up as they are spelled there: by what was typed, or as the script returned it before."""
