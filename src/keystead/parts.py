@@ -157,6 +157,7 @@ def parts_of(
     unchecked = settings.breached_passwords_down
     notices, blocks = LogoutNotices(sealer, clock, entropy), BlockNotices(sealer, clock, entropy)
     places = places_of_one(settings.hash_workers, settings.hash_queue)
+    with_scripts = places_of_one(settings.script_concurrency, _waiting(settings))
     in_memory, long_reads = MemoryAttempts(clock), LongReads(db)
     runtime = runtime_of(settings, entropy, telemetry)
     shadow = Shadow(db, ScriptRuns(runtime, sealer), journal, clock, entropy)
@@ -189,7 +190,7 @@ def parts_of(
         admission=Admission(journal, clock, settings.public_url),
         attempts=attempts,
         in_memory=in_memory,
-        protection=Protection(db, attempts, in_memory, sealer, journal, blocks, places),
+        protection=Protection(db, attempts, in_memory, sealer, journal, blocks, places, with_scripts),
         directory=Directory(db),
         sealer=sealer,
         post=post,
@@ -260,13 +261,18 @@ def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tel
     return FallbackAttempts(_redis(settings, clock), otherwise, clock, tell)
 
 
+def _waiting(settings: Settings) -> int:
+    """Return how many calls of one connection's scripts may wait for a child."""
+    return settings.script_concurrency * 8
+
+
 def runtime_of(settings: Settings, entropy: Entropy, telemetry: Telemetry) -> ScriptRuntime:
     """Return what runs action scripts; no child is started before one is called."""
     limits = Limits(
         seconds=settings.script_seconds,
         memory=settings.script_memory,
         concurrency=settings.script_concurrency,
-        queue=settings.script_concurrency * 8,
+        queue=_waiting(settings),
         output=settings.script_output,
     )
     return Children(entropy, limits, programs_of(settings), telemetry)

@@ -116,7 +116,8 @@ class PasskeyRecovery:
         asking = self.protection.charged(asked_bucket(caller.address), about, refusal=TooManyMessages)
         async with asking, self.protection.charged(bucket, about, refusal=TooManyMessages):
             failed = self.journal.event("passkey_recovery_failed", caller, connection_id=connection.id)
-            await self.elsewhere.bring_unseen(connection, identifier, failed)
+            with self.protection.asking(caller.address, connection):
+                await self.elsewhere.bring_unseen(connection, identifier, failed)
             user_id = await self.db.read(_user_id, connection.id, identifier)
             guesses = recovery_bucket(connection.id, user_id, identifier, unread)
             long = not await self.protection.has_room(guesses)

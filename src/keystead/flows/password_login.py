@@ -93,7 +93,7 @@ class PasswordLogin:
         began = self.clock()
         with self.telemetry.timed(LOGIN, "password"), concerning(identifier, **about):
             async with self.protection.guessing(guess, password, caller, about) as attempt:
-                with self.protection.place(caller.address):
+                with self.protection.place(caller.address, connection):
                     found = await self._verify(
                         connection, identifier, password, self.journal.event("f", caller, **about)
                     )

@@ -138,7 +138,8 @@ class PasswordReset:
             # nobody is kept from it. The page says the same.
             code = by_code and identifier and await self.codes.may_be_short("reset", connection.id, identifier)
             failed = self.journal.event("fcpr", caller, connection_id=connection.id, client_id=client_id)
-            noted = await self.elsewhere.bring_unseen(connection, identifier, failed)
+            with self.protection.asking(caller.address, connection):
+                noted = await self.elsewhere.bring_unseen(connection, identifier, failed)
             asked = _Asked(connection, client_id, identifier, _handle(page) if code else "", caller, noted)
             await self.db.write(self._request, asked)
         return by_code

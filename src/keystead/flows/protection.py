@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from keystead.db import accounts, journal, tenant
+from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import (
     AddressBlocked,
@@ -113,6 +114,8 @@ class Protection:
     journal: Journal
     notices: BlockNotices
     places: int
+    places_elsewhere: int
+    """How many calls of one connection's action scripts one source may have under way or waiting in this process."""
     _under_way: Counter[str] = field(default_factory=Counter, repr=False)
 
     @asynccontextmanager
@@ -242,12 +245,31 @@ class Protection:
         return len(locks)
 
     @contextmanager
-    def place(self, address: str) -> Iterator[None]:
-        """Hold one of the places of an address, for the block that hashes. Raises ``Busy`` where it has none left."""
+    def place(self, address: str, connection: ConnectionRecord | None = None) -> Iterator[None]:
+        """Hold one of the places of an address, for the block that hashes. Raises ``Busy`` where it has none left.
+
+        With a ``connection`` the block may ask its action scripts as well.
+        """
+        with self._held(source(address), self.places, "hashes"), self.asking(address, connection):
+            yield
+
+    @contextmanager
+    def asking(self, address: str, connection: ConnectionRecord | None) -> Iterator[None]:
+        """Hold one of the places that an address has with the scripts of a connection, where it has any; as ``place``.
+
+        They have a queue of their own, and whoever filled it from one address would keep everybody else out.
+        """
+        if connection is None or connection.policy().store == "hosted":
+            yield
+            return
+        with self._held(f"{connection.id}/{source(address)}", self.places_elsewhere, "calls of scripts"):
+            yield
+
+    @contextmanager
+    def _held(self, who: str, most: int, what: str) -> Iterator[None]:
         # Only ever touched on the event loop, so counting needs no lock.
-        who = source(address)
-        if self._under_way[who] >= self.places:
-            raise Busy(detail=f"{who} has {self.places} hashes under way")
+        if self._under_way[who] >= most:
+            raise Busy(detail=f"{who} has {most} {what} under way")
         self._under_way[who] += 1
         try:
             yield

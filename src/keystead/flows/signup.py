@@ -102,7 +102,7 @@ class Signup:
             await self.breaches.check("pre-user-registration", password, Subject(connection.id, client_id), caller)
         draft = draft.model_copy(update={"client_id": client_id})
         try:
-            with self.protection.place(caller.address):
+            with self.protection.place(caller.address, connection):
                 profile = await self.store_for(connection).create(draft, password)
         except (ScriptFailed, RefusedByScript) as refusal:
             await self.db.write(journal.add, told(self.journal.event("fs", caller, **about), refusal))

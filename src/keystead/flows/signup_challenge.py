@@ -65,7 +65,8 @@ class SignupChallenge:
             # Asked of everybody: whether there is an owner to be told must not be seen.
             may_tell = await self.signup.may_tell(connection, identifier)
             failed = self.journal.event("fs", caller, connection_id=connection.id)
-            await self.elsewhere.bring_unseen(connection, identifier, failed)
+            with self.protection.asking(caller.address, connection):
+                await self.elsewhere.bring_unseen(connection, identifier, failed)
             asked = _Asked(connection, transaction, identifier, caller.language, may_tell, long=not short)
             await self.db.write(self._send, asked)
 

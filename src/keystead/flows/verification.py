@@ -202,7 +202,7 @@ class Verification:
         )
         about: dict[str, str | None] = {"connection_id": found.connection.id, "user_id": found.profile.user_id}
         async with self.protection.guessing(guess, password, caller, about) as attempt:
-            with self.protection.place(caller.address):
+            with self.protection.place(caller.address, found.connection):
                 verdict = await self.elsewhere.store_for(found.connection).verify(named[0], password)
             attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
         if not attempt.right:

@@ -350,6 +350,6 @@ def places_of_one(workers: int, queue: int) -> int:
     """Return how many hashes one source may have under way: half of all, but never fewer than there are threads.
 
     Whoever is alone may use every thread, and a whole office may log in at once; nobody can fill the queue from one
-    address.
+    address. Calls of action scripts alike, by the children of a connection.
     """
     return max(workers, (workers + queue) // 2)
