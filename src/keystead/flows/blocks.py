@@ -16,7 +16,7 @@ from keystead.flows.operations import Operation
 from keystead.flows.protection import Protection
 from keystead.ports import Attempts, Clock
 from keystead.rules.attack_protection import Guards, address_limits, lock_that_counts
-from keystead.rules.buckets import UNKNOWN, AddressStage, LockKey, address_key, locks_of, read_lock_key
+from keystead.rules.buckets import ACCOUNT, UNKNOWN, AddressStage, LockKey, address_key, locks_of, read_lock_key
 from keystead.rules.identifiers import KINDS, parse
 
 _SHOWN: Final = 254
@@ -43,11 +43,18 @@ class _Names:
     protected: bool
     """Whether the connection has its brute-force protection on."""
     values: frozenset[str]
+    account: str | None = None
+    """Whose they are: attempts are counted by that, too, where people live in the customer's database."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """Return kinds and values: what is typed may be read as another kind than the account has it as."""
-        return [(kind, value) for value in sorted(self.values) for kind in KINDS]
+        pairs: list[tuple[str, str]] = [(kind, value) for value in sorted(self.values) for kind in KINDS]
+        return [*pairs, (ACCOUNT, self.account)] if self.account else pairs
+
+    def shown(self, key: LockKey) -> str:
+        """Return the identifier that a lock keeps out; one of them, where it keeps out all."""
+        return min(self.values, default=key.value) if key.kind == ACCOUNT else key.value
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class Blocks:
             if not heed_settings or (refuses and names.protected):
                 async for key in self._full_locks(guards, names):
                     address = key.which if key.where == "from" and key.which != UNKNOWN else ""
-                    found.append(Block(key.value, names.connection, address))
+                    found.append(Block(names.shown(key), names.connection, address))
         # Two devices of one person that are blocked look the same here.
         return list(dict.fromkeys(found))
 
@@ -133,7 +140,7 @@ def _names_of(session: Session, user_id: str) -> _Names:
     connection = connections.get(session, profile.connection_id) if profile else None
     if profile is None or connection is None or connection.for_administrators:
         raise NoSuchUser
-    return _on(connection, (value for _, value in accounts.identifiers_of(session, user_id)))
+    return _on(connection, (value for _, value in accounts.identifiers_of(session, user_id)), user_id)
 
 
 def _named(session: Session, typed: str) -> list[_Names]:
@@ -143,10 +150,12 @@ def _named(session: Session, typed: str) -> list[_Names]:
         options = connection.policy()
         read = parse(typed, options.active_identifiers(), options.precedence, options.username_rules())
         if read and not connection.for_administrators:
-            found.append(_on(connection, (each.value for each in (read, *read.otherwise))))
+            known = accounts.by_identifier(session, connection.id, read)
+            values = (each.value for each in (read, *read.otherwise))
+            found.append(_on(connection, values, known.profile.user_id if known else None))
     return found
 
 
-def _on(connection: ConnectionRecord, values: Iterable[str]) -> _Names:
+def _on(connection: ConnectionRecord, values: Iterable[str], account: str | None) -> _Names:
     protected = connection.policy().brute_force_protection
-    return _Names(connection.id, connection.name, protected, frozenset(values))
+    return _Names(connection.id, connection.name, protected, frozenset(values), account)

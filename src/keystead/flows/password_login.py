@@ -98,6 +98,7 @@ class PasswordLogin:
                         connection, identifier, password, self.journal.event("f", caller, **about)
                     )
                 attempt.right = isinstance(found, Profile) and options.methods.password.enabled
+                attempt.account = found.user_id if options.store != "hosted" else None
             if isinstance(found, Refused) or not options.methods.password.enabled:
                 await self.db.write(journal.add, self._refused(found, caller, about))
                 user_id = found.user_id

@@ -23,7 +23,9 @@ from keystead.errors import (
     TooManyOfOne,
     TooManyProofs,
     Unavailable,
+    WrongCredentials,
 )
+from keystead.flows import opened_locks
 from keystead.flows.block_notices import BlockNotices
 from keystead.flows.journal import Journal
 from keystead.ports import EVERYTHING, Attempts, Charge, Sealer, Wanted
@@ -35,6 +37,7 @@ from keystead.rules.attack_protection import (
     Guess,
     Limit,
     Rule,
+    account_limits,
     address_limits,
     at_least_the_defaults,
     passkey_limits,
@@ -42,16 +45,18 @@ from keystead.rules.attack_protection import (
     read_guards,
 )
 from keystead.rules.block_notices import again_bucket
-from keystead.rules.buckets import Bucket, locks_of, marks_of, noted_bucket, read_lock_key, source, wrong_bucket
+from keystead.rules.buckets import (
+    Bucket,
+    noted_bucket,
+    source,
+    wrong_bucket,
+)
 from keystead.rules.events import Caller
-from keystead.rules.identifiers import KINDS
 from keystead.secrecy import Secret
 
 _REFUSALS: Final[dict[Rule, type[TooManyAttempts]]] = {"same_user": TooManyOfOne, "suspicious_ip": AddressBlocked}
 _PURPOSE: Final = "wrong-passwords"
 _UNREAD: Final = "no-identifiers"
-_AT_ONCE: Final = 500
-"""How many locks are opened in one transaction."""
 
 About = dict[str, str | None]
 """What the journal says of an attempt: the connection, the client, the account."""
@@ -66,6 +71,8 @@ class Try:
 
     right: bool = False
     """Whether the secret was right; else the charge stays."""
+    account: str | None = None
+    """Whose password it was held against, where the customer's database found that out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ class Protection:
         Raises ``TooManyAttempts``, ``TooManyOfOne`` or ``AddressBlocked`` before the block is entered. An attempt that
         we were not able to try is given back: a full queue must not lock people out, nor a script that does not answer.
         A password that was wrong for the same person not long ago is no guess, and costs little; that it was is
-        remembered as a keyed hash, for a day.
+        remembered as a keyed hash, for a day. Raises ``WrongCredentials`` after the block, whatever the password was,
+        where the lock of the ``account`` is full.
         """
         guards, guess = await self.db.read(_met, guess)
         limits, heeded = password_limits(guards, guess), guards.lock.lock_scope == "device_aware"
@@ -134,6 +142,8 @@ class Protection:
         about = about | {"identifier": ":".join(guess.who) if guess.identifier else None}
         async with self._charged(limits, cost, caller, about) as attempt:
             yield attempt
+            if attempt.account is not None and (named := account_limits(guards, guess, attempt.account)):
+                await self._charge_account(named, attempt, cost, caller, about)
         if heeded and not attempt.right and cost == 1.0:
             await self._take(mark, 1.0)
 
@@ -225,24 +235,11 @@ class Protection:
 
     async def lift(self, user_id: str) -> int:
         """Open every lock of an account (RS-5); return how many there were. After the commit of what it is for."""
-        connection_id, identifiers = await self.db.read(_locked, user_id)
-        # What was typed may have been read as another kind than the account has it as (``identifiers.parse``).
-        pairs = {(kind, value) for _, value in identifiers for kind in KINDS}
-        return await self.open(connection_id, pairs)
+        return await opened_locks.lift(self.db, self.attempts, user_id)
 
     async def open(self, connection_id: str, identifiers: Iterable[tuple[str, str]]) -> int:
         """Open every lock of these identifiers, whoever filled it; return how many there were."""
-        locks, marks = [], []
-        for kind, value in identifiers:
-            keys = [found.key for found in await self.attempts.list(locks_of(connection_id, kind, value))]
-            read = [(each, read_lock_key(each)) for each in keys]
-            locks += [each for each, key in read if key and (key.kind, key.value) == (kind, value)]
-            marks += [each.key for each in await self.attempts.list(marks_of(connection_id, kind, value))]
-        # All at once. Passwords that were wrong may be right by now: to try them again is a guess again.
-        emptied = [Wanted(key, 1, cost=EVERYTHING) for key in (*locks, *marks)]
-        for start in range(0, len(emptied), _AT_ONCE):
-            await self.attempts.take_all(emptied[start : start + _AT_ONCE])
-        return len(locks)
+        return await opened_locks.open_all(self.attempts, connection_id, identifiers)
 
     @contextmanager
     def place(self, address: str, connection: ConnectionRecord | None = None) -> Iterator[None]:
@@ -295,6 +292,22 @@ class Protection:
             return
         # What this person did here is forgotten, and nothing of anybody else's (rows 29 and 30).
         await self.attempts.take_all([each.settled() for each in taken if each.is_unsettled])
+
+    async def _charge_account(
+        self, limits: list[Limit], attempt: Try, cost: float, caller: Caller, about: About
+    ) -> None:
+        """Charge an attempt to the account as well, and hold back the verdict where its lock is full.
+
+        Refused as a wrong password is, and a right one too: that spellings which were never tried before are locked
+        would say that they are somebody's. Of many at once the charge decides, which comes before any verdict is told.
+        """
+        right, attempt.right = attempt.right, False
+        try:
+            async with self._charged(limits, cost, caller, about | {"user_id": attempt.account}) as named:
+                named.right = right
+        except TooManyAttempts as full:
+            raise WrongCredentials(detail=full.detail).because(**full.facts) from None
+        attempt.right = right
 
     async def _take_all(self, limits: list[Limit], cost: float, caller: Caller, about: About) -> list[_Taken]:
         wanted = [_Taken(limit, cost if limit.weighs else 1.0) for limit in limits]
@@ -379,8 +392,3 @@ def _met(session: Session, guess: Guess) -> tuple[Guards, Guess]:
 
 def _guards(session: Session) -> Guards:
     return read_guards(tenant.some(session, SETTINGS))
-
-
-def _locked(session: Session, user_id: str) -> tuple[str, list[tuple[str, str]]]:
-    profile = accounts.by_id(session, user_id)
-    return (profile.connection_id if profile else "", accounts.identifiers_of(session, user_id))

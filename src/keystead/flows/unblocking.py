@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, jobs, journal, templates, tickets
+from keystead.db import accounts, connections, jobs, journal, mirrors, templates, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
@@ -28,7 +28,7 @@ from keystead.rules.block_notices import (
     mail_buckets,
     text_buckets,
 )
-from keystead.rules.buckets import Bucket, LockKey, read_lock_key
+from keystead.rules.buckets import ACCOUNT, Bucket, LockKey, read_lock_key
 from keystead.rules.events import Caller
 from keystead.rules.letters import link_lifetime
 from keystead.rules.messages import Channel, Message, verification_lifetime
@@ -218,8 +218,14 @@ def _owner(session: Session, key: LockKey) -> Profile | None:
 
     Nor somebody whom an administrator blocked: opening locks would not let them in.
     """
-    identifier, connection = locked_out(key), connections.get(session, key.connection_id)
-    if identifier is None or connection is None or not connection.policy().methods.password.enabled:
+    connection = connections.get(session, key.connection_id)
+    if connection is None or not connection.policy().methods.password.enabled:
         return None
-    known = accounts.by_identifier(session, connection.id, identifier)
-    return known.profile if known and known.password_hash and not known.profile.blocked else None
+    known: accounts.Known | mirrors.Mirrored | None = None
+    if key.kind == ACCOUNT:
+        known = mirrors.known(session, key.value)
+    elif (identifier := locked_out(key)) is not None:
+        known = accounts.by_identifier(session, connection.id, identifier)
+    if known is None or known.profile.connection_id != connection.id:
+        return None
+    return known.profile if known.password_hash and not known.profile.blocked else None

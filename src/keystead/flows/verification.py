@@ -205,6 +205,7 @@ class Verification:
             with self.protection.place(caller.address, found.connection):
                 verdict = await self.elsewhere.store_for(found.connection).verify(named[0], password)
             attempt.right = isinstance(verdict, Profile) and verdict.user_id == found.profile.user_id
+            attempt.account = verdict.user_id if options.store != "hosted" else None
         if not attempt.right:
             await self.db.write(journal.add, self.journal.event("fp", caller, **about))
             raise WrongCredentials().because(rule="wrong_password", **about)

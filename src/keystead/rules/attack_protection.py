@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from keystead.rules.buckets import (
+    ACCOUNT,
     Bucket,
     LockKey,
     Where,
@@ -249,8 +250,7 @@ def password_limits(guards: Guards, guess: Guess) -> list[Limit]:
     A known device that has a lock of its own shares none with anybody: whoever fails beside it, behind the same
     address, must not block it.
     """
-    settings = guards.brute_force
-    locked = settings.enabled and guess.protected and not is_allowed(guess.address, settings.allowlist)
+    locked = _is_locked(guards, guess)
     device = guess.known_device if locked and guards.lock.lock_scope == "device_aware" else None
     where = f"device/{device.id}" if device else source(guess.address)
     same_user = same_user_bucket(guess.connection_id, guess.who, where)
@@ -258,17 +258,34 @@ def password_limits(guards: Guards, guess: Guess) -> list[Limit]:
     if device is None:
         limits += address_limits(guards, guess.address)
     if locked:
-        limits += _locks(guards, guess, device)
+        limits += _locks(guards, guess, guess.who, device)
     return limits
 
 
-def _locks(guards: Guards, guess: Guess, device: Device | None) -> Iterator[Limit]:
+def account_limits(guards: Guards, guess: Guess, user_id: str) -> list[Limit]:
+    """Return the locks of whomever the customer's database found by what was typed.
+
+    It may find one person by any number of spellings, each of which has locks of its own. A device that is known for
+    what was typed meets none: these locks are filled by whoever likes.
+    """
+    known = guess.known_device if guards.lock.lock_scope == "device_aware" else None
+    if known is not None or not _is_locked(guards, guess):
+        return []
+    return list(_locks(guards, guess, (ACCOUNT, user_id), None))
+
+
+def _is_locked(guards: Guards, guess: Guess) -> bool:
+    settings = guards.brute_force
+    return settings.enabled and guess.protected and not is_allowed(guess.address, settings.allowlist)
+
+
+def _locks(guards: Guards, guess: Guess, who: tuple[str, str], device: Device | None) -> Iterator[Limit]:
     """Give the locks of brute-force protection that an attempt meets (AP-2, AP-3), by the scope of locks."""
     settings = guards.brute_force
     which = {"from": source(guess.address), "device": device.id if device else ""}
     for where in locks_in_force(guards):
         if (where == "device") == (device is not None):
-            key = LockKey(guess.connection_id, *guess.who, where, which.get(where, ""))
+            key = LockKey(guess.connection_id, *who, where, which.get(where, ""))
             bucket = lock_bucket_of(guards, key)
             blocks, notifies = "block" in settings.shields, "user_notification" in settings.shields
             # What strangers share leaks, so that one of them who is right empties it for none of the others.

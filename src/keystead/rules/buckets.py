@@ -20,6 +20,10 @@ WRONG_KNOWN: Final = timedelta(days=1)
 UNKNOWN: Final = "unknown"
 """What stands for every address that is none."""
 
+ACCOUNT: Final = "account"
+"""What stands for the kind of an identifier in the lock of an account that the customer's database named; its value is
+the id."""
+
 Where = Literal["from", "device", "strangers", "anywhere"]
 """Whose attempts a lock counts: an address's, a device's, those of all strangers, everybody's."""
 
