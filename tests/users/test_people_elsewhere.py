@@ -141,6 +141,22 @@ async def test_no_script_opens_an_account_of_another_connection(
     assert (await login_at(world, second, "owner@example.com")).status_code == 200
 
 
+async def test_a_profile_alone_claims_nobodys_address(world: World, people: Customer) -> None:
+    """Eve writes Ann's address into her profile, and moves first; Bob's own is his, though nobody verified it."""
+    await live_elsewhere(world, people, "python", "login", "get_user", import_mode=True, **BOTH)
+    people.add("ann@example.com", PASSWORD, "1", username="ann", email_verified=True)
+    people.add("ann@example.com", OTHER, "2", username="eve", email_verified=False)
+    people.add("bob@example.com", PASSWORD, "3", username="bob")
+    await world.tokens("eve", OTHER)
+    await world.tokens("ann@example.com")
+    await world.tokens("bob")
+    held = {(row["user_id"], row["value"]) for row in await world.rows(tables.AccountIdentifier)}
+    owned = {("auth0|1", "ann@example.com"), ("auth0|1", "ann"), ("auth0|3", "bob@example.com"), ("auth0|3", "bob")}
+    assert held == owned | {("auth0|2", "eve")}
+    rows = {row["user_id"]: row["email"] for row in await world.rows(tables.Account)}
+    assert rows == {"auth0|1": "ann@example.com", "auth0|2": None, "auth0|3": "bob@example.com"}
+
+
 async def test_our_rows_follow_what_the_customer_changes(world: World, people: Customer) -> None:
     await live_elsewhere(world, people, "python", **BOTH)
     people.add("ann@example.com", PASSWORD, "1", username="ann", name="Ann", city="Berlin")

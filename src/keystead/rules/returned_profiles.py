@@ -167,6 +167,17 @@ def new_account(found: Returned, options: ConnectionOptions, asked: Draft | None
     return asked.model_copy(update=values)
 
 
+def unproved(draft: Draft, found_by: Identifier) -> list[Identifier]:
+    """Return the identifiers that a new account would claim on nothing but the word of its profile.
+
+    Whoever writes somebody else's address into a profile there, and comes here first, would keep its owner out.
+    """
+    proved = {"email": draft.email_verified, "phone_number": draft.phone_verified}
+    asked = {(each.kind, each.value) for each in (found_by, *found_by.otherwise)}
+    claimed = [each for each in draft.identifiers if each.kind not in draft.shared]
+    return [each for each in claimed if not proved.get(each.kind) and (each.kind, each.value) not in asked]
+
+
 def changes(found: Returned, profile: Profile, options: ConnectionOptions) -> dict[str, Any]:
     """Return the columns of our row that differ from what the customer's database has (CD-8).
 

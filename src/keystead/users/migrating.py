@@ -16,7 +16,7 @@ from keystead.rules.account_changes import Change
 from keystead.rules.action_scripts import ScriptName
 from keystead.rules.identifiers import Identifier
 from keystead.rules.profiles import Draft, Profile
-from keystead.rules.returned_profiles import Returned, is_mark, new_account
+from keystead.rules.returned_profiles import Returned, is_mark, new_account, spelled, unproved
 from keystead.secrecy import Secret
 from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
@@ -68,7 +68,7 @@ class MigratingStore:
         if found is None:
             return None
         try:
-            return await self._make(found, None)
+            return await self._make(found, None, identifier)
         except IdentifierTaken as taken:
             await self._check_foreign("get_user", found, taken)
             return await self.hosted.find(identifier)
@@ -129,14 +129,25 @@ class MigratingStore:
         was adopted before under another identifier: the password that counts is ours.
         """
         try:
-            return await self._make(found, password)
+            return await self._make(found, password, identifier)
         except IdentifierTaken as taken:
             await self._check_foreign("login", found, taken)
             return await self.hosted.verify(identifier, password)
 
-    async def _make(self, found: Returned, password: Secret[str] | None) -> Profile:
+    async def _make(self, found: Returned, password: Secret[str] | None, found_by: Identifier) -> Profile:
+        """Make an account with what was typed, what is verified, and what ``get_user`` finds the same person by."""
         kept = Kept(None, found.others, self.extras.sealed(found.extras))
-        return await self.hosted.adopt(new_account(found, self.hosted.options, None), password, kept)
+        draft = new_account(found, self.hosted.options, None)
+        others = {each.kind for each in unproved(draft, found_by) if not await self._is_theirs(found, each)}
+        given = tuple(each for each in draft.identifiers if each.kind not in others)
+        if not given:
+            raise ScriptFailed("login" if password else "get_user", detail="it returned nothing that finds this person")
+        return await self.hosted.adopt(draft.model_copy(update={"identifiers": given}), password, kept)
+
+    async def _is_theirs(self, found: Returned, identifier: Identifier) -> bool:
+        asked = Identifier(identifier.kind, identifier.value, typed=spelled(found.extras, identifier))
+        holder = await self.there.find(asked)
+        return holder is not None and holder.user_id == found.user_id
 
     async def _check_foreign(self, script: ScriptName, found: Returned, taken: IdentifierTaken) -> None:
         """Refuse an id that is an account's of another connection (CD-10). Raises ``ScriptFailed``."""
