@@ -87,6 +87,7 @@ from keystead.ports import (
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given, Interpreters
 from keystead.rules.journal_chain import Head
+from keystead.rules.script_findings import trusts_its_user
 from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
 from keystead.settings import Settings, unknown_variables
@@ -316,6 +317,7 @@ def given_of(settings: Settings) -> Given:
         has_texts=bool(settings.sms_url),
         metrics_host=settings.metrics_address[0] if settings.metrics_address else "",
         lacks_otel=bool(settings.otel_endpoint) and not has_otel(),
+        scripts_reach_database=not settings.script_wrapper and trusts_its_user(settings.database_url.reveal()),
         unknown=tuple(unknown_variables()),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keystead.rules.health import Interpreters
-from keystead.rules.script_findings import scripts
+from keystead.rules.script_findings import scripts, trusts_its_user
 
 GOOD: dict[str, Any] = {
     "node": "22.13.0",
@@ -43,3 +43,22 @@ def test_the_verdict(needed: Any, changed: dict[str, Any], status: str, found: s
     assert finding.status == status
     assert found in finding.found
     assert bool(finding.remedy) == (status in ("warning", "error"))
+
+
+@pytest.mark.parametrize(
+    ("url", "trusts"),
+    [
+        ("sqlite:////var/lib/keystead/keystead.db", False),
+        ("postgresql+psycopg://keystead:secret@db.example.com/keystead", False),
+        ("postgresql+psycopg://keystead@db.example.com/keystead?password=secret", False),
+        ("postgresql+psycopg://keystead@127.0.0.1/keystead", True),
+        ("postgresql+psycopg:///keystead", True),
+        ("postgresql+psycopg://keystead:secret@/keystead?host=/run/postgresql", True),
+        ("postgresql+psycopg://keystead:secret@%2Frun%2Fpostgresql/keystead", True),
+    ],
+)
+def test_a_database_that_may_let_scripts_in(url: str, trusts: bool) -> None:
+    assert trusts_its_user(url) == trusts
+    (finding,) = scripts(PYTHON, Interpreters(**GOOD), reach_database=trusts)
+    assert finding.status == ("warning" if trusts else "ok")
+    assert not trusts or ("by a socket or without a password" in finding.found and finding.remedy)

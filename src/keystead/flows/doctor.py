@@ -170,7 +170,8 @@ class Doctor:
 
     async def _scripts(self) -> list[Finding]:
         needed = await self.db.read(_with_scripts)
-        return scripts(needed, await asyncio.to_thread(self.machine.interpreters) if needed else None)
+        found = await asyncio.to_thread(self.machine.interpreters) if needed else None
+        return scripts(needed, found, reach_database=self.machine.given.scripts_reach_database)
 
     async def _hash(self) -> list[Finding]:
         began = time.perf_counter()

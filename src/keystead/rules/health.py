@@ -77,6 +77,8 @@ class Given:
     has_metrics_token: bool = False
     metrics_host: str = ""
     lacks_otel: bool = False
+    scripts_reach_database: bool = False
+    """Whether the database may let in whatever runs as our system user, and scripts do, without a wrapper."""
     unknown: tuple[str, ...] = ()
     """Variables that are no settings, each with what may have been meant."""
 

@@ -1,19 +1,45 @@
 """The doctor's verdict on what runs action scripts."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Finding, Interpreters, error, ok, skipped, warning
 
 _CHECK = "scripts"
 _WRAP = "KEYSTEAD_SCRIPT_WRAPPER=bwrap ...; see docs/action-scripts.md"
+_TRUSTED = (
+    "PostgreSQL is reached by a socket or without a password: scripts run as the same user, and it may let them in too"
+)
+_APART = (
+    "KEYSTEAD_DATABASE_URL=postgresql://keystead:<a password>@127.0.0.1/keystead, and no peer or trust in pg_hba.conf; "
+    f"or {_WRAP}"
+)
 
 
-def scripts(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters | None) -> list[Finding]:
-    """Judge what there is; ``needed`` are the names of connections with scripts, by language."""
+def trusts_its_user(database_url: str) -> bool:
+    """Whether a database may know the server by its system user alone: by a socket, or without a password."""
+    parts = urlsplit(database_url)
+    if not parts.scheme.startswith("postgres"):
+        return False
+    more = parse_qs(parts.query)
+    # In the place of the host a socket's directory is written with %2F.
+    host = unquote(parts.hostname or more.get("host", [""])[0])
+    has_password = bool(parts.password or more.get("password"))
+    return not host or host.startswith("/") or not has_password
+
+
+def scripts(
+    needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters | None, *, reach_database: bool = False
+) -> list[Finding]:
+    """Judge what there is; ``needed`` are the names of connections with scripts, by language.
+
+    ``reach_database`` says that they run without a wrapper beside a database that ``trusts_its_user``.
+    """
     if found is None or not needed:
         return [skipped(_CHECK, "no connection has action scripts")]
-    return [*_missing(needed, found), *_open(needed, found)] or [ok(_CHECK, _versions(needed, found))]
+    trusted = [warning(_CHECK, _TRUSTED, _APART, "DATABASE_URL")] if reach_database else []
+    return [*_missing(needed, found), *_open(needed, found), *trusted] or [ok(_CHECK, _versions(needed, found))]
 
 
 def _missing(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -> list[Finding]:
