@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Interpreters
 from keystead.rules.script_findings import scripts, trusts_its_user
 
@@ -16,7 +17,8 @@ GOOD: dict[str, Any] = {
     "closes_files": True,
     "filters_calls": True,
 }
-NODE, PYTHON = {"node": ["customers"]}, {"python": ["staff", "partners"]}
+NODE: dict[ScriptLanguage, list[str]] = {"node": ["customers"]}
+PYTHON: dict[ScriptLanguage, list[str]] = {"python": ["staff", "partners"]}
 
 
 @pytest.mark.parametrize(
