@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from keystead.parts import given_of
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Interpreters
 from keystead.rules.script_findings import scripts, trusts_its_user
+from keystead.secrecy import Secret
+from keystead.settings import Settings
 
 GOOD: dict[str, Any] = {
     "node": "22.13.0",
@@ -64,3 +67,9 @@ def test_a_database_that_may_let_scripts_in(url: str, trusts: bool) -> None:
     (finding,) = scripts(PYTHON, Interpreters(**GOOD), reach_database=trusts)
     assert finding.status == ("warning" if trusts else "ok")
     assert not trusts or ("by a socket or without a password" in finding.found and finding.remedy)
+
+
+@pytest.mark.parametrize(("wrapper", "warned"), [("", True), ("bwrap --", False)])
+def test_a_wrapper_keeps_them_apart(wrapper: str, warned: bool) -> None:
+    settings = Settings(database_url=Secret("postgresql:///keystead"), script_wrapper=wrapper)
+    assert given_of(settings).scripts_reach_database == warned
