@@ -17,7 +17,9 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from authenticator import Authenticator
-from keystead.db import accounts, tables
+from breaking_off import Killed, killed_at
+from keystead import worker
+from keystead.db import accounts, job_files, tables
 from keystead.rules import tar_files
 from two_installations import another_database, another_world, everything, exported, finished, imported, sent
 from world import PASSWORD, World
@@ -199,6 +201,56 @@ async def test_whatever_was_changed_is_refused_as_a_whole(world: World) -> None:
     # Packed anew and else unchanged, it is as good as before.
     assert (await imported(world, put_together(taken_apart(archive))))["summary"]["inserted"] == 1
     assert (await world.login()).status_code == 200
+
+
+def packed_as(*files: tuple[str, bytes]) -> bytes:
+    """Pack files, of which two may have one name."""
+    return gzip.compress(b"".join(tar_files.whole(*each, 0) for each in files) + tar_files.END)
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_what_unfolds_to_more_than_it_says_is_refused_unread(world: World) -> None:
+    """Zeros pack a thousandfold, and whatever comes before the users is read before anybody has vouched for it."""
+    user_id = await world.person()
+    files = list(taken_apart(await exported(world)).items())
+    await world.delete_user(user_id)
+    megabyte = bytes(1024 * 1024)
+    bombs = {
+        "manifest.json is in it twice": packed_as(*[("manifest.json", megabyte)] * 160),
+        "jwks.json is in it twice": packed_as(*files[:-1], ("elsewhere/jwks.json", b""), files[-1]),
+        "users.ndjson is in it twice": packed_as(*files, ("users.ndjson", megabyte * 16)),
+        "there is too much in it besides users.ndjson": packed_as(("README", megabyte * 16), *files),
+        "too much in it besides": packed_as(*files, *[("README", megabyte)] * 16),
+    }
+    for said, bomb in bombs.items():
+        job = await imported(world, bomb)
+        assert job["status"] == "failed", said
+        assert said in job["status_details"], job
+    # What somebody puts beside the files is no harm, nor what stands behind the end.
+    behind = gzip.compress(bytes(1000)) + bytes(2_000_000)
+    assert (await imported(world, packed_as(("README", b"Moved."), *files) + behind))["summary"]["inserted"] == 1
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_a_job_that_ends_whoever_has_it_is_given_up(world: World) -> None:
+    """Nobody is there to say that it failed: whoever has it next counts."""
+    await world.person()
+    management = world.app.state.flows.management
+    archive = await exported(world)
+    asked = {
+        "users_export": (management.user_exports, lambda: world.manage("POST", "/jobs/users-exports", {})),
+        "users_archive_import": (management.archive_imports, lambda: sent(world, archive)),
+    }
+    for kind, (handler, ask) in asked.items():
+        answer = await ask()
+        for _ in range(12):
+            with killed_at(4), pytest.raises(Killed):
+                await worker.deliver_due(world.db, handler, world.clock)
+            world.clock.advance(minutes=3)
+        job = await finished(world, answer)
+        assert (job["type"], job["status"]) == (kind, "failed"), job
+        assert "came to an end" in job["status_details"], job
+        assert await world.db.read(job_files.piece, job["id"], 0) is None
 
 
 async def archive_of(world: World, *lines: dict[str, Any]) -> bytes:

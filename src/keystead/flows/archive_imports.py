@@ -32,6 +32,8 @@ from keystead.rules.user_archives import ArchivedUser, Unusable, read_user
 
 JOB: Final = "users_archive_import"
 MAX_TRIES: Final = 5
+MOST_STUCK: Final = 12
+"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
 
 _TURN: Final = "all"
 _MOST_ACTIVE: Final = 2
@@ -111,6 +113,11 @@ class ArchiveImports:
         state = ArchiveImport.model_validate(job.about or {})
         if not state.is_complete:
             raise InvalidArchive("it did not arrive as a whole")
+        state = state.having(stuck=state.stuck + 1)
+        if state.stuck > MOST_STUCK:  # each time, whoever had it ended with it
+            raise InvalidArchive("no try to read it came to an end")
+        if not await self.db.write(jobs.keep, job, self.clock(), state.stored()):
+            return
         if not state.is_verified:
             state = await self._verified(job, state)
         if not await self.db.write(jobs.keep, job, self.clock(), state.stored()):
@@ -195,7 +202,7 @@ class ArchiveImports:
             except (Unusable, Conflict, NoSuchConnection) as error:
                 known = None if isinstance(user, Unusable) else user
                 wrong[number] = refused(number, known, error)
-        state = state.having(done=batch[-1][0] + 1, failed=state.failed + len(wrong))
+        state = state.having(done=batch[-1][0] + 1, stuck=0, failed=state.failed + len(wrong))
         if not jobs.keep(session, job, self.clock(), state.stored()):
             raise _LostError  # which takes back what was put: another worker does it
         job_rows.add(session, job.id, wrong)
