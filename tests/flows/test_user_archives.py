@@ -310,6 +310,26 @@ async def test_a_line_that_cannot_be_ends_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_old_tokens_of_an_id_open_nothing_of_whoever_comes_back_under_it(world: World) -> None:
+    """Not by a date in the archive either: the account is as old as it was, and so are tokens of its id."""
+    user_id = await world.person()
+    token = (await world.tokens())["access_token"]
+    archive = await exported(world)
+    world.clock.advance(minutes=1)
+    for number, packed in enumerate((archive, await archive_of(world, signed_out_in_2001(archive)))):
+        await world.delete_user(user_id)
+        assert (await imported(world, packed))["summary"]["inserted"] == 1, number
+        assert (await world.userinfo(token)).status_code == 401, number
+        assert (await world.userinfo((await world.tokens())["access_token"])).status_code == 200, number
+
+
+def signed_out_in_2001(archive: bytes) -> dict[str, Any]:
+    """Return the only user of an archive, with another moment of being signed out."""
+    found: dict[str, Any] = json.loads(taken_apart(archive)["users.ndjson"])
+    return found | {"signed_out_at": "2001-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 async def test_another_connection_takes_them_all(world: World) -> None:
     user_id = await world.person()
     archive = await exported(world)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Protocol
 
 from sqlmodel import Session
@@ -46,7 +46,7 @@ _AT_ONCE: Final = 100
 """Users that are put back in one transaction."""
 
 Line = tuple[int, ArchivedUser | Unusable]
-Put = Callable[[Session, ArchivedUser, str, bytes | None], None]
+Put = Callable[[Session, ArchivedUser, str, bytes | None, datetime], None]
 
 
 class ArchiveVerifier(Protocol):
@@ -191,13 +191,13 @@ class ArchiveImports:
     ) -> ArchiveImport:
         census.join(session)
         targets, wrong = _Targets(session, state.connection_id), dict[int, dict[str, Any]]()
-        rp_ids = current(session, self.public_url).ids
+        rp_ids, now = current(session, self.public_url).ids, self.clock()
         for number, user in batch:
             try:
                 if isinstance(user, Unusable):
                     raise user
                 extras = self.sealer.seal(json.dumps(user.extras).encode(), EXTRAS) if user.extras else None
-                put(session, user, targets.of(user.connection), extras)
+                put(session, user, targets.of(user.connection), extras, now)
                 state = state.having(inserted=state.inserted + 1, foreign=state.with_passkeys(user, rp_ids))
             except (Unusable, Conflict, NoSuchConnection) as error:
                 known = None if isinstance(user, Unusable) else user
