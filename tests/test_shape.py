@@ -13,7 +13,7 @@ FILES = {
 }
 
 MODULE_LINES = 400
-LONGER_BY_DECISION = {"errors.py": 860, "db/tables.py": 680, "ports.py": 470, "settings.py": 440}
+LONGER_BY_DECISION = {"errors.py": 860, "db/tables.py": 680, "ports.py": 480, "settings.py": 440}
 """Catalogues rather than code: everything that can go wrong, every table, seam and setting, each in one read."""
 
 FUNCTION_LINES = 60

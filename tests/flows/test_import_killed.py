@@ -21,8 +21,8 @@ KILLS = int(os.environ.get("KEYSTEAD_TEST_KILLS", "25"))
 """At each database."""
 
 ROWS = max(600, 8 * KILLS)
-PER_TRANSACTION = 3
-MOST = 0.06
+PER_TRANSACTION = 1
+MOST = 0.04
 """Seconds from the start of an import to its end by force, at most."""
 
 _BY_CHANCE = ("user_handle", "sealed_extras", "created_at", "updated_at", "id", "tries", "run_at")

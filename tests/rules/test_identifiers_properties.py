@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -168,3 +169,44 @@ def test_a_text_is_never_two_people_s(text: str, order: list[IdentifierKind]) ->
         return
     for one in (read, *read.otherwise):
         assert all(clash(one, other) for other in (read, *read.otherwise))
+
+
+PLAIN_LOCAL = st.lists(st.text("aZ09_.+-", min_size=1, max_size=20), min_size=1, max_size=4).map("".join)
+PLAIN_DOMAIN = st.lists(
+    st.text("aXn0-", min_size=1, max_size=64) | st.sampled_from(["xn--", "com", "DE", "test", "Local", "arpa", "1"]),
+    min_size=1,
+    max_size=5,
+).map(".".join)
+
+
+@given(st.builds("{}@{}".format, PLAIN_LOCAL, PLAIN_DOMAIN))
+@example("a@b.com")
+@example("a..b@b.com")
+@example("a.-b@b.com")
+@example(".a@b.com")
+@example("a@-b.com")
+@example("a@b-.com")
+@example("a@b--c.com")
+@example("a@bc--d.com")
+@example("a@xn--a.com")
+@example("a@b.test")
+@example("a@b.1")
+@example(f"{'a' * 64}@b.com")
+@example(f"{'a' * 65}@b.com")
+@example(f"a@{'b' * 63}.com")
+@example(f"a@{'b' * 64}.com")
+@example(f"a@{'b' * 63}.{'b' * 63}.{'b' * 63}.{'b' * 57}.com")
+@example(f"a@{'b' * 63}.{'b' * 63}.{'b' * 63}.{'b' * 56}.com")
+@settings(max_examples=300)
+def test_an_address_in_ascii_is_what_the_library_says(text: str) -> None:
+    """However it is read: most are recognised without asking the library."""
+    try:
+        read = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=False)
+    except EmailNotValidError:
+        assert found("email", text) is None
+        return
+    is_ours = "." in read.ascii_domain and len(read.local_part) <= 64 and len(text) <= 254
+    assume("xn--" not in read.ascii_domain.lower())  # what such a name shows is judged as well
+    expected = f"{read.local_part}@{read.ascii_domain}".lower()
+    identifier = found("email", text)
+    assert (identifier.value if identifier else None) == (expected if is_ours else None)

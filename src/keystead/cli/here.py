@@ -1,5 +1,6 @@
 """The Keystead of this machine's database, whose Management API a command calls in its own process."""
 
+import gc
 import logging
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ def calls(data_dir: Path | None) -> Iterator[ManagementCalls]:
     with ExitStack() as stack:
         with told_plainly():
             found = stack.enter_context(open_management(process.load(data_dir=data_dir)))
+        # What is there by now stays: whatever makes many objects need not look at it again and again.
+        gc.freeze()
         yield found
 
 

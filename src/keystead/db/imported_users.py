@@ -1,21 +1,27 @@
 """Many accounts at a time: looked up, and written, in a few statements for all of them."""
 
-from collections.abc import Collection, Iterator, Sequence
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from functools import cache
+from itertools import chain
+from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from keystead.db.accounts import PROFILE, Known, profile_of
-from keystead.db.tables import Account, AccountIdentifier, Passkey
+from keystead.db.tables import Account, AccountIdentifier, Moment, Passkey
 from keystead.rules.identifiers import Identifier, IdentifierKind
 
 T = TypeVar("T")
 
 _AT_ONCE: Final = 500
 """Values of one list in a statement."""
+_MOST_PARAMETERS: Final = 32_000
+"""Of one statement, where SQLite allows as many."""
 
 
 @dataclass
@@ -94,12 +100,46 @@ def add(session: Session, addition: Addition) -> bool:
     try:
         for table, rows in ((Account, addition.accounts), (AccountIdentifier, ordered), (Passkey, addition.passkeys)):
             if rows:
-                session.connection().execute(insert(table), rows)
+                _insert(session, table.__table__, rows)  # type: ignore[union-attr]
     except IntegrityError:
         nested.rollback()
         return False
     nested.commit()
     return True
+
+
+def _insert(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns.
+
+    On SQLite many in one statement: its driver takes Python's lock anew for each step of ``executemany``, and waits for
+    whoever reads the next rows meanwhile.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), rows)
+        return
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    most = min(_MOST_PARAMETERS, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
+    names = list(rows[0])
+    columns = [_bound(table, name, [row[name] for row in rows], connection.dialect) for name in names]
+    values = list(zip(*columns, strict=True))
+    one = f"({', '.join('?' * len(names))})"
+    for at in range(0, len(rows), most // len(names)):
+        some = values[at : at + most // len(names)]
+        listed = ", ".join([one] * len(some))
+        text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {listed}"  # noqa: S608 - names of ours
+        connection.exec_driver_sql(text, tuple(chain.from_iterable(some)))
+
+
+def _bound(table: Table, name: str, values: list[Any], dialect: Dialect) -> list[Any]:
+    """Return values of a column as the driver takes them."""
+    kind = table.c[name].type
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    if process is None:
+        return values
+    if isinstance(kind, Moment):  # mostly one and the same
+        process = cache(process)
+    return list(map(process, values))
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:

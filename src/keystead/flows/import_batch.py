@@ -4,6 +4,7 @@ Decided by what the database holds, and decided anew where somebody was faster; 
 rehearsal writes the same, and takes it back before it notes what it found.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from keystead.db import accounts, census, connections, import_jobs, imported_use
 from keystead.db.jobs import Claimed
 from keystead.errors import Unavailable
 from keystead.flows.import_canaries import settled
-from keystead.flows.import_decisions import Conditions, Decided, Decision, There, keys_of
+from keystead.flows.import_decisions import Conditions, Decided, Decision, There, digest, keys_of
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import ReadRow, RowReading
@@ -69,7 +70,8 @@ class ImportBatch:
             conditions = Conditions(state, now_terms.shared, policy_of(options), rp_ids, self.clock())
         decided = self._tried(session, job, state, conditions, rows)
         job_rows.add(session, job.id, _noted(state, decided))
-        import_jobs.claim(session, job.id, decided.known_by if state.upsert or state.dry_run else {})
+        kept = decided.known_by if state.upsert or state.dry_run else {}
+        import_jobs.claim(session, job.id, {digest(mark): number for mark, number in kept.items()})
         after = settled(_further(state, rows, decided), decided)
         if not jobs.keep(session, job, self.clock(), after.stored()):
             raise Overtaken
@@ -126,13 +128,14 @@ class ImportBatch:
         wanted: set[Identifier] = set().union(*(of(kind) for kind in KINDS))
         holders = imported_users.holders(session, state.connection_id, wanted)
         ids = {*holders.values(), *of("user_id")}
+        marks = {digest(key.mark): key.mark for key in keys}
         return There(
             holders=holders,
             accounts=imported_users.known(session, ids, lock=state.upsert),
             handles=imported_users.handles(session, handles),
             credentials=imported_users.credentials(session, credentials),
             with_passkeys=imported_users.with_passkeys(session, ids if credentials else ()),
-            rows=import_jobs.claimed(session, job_id, {key.digest for key in keys}),
+            rows={marks[known]: number for known, number in import_jobs.claimed(session, job_id, marks).items()},
         )
 
 
@@ -144,10 +147,10 @@ def _noted(state: Import, decided: Decided) -> dict[int, dict[str, Any]]:
 def _further(state: Import, rows: Sequence[ReadRow], decided: Decided) -> Import:
     """Return how far a job is behind some rows."""
     hashes = dict(state.hashes)
-    for name, milliseconds in decided.hashes:
+    for (name, milliseconds), count in Counter(decided.hashes).items():
         if name in hashes or len(hashes) < _MOST_FORMATS:
             before = hashes.get(name, HashCount())
-            hashes[name] = HashCount(rows=before.rows + 1, most_ms=max(before.most_ms, milliseconds))
+            hashes[name] = HashCount(rows=before.rows + count, most_ms=max(before.most_ms, milliseconds))
     return state.having(
         at=rows[-1].raw.end,
         done=rows[-1].number + 1,

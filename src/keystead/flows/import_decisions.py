@@ -20,22 +20,26 @@ from keystead.rules.import_jobs import Import
 from keystead.rules.import_rows import EXTRAS, PREFIX, UPSERTABLE, ImportedUser, echoed
 from keystead.rules.passkey_policy import Context, evaluate, of_new
 from keystead.rules.passkey_terms import PasskeyPolicy
-from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.profiles import Profile, defaults
 from keystead.rules.row_complaints import RowError
 
 _HANDLE_BYTES: Final = 32
+_ID_BYTES: Final = 12
 _EXISTS: Final = "The user already exist and upsert parameter is false"
 _TWICE: Final = "The user is in the file twice"
 KEPT: Final = "the account keeps the password that it has"
-_CODES: Final[Mapping[IdentifierKind, str]] = {
-    "email": "CONFLICT_EMAIL",
-    "username": "CONFLICT_USERNAME",
-    "phone_number": "CONFLICT",
+_TAKEN: Final[Mapping[IdentifierKind, RowError]] = {
+    kind: RowError(code, f"The {kind} is used by another user", kind)
+    for kind, code in zip(KINDS, ("CONFLICT_EMAIL", "CONFLICT", "CONFLICT_USERNAME"), strict=True)
 }
-_PROFILE: Final = (
-    *("email_verified", "phone_verified", "given_name", "family_name", "blocked"),
-    *("user_metadata", "app_metadata"),
-)
+_THERE: Final = RowError("DUPLICATED_USER", _EXISTS)
+_ID_TAKEN: Final = RowError("CONFLICT", "The user_id is used by another user", "user_id")
+_HANDLE_TAKEN: Final = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
+_BLANK: Final[dict[str, Any]] = {
+    **dict.fromkeys((*KINDS, "given_name", "family_name", "blocked", "user_metadata", "app_metadata")),
+    **dict.fromkeys(("email_verified", "phone_verified"), False),
+}
+"""Columns of an account whose row says nothing of them."""
 
 Clash = tuple[RowError, dict[str, Any]]
 """Why a row is refused, and which row or account is in its way."""
@@ -59,7 +63,8 @@ class Key(NamedTuple):
     of: str
     """``own`` for what says whose row it is, else what is at fault where another has it."""
     value: Any
-    digest: bytes
+    mark: bytes
+    """Of and value in one: what rows before are compared by."""
     error: RowError
 
 
@@ -73,7 +78,7 @@ class There:
     credentials: Mapping[bytes, str] = field(default_factory=dict)
     with_passkeys: set[str] = field(default_factory=set)
     rows: Mapping[bytes, int] = field(default_factory=dict)
-    """Earlier rows of the file, by what they are known by."""
+    """Earlier rows of the file, by the marks of what they are known by."""
 
     def holder(self, key: Key) -> str | None:
         """Return whose account has what a row is known by."""
@@ -97,7 +102,7 @@ class Decided:
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What is said of each row, by its number."""
     known_by: dict[bytes, int] = field(default_factory=dict)
-    """What the rows that are taken are known by."""
+    """Marks of what the rows that are taken are known by."""
     hashes: list[tuple[str, float]] = field(default_factory=list)
     """Formats of the hashes that are taken, and what verifying each costs, in milliseconds."""
     lost_passkeys: int = 0
@@ -112,15 +117,12 @@ def keys_of(row: ReadRow, shared: tuple[IdentifierKind, ...]) -> list[Key]:
     user = row.user
     if user is None:
         return []
-    found = [_key("own", each, RowError("DUPLICATED_USER", _EXISTS)) for each in _own(user, shared)]
-    for claim, kind in row.claims(shared).items():
-        found.append(_key(kind, claim, RowError(_CODES[kind], f"The {kind} is used by another user", kind)))
+    found = [_key("own", each, _THERE) for each in _own(user, shared)]
+    found += [_key(kind, claim, _TAKEN[kind]) for claim, kind in row.claims(shared).items()]
     if user.local_id:
-        error = RowError("CONFLICT", "The user_id is used by another user", "user_id")
-        found.append(_key("user_id", f"{PREFIX}{user.local_id}", error))
+        found.append(_key("user_id", f"{PREFIX}{user.local_id}", _ID_TAKEN))
     if user.user_handle:
-        error = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
-        found.append(_key("user_handle", user.user_handle, error))
+        found.append(_key("user_handle", user.user_handle, _HANDLE_TAKEN))
     for at, each in enumerate(row.keys):
         error = RowError("CONFLICT", "The passkey is another user's", f"passkeys.{at}.key_id")
         found.append(_key("passkeys", each.new.credential_id, error))
@@ -135,7 +137,12 @@ def _own(user: ImportedUser, shared: tuple[IdentifierKind, ...]) -> tuple[Identi
 def _key(of: str, value: Any, error: RowError) -> Key:
     shown = f"{value.kind}\0{value.value}" if isinstance(value, Identifier) else value
     octets = shown.encode() if isinstance(shown, str) else shown
-    return Key(of, value, hashlib.sha256(of.encode() + b"\0" + octets).digest(), error)
+    return Key(of, value, of.encode() + b"\0" + octets, error)
+
+
+def digest(mark: bytes) -> bytes:
+    """Return what is kept of a mark beyond its transaction: as long for each, and not what it is of."""
+    return hashlib.sha256(mark).digest()
 
 
 @dataclass(frozen=True)
@@ -152,11 +159,14 @@ class Decision:
 
     def of(self, rows: Sequence[ReadRow]) -> Decided:
         """Return what is to be done."""
-        for row in rows:
-            self._row(row)
+        # In one go: asked for row by row, chance takes longer than all else that is decided.
+        size = _ID_BYTES + _HANDLE_BYTES
+        chance = self.entropy.bytes(size * len(rows))
+        for at, row in enumerate(rows):
+            self._row(row, chance[at * size : (at + 1) * size])
         return self.decided
 
-    def _row(self, row: ReadRow) -> None:
+    def _row(self, row: ReadRow, chance: bytes) -> None:
         if row.user is None or self.conditions is None:
             self._refuse(row, row.errors)
             return
@@ -169,11 +179,11 @@ class Decision:
         if clash is not None:
             self._refuse(row, (clash[0],), clash=clash[1])
             return
-        self.decided.known_by |= {key.digest: row.number for key in keys}
+        self.decided.known_by.update((key.mark, row.number) for key in keys)
         if upserted is not None:
             self._update(row, row.user, upserted)
         else:
-            self._insert(row, row.user)
+            self._insert(row, row.user, keys, chance)
 
     def _upserted(self, keys: Sequence[Key]) -> Known | None:
         """Return the account that a row is about, unless an earlier row was about it."""
@@ -190,7 +200,7 @@ class Decision:
         return clash
 
     def _earlier(self, key: Key) -> int | None:
-        return self.decided.known_by.get(key.digest, self.there.rows.get(key.digest))
+        return self.decided.known_by.get(key.mark, self.there.rows.get(key.mark))
 
     def _clash(self, key: Key, upserted: Known | None) -> Clash | None:
         """Return why a row cannot have something: an earlier row has it, or another account."""
@@ -203,29 +213,32 @@ class Decision:
             return None
         return key.error, {"user_id": holder}
 
-    def _insert(self, row: ReadRow, user: ImportedUser) -> None:
-        assert self.conditions is not None
-        values = self._account(user)
+    def _insert(self, row: ReadRow, user: ImportedUser, keys: Sequence[Key], chance: bytes) -> None:
+        values = self._account(user, chance)
         user_id = values["user_id"]
         self.decided.addition.accounts.append(values)
         self.decided.addition.identifiers += [
-            {"connection_id": values["connection_id"], "kind": each.kind, "value": each.value, "user_id": user_id}
-            for each in row.claims(self.conditions.shared)
+            {
+                "connection_id": values["connection_id"],
+                "kind": key.value.kind,
+                "value": key.value.value,
+                "user_id": user_id,
+            }
+            for key in keys
+            if key.of in KINDS
         ]
         self._say(row, "insert", user, self._add_keys(row.keys, user_id))
 
-    def _account(self, user: ImportedUser) -> dict[str, Any]:
+    def _account(self, user: ImportedUser, chance: bytes) -> dict[str, Any]:
         """Return the columns of a new account."""
         assert self.conditions is not None
         conditions = self.conditions
-        given = dict.fromkeys(_PROFILE) | {"email_verified": False, "phone_verified": False} | user.values
-        names = Draft.model_construct(identifiers=user.identifiers, **user.values)
-        values = given | defaults(names) | {kind: user.value_of(kind) for kind in KINDS}
+        values = _BLANK | user.values | defaults(user) | {each.kind: each.value for each in user.identifiers}
         values |= {
-            "user_id": f"{PREFIX}{user.local_id or self.entropy.bytes(12).hex()}",
+            "user_id": f"{PREFIX}{user.local_id or chance[:_ID_BYTES].hex()}",
             "connection_id": conditions.state.connection_id,
             "password_hash": user.password.stored() if user.password else None,
-            "user_handle": user.user_handle or self.entropy.bytes(_HANDLE_BYTES),
+            "user_handle": user.user_handle or chance[_ID_BYTES:],
             "sealed_extras": self._extras(user),
             "must_verify": [],
             "logins_count": 0,
@@ -243,13 +256,16 @@ class Decision:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
         profile = known.profile
+        stored = user.password.stored() if user.password else None
         values = _changed(user, profile)
-        is_other = user.password is not None and user.password.stored() != known.password_hash
-        notes = (KEPT,) if is_other and not _is_unused(known) else ()
-        if user.password is not None and is_other and not notes:
-            values["password_hash"] = user.password.stored()
+        notes: tuple[str, ...] = ()
+        if stored not in (None, known.password_hash):
+            if _is_unused(known):
+                values["password_hash"] = stored
+            else:
+                notes = (KEPT,)
         new = [each for each in row.keys if each.new.credential_id not in self.there.credentials]
-        if new and user.user_handle and user.user_handle != profile.user_handle:
+        if new and user.user_handle not in (None, profile.user_handle):
             values["user_handle"] = user.user_handle
         if values:
             self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))

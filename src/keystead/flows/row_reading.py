@@ -8,7 +8,8 @@ from keystead.errors import BadRequest
 from keystead.ports import PasskeyKeys
 from keystead.rules.ceremonies import NewPasskey
 from keystead.rules.identifiers import Identifier, IdentifierKind, claims
-from keystead.rules.import_rows import BadUser, ImportedUser, ReadPasskey, RowPasskey, Terms, read
+from keystead.rules.import_passkeys import ReadPasskey, RowPasskey
+from keystead.rules.import_rows import BadUser, ImportedUser, Terms, read
 from keystead.rules.passkey_names import chosen_name
 from keystead.rules.row_complaints import RowError
 from keystead.rules.row_files import Row

@@ -31,7 +31,7 @@ from keystead.rules.row_complaints import RowError
 from keystead.rules.row_files import Row, RowReader
 from keystead.secrecy import Secret
 
-ROWS: Final = 500
+ROWS: Final = 2500
 """Rows of one transaction at most."""
 _CAREFUL_AFTER: Final = 3
 """After how many tries without a step rows are written one by one."""

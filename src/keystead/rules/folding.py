@@ -18,6 +18,8 @@ LONGEST: Final = 300
 
 def folded(text: str) -> str:
     """Return what a name is compared by."""
+    if text.isascii():
+        return text.lower()[:LONGEST]
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())[:LONGEST]
 
 

@@ -128,7 +128,8 @@ def claims(identifier: Identifier) -> tuple[Identifier, ...]:
     for a username would be tried with that person's password.
     """
     if identifier.kind == "email":
-        return _without_repeats((identifier, Identifier("email", _folded(identifier.value))))
+        folded = _folded(identifier.value)
+        return (identifier,) if folded == identifier.value else (identifier, Identifier("email", folded))
     if identifier.kind == "phone_number":
         return (identifier,)
     looks = [found for kind in KINDS[:2] if (found := _reading(kind, identifier.value, _PLAIN))]

@@ -18,7 +18,7 @@ PURPOSE: Final = "imports"
 MOST_ACTIVE: Final = 2
 """Jobs that wait or are under way (IM-2)."""
 
-PIECE: Final = 65_536
+PIECE: Final = 524_288
 """Bytes of a file that are kept and read at a time."""
 
 MOST_CANARIES: Final = 100
@@ -150,23 +150,31 @@ def read_import(parts: Mapping[str, Sequence[str]], *, has_file: bool) -> NewImp
     twice = next((name for name, found in parts.items() if len(found) > 1 and name != "canary"), None)
     if twice is not None:
         raise BadRequest(f"'{twice}' must be given once", path=twice)
-    connection_id = next(iter(parts.get("connection_id", ())), "")
-    if not connection_id:
-        raise BadRequest("Must provide 'connection_id' as multipart part.")
-    if not _CONNECTION.fullmatch(connection_id):
-        raise BadRequest("String does not match pattern ^con_[A-Za-z0-9]{16}$", path="connection_id")
-    external_id = next(iter(parts.get("external_id", ())), None)
-    if external_id is not None and len(external_id) > _LONGEST_EXTERNAL:
-        text = f"String is too long ({len(external_id)} chars), maximum {_LONGEST_EXTERNAL}"
-        raise BadRequest(text, path="external_id")
     return NewImport(
-        connection_id=connection_id,
+        connection_id=_connection_id(parts),
         upsert=_flag(parts, "upsert", False),
-        external_id=external_id,
+        external_id=_external_id(parts),
         send_completion_email=_flag(parts, "send_completion_email", True),
         dry_run=_flag(parts, "dry_run", False),
         canaries=_canaries(parts.get("canary", ())),
     )
+
+
+def _connection_id(parts: Mapping[str, Sequence[str]]) -> str:
+    found = next(iter(parts.get("connection_id", ())), "")
+    if not found:
+        raise BadRequest("Must provide 'connection_id' as multipart part.")
+    if not _CONNECTION.fullmatch(found):
+        raise BadRequest("String does not match pattern ^con_[A-Za-z0-9]{16}$", path="connection_id")
+    return found
+
+
+def _external_id(parts: Mapping[str, Sequence[str]]) -> str | None:
+    found = next(iter(parts.get("external_id", ())), None)
+    if found is not None and len(found) > _LONGEST_EXTERNAL:
+        text = f"String is too long ({len(found)} chars), maximum {_LONGEST_EXTERNAL}"
+        raise BadRequest(text, path="external_id")
+    return found
 
 
 def _flag(parts: Mapping[str, Sequence[str]], name: str, default: bool) -> bool:

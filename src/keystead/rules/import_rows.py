@@ -5,18 +5,16 @@ that what is unique there is unique here; hashes are read and bounded before any
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from typing import Any, Final, Literal
 
 from keystead.errors import BadRequest, InvalidIdentifier
-from keystead.rules import base64url, password_hashes
-from keystead.rules.authentication_methods import HANDLE_BYTES, NO_AAGUID
+from keystead.rules import password_hashes
 from keystead.rules.connection_options import Complexity, ConnectionOptions
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical
+from keystead.rules.import_passkeys import ReadPasskey, one_handle, read_handle, read_passkeys
 from keystead.rules.mfa_factors import read_factors
 from keystead.rules.password_hashes import ImportedHash
 from keystead.rules.password_policy import complexity_of
@@ -24,7 +22,6 @@ from keystead.rules.profiles import Metadata, check_metadata_keys, check_metadat
 from keystead.rules.row_complaints import (
     RowError,
     missing,
-    of_validation,
     too_long,
     too_short,
     unformed,
@@ -39,7 +36,7 @@ EXTRAS: Final = "account-extras"
 """For what ``account.sealed_extras`` is sealed."""
 MASK: Final = "***"
 
-_TEXTS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300}
+_TEXTS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}
 _FLAGS: Final = ("email_verified", "phone_verified", "blocked")
 _METADATA: Final[tuple[Literal["user_metadata", "app_metadata"], ...]] = ("user_metadata", "app_metadata")
 _PROHIBITED: Final = frozenset(
@@ -52,59 +49,15 @@ _PROHIBITED: Final = frozenset(
 """Members that ``app_metadata`` must not have: they would be read as those of the user (4.1)."""
 _SECRET: Final = ("password_hash", "custom_password_hash", "mfa_factors", "passkeys")
 """Members that no report says back."""
-MEMBERS: Final = frozenset((*KINDS, *_TEXTS, *_FLAGS, *_METADATA, *_SECRET, "picture", "user_id", "user_handle"))
-UPSERTABLE: Final = ("email_verified", *_TEXTS, "picture", *_METADATA)
+MEMBERS: Final = frozenset((*KINDS, *_TEXTS, *_FLAGS, *_METADATA, *_SECRET, "user_id", "user_handle"))
+UPSERTABLE: Final = ("email_verified", *_TEXTS, *_METADATA)
 """What an upsert changes of an account that is there (4.1)."""
 
 _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
 _USER_ID: Final = re.compile(r"[^\s/]{1,249}")
-_LONGEST_PICTURE: Final = 2048
 _LONGEST_USERNAME: Final = 128
-_MOST_PASSKEYS: Final = 100
 _ECHOED: Final = 4000
 """Characters of a text that a report says back of a row."""
-
-
-class RowPasskey(BaseModel):
-    """A passkey of a row: what the Management API takes of one that was made elsewhere, and what it has since done."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    key_id: Annotated[str, Field(strict=True, min_length=1, max_length=1400)]
-    """The credential id, in base64."""
-    public_key: Annotated[str, Field(strict=True, min_length=1, max_length=4000)]
-    """COSE or SPKI in base64, or PEM."""
-    user_handle: Annotated[str, Field(strict=True, min_length=1, max_length=100)] | None = None
-    """That of the row, where it is there."""
-    relying_party_identifier: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
-    credential_device_type: Literal["single_device", "multi_device"]
-    credential_backed_up: Annotated[bool, Field(strict=True)] = False
-    sign_count: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
-    user_verified: Annotated[bool, Field(strict=True)] = False
-    """Whether its authenticator verified its owner in its last ceremony."""
-    aaguid: Annotated[str, Field(strict=True, pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")] = (
-        NO_AAGUID
-    )
-    transports: Annotated[
-        list[Annotated[str, Field(strict=True, pattern=r"^[a-z0-9-]{1,32}$")]], Field(max_length=10)
-    ] = []
-    name: Annotated[str, Field(strict=True, min_length=1, max_length=100)] | None = None
-    user_agent: Annotated[str, Field(strict=True, max_length=300)] = ""
-    created_at: AwareDatetime | None = None
-    last_used_at: AwareDatetime | None = None
-
-    @property
-    def is_synced(self) -> bool:
-        """The flag BE."""
-        return self.credential_device_type == "multi_device"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPasskey:
-    """A passkey of a row whose octets are read; its public key waits for whoever knows keys."""
-
-    given: RowPasskey
-    credential_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +75,27 @@ class ImportedUser:
     notes: tuple[str, ...] = ()
     """What a rehearsal says besides."""
 
+    @property
+    def name(self) -> str | None:
+        """The name that the row gives."""
+        return self.values.get("name")
+
+    @property
+    def nickname(self) -> str | None:
+        """Likewise."""
+        return self.values.get("nickname")
+
+    @property
+    def picture(self) -> str | None:
+        """Likewise."""
+        return self.values.get("picture")
+
     def value_of(self, kind: IdentifierKind) -> str | None:
         """Return the identifier of that kind, if the row has one."""
-        return next((each.value for each in self.identifiers if each.kind == kind), None)
+        for each in self.identifiers:
+            if each.kind == kind:
+                return each.value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +144,9 @@ def read(row: object, terms: Terms) -> ImportedUser:
     identifiers = _identifiers(given, terms, errors)
     values = _values(given, errors)
     password = _password(given, terms, errors)
-    handle = _handle(given, errors)
-    passkeys = _passkeys(given, terms, errors)
-    handle = _one_handle(handle, passkeys, errors)
+    handle = read_handle(given, errors)
+    passkeys = read_passkeys(given, terms.passkeys, errors)
+    handle = one_handle(handle, passkeys, errors)
     factors = read_factors(given, errors)
     local_id = _local_id(given, errors)
     if errors:
@@ -245,25 +216,33 @@ def _canonical(kind: IdentifierKind, value: str, terms: Terms, errors: list[RowE
 def _values(given: Mapping[str, Any], errors: list[RowError]) -> dict[str, Any]:
     """Return the columns that a row names."""
     found: dict[str, Any] = {}
-    for name, most in _TEXTS.items():
-        if name in given and _is_text(name, given[name], most, errors):
-            found[name] = given[name]
-    for name in _FLAGS:
-        if name in given:
-            if isinstance(given[name], bool):
-                found[name] = given[name]
-            else:
-                errors.append(wrong_type(name, "boolean", given[name]))
-    picture = given.get("picture")
-    if picture is not None and _is_text("picture", picture, _LONGEST_PICTURE, errors):
-        if picture.startswith(("https://", "http://")) and picture.isprintable() and " " not in picture:
-            found["picture"] = picture
+    for name, value in given.items():
+        if name in _TEXTS:
+            is_right = _is_text(name, value, _TEXTS[name], errors) and (name != "picture" or _is_url(value, errors))
+        elif name in _FLAGS:
+            is_right = _is_flag(name, value, errors)
         else:
-            errors.append(unformed("picture", "strict-uri", picture))
+            continue
+        if is_right:
+            found[name] = value
     for each in _METADATA:
         if each in given:
             found[each] = _metadata(each, given[each], errors)
     return found
+
+
+def _is_flag(name: str, value: object, errors: list[RowError]) -> bool:
+    if isinstance(value, bool):
+        return True
+    errors.append(wrong_type(name, "boolean", value))
+    return False
+
+
+def _is_url(picture: str, errors: list[RowError]) -> bool:
+    if picture.startswith(("https://", "http://")) and picture.isprintable() and " " not in picture:
+        return True
+    errors.append(unformed("picture", "strict-uri", picture))
+    return False
 
 
 def _is_text(name: str, value: object, most: int, errors: list[RowError]) -> bool:
@@ -292,98 +271,32 @@ def _metadata(name: Literal["user_metadata", "app_metadata"], value: object, err
     return {key: each for key, each in value.items() if each is not None} or None
 
 
+_READINGS: Final[Mapping[str, tuple[type, str, Callable[[Any], ImportedHash]]]] = {
+    "password_hash": (str, "string", password_hashes.read_text),
+    "custom_password_hash": (dict, "object", password_hashes.read_custom),
+}
+
+
 def _password(given: Mapping[str, Any], terms: Terms, errors: list[RowError]) -> ImportedHash | None:
     """Read the one hash that a row may have (IM-10)."""
-    found = [name for name in ("password_hash", "custom_password_hash") if name in given]
+    found = [name for name in _READINGS if name in given]
     if not found:
         return None
-    name = found[0]
     if len(found) > 1:
         errors.append(RowError("NOT_PASSED", "password_hash and custom_password_hash exclude each other"))
-    elif not terms.passwords:
+        return None
+    name, value = found[0], given[found[0]]
+    kind, said, reading = _READINGS[name]
+    if not terms.passwords:
         errors.append(RowError("NOT_PASSED", "The connection does not take passwords.", name))
-    elif not isinstance(given[name], str if name == "password_hash" else dict):
-        errors.append(wrong_type(name, "string" if name == "password_hash" else "object", given[name]))
+    elif not isinstance(value, kind):
+        errors.append(wrong_type(name, said, value))
     else:
         try:
-            reading = password_hashes.read_text if name == "password_hash" else password_hashes.read_custom
-            return reading(given[name])
+            return reading(value)
         except BadHash as error:
             errors.append(RowError(error.code, error.text, f"{name}.{error.path}" if error.path else name))
     return None
-
-
-def _handle(given: Mapping[str, Any], errors: list[RowError]) -> bytes | None:
-    value = given.get("user_handle")
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        errors.append(wrong_type("user_handle", "string", value))
-        return None
-    return _octets("user_handle", value, HANDLE_BYTES, errors)
-
-
-def _octets(path: str, text: str, most: int, errors: list[RowError]) -> bytes | None:
-    try:
-        octets = base64url.read(text)
-    except ValueError:
-        errors.append(unformed(path, "base64", text))
-        return None
-    if not 1 <= len(octets) <= most:
-        errors.append(RowError("MAX_LENGTH" if octets else "MIN_LENGTH", f"must have 1 to {most} bytes", path))
-        return None
-    return octets
-
-
-def _passkeys(given: Mapping[str, Any], terms: Terms, errors: list[RowError]) -> list[ReadPasskey]:
-    value = given.get("passkeys")
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        errors.append(wrong_type("passkeys", "array", value))
-        return []
-    if not terms.passkeys and value:
-        errors.append(RowError("NOT_PASSED", "The connection does not take passkeys.", "passkeys"))
-        return []
-    if len(value) > _MOST_PASSKEYS:
-        text = f"Array is too long ({len(value)}), maximum {_MOST_PASSKEYS}"
-        errors.append(RowError("ARRAY_LENGTH_LONG", text, "passkeys"))
-        return []
-    found = [passkey for at, each in enumerate(value) if (passkey := _passkey(f"passkeys.{at}", each, errors))]
-    if len({each.credential_id for each in found}) != len(found):
-        errors.append(RowError("CONFLICT", "Two passkeys have the same key_id", "passkeys"))
-    return found
-
-
-def _passkey(path: str, value: object, errors: list[RowError]) -> ReadPasskey | None:
-    if not isinstance(value, dict):
-        errors.append(wrong_type(path, "object", value))
-        return None
-    try:
-        given = RowPasskey.model_validate({name: each for name, each in value.items() if each is not None})
-    except ValidationError as error:
-        errors.extend(of_validation(error, path))
-        return None
-    if given.credential_backed_up and not given.is_synced:
-        text = "What is bound to a single device is not backed up"
-        errors.append(RowError("NOT_PASSED", text, f"{path}.credential_backed_up"))
-    credential_id = _octets(f"{path}.key_id", given.key_id, 1023, errors)
-    return ReadPasskey(given, credential_id) if credential_id else None
-
-
-def _one_handle(handle: bytes | None, passkeys: list[ReadPasskey], errors: list[RowError]) -> bytes | None:
-    """Return the one handle by which all passkeys of a person know them (WebAuthn Level 3 §14.6.1)."""
-    for at, each in enumerate(passkeys):
-        path = f"passkeys.{at}.user_handle"
-        if each.given.user_handle is None:
-            if handle is None:
-                errors.append(missing("user_handle", f"passkeys.{at}"))
-            continue
-        own = _octets(path, each.given.user_handle, HANDLE_BYTES, errors)
-        handle = handle or own
-        if own is not None and own != handle:
-            errors.append(RowError("CONFLICT", "must be that of the user's other passkeys", path))
-    return handle
 
 
 def _local_id(given: Mapping[str, Any], errors: list[RowError]) -> str | None:

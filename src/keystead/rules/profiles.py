@@ -1,9 +1,10 @@
 """People as values: the draft of an account, and the profile of one that exists."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +15,8 @@ ROOT_FIELDS: Final = ("given_name", "family_name", "name", "nickname", "picture"
 """What a sign-up may say about a person beside the identifiers (SU-3)."""
 
 _LIMITS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}
+
+_LETTER: Final = re.compile("[a-z0-9]")
 
 Metadata = dict[str, Any]
 
@@ -146,7 +149,35 @@ class Profile(BaseModel):
         return self.name or self.best_identifier(precedence)
 
 
-def defaults(draft: Draft) -> dict[str, str]:
+class Named(Protocol):
+    """Whoever may have names."""
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """What they log in with."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """Their whole name."""
+        ...
+
+    @property
+    def nickname(self) -> str | None:
+        """What they are called."""
+        ...
+
+    @property
+    def picture(self) -> str | None:
+        """Where their picture is."""
+        ...
+
+    def value_of(self, kind: IdentifierKind) -> str | None:
+        """Return the identifier of that kind, if there is one."""
+        ...
+
+
+def defaults(draft: Named) -> dict[str, str]:
     """Return name, nickname and picture for a new account, where the draft has none (SU-9).
 
     The picture is ours, so that nobody's browser tells a third party who logs in here: no request leaves unasked.
@@ -168,8 +199,7 @@ def look_alike(draft: Draft, connection_id: str, local_id: str, now: datetime) -
 
 def initials(name: str) -> str:
     """Return two lower-case letters or digits that stand for a name; ``xx`` where it has none."""
-    letters = [char for char in name.lower() if char.isascii() and char.isalnum()]
-    return ("".join(letters) + "xx")[:2]
+    return ("".join(_LETTER.findall(name.lower())) + "xx")[:2]
 
 
 def root_fields(body: Mapping[str, object]) -> dict[str, str]:
@@ -222,9 +252,12 @@ def check_metadata_size(name: Literal["user_metadata", "app_metadata"], value: M
         raise BadRequest(f"Metadata is too large ({size} bytes), maximum {MOST_METADATA}", path=name)
 
 
+_AS_STORED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def metadata_size(value: Metadata | None) -> int:
     """Return the bytes of metadata, written as JSON."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) if value else 0
+    return len(_AS_STORED.encode(value).encode()) if value else 0
 
 
 def _good_key(key: str) -> bool:

@@ -155,7 +155,7 @@ class RowReader:
         found = _parsed(self._text, at) if self._text[at] == "{" else None
         if found is not None:
             self._state = "after"
-            return self._read(at, found), found
+            return self._read(at, found[1], found[0]), found[1]
         skip = _Skip("")
         end = _behind(self._text, at, skip)
         if end is None:
@@ -194,11 +194,16 @@ class RowReader:
         self._skip, self._state = None, "after"
         return Row(None, skip.why, self._base + end), end
 
-    def _read(self, at: int, end: int) -> Row:
+    def _read(self, at: int, end: int, parsed: Any = None) -> Row:
+        """Read a row; one of ASCII alone that was ``parsed`` need not be read again."""
+        text = self._text[at:end]
         try:
-            if end - at > self._longest:
+            if len(text) > self._longest:
                 raise BadRow(f"a row is at most {self._longest} bytes")
-            return Row(read_row(self._text[at:end].encode("latin-1")), "", self._base + end)
+            if parsed is None or not text.isascii():
+                return Row(read_row(text.encode("latin-1")), "", self._base + end)
+            _check(parsed, text)
+            return Row(parsed, "", self._base + end)
         except BadRow as error:
             return Row(None, str(error), self._base + end)
 
@@ -209,8 +214,9 @@ def read_row(octets: bytes) -> Any:
     Raises ``BadRow``.
     """
     try:
-        found = _DECODER.decode(octets.decode("utf-8"))
-        _check(found, DEPTH)
+        text = octets.decode("utf-8")
+        found = _DECODER.decode(text)
+        _check(found, text)
     except UnicodeDecodeError:
         raise BadRow("the row is not valid UTF-8") from None
     except RecursionError:
@@ -233,14 +239,26 @@ def _not_finite(text: str) -> float:
     raise BadRow(f"{text} is not a number")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_not_finite)
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise BadRow("the row has a number that is too large")
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_not_finite)
 _EXTENT: Final = json.JSONDecoder()
 """Finds where an object ends, at the speed of C."""
 
 
-def _parsed(text: str, at: int) -> int | None:
+def _parsed(text: str, at: int) -> tuple[Any, int] | None:
+    """Return an object and where it ends; ``None`` for one that is refused, which is read again to learn why."""
     try:
-        return _EXTENT.raw_decode(text, at)[1]
+        return _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return None, _EXTENT.raw_decode(text, at)[1]
     except (ValueError, RecursionError):
         return None
 
@@ -280,20 +298,26 @@ def _behind(text: str, at: int, skip: _Skip) -> int | None:
     return None
 
 
-def _check(value: Any, depth: int) -> None:
-    """Refuse what no database stores: NUL and lone surrogates, numbers without end. Raises ``BadRow``."""
+def _check(value: Any, text: str) -> None:
+    """Refuse what no database stores. Raises ``BadRow``.
+
+    Only an escape can be NUL or half of a pair: the parser takes no control characters, and UTF-8 has no surrogates.
+    """
+    if "\\u" in text or text.count("{") + text.count("[") > DEPTH:
+        _check_each(value, DEPTH)
+
+
+def _check_each(value: Any, depth: int) -> None:
+    """Refuse NUL, lone surrogates and what is too deep. Raises ``BadRow``."""
     if isinstance(value, str):
-        if "\0" in value or not (value.isascii() or _is_sound(value)):
+        if "\0" in value or not _is_sound(value):
             raise BadRow("the row contains characters that are not allowed")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise BadRow("the row has a number that is too large")
     elif isinstance(value, dict | list):
         if depth == 0:
             raise BadRow(f"the row is nested deeper than {DEPTH}")
         for member in (*value, *value.values()) if isinstance(value, dict) else value:
-            _check(member, depth - 1)
+            _check_each(member, depth - 1)
 
 
 def _is_sound(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
