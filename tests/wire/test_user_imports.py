@@ -177,6 +177,18 @@ async def test_rows_that_are_refused(world: World) -> None:
 
 
 @SQLITE
+async def test_a_password_under_a_name_of_nobody_is_not_said_back(world: World) -> None:
+    """Nor is it kept: in clear it would lie in the database for a day."""
+    row = {"email": "ann@example.com", "password": PASSWORD, "legacy": {"pin": [PASSWORD]}, PASSWORD * 20: 1}
+    found = await imported(world, [row], dry_run="true")
+    (refused,) = await errors(world, found["id"])
+    shown = {"email": "ann@example.com", "password": "***", "legacy": "***", (PASSWORD * 20)[:100]: "***"}
+    assert refused["user"] == shown
+    assert "Additional properties not allowed: password" in str(refused["errors"])
+    assert [kept["found"]["user"] for kept in await world.rows(tables.JobRow)] == [shown]
+
+
+@SQLITE
 async def test_clashes_and_what_an_upsert_changes(world: World) -> None:
     await world.manage("PATCH", f"/connections/{world.connection_id}", {"options": WITH_NAMES})
     ann = {"email": "Ann@Example.com", "user_id": "a", "username": "ann1", "password_hash": HASH, "given_name": "Ann"}
