@@ -268,6 +268,19 @@ async def test_a_hash_is_replaced_until_it_is_used(world: World) -> None:
     ] * 2
 
 
+@SQLITE
+async def test_old_tokens_of_an_id_open_nothing_of_whoever_gets_it(world: World) -> None:
+    """Not even within the second of which tokens say that it is when they were issued."""
+    user_id = await world.person()
+    token = (await world.tokens())["access_token"]
+    await world.delete_user(user_id)
+    world.clock.advance(milliseconds=500)
+    found = await imported(world, [{"email": "new@example.com", "user_id": user_id.partition("|")[2]}, *people(1)])
+    assert found["summary"]["inserted"] == 2
+    assert (await user(world, "new@example.com"))["user_id"] == user_id
+    assert (await world.userinfo(token)).status_code == 401
+
+
 async def test_passkeys_travel_with_their_users(world: World) -> None:
     await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})
     here, away = Authenticator(), Authenticator()

@@ -244,6 +244,8 @@ class Decision:
             "logins_count": 0,
             "created_at": conditions.now,
             "updated_at": conditions.now,
+            # An id that somebody chose may have been another's: what was issued to them opens nothing of this account.
+            "signed_out_at": conditions.now if user.local_id else None,
         }
         return values | searched_by(values)
 
