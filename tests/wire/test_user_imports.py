@@ -315,6 +315,45 @@ async def test_passkeys_travel_with_their_users(world: World) -> None:
     assert (await only_error(world, bad_key))["path"] == "passkeys.0.public_key"
 
 
+@SQLITE
+async def test_a_passkey_for_somebody_who_is_there_is_a_way_into_their_account(world: World) -> None:
+    """It takes the scope that adds one by itself, held when the file was sent; and its owner is told."""
+    await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})
+    user_id, device = await world.person(), Authenticator()
+    key = {name: value for name, value in made_elsewhere(device, name="Mallory's").items() if name != "type"}
+    row = {"email": "ann@example.com", "nickname": "Annie", "passkeys": [key]}
+    before = len(await world.letters())
+    refused = await imported(world, [row, *people(1, passkeys=[])], scope="create:users", upsert="true")
+    assert refused["summary"] == {"failed": 1, "updated": 0, "inserted": 1, "total": 2}
+    (found,) = await errors(world, refused["id"])
+    assert (found["errors"][0]["code"], found["errors"][0]["path"]) == ("NOT_PASSED", "passkeys")
+    assert "create:authentication_methods" in found["errors"][0]["message"]
+    assert (await user(world, "ann@example.com"))["nickname"] != "Annie"
+
+    both = "create:users create:authentication_methods"
+    assert (await imported(world, [row], scope=both, upsert="true", dry_run="true"))["summary"]["updated"] == 1
+    assert (await world.count(tables.Passkey), len(await world.letters())) == (0, before)
+    asked = await send(world, [row], scope=both, upsert="true")
+    await work(world)
+    assert (await job(world, asked.json()["id"]))["summary"]["updated"] == 1
+    assert (await world.passkey_login(device)).status_code == 200
+    newest, *others = await world.letters()
+    assert len(others) == before
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey was added to your account")
+    assert "Mallory's." in newest.text
+    entries = await world.rows(tables.JournalRow)
+    (entry,) = [each for each in entries if each["description"] == "Create an authentication method"]
+    assert (entry["type"], entry["user_id"]) == ("sapi", user_id)
+    (passkey,) = await world.rows(tables.Passkey)
+    told = {"authentication_method_id": passkey["id"], "job_id": asked.json()["id"]}
+    assert told.items() <= entry["details"].items()
+
+    # With what the account has already, the same row needs nothing more.
+    again = await imported(world, [row | {"nickname": "Nan"}], scope="create:users", upsert="true")
+    assert again["summary"]["updated"] == 1
+    assert len(await world.letters()) == before + 1
+
+
 HOSTILE = [
     b'[{"email": "a@example.com"}, {"n": ' + b"1" * 200_000 + b"}, " + b'{"email": "b@example.com"}]',
     b'[{"email": "a@example.com"}, {"n": ' + b"[" * 50_000 + b"]" * 50_000 + b'}, {"email": "b@example.com"}]',
