@@ -5,11 +5,12 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jws
 from joserfc.jwk import RSAKey
@@ -237,7 +238,7 @@ async def test_a_job_that_ends_whoever_has_it_is_given_up(world: World) -> None:
     await world.person()
     management = world.app.state.flows.management
     archive = await exported(world)
-    asked = {
+    asked: dict[str, tuple[Any, Callable[[], Awaitable[httpx.Response]]]] = {
         "users_export": (management.user_exports, lambda: world.manage("POST", "/jobs/users-exports", {})),
         "users_archive_import": (management.archive_imports, lambda: sent(world, archive)),
     }

@@ -110,12 +110,7 @@ class ArchiveImports:
 
         All of the file is read, and what was signed is held against it, before anything is written.
         """
-        state = ArchiveImport.model_validate(job.about or {})
-        if not state.is_complete:
-            raise InvalidArchive("it did not arrive as a whole")
-        state = state.having(stuck=state.stuck + 1)
-        if state.stuck > MOST_STUCK:  # each time, whoever had it ended with it
-            raise InvalidArchive("no try to read it came to an end")
+        state = _begun(ArchiveImport.model_validate(job.about or {}))
         if not await self.db.write(jobs.keep, job, self.clock(), state.stored()):
             return
         if not state.is_verified:
@@ -249,6 +244,15 @@ class ArchiveImports:
         caller = Caller(actor=state.actor)
         event = self.journal.event(type, caller, connection_id=state.connection_id, description=why, **about)
         journal.add(session, event)
+
+
+def _begun(state: ArchiveImport) -> ArchiveImport:
+    """Return an import that is gone on with. Raises ``InvalidArchive`` for one that ends whoever has it."""
+    if not state.is_complete:
+        raise InvalidArchive("it did not arrive as a whole")
+    if state.stuck >= MOST_STUCK:
+        raise InvalidArchive("no try to read it came to an end")
+    return state.having(stuck=state.stuck + 1)
 
 
 class _LostError(Exception):
