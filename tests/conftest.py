@@ -17,6 +17,7 @@ from contract import coverage, left_out
 from guarding import SUSPICIOUS_IP, guard
 from keystead.settings import Settings
 from keystead.start import prepare
+from keystead.users import hashing
 from redis_server import RedisServer
 from refilled import Refilled, copy_database, database_of, execute
 from tally import TALLY, tallied
@@ -68,6 +69,12 @@ def anyio_backend() -> str:
 def quiet_log() -> None:
     """Keep the log lines of thousands of requests out of the report; tests of the log configure their own."""
     structlog.configure(processors=[_drop])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_hashes() -> None:
+    """Let hashes wait for nobody: behind the other processes of a parallel run they would wait for all of them."""
+    hashing.NICE = 0
 
 
 def _drop(logger: Any, name: str, event: Any) -> Any:

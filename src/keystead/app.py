@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -116,6 +115,7 @@ from keystead.rules import clients as grants
 from keystead.rules.log_receivers import Receivers
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
+from keystead.web import static_files
 from keystead.web.cookies import Cookies
 from keystead.web.cors import Cors, Origins
 from keystead.web.devices import Devices
@@ -378,7 +378,7 @@ def _application(p: Parts, flows: Flows) -> Starlette:
         return frozenset((await flows.relying_party.show()).pages)
 
     app = Starlette(
-        routes=routes(_static_directory()),
+        routes=routes(static_files.directory()),
         middleware=[
             Middleware(
                 Gate, settings=settings, entropy=p.entropy, record=flows.decisions.record, telemetry=p.telemetry
@@ -396,9 +396,3 @@ def _application(p: Parts, flows: Flows) -> Starlette:
     app.router.redirect_slashes = False  # its redirects are 307s, which repeat a POST
     app.state.flows = flows
     return app
-
-
-def _static_directory() -> Path:
-    """Return where style sheets and scripts are: in the installed package, or beside ``src`` in a checkout."""
-    packaged = Path(__file__).parent / "static"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "static"

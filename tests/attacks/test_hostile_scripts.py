@@ -1,6 +1,7 @@
 """Scripts that loop, eat, print, lie, break out and break down: each ends, and nobody else notices."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -14,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from conformance.test_script_runtimes import gone, login, script
+from keystead.custom_db.launch import filters_calls
 from keystead.custom_db.limits import Limits
 from keystead.custom_db.runner import Children
 from keystead.errors import ScriptFailed
 from keystead.rules.action_scripts import ScriptLanguage
-from keystead.rules.circuits import PAUSE
+from keystead.rules.circuits import FAILURES, PAUSE
 from keystead.secrecy import Secret
 from world import CountingEntropy
 
@@ -128,9 +130,7 @@ def login(a, b):
         "an answer to no question",
     ),
     ("talks nonsense", "python", "import os\ndef login(a, b): os.write(4, b'\\xff\\n')", "a line that is no JSON"),
-    ("nests", "python", "import os\ndef login(a, b): os.write(4, b'[' * 9999 + b'\\n')", "a line that is no JSON"),
-    ("half a pair", "node", "function (a, b, callback) { callback(null, '\\ud800'); }", "no Unicode"),
-    ("nul", "python", "def login(a, b): return {'user_id': '\\0'}", "or has a NUL in it"),
+    ("nests", "python", "import os\ndef login(a, b): os.write(4, b'[' * 9999 + b'\\n')", "more than 100 levels"),
     ("closes the pipe", "python", "import os\ndef login(a, b): os.closerange(3, 99)", "its process ended"),
 ]
 
@@ -172,6 +172,11 @@ REFUSED: list[tuple[str, ScriptLanguage, str]] = [
         "node",
         "function (a, b, done) { done(null, require('fs').readFileSync(`/proc/${process.ppid}/environ`)); }",
     ),
+    (
+        "limits the server",
+        "python",
+        "import os, resource\ndef login(a, b): return resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+    ),
     ("asks the server", "python", "import os\ndef login(a, b): return open(f'/proc/{os.getppid()}/environ').read()"),
     (
         "ends the server by C",
@@ -198,6 +203,71 @@ async def test_it_is_refused(runtime: Children, tmp_path: Path, language: Script
     assert found.refusal is not None
     assert found.refusal.kind == "error"
     assert secret.read_bytes() == b""
+
+
+BY_C = """
+import ctypes, os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def tried(name, *arguments):
+    found = getattr(libc, name)(*arguments)
+    return 0 if found >= 0 else ctypes.get_errno()
+
+def reached(pid):
+    room, all = ctypes.create_string_buffer(16), ctypes.create_string_buffer(b"\\xff" * 128, 128)
+    return {
+        "prlimit": tried("prlimit", pid, 4, None, room),
+        "sched_setaffinity": tried("sched_setaffinity", pid, 128, all),
+        "sched_setscheduler": tried("sched_setscheduler", pid, 0, ctypes.create_string_buffer(4)),
+    }
+
+def login(a, b):
+    others = {
+        "setpriority": tried("setpriority", 0, os.getppid(), os.getpriority(0, os.getppid())),
+        "ptrace": tried("ptrace", 16896, os.getppid(), 0, 0),
+        "process_vm_readv": tried("process_vm_readv", os.getppid(), None, 0, None, 0, 0),
+    }
+    return {**reached(os.getppid()), **others}, reached(0), reached(os.getpid())
+"""
+FILTERED = pytest.mark.skipif(not filters_calls(), reason="system calls are not filtered on this machine")
+
+
+@FILTERED
+async def test_limits_and_priorities_of_the_server_are_its_own(runtime: Children) -> None:
+    """A second of processor time as its limit would kill it. None of these calls would harm if it were made."""
+    others, *own = (await login(runtime, script(BY_C, "python"))).value
+    assert set(others.values()) == {errno.EPERM}, others
+    assert [set(each.values()) for each in own] == [{0}, {0}]
+
+
+WITHOUT_LANDLOCK = """
+import fcntl, os, signal, sys
+from keystead.custom_db.launch import refuse_calls
+
+def refused(call, *arguments):
+    try:
+        call(*arguments)
+    except PermissionError:
+        return True
+    return False
+
+refuse_calls(signals=True)
+server, own = os.getppid(), os.getpid()
+assert refused(os.kill, server, 0) and refused(os.kill, -1, 0) and refused(os.pidfd_open, server)
+assert refused(fcntl.fcntl, 0, fcntl.F_SETOWN, server) and refused(fcntl.fcntl, 0, fcntl.F_SETSIG, 9)
+assert not refused(os.kill, own, 0) and not refused(fcntl.fcntl, 0, fcntl.F_GETFL)
+assert not refused(signal.raise_signal, signal.SIGCHLD)
+"""
+
+
+@FILTERED
+async def test_signals_where_landlock_knows_none() -> None:
+    """Kernels before 6.12."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WITHOUT_LANDLOCK), env=os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert await child.wait() == 0
 
 
 LOOKS: dict[ScriptLanguage, str] = {
@@ -266,8 +336,8 @@ async def test_connections_do_not_notice_each_other(runtime: Children, language:
     await asyncio.gather(*hangs, return_exceptions=True)
 
 
-async def test_the_circuit_of_one_connection() -> None:
-    """After five failures nothing is called for a while; then one call decides, alone. Others go on."""
+async def test_the_circuit_of_one_script() -> None:
+    """After five failures it is not called for a while; then one call decides, alone. Others go on."""
     now = [0.0]
     runtime = Children(CountingEntropy(), SMALL, seconds=lambda: now[0])
     broken = script(
@@ -288,14 +358,14 @@ async def login(a, b):
         except ScriptFailed as failed:
             return failed.detail
 
-    ended, alone = (
-        "its process ended (code 1)",
-        "the connection's scripts failed too often, and are left alone for a while",
-    )
+    ended, alone = "its process ended (code 1)", "it failed too often, and is left alone for a while"
     assert [await call("bad") for _ in range(4)] == [ended] * 4
     assert await call("well") is None  # in a row, or not at all
     assert [await call("bad") for _ in range(6)] == [*[ended] * 5, alone]
     assert isinstance((await login(runtime, script(WELL["python"], "python"))).value, int)
+    other = replace(broken, name="get_user", source="def get_user(a, b): return 7")
+    assert (await login(runtime, other)).value == 7, "a script that anybody can have fail stops no other"
+    assert runtime.health(broken.connection_id).failures_in_a_row == FAILURES
     now[0] += PAUSE
     assert [await call("bad"), await call("well")] == [ended, alone]
     now[0] += PAUSE
@@ -304,6 +374,75 @@ async def login(a, b):
     assert sorted(map(str, await asyncio.gather(*(call("well") for _ in range(3))))) == ["None", alone, alone]
     assert [await call("well"), await call("bad")] == [None, ended]
     await runtime.close()
+
+
+LATE_VERDICTS = (
+    "WrongUsernameOrPasswordError('7', 'late')",
+    "ValidationError('x', 'late')",
+    "UnauthorizedError('late')",
+)
+
+
+@pytest.mark.parametrize("verdict", LATE_VERDICTS)
+@pytest.mark.parametrize("leave", ["throw made;", "Promise.reject(made);"])
+async def test_what_is_thrown_after_an_answer_is_no_verdict_on_the_next(
+    runtime: Children, verdict: str, leave: str
+) -> None:
+    """Ann's right password would be called wrong, in the journal too, by what is left of Eve's call."""
+    source = f"""function (who, b, callback) {{
+        if (who === 'ann') return global.wake();
+        global.wake = () => setImmediate(() => {{ const made = new {verdict}; {leave} }});
+        callback(null, 1);
+    }}"""
+    own = script(source, "node")
+    assert (await runtime.run(own, ["eve", ""], None)).value == 1
+    found = (await runtime.run(own, ["ann", ""], None)).refusal
+    assert found is not None
+    assert (found.kind, found.message, found.user_id) == ("error", "late", None)
+    assert (await runtime.run(own, ["eve", ""], None)).value == 1, "in a new process"
+
+
+async def test_a_script_that_never_calls_back_for_strangers_opens_no_circuit(runtime: Children) -> None:
+    """Anybody can ask for people who do not exist."""
+    own = script("function (a, b, callback) { if (a === 'ann') callback(null, 1); }", "node")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(ScriptFailed, match="it ended and never called back"):
+            await runtime.run(own, ["stranger", ""], None)
+    assert (await runtime.run(own, ["ann", ""], None)).value == 1
+
+
+ODD: dict[ScriptLanguage, str] = {
+    "node": """function (a, b, callback) {
+        let deep = [];
+        for (let level = 0; level < 700; level++) deep = [deep];
+        console.log('\\ud83d', '\\0');
+        callback(null, {'\\0': '\\0', half: '\\ud83d!', pair: '\\ud83d\\ude00',
+            much: 'x'.repeat(b === 'much' ? 1e6 : 0), deep: b === 'deep' ? deep : []});
+    }""",
+    "python": """
+def login(a, b):
+    deep = []
+    for _ in range(700): deep = [deep]
+    print('\\ud83d', '\\0')
+    return {'\\0': '\\0', 'half': '\\ud83d!', 'pair': '\\ud83d\\ude00', 'much': 'x' * 10**6 * (b == 'much'),
+        'deep': deep if b == 'deep' else []}
+""",
+}
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+async def test_what_somebody_has_in_their_profile_stops_nobody_else(
+    runtime: Children, language: ScriptLanguage
+) -> None:
+    """They choose it, and each of their logins would count towards an open circuit."""
+    odd = script(ODD[language], language)
+    for way, why in (("deep", "more than 100 levels"), ("much", "more than 64 KiB")):
+        for _ in range(FAILURES + 1):
+            with pytest.raises(ScriptFailed, match=why):
+                await runtime.run(odd, ["eve", way], None)
+    found = await runtime.run(odd, ["ann", ""], None)
+    assert found.value == {"\ufffd": "\ufffd", "half": "\ufffd!", "pair": "\U0001f600", "much": "", "deep": []}
+    assert found.console == ("\ufffd \ufffd",)
 
 
 async def test_a_script_that_refuses_opens_no_circuit(runtime: Children) -> None:

@@ -9,6 +9,7 @@ from keystead.rules.circuits import (
     after_failure,
     after_success,
     given_up,
+    worst,
 )
 
 
@@ -48,6 +49,13 @@ def test_pauses_grow_up_to_a_minute() -> None:
         circuit = after_failure(trying, now)
     assert pauses[:5] == [PAUSE, PAUSE * 2, PAUSE * 4, PAUSE * 8, LONGEST_PAUSE]
     assert set(pauses[4:]) == {LONGEST_PAUSE}
+
+
+def test_the_worst_of_several() -> None:
+    failed = Circuit(failures=FAILURES - 1)
+    assert worst([]) == Circuit()
+    assert worst([Circuit(), failed]) == failed
+    assert worst([opened(), failed, opened(1.0), Circuit()]) == opened(1.0)
 
 
 def test_calls_that_were_under_way_lengthen_nothing() -> None:

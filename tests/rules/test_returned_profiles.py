@@ -17,7 +17,21 @@ def options(**more: Any) -> ConnectionOptions:
     return read_options(new_options({**custom, **more}))
 
 
-WRONG_IDS: tuple[Any, ...] = (None, True, [], {}, 7.5, "", "a b", "a/b", "a\nb", "a\u200bb", "x" * 256)
+WRONG_IDS: tuple[Any, ...] = (
+    None,
+    True,
+    [],
+    {},
+    7.5,
+    "",
+    "a b",
+    "a\0b",
+    "a\ud800b",
+    "a/b",
+    "a\nb",
+    "a\u200bb",
+    "x" * 256,
+)
 NAMED = options(attributes={"email": {"profile_required": True}, "username": {"signup": {"status": "optional"}}})
 
 
@@ -45,6 +59,7 @@ def test_ids_are_text(given: dict[str, Any], id: str) -> None:
         *({**ANN, "user_id": wrong} for wrong in WRONG_IDS),
         {"user_id": "7"},
         {"user_id": "7", "email": "nonsense"},
+        {"user_id": "7", "email": "an\0n@example.com"},  # which is not the address with half of a pair there
         ANN | {"email_verified": "yes"},
         ANN | {"name": 7},
         ANN | {"user_metadata": []},

@@ -14,6 +14,7 @@ GOOD: dict[str, Any] = {
     "python": "3.12.1",
     "python_lacks": "",
     "closes_files": True,
+    "filters_calls": True,
 }
 NODE, PYTHON = {"node": ["customers"]}, {"python": ["staff", "partners"]}
 
@@ -34,6 +35,7 @@ NODE, PYTHON = {"node": ["customers"]}, {"python": ["staff", "partners"]}
         (PYTHON, {"node": "", "node_lacks": "there is no program node"}, "ok", "Python 3.12.1"),
         (NODE, {"node": "18.0.0", "node_permission": ""}, "warning", "Node.js 18.0.0 has no permission flags"),
         (PYTHON, {"closes_files": False}, "warning", "this kernel has no Landlock"),
+        (PYTHON, {"filters_calls": False}, "warning", "system calls are not filtered here"),
     ],
 )
 def test_the_verdict(needed: Any, changed: dict[str, Any], status: str, found: str) -> None:

@@ -7,10 +7,10 @@ import pytest
 from keystead.errors import BadRequest
 from keystead.rules.action_scripts import NAMES, ScriptAnswer, ScriptName, ScriptRefusal
 from keystead.rules.connection_options import ConnectionOptions
+from keystead.rules.script_secrets import masked
 from keystead.rules.script_trials import (
     PARAMETERS,
     Tried,
-    masked,
     meaning,
     odd_profile,
     profile_of,

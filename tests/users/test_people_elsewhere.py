@@ -89,6 +89,24 @@ async def test_what_a_script_says_to_people_is_text(world: World, people: Custom
     assert (await world.signup("new@example.com")).json()["code"] == "invalid_signup"
 
 
+async def test_what_a_script_says_again_of_secrets_is_masked(world: World, people: Customer) -> None:
+    """Errors of drivers have the address of the database with its password, and parameters of the query."""
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD)
+    said = f"{people.url} refused ({PASSWORD})"
+    for kind, status in (("error", 500), ("unauthorized", 403), ("wrong_credentials", 403)):
+        people.instead["login"] = refusing(kind, said, user_id=None)
+        assert (await world.login()).status_code == status
+        found = await world.last_entry()
+        assert (found["details"]["script"], "*** refused (***)" in str(found)) == ("login", True)
+        assert not any(secret in str(found) for secret in (PASSWORD, people.url))
+    people.instead["create"] = refusing("validation", said, code="x")
+    refused = await world.signup("new@example.com", OTHER)
+    assert refused.json()["description"] == f"*** refused ({PASSWORD})", "nobody's but the one of the call"
+    people.instead["create"] = refusing("validation", f"not {OTHER}", code="x")
+    assert (await world.signup("new@example.com", OTHER)).json()["description"] == "not ***"
+
+
 @pytest.mark.parametrize("import_mode", [False, True])
 async def test_no_script_opens_an_account_of_another_connection(
     world: World, people: Customer, import_mode: bool

@@ -201,11 +201,12 @@ async def test_too_much(shared_world: World, opened: dict[str, str], path: str) 
     headers = {"content-type": FORM if dialect == "page" else JSON} | (
         {"authorization": opened[dialect]} if dialect in opened else {}
     )
-    announced = await shared_world.client.post(path, content=b" " * (most_bytes(path) + 1), headers=headers)
+    length = {"content-length": str(most_bytes(path) + 1)}
+    announced = await shared_world.client.post(path, content=b" ", headers=headers | length)
     assert announced.status_code == 413
     assert dialect_of(announced) == dialect
     counted = await shared_world.client.post(path, content=endless(), headers=headers)
-    assert counted.status_code in (400, 401, 404, 405, 413), path
+    assert counted.status_code in (400, 401, 404, 405, 413, 415), path
     assert dialect_of(counted) == dialect
 
 

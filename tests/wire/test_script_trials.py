@@ -93,6 +93,24 @@ async def test_what_a_failing_script_printed_is_shown(world: World, language: Sc
     assert found["console"] == ["here I am"]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_answer_that_cannot_be_shown(world: World, language: ScriptLanguage) -> None:
+    """Half of a surrogate pair is no UTF-8, and what nests too deep cannot be written."""
+    connection = await world.new_connection(**options("node", ANN))
+    deep = {"node": "while (n--) v = [v]; cb(null, v); }", "python": "\n    while n: v, n = [v], n - 1\n    return v\n"}
+    odd = {"node": "cb('\\ud83d'); }", "python": "\n    raise RuntimeError('\\ud83d')\n"}
+    begin = {
+        "node": "function (i, p, cb) { let v = '\\ud83d', n = 700; console.log(v); ",
+        "python": "def login(i, p):\n    v, n = '\\ud83d', 700\n    print(v)",
+    }
+    body = {**ARGUMENTS, "language": language}
+    found = await tried(world, "login", {**body, "source": begin[language] + deep[language]}, connection)
+    assert (found["outcome"], found["message"]) == ("failed", "its answer has more than 100 levels")
+    assert found["console"] == ["\ufffd"]
+    found = await tried(world, "login", {**body, "source": begin[language] + odd[language]}, connection)
+    assert (found["outcome"], found["message"].removeprefix("RuntimeError: ")) == ("refused", "\ufffd")
+
+
 async def test_trials_do_not_stop_logins(world: World) -> None:
     """Edited scripts that fail again and again open no circuit of the saved ones."""
     connection = await world.new_connection(**options("python", ANN))

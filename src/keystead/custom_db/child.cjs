@@ -136,10 +136,13 @@ function finish(call, answer) {
 }
 
 function fail(error) {
-  // Thrown where nobody catches it: nobody knows what it left half done, so this process is not used again.
+  // Thrown where nobody catches it: nobody knows what it left half done, so this process is not used again. Nor which
+  // call it is of: one that was answered long ago must give no verdict on whoever asks now. The call that is open is
+  // not made again, since what it has done already may be done only once.
   const call = current;
   if (call) {
-    say(call.id, { answer: { refusal: refusal(error) }, last: true });
+    const { message } = refusal(error);
+    say(call.id, { answer: { refusal: { kind: 'error', message } }, last: true });
   }
   exit(1);
 }

@@ -28,10 +28,10 @@ NAME: Final = "keystead_scripts"
 _PROCESSES: Final = frozenset(
     {
         *("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile", "os.system", "pty.spawn"),
-        *("subprocess.Popen", "os.kill", "os.killpg", "signal.pthread_kill"),
+        *("subprocess.Popen", "os.kill", "os.killpg", "signal.pthread_kill", "resource.prlimit"),
     }
 )
-"""What Node.js's permissions refuse, too: other processes."""
+"""What Node.js's permissions refuse, or it has no way to: other processes."""
 
 
 class _Console(io.TextIOBase):
@@ -164,7 +164,7 @@ def _outcomes(configuration: dict[str, str]) -> types.ModuleType:
 
 
 def _refuse_processes() -> None:
-    """Refuse what starts or ends processes, for good: a seat belt, since compiled code asks nobody."""
+    """Refuse what starts, ends or limits processes, for good: a seat belt, since compiled code asks nobody."""
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _PROCESSES:

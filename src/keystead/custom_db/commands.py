@@ -12,7 +12,7 @@ from typing import Final
 
 from keystead.custom_db.child_process import Plan
 from keystead.custom_db.failures import Failure
-from keystead.custom_db.launch import landlock_version
+from keystead.custom_db.launch import filters_calls, landlock_version
 from keystead.custom_db.limits import Limits, Programs
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Interpreters
@@ -116,7 +116,7 @@ def interpreters(programs: Programs) -> Interpreters:
         python, why = python_at(programs.interpreter).version, ""
     except Failure as failed:
         python, why = "", str(failed)
-    return Interpreters(*found, python, why, landlock_version() > 0)
+    return Interpreters(*found, python, why, landlock_version() > 0, filters_calls())
 
 
 def plan_of(language: ScriptLanguage, limits: Limits, programs: Programs) -> Plan:

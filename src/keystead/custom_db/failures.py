@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-Reason = Literal["busy", "closed", "ended", "memory", "nonsense", "open", "output", "program", "start", "timeout"]
+Reason = Literal[
+    "answer", "busy", "closed", "ended", "memory", "nonsense", "open", "output", "program", "silent", "start", "timeout"
+]
 """In one word, for metrics."""
 
 
@@ -15,5 +17,10 @@ class Failure(Exception):
 
     @property
     def breaks(self) -> bool:
-        """Whether the script is to blame: what counts towards stopping it for a while."""
-        return self.reason not in ("busy", "closed", "open")
+        """Whether the script is to blame: what counts towards stopping it for a while.
+
+        Not where its answer is to blame: it is made of what one person has in their profile, who could otherwise stop
+        everybody's logins by it. Nor where it never called back, which takes no time: scripts that do so for people
+        they do not know are usual, and anybody can ask for such people.
+        """
+        return self.reason not in ("answer", "busy", "closed", "open", "output", "silent")

@@ -34,6 +34,49 @@ _BY_VERSION: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights to files the first versions of Landlock know; later ones know 16."""
 _SCOPES: Final = 0b11
 """Abstract sockets and signals: none to a process outside, such as the server."""
+_SCOPED_SINCE: Final = 6
+"""The version of Landlock that has them."""
+
+_MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+"""Where its numbers are in the tables below, and what the kernel calls it (linux/audit.h)."""
+_SECCOMP: Final = (317, 277)
+_STRANGERS: Final = {
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+}
+"""System calls that are about other processes, or hardly needed: refused. Landlock knows nothing of most of them, and
+the kernel lets a user do to each of their processes what these do."""
+_ITSELF: Final = {
+    "prlimit64": (302, 261),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+}
+"""System calls that begin with whom they are about: only itself. One second of processor time would be a limit of the
+server's that kills it."""
+_SIGNALS: Final = {
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+}
+"""The same, where Landlock does not see to signals."""
+_HANDLES: Final = {"pidfd_send_signal": (424, 424), "pidfd_open": (434, 434)}
+_OWNERS: Final = {(72, 25): (8, 10, 15), (16, 29): (0x8901, 0x8902)}
+"""What has a file signal somebody: ``fcntl`` with F_SETOWN, F_SETSIG and F_SETOWN_EX, ``ioctl`` with FIOSETOWN and
+SIOCSPGRP."""
+_LOAD, _IS, _IS_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOWED, _REFUSED = 0x7FFF0000, 0x00050001
+"""The second is EPERM, as of somebody else's process."""
 
 
 def main(given: dict[str, Any], program: list[str]) -> None:
@@ -43,6 +86,8 @@ def main(given: dict[str, Any], program: list[str]) -> None:
     with suppress(OSError):  # an older kernel: the doctor says so
         here = os.getcwd()  # a wrapper may have put us elsewhere, where nothing is ours
         _lock(given["readable"], [here] if os.path.basename(here).startswith(given["place"]) else [])
+    with suppress(OSError):  # another kernel or machine: the doctor says that, too
+        refuse_calls(signals=landlock_version() < _SCOPED_SINCE)
     os.execve(program[0], program, {})  # noqa: S606 - a fixed command line, no shell
 
 
@@ -123,8 +168,7 @@ def _lock(readable: Iterable[str], writable: Iterable[str]) -> None:
         for path in paths:
             with suppress(OSError):  # what is not there need not be read
                 _allow(ruleset, path, rights)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    _give_up_privileges()
     _call(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
 
@@ -138,12 +182,70 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         os.close(place)
 
 
+# --- other processes --------------------------------------------------------------------------------------------------
+
+
+def filters_calls() -> bool:
+    """Whether this machine is known, and its kernel filters system calls."""
+    machine = _MACHINES.get(os.uname().machine)
+    if os.uname().sysname != "Linux" or machine is None or sys.maxsize < 1 << 32:
+        return False
+    try:
+        return _call(_SECCOMP[machine[0]], 2, 0, struct.pack("I", _REFUSED & ~0xFFFF)) == 0
+    except (OSError, AttributeError):
+        return False
+
+
+def refuse_calls(*, signals: bool) -> None:
+    """Give up system calls about other processes: whatever this process becomes. Raises ``OSError``.
+
+    ``signals`` where those are to be refused as well.
+    """
+    if not filters_calls():
+        return
+    which, machine = _MACHINES[os.uname().machine]
+    steps = _filter(which, machine, signals=signals)
+    program = ctypes.create_string_buffer(b"".join(steps))
+    _give_up_privileges()
+    _call(_SECCOMP[which], 1, 0, struct.pack("HP", len(steps), ctypes.addressof(program)))
+
+
+def _filter(which: int, machine: int, *, signals: bool) -> list[bytes]:
+    """Return the program that judges each call (Linux: seccomp(2), struct seccomp_data)."""
+    refused = _step(_RETURN, _REFUSED)
+    # What is of another machine, 32 bits or x32, has other numbers for the same.
+    steps = [_step(_LOAD, 4), _step(_IS, machine, 1), refused, _step(_LOAD, 0), _step(_IS_FROM, 1 << 30, 0, 1), refused]
+    for numbers in [*_STRANGERS.values(), *(_HANDLES.values() if signals else ())]:
+        steps += [_step(_IS, numbers[which], 0, 1), refused]
+    for numbers in [*_ITSELF.values(), *(_SIGNALS.values() if signals else ())]:
+        steps += [_step(_IS, numbers[which], 0, 5), _step(_LOAD, 16), _step(_IS, 0, 1), _step(_IS, os.getpid(), 0, 1)]
+        steps += [_step(_RETURN, _ALLOWED), refused]
+    for numbers, commands in _OWNERS.items() if signals else ():
+        steps += [_step(_IS, numbers[which], 0, 2 * len(commands) + 2), _step(_LOAD, 24)]
+        for command in commands:
+            steps += [_step(_IS, command, 0, 1), refused]
+        steps.append(_step(_RETURN, _ALLOWED))
+    return [*steps, _step(_RETURN, _ALLOWED)]
+
+
+def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    """Return one step: how many are left out where it holds, and where it does not."""
+    return struct.pack("HBBI", code, yes, no, value)
+
+
+# --- the kernel -------------------------------------------------------------------------------------------------------
+
+
+def _give_up_privileges() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
 def _call(number: int, *arguments: object) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     long = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     found = int(libc.syscall(ctypes.c_long(number), *long))
     if found < 0:
-        raise OSError(ctypes.get_errno(), "landlock")
+        raise OSError(ctypes.get_errno(), f"system call {number}")
     return found
 
 

@@ -15,7 +15,10 @@ MOST_LINES: Final = 1000
 """Of what a call prints, so many lines are kept."""
 _LONGEST_LINE: Final = 2000
 _LONGEST_TEXT: Final = 4000
-_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+"""No database stores a NUL, and no UTF-8 has half of a surrogate pair."""
+_DEEPEST: Final = 100
+"""Levels of an answer: what reads it calls itself for each."""
 READY: Final = b'{"ready":true}'
 FAILED: Final = ("it ended and never called back",)
 """What a child may say of itself: no text of a script's reaches the log by it."""
@@ -83,7 +86,9 @@ class Heard:
         """Take in a line, and say whether it was the last. Raises ``Failure``."""
         try:
             said = json.loads(line, parse_constant=_no_number)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise _too_deep() from None
+        except ValueError:
             raise nonsense("a line that is no JSON") from None
         if not isinstance(said, dict) or said.get("id") not in (self.id, ""):
             raise nonsense("an answer to a question that nobody asked")
@@ -96,7 +101,7 @@ class Heard:
         if said["id"] != self.id:
             raise nonsense("an answer to no question")
         if said.get("failed") in FAILED:
-            raise Failure("ended", said["failed"])
+            raise Failure("silent", said["failed"])
         if not isinstance(said.get("answer"), dict):
             raise nonsense("neither a line printed nor an answer")
         self.last = said.get("last") is True
@@ -105,7 +110,7 @@ class Heard:
 
     def text(self, text: str) -> None:
         """Take in what was printed."""
-        *whole, self._open = (self._open + text).split("\n")
+        *whole, self._open = (self._open + _cleaned(text)).split("\n")
         self._open = self._open[: _LONGEST_LINE + 1]
         for each in whole:
             self._keep(each)
@@ -133,18 +138,32 @@ def _no_number(name: str) -> None:
     raise ValueError(name)
 
 
-def _is_text(document: str) -> bool:
-    """Whether all text in a document can be stored: databases take no NUL, and UTF-8 no half of a surrogate pair."""
-    try:
-        document.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return _NUL.search(document) is None
+def _too_deep() -> Failure:
+    return Failure("answer", f"its answer has more than {_DEEPEST} levels")
 
 
-def _answer(said: dict[str, Any]) -> ScriptAnswer:
-    if not _is_text(json.dumps(said, ensure_ascii=False)):
-        raise nonsense("text that is no Unicode, or has a NUL in it")
+def _cleaned(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _clean(value: Any, levels: int) -> Any:
+    """Return a value with U+FFFD where text cannot be stored. Raises ``Failure``.
+
+    It is not refused for that: people choose what is in their own profile.
+    """
+    if isinstance(value, str):
+        return _cleaned(value)
+    if not isinstance(value, list | dict):
+        return value
+    if levels <= 0:
+        raise _too_deep()
+    if isinstance(value, list):
+        return [_clean(each, levels - 1) for each in value]
+    return {_cleaned(name): _clean(each, levels - 1) for name, each in value.items()}
+
+
+def _answer(given: dict[str, Any]) -> ScriptAnswer:
+    said = {name: _clean(each, _DEEPEST) for name, each in given.items()}
     if "refusal" not in said:
         more = said.get("more", [])
         return ScriptAnswer(said.get("value"), more=tuple(more) if isinstance(more, list) else ())

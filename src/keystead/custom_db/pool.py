@@ -1,7 +1,7 @@
 """The children of one connection: how many at once, which may run which script, and when they go."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from time import perf_counter
 
@@ -9,8 +9,8 @@ from keystead.custom_db.child_process import Child
 from keystead.custom_db.failures import Failure
 from keystead.custom_db.limits import Limits
 from keystead.custom_db.messages import digest, edition
-from keystead.rules.action_scripts import Script
-from keystead.rules.circuits import Circuit
+from keystead.rules.action_scripts import Script, ScriptName
+from keystead.rules.circuits import Circuit, worst
 from keystead.rules.script_health import ScriptHealth, state_of
 
 
@@ -18,7 +18,8 @@ class Pool:
     """Used on one event loop at a time; nothing here waits but whoever asks for a place."""
 
     def __init__(self, limits: Limits) -> None:
-        self.circuit = Circuit()
+        self.circuits: defaultdict[ScriptName, Circuit] = defaultdict(Circuit)
+        """One for each script: a ``get_user`` that fails for strangers, whom anybody can name, stops no login."""
         self.calls, self.failures, self.last_failure = 0, 0, ""
         self._limits = limits
         self._idle: list[Child] = []
@@ -27,10 +28,11 @@ class Pool:
         self._tidied_at = 0.0
 
     def health(self) -> ScriptHealth:
-        """Return how it fares."""
-        state, seconds = state_of(self.circuit, perf_counter())
+        """Return how it fares; the circuit is that of the script that fares worst."""
+        circuit = worst(self.circuits.values())
+        state, seconds = state_of(circuit, perf_counter())
         return ScriptHealth(
-            *(state, seconds, self.circuit.failures, self.calls, self.failures, self.last_failure),
+            *(state, seconds, circuit.failures, self.calls, self.failures, self.last_failure),
             *(self._taken, len(self._waiting), len(self._idle)),
         )
 

@@ -17,7 +17,7 @@ from keystead.custom_db.pool import Pool
 from keystead.errors import ScriptFailed
 from keystead.ports import Entropy, Telemetry
 from keystead.rules import circuits
-from keystead.rules.action_scripts import Script, ScriptAnswer
+from keystead.rules.action_scripts import Script, ScriptAnswer, ScriptName
 from keystead.rules.circuits import Circuit
 from keystead.rules.script_health import ScriptHealth
 from keystead.rules.telemetry import OPEN_CIRCUITS, SCRIPT, SCRIPT_CHILDREN, SCRIPT_FAILURES, SILENCE
@@ -77,32 +77,33 @@ class Children:
         _end_all(self._living)
 
     async def _counted(self, pool: Pool, script: Script, asked: bytes, heard: Heard) -> ScriptAnswer:
-        """Run it where the circuit of its connection lets it, and tell the circuit."""
-        admitted = circuits.admitted(pool.circuit, self._seconds())
+        """Run it where its circuit lets it, and tell the circuit."""
+        name, known = script.name, pool.circuits
+        admitted = circuits.admitted(known[name], self._seconds())
         if admitted is None:
-            raise Failure("open", "the connection's scripts failed too often, and are left alone for a while")
-        pool.circuit = admitted
+            raise Failure("open", "it failed too often, and is left alone for a while")
+        known[name] = admitted
         try:
             answer = await self._placed(pool, script, asked, heard, decides=admitted.trying)
         except Failure as failed:
-            after = circuits.after_failure(pool.circuit, self._seconds())
-            self._turn(pool, after if failed.breaks else circuits.given_up(pool.circuit))
+            after = circuits.after_failure(known[name], self._seconds())
+            self._turn(pool, name, after if failed.breaks else circuits.given_up(known[name]))
             raise
         except BaseException:
-            self._turn(pool, circuits.given_up(pool.circuit))
+            self._turn(pool, name, circuits.given_up(known[name]))
             raise
-        self._turn(pool, circuits.after_success(pool.circuit))
+        self._turn(pool, name, circuits.after_success(known[name]))
         return answer
 
-    def _turn(self, pool: Pool, circuit: Circuit) -> None:
-        self._telemetry.count(OPEN_CIRCUITS, by=circuit.is_open - pool.circuit.is_open)
-        pool.circuit = circuit
+    def _turn(self, pool: Pool, name: ScriptName, circuit: Circuit) -> None:
+        self._telemetry.count(OPEN_CIRCUITS, by=circuit.is_open - pool.circuits[name].is_open)
+        pool.circuits[name] = circuit
 
     async def _placed(self, pool: Pool, script: Script, asked: bytes, heard: Heard, *, decides: bool) -> ScriptAnswer:
         await pool.enter()
         try:
-            if pool.circuit.is_open and not decides:
-                raise Failure("open", "the connection's scripts failed too often while it waited")
+            if pool.circuits[script.name].is_open and not decides:
+                raise Failure("open", "it failed too often while this call waited")
             begun = perf_counter()
             await self._answered(pool, script, asked, heard)
             assert heard.answer is not None

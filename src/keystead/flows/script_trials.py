@@ -21,7 +21,8 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.script_checks import CHECKS
 from keystead.rules.script_contract import Cast, Finding, Person, read_contract, suite
-from keystead.rules.script_trials import Tried, masked, meaning, profile_of, read_trial, warnings
+from keystead.rules.script_secrets import masked
+from keystead.rules.script_trials import Tried, meaning, profile_of, read_trial, warnings
 from keystead.secrecy import Secret
 
 TRIALS: Final = 60

@@ -1,5 +1,6 @@
 """When to stop calling what keeps failing, and when to try again. Moments are seconds of any clock that only grows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,6 +53,11 @@ def after_failure(circuit: Circuit, now: float) -> Circuit:
 def after_success(circuit: Circuit) -> Circuit:
     """Return the circuit after a call that went well: closed, whatever was before."""
     return Circuit()
+
+
+def worst(circuits: Iterable[Circuit]) -> Circuit:
+    """Return the circuit that is open for longest, or has failed most; one that never failed where there is none."""
+    return max(circuits, key=lambda each: (each.is_open, each.until or 0.0, each.failures), default=Circuit())
 
 
 def given_up(circuit: Circuit) -> Circuit:

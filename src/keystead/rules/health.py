@@ -105,6 +105,8 @@ class Interpreters:
     python_lacks: str
     closes_files: bool
     """Whether the kernel has Landlock, which keeps files and processes from scripts of either language."""
+    filters_calls: bool
+    """Whether it filters system calls, which keeps limits and priorities of the server from them."""
 
 
 def ok(id: str, found: str) -> Finding:

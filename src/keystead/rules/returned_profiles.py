@@ -35,8 +35,11 @@ EXTRAS: Final = "account-extras"
 TOKENS: Final = ("access_token", "refresh_token")
 """Of a returned profile: shown to whoever may read them, in the identity (CD-9)."""
 
+_REPLACED: Final = "\ufffd"
+"""In place of what no database stores. Two texts that differ only there look the same: they tell nobody apart."""
 _DEEPEST: Final = 20
 _LONGEST_ID: Final = 255
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 _ID: Final = re.compile(r"[^\s/]+")
 _NAMES: Final = {"name": 300, "nickname": 300, "given_name": 150, "family_name": 150, "picture": 2048}
 _OURS: Final = frozenset(
@@ -127,7 +130,7 @@ def local_id(value: object) -> str:
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not text:
         raise UnusableProfile("a profile needs a user_id")
-    if len(text) > _LONGEST_ID or not text.isprintable() or not _ID.fullmatch(text):
+    if len(text) > _LONGEST_ID or not text.isprintable() or not _ID.fullmatch(text) or _REPLACED in text:
         raise UnusableProfile(f"user_id must be at most {_LONGEST_ID} characters without spaces and slashes")
     return text
 
@@ -218,6 +221,9 @@ def _identifiers(
         found[kind] = None
         if not text:
             continue
+        if _REPLACED in text:
+            wrong[kind] = f"{kind} has characters that cannot be stored"
+            continue
         try:
             found[kind] = canonical(kind, text, _AS_THERE).value
         except InvalidIdentifier as refusal:
@@ -300,7 +306,7 @@ def _others(given: Mapping[str, Any], options: ConnectionOptions) -> dict[str, A
 def _clean(value: object, depth: int) -> Any:
     """Return a value without what no database stores (NUL, half a surrogate). Raises ``UnusableProfile``."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return _UNSTORABLE.sub(_REPLACED, value)
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if depth > 0 and isinstance(value, list | dict):

@@ -6,6 +6,7 @@ from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Finding, Interpreters, error, ok, skipped, warning
 
 _CHECK = "scripts"
+_WRAP = "KEYSTEAD_SCRIPT_WRAPPER=bwrap ...; see docs/action-scripts.md"
 
 
 def scripts(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters | None) -> list[Finding]:
@@ -33,7 +34,10 @@ def _open(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -
         loose.append(warning(_CHECK, text, "KEYSTEAD_NODE=<the path of Node.js 22.13 or later>", "NODE"))
     if not found.closes_files:
         text = "this kernel has no Landlock: what scripts run as may read our files, by Python at any rate"
-        loose.append(warning(_CHECK, text, "KEYSTEAD_SCRIPT_WRAPPER=bwrap ...; see docs/action-scripts.md"))
+        loose.append(warning(_CHECK, text, _WRAP))
+    if not found.filters_calls:
+        text = "system calls are not filtered here (seccomp): scripts may change the server's limits and priority"
+        loose.append(warning(_CHECK, text, _WRAP))
     return loose
 
 

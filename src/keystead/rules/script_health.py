@@ -19,6 +19,7 @@ class ScriptHealth:
     """What one process knows of the scripts of a connection since it was started."""
 
     circuit: State = "closed"
+    """Each script has its own: of the one that fares worst, and so are the next two."""
     seconds_until_tried: float = 0.0
     failures_in_a_row: int = 0
     calls: int = 0

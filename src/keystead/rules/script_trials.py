@@ -35,11 +35,6 @@ _SECRET: Final = ("password", "new_password")
 _IDENTIFIER: Final = ("email", "username", "phone_number")
 """What the first argument may be called too, where it is an identifier: ``identifier``."""
 
-_MASK: Final = "***"
-_SHORT: Final = 4
-"""Below so many characters a secret is masked where it stands alone, and not within a longer text: a value of ``1``
-would otherwise make every number unreadable."""
-
 Text = Annotated[str, Field(max_length=4096)]
 
 
@@ -273,24 +268,3 @@ def profile_of(value: Any, options: ConnectionOptions, typed: str) -> tuple[dict
     taken |= {"email_verified": found.email_verified, "phone_verified": found.phone_verified}
     taken |= {**found.names, **found.metadata, **found.others}
     return {name: each for name, each in taken.items() if each is not None}, []
-
-
-def masked(value: Any, hidden: Iterable[str]) -> Any:
-    """Return a value of JSON without the texts that must not be shown: whoever tries a script need not see them."""
-    longest_first = sorted({each for each in hidden if each}, key=len, reverse=True)
-    return _masked(value, longest_first) if longest_first else value
-
-
-def _masked(value: Any, hidden: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        for secret in hidden:
-            if value == secret:
-                return _MASK
-            if len(secret) >= _SHORT:
-                value = value.replace(secret, _MASK)
-        return value
-    if isinstance(value, dict):
-        return {_masked(name, hidden): _masked(member, hidden) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(each, hidden) for each in value]
-    return value

@@ -72,7 +72,7 @@ SCRIPT_FAILURES: Final = Metric(
 )
 SCRIPT_CHILDREN: Final = Metric("keystead_script_children", "Processes that run action scripts.", kind="gauge")
 OPEN_CIRCUITS: Final = Metric(
-    "keystead_script_circuits_open", "Connections whose scripts failed too often, and are left alone.", kind="gauge"
+    "keystead_script_circuits_open", "Scripts that failed too often, and are left alone.", kind="gauge"
 )
 LOST: Final = Metric("keystead_redis_lost", "Processes that count in the database, since Redis is lost.", kind="gauge")
 CPU: Final = Metric("keystead_cpu_seconds", "Processor time of all processes.", kind="gauge", spread="sum")

@@ -1,7 +1,7 @@
 """The customer's own database, as its action scripts answer for it (auth0-behaviour, section 5). It keeps nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from keystead.db.connections import ConnectionRecord
@@ -12,6 +12,7 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.profiles import Draft
 from keystead.rules.returned_profiles import Returned, UnusableProfile, local_id, read
+from keystead.rules.script_secrets import masked, secrets_in
 from keystead.secrecy import Secret
 
 Opened = Callable[[str, Mapping[str, Any]], Mapping[str, Secret[str]]]
@@ -27,7 +28,8 @@ class CustomerDatabase:
 
     Everything here raises ``ScriptFailed`` where a script could not answer or what it answered is of no use,
     ``RefusedByScript`` where it refused in words of its own, and ``OperationNotSupported`` where there is none. What
-    a script is given in clear, configuration and passwords, is wrapped until it is in the child.
+    a script is given in clear, configuration and passwords, is wrapped until it is in the child; where the script says
+    it again, such as in an error of its driver, it is masked before it gets to a log, the journal or a person.
     """
 
     connection: ConnectionRecord
@@ -115,7 +117,7 @@ class CustomerDatabase:
     async def _run(
         self, name: ScriptName, arguments: list[Any], context: Mapping[str, Any] | None = None
     ) -> ScriptRefusal | Any:
-        """Run a script, and return what it called back with: a value, or its refusal."""
+        """Run a script, and return what it called back with: a value, or its refusal, without secrets in its words."""
         if not self.has(name):
             raise OperationNotSupported(f"This needs a {name} script, which the connection does not have.")
         try:
@@ -126,11 +128,14 @@ class CustomerDatabase:
             self.connection.id, name, self.options.script_language, self.options.scripts[name], configuration
         )
         given = (context or {}) if self.options.enable_script_context else None
+        hidden = [*secrets_in(arguments), *secrets_in(configuration)]
         try:
             answer = await self.runtime.run(script, arguments, given)
         except ScriptFailed as failed:
-            raise failed.because(unanswered=True) from None
-        return answer.refusal or answer.value
+            raise ScriptFailed(name, detail=masked(failed.detail, hidden)).because(unanswered=True) from None
+        if answer.refusal:
+            return replace(answer.refusal, message=masked(answer.refusal.message, hidden))
+        return answer.value
 
     def _read(self, name: ScriptName, value: object, found_by: Iterable[Identifier]) -> Returned:
         try:

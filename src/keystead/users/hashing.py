@@ -27,7 +27,8 @@ Result = TypeVar("Result")
 Compare = Callable[[bytes, bytes], bool]
 CompareForeign = Callable[[ImportedHash, str], bool]
 
-_NICE: Final = 10
+NICE = 10
+"""How far hashes stand back for everything else."""
 _NOBODY: Final = b"too long"
 """What is compared with a decoy where there is nothing that could be compared."""
 _DECOY: Final = "$2b${cost:02d}$NobodyHasThisPasswordu" + "." * 31
@@ -173,4 +174,4 @@ def _cost_of(stored: str) -> int:
 def _be_nice() -> None:
     """Lower the priority of this thread alone: on Linux each thread has its own."""
     with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)

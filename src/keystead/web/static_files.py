@@ -1,9 +1,12 @@
 """What of ``static/`` anybody may have."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 from starlette.staticfiles import StaticFiles
+
+_PACKAGE: Final = Path(__file__).parents[1]
 
 PUBLIC: Final = frozenset({"css", "favicon.svg", "home", "js"})
 """What pages are made of. Script templates are beside it, for whoever has a shell; what is not named is not served."""
@@ -19,3 +22,9 @@ class PublicFiles(StaticFiles):
             return "", None
         first, *_ = os.path.relpath(found, os.path.realpath(str(self.directory))).split(os.sep)
         return (found, about) if first in PUBLIC else ("", None)
+
+
+def directory() -> Path:
+    """Return where they are: in the installed package, or beside ``src`` in a checkout."""
+    packaged = _PACKAGE / "static"
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / "static"
