@@ -14,7 +14,7 @@ HASH = "$2b$10$C9hB01.YxRSTcn/ZOOo4j.TW7xCKKFKBSF.C7E0xiUwumqIDqWUXG"
 """bcrypt of ``shh``, as Auth0's documentation has it."""
 
 
-async def send(world: World, file: object, **fields: Any) -> httpx.Response:
+async def send(world: World, file: object, *, scope: str | None = None, **fields: Any) -> httpx.Response:
     """Ask for an import of rows, or of a file as it is."""
     content = file if isinstance(file, bytes) else json.dumps(file).encode()
     asked: dict[str, Any] = {"connection_id": world.connection_id, "send_completion_email": "false"} | fields
@@ -22,7 +22,9 @@ async def send(world: World, file: object, **fields: Any) -> httpx.Response:
     for name, value in asked.items():
         values = value if isinstance(value, list) else [value]
         texts += [(name, (None, each)) for each in values if each is not None]
-    return await world.manage("POST", "/jobs/users-imports", files=[*texts, ("users", ("users.json", content))])
+    return await world.manage(
+        "POST", "/jobs/users-imports", files=[*texts, ("users", ("users.json", content))], scope=scope
+    )
 
 
 async def work(world: World) -> int:

@@ -78,7 +78,10 @@ async def sent(world: World, archive: bytes, **query: str) -> httpx.Response:
 
 
 async def everything(world: World) -> dict[str, list[dict[str, Any]]]:
-    """Return every column of every row that people are made of, but for ids that the installation gives."""
+    """Return every column of every row that people are made of, but for what the installation gives.
+
+    Those are ids of connections, and when somebody was signed out everywhere, which an import does.
+    """
     sealer = world.app.state.flows.management.archive_imports.sealer
 
     def read(session: Session) -> dict[str, list[dict[str, Any]]]:
@@ -99,4 +102,6 @@ def _rows(session: Session, table: Any, names: dict[str, str], sealer: Any) -> l
             row["sealed_extras"] = sealer.open(row["sealed_extras"], "account-extras")
         if table is tables.OldPassword:
             del row["id"]
+        if table is tables.Account:
+            del row["signed_out_at"]
     return rows

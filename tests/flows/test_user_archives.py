@@ -5,11 +5,12 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jws
 from joserfc.jwk import RSAKey
@@ -17,7 +18,9 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from authenticator import Authenticator
-from keystead.db import accounts, tables
+from breaking_off import Killed, killed_at
+from keystead import worker
+from keystead.db import accounts, job_files, tables
 from keystead.rules import tar_files
 from two_installations import another_database, another_world, everything, exported, finished, imported, sent
 from world import PASSWORD, World
@@ -201,6 +204,56 @@ async def test_whatever_was_changed_is_refused_as_a_whole(world: World) -> None:
     assert (await world.login()).status_code == 200
 
 
+def packed_as(*files: tuple[str, bytes]) -> bytes:
+    """Pack files, of which two may have one name."""
+    return gzip.compress(b"".join(tar_files.whole(*each, 0) for each in files) + tar_files.END)
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_what_unfolds_to_more_than_it_says_is_refused_unread(world: World) -> None:
+    """Zeros pack a thousandfold, and whatever comes before the users is read before anybody has vouched for it."""
+    user_id = await world.person()
+    files = list(taken_apart(await exported(world)).items())
+    await world.delete_user(user_id)
+    megabyte = bytes(1024 * 1024)
+    bombs = {
+        "manifest.json is in it twice": packed_as(*[("manifest.json", megabyte)] * 160),
+        "jwks.json is in it twice": packed_as(*files[:-1], ("elsewhere/jwks.json", b""), files[-1]),
+        "users.ndjson is in it twice": packed_as(*files, ("users.ndjson", megabyte * 16)),
+        "there is too much in it besides users.ndjson": packed_as(("README", megabyte * 16), *files),
+        "too much in it besides": packed_as(*files, *[("README", megabyte)] * 16),
+    }
+    for said, bomb in bombs.items():
+        job = await imported(world, bomb)
+        assert job["status"] == "failed", said
+        assert said in job["status_details"], job
+    # What somebody puts beside the files is no harm, nor what stands behind the end.
+    behind = gzip.compress(bytes(1000)) + bytes(2_000_000)
+    assert (await imported(world, packed_as(("README", b"Moved."), *files) + behind))["summary"]["inserted"] == 1
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_a_job_that_ends_whoever_has_it_is_given_up(world: World) -> None:
+    """Nobody is there to say that it failed: whoever has it next counts."""
+    await world.person()
+    management = world.app.state.flows.management
+    archive = await exported(world)
+    asked: dict[str, tuple[Any, Callable[[], Awaitable[httpx.Response]]]] = {
+        "users_export": (management.user_exports, lambda: world.manage("POST", "/jobs/users-exports", {})),
+        "users_archive_import": (management.archive_imports, lambda: sent(world, archive)),
+    }
+    for kind, (handler, ask) in asked.items():
+        answer = await ask()
+        for _ in range(12):
+            with killed_at(4), pytest.raises(Killed):
+                await worker.deliver_due(world.db, handler, world.clock)
+            world.clock.advance(minutes=3)
+        job = await finished(world, answer)
+        assert (job["type"], job["status"]) == (kind, "failed"), job
+        assert "came to an end" in job["status_details"], job
+        assert await world.db.read(job_files.piece, job["id"], 0) is None
+
+
 async def archive_of(world: World, *lines: dict[str, Any]) -> bytes:
     """Return an archive of these lines that the installation signed, whoever wrote them."""
     users = b"".join(json.dumps(each).encode() + b"\n" for each in lines)
@@ -255,6 +308,26 @@ async def test_a_line_that_cannot_be_ends_alone(world: World) -> None:
         1,
         wrong,
     )
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_old_tokens_of_an_id_open_nothing_of_whoever_comes_back_under_it(world: World) -> None:
+    """Not by a date in the archive either: the account is as old as it was, and so are tokens of its id."""
+    user_id = await world.person()
+    token = (await world.tokens())["access_token"]
+    archive = await exported(world)
+    world.clock.advance(minutes=1)
+    for number, packed in enumerate((archive, await archive_of(world, signed_out_in_2001(archive)))):
+        await world.delete_user(user_id)
+        assert (await imported(world, packed))["summary"]["inserted"] == 1, number
+        assert (await world.userinfo(token)).status_code == 401, number
+        assert (await world.userinfo((await world.tokens())["access_token"])).status_code == 200, number
+
+
+def signed_out_in_2001(archive: bytes) -> dict[str, Any]:
+    """Return the only user of an archive, with another moment of being signed out."""
+    found: dict[str, Any] = json.loads(taken_apart(archive)["users.ndjson"])
+    return found | {"signed_out_at": "2001-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)

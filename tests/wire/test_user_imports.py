@@ -177,6 +177,18 @@ async def test_rows_that_are_refused(world: World) -> None:
 
 
 @SQLITE
+async def test_a_password_under_a_name_of_nobody_is_not_said_back(world: World) -> None:
+    """Nor is it kept: in clear it would lie in the database for a day."""
+    row = {"email": "ann@example.com", "password": PASSWORD, "legacy": {"pin": [PASSWORD]}, PASSWORD * 20: 1}
+    found = await imported(world, [row], dry_run="true")
+    (refused,) = await errors(world, found["id"])
+    shown = {"email": "ann@example.com", "password": "***", "legacy": "***", (PASSWORD * 20)[:100]: "***"}
+    assert refused["user"] == shown
+    assert "Additional properties not allowed: password" in str(refused["errors"])
+    assert [kept["found"]["user"] for kept in await world.rows(tables.JobRow)] == [shown]
+
+
+@SQLITE
 async def test_clashes_and_what_an_upsert_changes(world: World) -> None:
     await world.manage("PATCH", f"/connections/{world.connection_id}", {"options": WITH_NAMES})
     ann = {"email": "Ann@Example.com", "user_id": "a", "username": "ann1", "password_hash": HASH, "given_name": "Ann"}
@@ -256,6 +268,19 @@ async def test_a_hash_is_replaced_until_it_is_used(world: World) -> None:
     ] * 2
 
 
+@SQLITE
+async def test_old_tokens_of_an_id_open_nothing_of_whoever_gets_it(world: World) -> None:
+    """Not even within the second of which tokens say that it is when they were issued."""
+    user_id = await world.person()
+    token = (await world.tokens())["access_token"]
+    await world.delete_user(user_id)
+    world.clock.advance(milliseconds=500)
+    found = await imported(world, [{"email": "new@example.com", "user_id": user_id.partition("|")[2]}, *people(1)])
+    assert found["summary"]["inserted"] == 2
+    assert (await user(world, "new@example.com"))["user_id"] == user_id
+    assert (await world.userinfo(token)).status_code == 401
+
+
 async def test_passkeys_travel_with_their_users(world: World) -> None:
     await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})
     here, away = Authenticator(), Authenticator()
@@ -288,6 +313,45 @@ async def test_passkeys_travel_with_their_users(world: World) -> None:
     assert (await only_error(world, handle_missing))["code"] == "OBJECT_REQUIRED"
     bad_key = {"email": "cat@example.com", "passkeys": [key | {"public_key": "AAAA"}]}
     assert (await only_error(world, bad_key))["path"] == "passkeys.0.public_key"
+
+
+@SQLITE
+async def test_a_passkey_for_somebody_who_is_there_is_a_way_into_their_account(world: World) -> None:
+    """It takes the scope that adds one by itself, held when the file was sent; and its owner is told."""
+    await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})
+    user_id, device = await world.person(), Authenticator()
+    key = {name: value for name, value in made_elsewhere(device, name="Mallory's").items() if name != "type"}
+    row = {"email": "ann@example.com", "nickname": "Annie", "passkeys": [key]}
+    before = len(await world.letters())
+    refused = await imported(world, [row, *people(1, passkeys=[])], scope="create:users", upsert="true")
+    assert refused["summary"] == {"failed": 1, "updated": 0, "inserted": 1, "total": 2}
+    (found,) = await errors(world, refused["id"])
+    assert (found["errors"][0]["code"], found["errors"][0]["path"]) == ("NOT_PASSED", "passkeys")
+    assert "create:authentication_methods" in found["errors"][0]["message"]
+    assert (await user(world, "ann@example.com"))["nickname"] != "Annie"
+
+    both = "create:users create:authentication_methods"
+    assert (await imported(world, [row], scope=both, upsert="true", dry_run="true"))["summary"]["updated"] == 1
+    assert (await world.count(tables.Passkey), len(await world.letters())) == (0, before)
+    asked = await send(world, [row], scope=both, upsert="true")
+    await work(world)
+    assert (await job(world, asked.json()["id"]))["summary"]["updated"] == 1
+    assert (await world.passkey_login(device)).status_code == 200
+    newest, *others = await world.letters()
+    assert len(others) == before
+    assert (newest.to, newest.subject) == ("ann@example.com", "A passkey was added to your account")
+    assert "Mallory's." in newest.text
+    entries = await world.rows(tables.JournalRow)
+    (entry,) = [each for each in entries if each["description"] == "Create an authentication method"]
+    assert (entry["type"], entry["user_id"]) == ("sapi", user_id)
+    (passkey,) = await world.rows(tables.Passkey)
+    told = {"authentication_method_id": passkey["id"], "job_id": asked.json()["id"]}
+    assert told.items() <= entry["details"].items()
+
+    # With what the account has already, the same row needs nothing more.
+    again = await imported(world, [row | {"nickname": "Nan"}], scope="create:users", upsert="true")
+    assert again["summary"]["updated"] == 1
+    assert len(await world.letters()) == before + 1
 
 
 HOSTILE = [

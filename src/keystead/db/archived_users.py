@@ -91,8 +91,11 @@ def connections(session: Session, connection_id: str | None) -> list[ArchivedCon
     return found
 
 
-def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
+def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None, now: datetime) -> None:
     """Insert an account with all that is its own, byte by byte as it was, or nothing of it.
+
+    It is signed out everywhere as of ``now``: its id may have been somebody's here, whose tokens are still about, and
+    it keeps the date of its making.
 
     Raises ``IdentifierTaken`` (its attribute is ``user_id`` where the account or its handle is there) and
     ``PasskeyTaken``: the primary keys decide, whoever else is at it.
@@ -100,6 +103,7 @@ def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras:
     # From Python's values, and not from a dump: a model of pydantic's turns bytes into text only for JSON.
     values = {name: getattr(user, name) for name in ACCOUNT}
     values |= {"connection_id": connection_id, "sealed_extras": sealed_extras}
+    values["signed_out_at"] = max(now, user.signed_out_at or now)
     if session.connection().execute(_PUT_ACCOUNT, values).rowcount != 1:
         raise IdentifierTaken("user_id")
     try:
@@ -113,14 +117,16 @@ def put(session: Session, user: ArchivedUser, connection_id: str, sealed_extras:
         session.connection().execute(insert(OldPassword), old)
 
 
-def put_with_care(session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None) -> None:
+def put_with_care(
+    session: Session, user: ArchivedUser, connection_id: str, sealed_extras: bytes | None, now: datetime
+) -> None:
     """The same, where the database may not take it, and the transaction is to go on all the same.
 
     Raises ``Unusable`` besides.
     """
     try:
         with session.connection().begin_nested():
-            put(session, user, connection_id, sealed_extras)
+            put(session, user, connection_id, sealed_extras, now)
     except (DBAPIError, StatementError) as error:
         if isinstance(error, OperationalError):
             raise

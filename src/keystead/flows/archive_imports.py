@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Protocol
 
 from sqlmodel import Session
@@ -32,6 +32,8 @@ from keystead.rules.user_archives import ArchivedUser, Unusable, read_user
 
 JOB: Final = "users_archive_import"
 MAX_TRIES: Final = 5
+MOST_STUCK: Final = 12
+"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
 
 _TURN: Final = "all"
 _MOST_ACTIVE: Final = 2
@@ -44,7 +46,7 @@ _AT_ONCE: Final = 100
 """Users that are put back in one transaction."""
 
 Line = tuple[int, ArchivedUser | Unusable]
-Put = Callable[[Session, ArchivedUser, str, bytes | None], None]
+Put = Callable[[Session, ArchivedUser, str, bytes | None, datetime], None]
 
 
 class ArchiveVerifier(Protocol):
@@ -108,9 +110,9 @@ class ArchiveImports:
 
         All of the file is read, and what was signed is held against it, before anything is written.
         """
-        state = ArchiveImport.model_validate(job.about or {})
-        if not state.is_complete:
-            raise InvalidArchive("it did not arrive as a whole")
+        state = _begun(ArchiveImport.model_validate(job.about or {}))
+        if not await self.db.write(jobs.keep, job, self.clock(), state.stored()):
+            return
         if not state.is_verified:
             state = await self._verified(job, state)
         if not await self.db.write(jobs.keep, job, self.clock(), state.stored()):
@@ -184,18 +186,18 @@ class ArchiveImports:
     ) -> ArchiveImport:
         census.join(session)
         targets, wrong = _Targets(session, state.connection_id), dict[int, dict[str, Any]]()
-        rp_ids = current(session, self.public_url).ids
+        rp_ids, now = current(session, self.public_url).ids, self.clock()
         for number, user in batch:
             try:
                 if isinstance(user, Unusable):
                     raise user
                 extras = self.sealer.seal(json.dumps(user.extras).encode(), EXTRAS) if user.extras else None
-                put(session, user, targets.of(user.connection), extras)
+                put(session, user, targets.of(user.connection), extras, now)
                 state = state.having(inserted=state.inserted + 1, foreign=state.with_passkeys(user, rp_ids))
             except (Unusable, Conflict, NoSuchConnection) as error:
                 known = None if isinstance(user, Unusable) else user
                 wrong[number] = refused(number, known, error)
-        state = state.having(done=batch[-1][0] + 1, failed=state.failed + len(wrong))
+        state = state.having(done=batch[-1][0] + 1, stuck=0, failed=state.failed + len(wrong))
         if not jobs.keep(session, job, self.clock(), state.stored()):
             raise _LostError  # which takes back what was put: another worker does it
         job_rows.add(session, job.id, wrong)
@@ -242,6 +244,15 @@ class ArchiveImports:
         caller = Caller(actor=state.actor)
         event = self.journal.event(type, caller, connection_id=state.connection_id, description=why, **about)
         journal.add(session, event)
+
+
+def _begun(state: ArchiveImport) -> ArchiveImport:
+    """Return an import that is gone on with. Raises ``InvalidArchive`` for one that ends whoever has it."""
+    if not state.is_complete:
+        raise InvalidArchive("it did not arrive as a whole")
+    if state.stuck >= MOST_STUCK:
+        raise InvalidArchive("no try to read it came to an end")
+    return state.having(stuck=state.stuck + 1)
 
 
 class _LostError(Exception):

@@ -14,6 +14,8 @@ from keystead.rules.user_archives import (
     KEYS,
     LONGEST_LINE,
     MANIFEST,
+    MOST_BESIDE,
+    PEM,
     SIGNATURE,
     SMALL,
     USERS,
@@ -36,6 +38,7 @@ _GZIP: Final = 31
 _AT_ONCE: Final = 256 * 1024
 """Bytes that are unpacked at a time: a file of a thousandth of that may unfold to them."""
 _NO_ARCHIVE: Final = "it is no archive, or damaged"
+_NAMES: Final = frozenset((MANIFEST, SIGNATURE, KEYS, PEM, CONNECTIONS, USERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,9 @@ class ArchiveReader:
     _unpacking: Any = field(default_factory=lambda: zlib.decompressobj(_GZIP))
     _files: TarReader = field(default_factory=TarReader)
     _small: dict[str, bytes] = field(default_factory=dict)
-    _begun: str = ""
+    _begun: set[str] = field(default_factory=set)
+    """The files that were met, each of them once."""
+    _unpacked: int = 0
     _digest: Any = None
     _read: int = 0
     _line: bytes = b""
@@ -94,7 +99,8 @@ class ArchiveReader:
 
     def feed(self, octets: bytes) -> None:
         """Take the next bytes; ``lines`` gives what they hold."""
-        self._packed += octets
+        if not self._unpacking.eof:  # what follows a file of gzip is of no interest, and there may be gigabytes of it
+            self._packed += octets
 
     def lines(self) -> Iterator[list[bytes]]:
         """Give the lines of users that have arrived, a few at a time."""
@@ -104,7 +110,12 @@ class ArchiveReader:
             except zlib.error:
                 raise InvalidArchive(_NO_ARCHIVE) from None
             self._packed = self._unpacking.unconsumed_tail
-            yield [line for part in self._files.feed(plain) for line in self._part(part)]
+            found = [line for part in self._files.feed(plain) for line in self._part(part)]
+            # Zeros pack a thousandfold, and nobody has vouched for what stands before or behind the users.
+            self._unpacked += len(plain)
+            if self._unpacked - self._read > MOST_BESIDE:
+                raise InvalidArchive(f"there is too much in it besides {USERS}")
+            yield found
 
     def close(self) -> Manifest:
         """Return what was read, all of which is as its manifest says."""
@@ -113,6 +124,10 @@ class ArchiveReader:
         return self.manifest
 
     def _part(self, part: Part) -> list[bytes]:
+        if part.is_first and part.name in _NAMES:
+            if part.name in self._begun:
+                raise InvalidArchive(f"{part.name} is in it twice")
+            self._begun.add(part.name)
         if part.name == USERS:
             return self._users(part)
         if part.name in (MANIFEST, SIGNATURE, KEYS, CONNECTIONS):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs
+from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs, journal, passkeys
 from keystead.db.jobs import Claimed
 from keystead.errors import Unavailable
 from keystead.flows.import_canaries import settled
@@ -22,6 +22,7 @@ from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import ReadRow, RowReading
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules import revocation
+from keystead.rules.events import Caller
 from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.import_jobs import HashCount, Import
 from keystead.rules.import_rows import Terms
@@ -97,6 +98,8 @@ class ImportBatch:
             judged = partial(self.enrolment.models.judged, session)
             decided = Decision(conditions, there, self.sealer, self.entropy, judged).of(rows)
             if self._apply(session, state, decided):
+                if not state.dry_run:
+                    self._tell(session, job, state, decided)
                 return decided
         raise Unavailable("somebody else is changing the same users")
 
@@ -113,6 +116,26 @@ class ImportBatch:
         if rehearsed is not None:
             rehearsed.rollback()
         return is_done
+
+    def _tell(self, session: Session, job: Claimed, state: Import, decided: Decided) -> None:
+        """Say of each passkey that an account was given what is said of one that was added by itself."""
+        caller = Caller(actor=state.actor)
+        for owner, passkey_id in decided.enrolled:
+            stored = passkeys.get(session, owner.user_id, passkey_id)
+            if stored is None:
+                continue
+            event = self.enrolment.journal.event(
+                "sapi",
+                caller,
+                user_id=owner.user_id,
+                connection_id=owner.connection_id,
+                client_id=state.client_id or None,
+                description="Create an authentication method",
+                authentication_method_id=passkey_id,
+                job_id=job.id,
+            )
+            journal.add(session, event)
+            self.enrolment.notices.send(session, "passkey_added", owner, stored, caller)
 
     def _look(
         self, session: Session, job_id: str, state: Import, conditions: Conditions | None, rows: Sequence[ReadRow]

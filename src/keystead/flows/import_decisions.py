@@ -33,6 +33,9 @@ _TAKEN: Final[Mapping[IdentifierKind, RowError]] = {
     for kind, code in zip(KINDS, ("CONFLICT_EMAIL", "CONFLICT", "CONFLICT_USERNAME"), strict=True)
 }
 _THERE: Final = RowError("DUPLICATED_USER", _EXISTS)
+_NOT_ADDED: Final = RowError(
+    "NOT_PASSED", "A passkey for a user who is there needs the scope create:authentication_methods", "passkeys"
+)
 _ID_TAKEN: Final = RowError("CONFLICT", "The user_id is used by another user", "user_id")
 _HANDLE_TAKEN: Final = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
 _BLANK: Final[dict[str, Any]] = {
@@ -99,6 +102,8 @@ class Decided:
 
     addition: Addition = field(default_factory=Addition)
     changes: list[tuple[Profile, dict[str, Any]]] = field(default_factory=list)
+    enrolled: list[tuple[Profile, str]] = field(default_factory=list)
+    """Passkeys that accounts get that are there, by id: who is in these is to be told."""
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What is said of each row, by its number."""
     known_by: dict[bytes, int] = field(default_factory=dict)
@@ -195,9 +200,12 @@ class Decision:
         self, row: ReadRow, user: ImportedUser, keys: Sequence[Key], upserted: Known | None
     ) -> Clash | None:
         clash = next((found for key in keys if (found := self._clash(key, upserted))), None)
-        if clash is None and upserted is not None:
-            return self._handle_clash(row, user, upserted.profile)
-        return clash
+        if clash is not None or upserted is None:
+            return clash
+        # A passkey is a way into the account: whoever may make users may not thereby get into those that are there.
+        if self._lacking(row) and self.conditions is not None and not self.conditions.state.may_add_passkeys:
+            return _NOT_ADDED, {"user_id": upserted.profile.user_id}
+        return self._handle_clash(row, user, upserted.profile)
 
     def _earlier(self, key: Key) -> int | None:
         return self.decided.known_by.get(key.mark, self.there.rows.get(key.mark))
@@ -244,6 +252,8 @@ class Decision:
             "logins_count": 0,
             "created_at": conditions.now,
             "updated_at": conditions.now,
+            # An id that somebody chose may have been another's: what was issued to them opens nothing of this account.
+            "signed_out_at": conditions.now if user.local_id else None,
         }
         return values | searched_by(values)
 
@@ -264,12 +274,19 @@ class Decision:
                 values["password_hash"] = stored
             else:
                 notes = (KEPT,)
-        new = [each for each in row.keys if each.new.credential_id not in self.there.credentials]
+        new = self._lacking(row)
         if new and user.user_handle not in (None, profile.user_handle):
             values["user_handle"] = user.user_handle
         if values:
             self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))
-        self._say(row, "update" if values or new else "skip", user, self._add_keys(new, profile.user_id), notes=notes)
+        before = len(self.decided.addition.passkeys)
+        said = self._add_keys(new, profile.user_id)
+        self.decided.enrolled += [(profile, each["id"]) for each in self.decided.addition.passkeys[before:]]
+        self._say(row, "update" if values or new else "skip", user, said, notes=notes)
+
+    def _lacking(self, row: ReadRow) -> list[ImportedKey]:
+        """Return the passkeys of a row that nobody has."""
+        return [each for each in row.keys if each.new.credential_id not in self.there.credentials]
 
     def _handle_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
         """Refuse a second handle for an account whose passkeys know it by the first, and one of another account."""

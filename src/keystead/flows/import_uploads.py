@@ -61,13 +61,20 @@ class ImportUploads:
     most_bytes: int
     """Of one file; 0 for any size."""
 
-    async def receive(self, file: AsyncIterator[bytes], form: Form, operation: Operation) -> tuple[JobRecord, Import]:
-        """Take a file in, and have it imported.
+    async def receive(
+        self, file: AsyncIterator[bytes], form: Form, operation: Operation, *, may_add_passkeys: bool = False
+    ) -> tuple[JobRecord, Import]:
+        """Take a file in, and have it imported; whether passkeys may be added to accounts that are there is noted.
 
         Raises ``BadRequest``, ``BodyTooLarge``, ``TooManyImports``.
         """
         job_id = self.entropy.id("job_")
-        state = Import(uploading=True, client_id=operation.client_id, actor=operation.caller.actor)
+        state = Import(
+            uploading=True,
+            client_id=operation.client_id,
+            actor=operation.caller.actor,
+            may_add_passkeys=may_add_passkeys,
+        )
         await self.db.write(self._begin, job_id, state)
         arrival = _Arrival(job_id, state, bytearray(), RowReader())
         try:

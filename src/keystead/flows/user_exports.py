@@ -31,6 +31,8 @@ JOBS: Final = (JOB, ARCHIVE_JOB)
 KEPT: Final = timedelta(hours=24)
 """How long a file can be had (IM-16)."""
 MAX_TRIES: Final = 5
+MOST_STUCK: Final = 12
+"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
 
 _TURN: Final = "all"
 """One export of an installation is made at a time: each reads everybody."""
@@ -87,6 +89,11 @@ class UserExports:
         and one whose lease ended stores nothing any more.
         """
         export = Export.model_validate(job.about or {})
+        export = export.having(stuck=export.stuck + 1)
+        if export.stuck > MOST_STUCK:  # each time, whoever had it ended with it
+            raise _StuckError
+        if not await self.db.write(jobs.keep, job, self.clock(), export.stored()):
+            return
         if not export.begun_at:
             export = await self._begun(export)
         while (lines := await self.long.read(self._lines, export)).text:
@@ -104,7 +111,7 @@ class UserExports:
 
     async def failed(self, job: Claimed, error: Exception) -> str:
         """Put an export back, or give it up. Return why."""
-        why = type(error).__name__
+        why = "no try came to an end" if isinstance(error, _StuckError) else type(error).__name__
         if job.tries < MAX_TRIES:
             await self.db.write(jobs.again, job, self.clock(), why)
         else:
@@ -204,6 +211,10 @@ class UserExports:
         )
 
 
+class _StuckError(Exception):
+    """Whoever had it last, and whoever had it before, ended with it."""
+
+
 def _archived(found: list[Any]) -> Lines:
     last = bookmark(found[-1].created_at, found[-1].user_id) if found else ""
     rp_ids = tuple(passkey.rp_id for each in found for passkey in each.passkeys)
@@ -219,6 +230,7 @@ def _grown(export: Export, lines: Lines) -> tuple[bytes, Export]:
         done=export.done + lines.count,
         after=lines.last,
         pieces=export.pieces + 1,
+        stuck=0,
         size=export.size + len(lines.text),
         packed=export.packed + len(piece),
         crc=zlib.crc32(lines.text, export.crc),

@@ -53,6 +53,8 @@ class ArchiveImport(BaseModel):
     inserted: int = 0
     failed: int = 0
     begun_at: float = 0
+    stuck: int = 0
+    """How often it was begun since the last line that was done: whoever reads it may end with it."""
     foreign: dict[str, int] = {}
     """Passkeys that cannot work here, by the RP id that they are of."""
 

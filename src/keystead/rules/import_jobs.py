@@ -87,6 +87,8 @@ class Import(BaseModel):
     client_id: str = ""
     actor: str = ""
     """Who asked, as the journal will say."""
+    may_add_passkeys: bool = False
+    """Whether they might add passkeys to accounts that are there, one by one."""
     uploading: bool = False
     kind: Kind | None = None
     pieces: int = 0

@@ -157,17 +157,20 @@ def read(row: object, terms: Terms) -> ImportedUser:
 
 
 def echoed(row: object) -> dict[str, Any]:
-    """Return a row as reports say it back: nothing secret, and not more than can be read."""
+    """Return a row as reports say it back: nothing secret, and not more than can be read.
+
+    Of a member that nobody knows only the name: under ``password`` there may be people's own, in clear.
+    """
     if not isinstance(row, dict):
         return {}
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if name in _SECRET:
-            found[name] = MASK
+        if name in _SECRET or name not in MEMBERS:
+            found[name[:100]] = MASK
         elif isinstance(value, dict | list):
-            found[name[:100]] = value if len(str(value)) <= _ECHOED else MASK
+            found[name] = value if len(str(value)) <= _ECHOED else MASK
         else:
-            found[name[:100]] = value[:_ECHOED] if isinstance(value, str) else value
+            found[name] = value[:_ECHOED] if isinstance(value, str) else value
         if len(found) == len(MEMBERS):
             break
     return found

@@ -47,6 +47,7 @@ class Part(NamedTuple):
     size: int
     """Of the whole file."""
     content: bytes
+    is_first: bool
     is_last: bool
 
 
@@ -89,12 +90,13 @@ class TarReader:
         return self._size == 0
 
     def _content(self) -> Part:
+        is_first = self._left == self._size
         content, self._waiting = self._waiting[: self._left], self._waiting[self._left :]
         self._left -= len(content)
         is_last = self._left == 0
         if is_last:
             self._left, self._skip = -1, -self._size % BLOCK
-        return Part(self._name, self._size, content, is_last)
+        return Part(self._name, self._size, content, is_first, is_last)
 
 
 def _size(block: bytes) -> int:

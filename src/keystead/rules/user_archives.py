@@ -36,6 +36,8 @@ CONNECTIONS: Final = "connections.ndjson"
 USERS: Final = "users.ndjson"
 SMALL: Final = 1024 * 1024
 """Bytes that any file but the users may have."""
+MOST_BESIDE: Final = 8 * SMALL
+"""Bytes that an archive may have besides the users, unpacked."""
 LONGEST_LINE: Final = 4 * 1024 * 1024
 """A user is refused beyond this: a file must not fill the memory. The largest that there can be are a third of it."""
 

@@ -93,6 +93,8 @@ class Export(BaseModel):
     fields: list[ExportField] | None = None
     begun_at: float = 0
     """Seconds since the epoch."""
+    stuck: int = 0
+    """How often it was begun since the last piece that was made: whoever makes it may end with it."""
     total: int = 0
     """How many there were when it began, or the limit."""
     done: int = 0

@@ -24,6 +24,8 @@ from keystead.web.parameters import Choice
 from keystead.web.shapes import FLAG, MOMENT, NUMBER, OBJECT, TEXT, WHOLE, Shape, each, either, word
 
 _AT_ONCE: Final = 200
+_ADDS_PASSKEYS: Final = "create:authentication_methods"
+"""What rows need besides that give a passkey to an account that is there: it is a way into it."""
 _VERDICTS: Final = ("insert", "update", "skip", "error")
 _VERDICT: Final = Choice("verdict", _VERDICTS)
 
@@ -102,7 +104,8 @@ async def create(request: Request) -> Response:
         archive = _whole(first, file, uploads.most_bytes)
         shown = await user_exports.received(request, archive, lambda: read_archive_import(form.texts), asked.bearer)
         return Json({"connection_id": "", "connection": ""} | shown, 202)
-    job, state = await uploads.receive(_whole(first, file), form, operation)
+    may_add_passkeys = _ADDS_PASSKEYS in asked.bearer.scope
+    job, state = await uploads.receive(_whole(first, file), form, operation, may_add_passkeys=may_add_passkeys)
     found = {
         "type": job.type,
         "status": job.status,
