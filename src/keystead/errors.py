@@ -468,9 +468,10 @@ class BodyTooLarge(Invalid):
     default_text = "Payload content length greater than maximum allowed."
 
     @classmethod
-    def beyond(cls, most: int) -> "BodyTooLarge":
-        """Return the refusal that says how long it may be."""
-        return cls(f"Payload content length greater than maximum allowed: {most}.")
+    def import_beyond(cls, most: int) -> "BodyTooLarge":
+        """Return the refusal of a file of users: how long it may be, and to administrators which setting says so."""
+        text = f"Payload content length greater than maximum allowed: {most}."
+        return cls(text, detail=f"KEYSTEAD_IMPORT_BYTES is {most}")
 
 
 class MethodNotAllowed(Invalid):

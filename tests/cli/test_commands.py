@@ -120,6 +120,13 @@ def test_what_there_is_not(shell: Shell, arguments: tuple[str, ...]) -> None:
     assert told.err.startswith("keystead: ")
 
 
+@pytest.mark.parametrize("arguments", [("users", "show"), ("passkeys", "list"), ("sessions", "list")], ids=" ".join)
+def test_an_address_is_no_id_of_a_user(shell: Shell, arguments: tuple[str, ...]) -> None:
+    told = shell(*arguments, "ann@example.com", code=2)
+    assert told.err.startswith("keystead: ann@example.com is no id")
+    assert "keystead users list --search" in told.err
+
+
 def test_where_nothing_is_installed(tmp_path: Path) -> None:
     told = Shell.elsewhere("users", "list", "--data-dir", str(tmp_path / "empty"), code=2)
     assert (told.out, told.err.count("\n")) == ("", 1)

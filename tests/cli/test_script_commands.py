@@ -85,6 +85,16 @@ def test_what_fails_has_a_status(shell: Shell, language: ScriptLanguage, tmp_pat
     assert told.out.startswith("outcome  failed")
     assert "console  oh" in told.out
 
+    thrown = {
+        "node": "function login(i, p, cb) { cb(new Error('ORA-01017')); }",
+        "python": "def login(identifier, password):\n    raise RuntimeError('ORA-01017')\n",
+    }
+    broken.write_text(thrown[language], encoding="utf-8")
+    told = shell(
+        "scripts", "try", "Legacy", "login", "--identifier", EMAIL, "--source", str(broken), code=1, input="x\n"
+    )
+    assert "ORA-01017" in told.out
+
     files["delete"].write_text(
         files["get_user"].read_text(encoding="utf-8").replace("get_user", "delete"), encoding="utf-8"
     )
@@ -114,11 +124,54 @@ def test_what_is_wrong_is_said(shell: Shell, tmp_path: Path) -> None:
         (("scripts", "try", "Legacy", "login", "--set", "password=x"), "a password is no argument"),
         (("scripts", "try", "Legacy", "create", "--set", "user.password=x"), "a password is no argument"),
         (("scripts", "try", "Legacy", "get_user", "--set", "verified=true"), "takes identifier"),
+        (("scripts", "set", "Legacy", "login"), "or a directory with --from"),
+        (("scripts", "set", "Legacy", "login", "--from", str(tmp_path)), "or a directory with --from"),
+        (("scripts", "set", "Legacy", "--from", str(tmp_path / "none")), "has no scripts"),
         (("scripts", "test", "None"), "does not exist"),
         (("scripts", "template", "nothing"), "postgresql"),
     ):
         told = shell(*arguments, code=2)
         assert says in told.err, told.err
+
+
+def test_all_scripts_of_a_directory_are_saved_at_once(shell: Shell, tmp_path: Path) -> None:
+    shell("connections", "create", "Legacy")
+    output = tmp_path / "legacy"
+    shell("scripts", "template", "web_service", "--language", "python", "--output", str(output))
+    said = shell("scripts", "set", "Legacy", "--from", str(output)).out
+    assert said.startswith("login, get_user, create, verify, change_password, delete, change_email of Legacy are saved")
+    listed = shell("scripts", "list", "Legacy", "--json").items
+    assert [(each["name"], each["language"]) for each in listed] == [
+        (name, "python")
+        for name in ("login", "get_user", "create", "verify", "change_password", "delete", "change_email")
+    ], "the language is that of the files"
+    shell("scripts", "template", "empty", "--output", str(output / "node"))
+    told = shell("scripts", "set", "Legacy", "--from", str(output / "node"), code=2)
+    assert "--language node" in told.err
+    (output / "login.js").write_text("(i, p, callback) => callback(null)", encoding="utf-8")
+    told = shell("scripts", "set", "Legacy", "--from", str(output), code=2)
+    assert "which of them" in told.err
+    made = shell("scripts", "set", "Legacy", "--from", str(output), "--language", "node", "--json").document
+    assert made["names"] == ["login"]
+
+
+def test_what_is_no_script_is_not_saved(shell: Shell, tmp_path: Path) -> None:
+    saved(shell, "python", tmp_path)
+    before = shell("scripts", "list", "Legacy").out
+    for file, source, language, says in (
+        ("login.py", "def login(identifier, password)\n    return None\n", "", "is no Python: line 1"),
+        ("login.py", "return None\n", "", "is no Python: line 1"),
+        ("login.py", "def get_user(identifier):\n    return None\n", "", "a function login"),
+        ("login.py", "", "", "a function login"),
+        ("login.js", "function login(i, p, callback) { callback(null); }", "", "--language node"),
+        ("login.js", "x", "node", "a function expression"),
+        ("login.txt", "\0", "", "is no Python"),
+    ):
+        (tmp_path / file).write_text(source, encoding="utf-8")
+        given = ("--language", language) if language else ()
+        told = shell("scripts", "set", "Legacy", "login", str(tmp_path / file), *given, code=2)
+        assert says in told.err, (source, told.err)
+    assert shell("scripts", "list", "Legacy").out == before
 
 
 def test_a_template_is_copied_and_nothing_is_written_over(shell: Shell, tmp_path: Path) -> None:

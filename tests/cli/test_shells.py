@@ -89,6 +89,11 @@ def test_calls_go_elsewhere(server: Server, token: str, tmp_path: Path) -> None:
     exported = keystead("log", "export", "--output", tmp_path / "log.ndjson", **known)
     assert exported.returncode == 0, exported.stderr
     assert all(json.loads(line) for line in (tmp_path / "log.ndjson").read_text().splitlines())
+    people = tmp_path / "people.json"
+    people.write_text(f"[{' ' * 512_000}]", encoding="utf-8")
+    large = keystead("users", "import", people, "--connection", "Username-Password-Authentication", **known)
+    assert large.returncode == 2
+    assert "KEYSTEAD_IMPORT_BYTES" in large.stderr
     refused = keystead("users", "show", "auth0|nobody", **known)
     assert (refused.returncode, refused.stderr) == (2, "keystead: The user does not exist. (inexistent_user)\n")
 

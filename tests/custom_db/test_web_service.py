@@ -2,18 +2,24 @@
 
 import base64
 import json
+import re
+import shlex
 import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from custom_db.legacy import ANN, BOB, LANGUAGES, Legacy, calls
+from conftest import Stencil
+from custom_db.legacy import ANN, BOB, LANGUAGES, NAMES, ROOT, Legacy, calls
 from keystead.custom_db.runner import Children
+from shell import Shell
 
+PAGE = (ROOT / "docs" / "custom-databases.md").read_text(encoding="utf-8")
 CREDENTIALS = "Basic " + base64.b64encode("keystead:geheim:ß".encode()).decode()
 
 
@@ -142,6 +148,34 @@ def legacy(request: pytest.FixtureRequest, runtime: Children, service: Service, 
         "SERVICE_CA": ca.cert_pem.bytes().decode(),
     }
     return Legacy(runtime, "web_service", request.param, configuration)
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+def test_the_example_of_the_page(
+    installation: Stencil, service: Service, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/custom-databases.md, from nothing to a login, with this service in place of its own."""
+    (values,), (commands,) = (re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in ("json", "sh"))
+    options = json.loads(values)
+    options["configuration"] |= {
+        "SERVICE_URL": f"https://localhost:{service.server_port}/v1",
+        "SERVICE_PASSWORD": "geheim:ß",
+        "SERVICE_CA": ca.cert_pem.bytes().decode(),
+    }
+    monkeypatch.chdir(tmp_path)
+    Path("legacy.json").write_text(json.dumps(options), encoding="utf-8")
+    service.users[ANN] = {"id": 7, "email": ANN, "password": "first", "verified": True}
+    shell, client_id = Shell(installation.settings), installation.document["clients"]["default"]["client_id"]
+    said = {}
+    for line in commands.replace("CLIENT_ID", client_id).splitlines():
+        _, *arguments = shlex.split(line)
+        said[" ".join(arguments[:2])] = shell(*arguments, input="first\n")
+    assert "Let in" in said["scripts try"].out
+    assert "the scripts hold the contract" in said["scripts test"].err
+    assert "migrating" in said["scripts status"].out
+    assert "people.not_moved" in said["scripts status"].out
+    assert list(service.users) == [ANN], "who was made for the test is gone"
+    assert all(f"[`{name}`]" in PAGE for name in NAMES)
 
 
 async def test_a_life(legacy: Legacy, service: Service) -> None:

@@ -333,7 +333,7 @@ EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
         (
             {"requires_username": True} | method(passkey={"enabled": True}),
             "options.authentication_methods.passkey",
-            "passkeys need requires_username to be off, or attributes (PK-3)",
+            "passkeys need requires_username to be off, or attributes",
         ),
         (
             method(password={"enabled": False, "api_behavior": "optional"}),
@@ -348,13 +348,13 @@ EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
         (
             {"enabledDatabaseCustomization": True},
             "options.customScripts.login",
-            "a custom database needs a login script (CD-1)",
+            "a custom database needs a login script",
         ),
-        (custom(login=" \n"), "options.customScripts.login", "a custom database needs a login script (CD-1)"),
+        (custom(login=" \n"), "options.customScripts.login", "a custom database needs a login script"),
         (
             custom(login="x") | {"import_mode": True},
             "options.customScripts.get_user",
-            "import_mode needs a get_user script (MG-3)",
+            "import_mode needs a get_user script",
         ),
         ({"import_mode": True}, "options.import_mode", "import_mode needs enabledDatabaseCustomization"),
         (
@@ -365,12 +365,12 @@ EMAIL: dict[str, Any] = {"attributes": {"email": {}}}
         (
             custom(login="x", get_user="x", create="x") | method(passkey={"enabled": True}),
             "options.authentication_methods.passkey",
-            "passkeys need import_mode or enable_script_context on a custom database (PK-4)",
+            "passkeys need import_mode or enable_script_context on a custom database",
         ),
         (
             custom(login="x", create="x") | method(passkey={"enabled": True}) | {"enable_script_context": True},
             "options.customScripts.get_user",
-            "passkeys on a custom database without import_mode need get_user and create scripts (PK-4)",
+            "passkeys on a custom database without import_mode need get_user and create scripts",
         ),
     ],
 )

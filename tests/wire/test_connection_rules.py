@@ -71,7 +71,7 @@ RULES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"requires_username": True, "authentication_methods": {"passkey": {"enabled": True}}},
         "authentication_methods.passkey",
-        "passkeys need requires_username to be off, or attributes (PK-3)",
+        "passkeys need requires_username to be off, or attributes",
     ),
     (
         {"authentication_methods": {"password": {"enabled": False, "api_behavior": "optional"}}},

@@ -119,6 +119,13 @@ async def _set(world: World, connection_id: str, **values: Any) -> None:
 
 
 REFUSED = [
+    ({"email": "ann@corp.local"}, "FORMAT", "email", "a domain that is reserved"),
+    (
+        {"email": "a@example.com", "password_hash": "5f4dcc3b5aa765d61d8327deb882cf99"},
+        "PATTERN",
+        "password_hash",
+        "custom_",
+    ),
     ({"email": 1}, "INVALID_TYPE", "email", "Expected type string but found type integer"),
     ({"given_name": "A"}, "OBJECT_REQUIRED", None, "Missing required property: email"),
     ({"email": "a@example.com", "shoe_size": 1}, "NOT_PASSED", None, "Additional properties not allowed: shoe_size"),
@@ -215,6 +222,11 @@ async def test_clashes_and_what_an_upsert_changes(world: World) -> None:
             (5, "DUPLICATED_USER", {"row": 4}),
             (7, "CONFLICT_EMAIL", {"row": 6}),
         ]
+        said = [each["errors"][0]["message"] for each in await errors(world, found["id"])]
+        assert (said[0], said[3]) == (
+            "The user already exist and upsert parameter is false",
+            "The user is in the file twice",
+        )
         assert found["summary"]["inserted"] == 2
     assert await world.count(tables.Account) == 3
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from keystead.cli import script_files
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Sets, Yes, body_of, command, noun
 from keystead.cli.terminal import cell, confirm, printable, refuse, table, tell
@@ -79,28 +80,50 @@ def show(api: Api, connection: Connection, name: Name) -> None:
 def put(
     api: Api,
     connection: Connection,
-    name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The script.", show_default=False)],
+    name: Annotated[ScriptName | None, typer.Argument(help="Which script.", show_default=False)] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE|-", help="The script.", show_default=False)] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="Every script of a directory, by its name.", show_default=False)
+    ] = None,
     language: Language = None,
 ) -> None:
-    """Save a script in a connection, and leave all of its other options as they are.
+    """Save a script in a connection, or all of a directory, and leave its other options as they are.
 
-    All scripts of a connection are in one language: --language says so for the others too.
+    All scripts of a connection are in one language: --language says so for the others too. Without it, the language of
+    the first ones is that of their files' names. What cannot be compiled, or is no function, is refused.
 
     Examples:
 
-      keystead scripts set Legacy login login.js
+      keystead scripts set Legacy --from legacy
 
-      keystead scripts set Legacy login login.py --language python
+      keystead scripts set Legacy login login.py
     """
+    files = _files_of(name, file, directory, language)
     found = _found(api, connection)
     options = _options(found)
-    source = _text(file)
-    scripts = {**options.get("customScripts", {}), name: source}
-    wanted = {**options, "customScripts": scripts} | ({"script_language": language} if language else {})
+    written_in = language or script_files.language_for(options, files)
+    sources = {each: script_files.text_of(path) for each, path in files.items()}
+    for each, source in sources.items():
+        script_files.check(each, written_in, files[each], source)
+    wanted = {**options, "customScripts": options.get("customScripts", {}) | sources}
+    if written_in != options.get("script_language", "node"):
+        wanted["script_language"] = written_in
     changed = api.ask(_SAVE, found["id"], body={"options": wanted})
-    said = f"{name} of {found['name']} is saved: {len(source.encode('utf-8', 'surrogatepass'))} bytes"
-    api.done({"id": changed["id"], "name": name} if api.as_json else None, said)
+    size = sum(len(source.encode("utf-8", "surrogatepass")) for source in sources.values())
+    said = f"{', '.join(sources)} of {found['name']} {'is' if name else 'are'} saved: {size} bytes"
+    shown = {"name": name} if name else {"names": list(sources)}
+    api.done({"id": changed["id"], **shown} if api.as_json else None, said)
+
+
+def _files_of(
+    name: ScriptName | None, file: str | None, directory: Path | None, language: ScriptLanguage | None
+) -> dict[ScriptName, str]:
+    """Return the files that are to be saved, by the scripts that they are."""
+    if directory is not None and name is None:
+        return script_files.of_directory(directory, language)
+    if directory is not None or name is None or file is None:
+        raise refuse("name a script and its file, or a directory with --from")
+    return {name: file}
 
 
 @command(app, "try", _ALL, _ONE, _TRY)
@@ -112,7 +135,10 @@ def try_one(
     source: Source = None,
     sets: Sets = None,
 ) -> None:
-    """Run a script once, and show what it says and what Keystead would make of it. Exit status 1 where it failed.
+    """Run a script once, and show what it says and what Keystead would make of it.
+
+    Exit status 1 where it failed, or answered with an error that is none of the three classes. Wrong credentials, and
+    whatever else a script refuses in words of its own, are answers: 0.
 
     Arguments have the names of the API: identifier, user, email, new_email, verified, …. A password is asked for, or
     is the first line of standard input. A script that writes to your database does so here too. A file that ends in .py
@@ -131,14 +157,16 @@ def try_one(
     if identifier is not None:
         wanted["user_id" if name == "delete" else "identifier"] = identifier
     if source is not None:
-        wanted |= {"source": _text(str(source))} | _language_of(source) | wanted
+        named = script_files.language_of(str(source))
+        language = {"language": named} if named else {}
+        wanted |= {"source": script_files.text_of(str(source))} | language | wanted
     _add_password(wanted, name)
     tried = api.ask(_TRY, found["id"], name, body=wanted)
     if api.as_json:
         api.shown(tried)
     else:
         _print(tried)
-    if tried["outcome"] == "failed":
+    if tried["outcome"] == "failed" or (tried["refusal"] or {}).get("kind") == "error":
         raise typer.Exit(1)
 
 
@@ -277,21 +305,6 @@ def _options(found: Mapping[str, Any]) -> dict[str, Any]:
         raise refuse("the token may not read options: it needs read:connections_options")
     options: dict[str, Any] = found["options"]
     return options
-
-
-def _text(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise refuse(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise refuse(f"{file}: is no text in UTF-8") from None
-
-
-def _language_of(source: Path) -> dict[str, Any]:
-    """Return what a file is written in, where its name says so."""
-    language = {".py": "python", ".js": "node", ".cjs": "node", ".mjs": "node"}.get(source.suffix)
-    return {"language": language} if language else {}
 
 
 def _without_passwords(wanted: dict[str, Any]) -> dict[str, Any]:

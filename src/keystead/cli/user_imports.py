@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from keystead.cli.api import Api
+from keystead.cli.api import Api, Refused
 from keystead.cli.files import pieces
 from keystead.cli.terminal import INTERRUPTED, cell, document, refuse, table, tell
 from keystead.rules.calls import Upload
@@ -23,6 +23,7 @@ _JOB: Final = "GET /jobs/{id}"
 _ROWS: Final = "GET /keystead/jobs/{id}/rows"
 ROUTES: Final = (_CONNECTIONS, _IMPORT, _JOB, _ROWS)
 
+_TOO_LARGE: Final = 413
 STANDARD_INPUT: Final = "-"
 _SHOWN: Final = 50
 """How many rows that were refused are printed; the API has all of them."""
@@ -96,6 +97,9 @@ def begin(api: Api, wanted: Wanted) -> str:
         job = api.upload(_IMPORT, upload)
     except OSError as error:
         raise refuse(f"{wanted.file}: {error.strerror or error}") from None
+    except Refused as error:
+        hint = " The server's KEYSTEAD_IMPORT_BYTES says so; on its own machine, without --url, any size is taken."
+        raise Refused(error.status, f"{error}{hint}" if error.status == _TOO_LARGE else str(error)) from None
     return str(job["id"])
 
 

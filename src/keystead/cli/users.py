@@ -14,7 +14,14 @@ from keystead.cli.terminal import confirm, refuse
 
 app = noun("Users: the people of the connections.")
 
-User = Annotated[str, typer.Argument(help="The id of a user, auth0|….", show_default=False)]
+
+def _user_id(text: str) -> str:
+    if "|" not in text:
+        raise refuse(f"{text} is no id: find people with keystead users list --search 'email:\"ann@example.com\"'")
+    return text
+
+
+User = Annotated[str, typer.Argument(help="The id of a user, auth0|….", show_default=False, callback=_user_id)]
 Ttl = Annotated[int | None, typer.Option(min=1, help="For how many seconds it works.", show_default="a day")]
 
 _ALL: Final = "GET /users"

@@ -96,7 +96,7 @@ class ImportUploads:
     async def _take(self, arrival: _Arrival, octets: bytes) -> None:
         arrival.waiting += octets
         if self.most_bytes and arrival.state.size + len(arrival.waiting) > self.most_bytes:
-            raise BodyTooLarge.beyond(self.most_bytes)
+            raise BodyTooLarge.import_beyond(self.most_bytes)
         while len(arrival.waiting) >= PIECE:
             piece = bytes(arrival.waiting[:PIECE])
             del arrival.waiting[:PIECE]

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from sqlmodel import Session
 
-from keystead.db import connections, journal
+from keystead.db import connections, journal, password_counts
 from keystead.db.connections import ConnectionRecord
+from keystead.db.password_counts import PasswordCount
 from keystead.errors import NoSuchConnection
 from keystead.flows.long_reads import LongReads
 from keystead.ports import Clock, ScriptRuntime
@@ -20,13 +21,14 @@ _SHOWN: Final = 10
 
 
 class Fared(NamedTuple):
-    """How the scripts of a connection fare."""
+    """How the scripts of a connection fare, and who still needs them."""
 
     connection: ConnectionRecord
     health: ScriptHealth
     interpreters: Interpreters
     failed: Sequence[Failed]
     failures: int
+    people: PasswordCount
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,18 @@ class ScriptStatus:
     interpreters: Callable[[], Interpreters]
     clock: Clock
 
-    async def show(self, connection_id: str) -> Fared:
-        """Return how the scripts of a connection fare. Raises ``NoSuchConnection``, ``Busy``, ``Unavailable``."""
+    async def show(self, connection_id: str, *, examples: int) -> Fared:
+        """Return how the scripts of a connection fare, with ids of ``examples`` people who have not moved.
+
+        Raises ``NoSuchConnection``, ``Busy``, ``Unavailable``.
+        """
         record = await self.long.db.read(_known, connection_id)
         since = self.clock() - LATELY
         failures, failed = await self.long.search(journal.failed_scripts, connection_id, since, _SHOWN)
+        # However many there are: whoever is about to switch a database off must be able to see whom it would cost.
+        people = await self.long.read(password_counts.of_connection, connection_id, examples)
         found = await asyncio.to_thread(self.interpreters)
-        return Fared(record, self.runtime.health(connection_id), found, failed, failures)
+        return Fared(record, self.runtime.health(connection_id), found, failed, failures, people)
 
 
 def _known(session: Session, connection_id: str) -> ConnectionRecord:

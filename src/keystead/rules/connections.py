@@ -164,7 +164,7 @@ def _methods(options: ConnectionOptions) -> None:
     password, passkey = options.methods.password, options.methods.passkey
     path = "options.authentication_methods"
     if passkey.enabled and options.requires_username and options.attributes is None:
-        raise InvalidOptions(f"{path}.passkey", "passkeys need requires_username to be off, or attributes (PK-3)")
+        raise InvalidOptions(f"{path}.passkey", "passkeys need requires_username to be off, or attributes")
     if password.enabled:
         return
     if not passkey.enabled:
@@ -207,14 +207,14 @@ def _custom_database(options: ConnectionOptions) -> None:
         if wanting:
             raise InvalidOptions(f"options.{wanting}", f"{wanting} needs enabledDatabaseCustomization")
         return
-    needs: dict[ScriptName, str] = {"login": "a custom database needs a login script (CD-1)"}
+    needs: dict[ScriptName, str] = {"login": "a custom database needs a login script"}
     if options.import_mode:
-        needs["get_user"] = "import_mode needs a get_user script (MG-3)"
+        needs["get_user"] = "import_mode needs a get_user script"
     elif options.methods.passkey.enabled:
         if not options.enable_script_context:
             path = "options.authentication_methods.passkey"
-            raise InvalidOptions(path, "passkeys need import_mode or enable_script_context on a custom database (PK-4)")
-        why = "passkeys on a custom database without import_mode need get_user and create scripts (PK-4)"
+            raise InvalidOptions(path, "passkeys need import_mode or enable_script_context on a custom database")
+        why = "passkeys on a custom database without import_mode need get_user and create scripts"
         needs |= {"get_user": why, "create": why}
     for name, why in needs.items():
         if not options.scripts.get(name, "").strip():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from keystead.errors import InvalidIdentifier
@@ -24,6 +24,7 @@ KINDS: Final[tuple[IdentifierKind, ...]] = ("email", "phone_number", "username")
 """The default precedence (ID-10)."""
 
 MAX_BYTES: Final = 1024
+RESERVED: Final = "The email is in a domain that is reserved, where nobody has an address."
 _LONGEST_EMAIL: Final = 254
 _PHONE: Final = re.compile(r"\+[0-9]{1,15}")
 _DIALLED: Final = re.compile(r"\+[0-9]{1,20}")
@@ -194,7 +195,9 @@ def _email(text: str) -> str:
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=False)
     except EmailNotValidError as error:
-        raise InvalidIdentifier("email", "The email is not a valid address.", detail=str(error)) from None
+        is_reserved = text.rpartition("@")[2].lower().rpartition(".")[2] in SPECIAL_USE_DOMAIN_NAMES
+        said = RESERVED if is_reserved else "The email is not a valid address."
+        raise InvalidIdentifier("email", said, detail=str(error)) from None
     local, domain = unicodedata.normalize("NFKC", found.local_part.lower()), found.ascii_domain.lower()
     address = f"{local}@{domain}"
     if not f"{local}{found.domain}".isascii():

@@ -13,7 +13,7 @@ from keystead.errors import BadRequest, InvalidIdentifier
 from keystead.rules import password_hashes
 from keystead.rules.connection_options import Complexity, ConnectionOptions
 from keystead.rules.hash_recipes import BadHash
-from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical
+from keystead.rules.identifiers import KINDS, RESERVED, Identifier, IdentifierKind, UsernameRules, canonical
 from keystead.rules.import_passkeys import ReadPasskey, one_handle, read_handle, read_passkeys
 from keystead.rules.mfa_factors import read_factors
 from keystead.rules.password_hashes import ImportedHash
@@ -211,8 +211,8 @@ def _canonical(kind: IdentifierKind, value: str, terms: Terms, errors: list[RowE
     try:
         return canonical(kind, value, terms.usernames)
     except InvalidIdentifier as error:
-        shown = {"email": "email", "phone_number": "phone", "username": "username"}[kind]
-        errors.append(unformed(kind, shown, value) if kind == "email" else RowError("FORMAT", error.text, kind))
+        is_plain = kind == "email" and error.text != RESERVED  # in the words that Auth0's clients know
+        errors.append(unformed(kind, "email", value) if is_plain else RowError("FORMAT", error.text, kind))
         return None
 
 

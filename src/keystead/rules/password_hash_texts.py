@@ -51,6 +51,10 @@ _UNREADABLE: Final = (
     (re.compile(r"[!*]"), "This marks a password that is locked or unusable: leave the hash out"),
     (re.compile(r"\$2x\$"), "$2x$ marks hashes of a faulty bcrypt, which cannot be compared safely"),
     (re.compile(r"\$(?:y|gy|7|sm3|md5,.*)\$"), "yescrypt and its kin cannot be computed here"),
+    (
+        re.compile(r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})\Z"),
+        "A digest in hex says not which algorithm made it: custom_password_hash does",
+    ),
 )
 
 

@@ -228,7 +228,7 @@ def _counted(request: Request, receive: Receive, seconds: float, imports: int) -
     seen, complete = 0, False
     headers, path = request.headers, request.scope["path"]
     most = most_bytes(path, imports)
-    too_large = BodyTooLarge.beyond(imports) if path == IMPORTS else BodyTooLarge()
+    too_large = BodyTooLarge.import_beyond(imports) if path == IMPORTS else BodyTooLarge()
     deadline = asyncio.get_running_loop().time() + most_seconds(path, seconds)
 
     async def counted() -> Message:

@@ -1,5 +1,6 @@
 """Action scripts tried, tested, watched and compared: ``/connections/{id}/scripts`` and ``/keystead/scripts``."""
 
+from dataclasses import asdict
 from typing import Any, Final, get_args
 
 from starlette.requests import Request
@@ -23,7 +24,7 @@ from keystead.web.flows import management_of
 from keystead.web.management.connections import UPDATE_OPTIONS
 from keystead.web.management.lists import PAGED, paged, pages_of
 from keystead.web.management.operations import operation_of
-from keystead.web.management.passkey_preview import READ_OPTIONS
+from keystead.web.management.passkey_preview import READ_OPTIONS, READ_PEOPLE
 from keystead.web.parameters import Choice, Number
 from keystead.web.shapes import FLAG, MOMENT, NOTHING, NUMBER, OBJECT, TEXT, WHOLE, Shape, each, either, word
 
@@ -105,6 +106,12 @@ _PROCESS: Final = Shape(
         "last_failure": TEXT,
     },
 )
+_PEOPLE: Final = Shape(
+    "ScriptPeople",
+    {**dict.fromkeys(("here", "with_password", "with_passkey_alone", "not_moved"), WHOLE), "examples": each(TEXT)},
+)
+_NAMED: Final = 10
+"""How many of the people who have not moved are named, to whoever may read users."""
 _FAILED: Final = Shape("ScriptFailure", {"date": MOMENT, "script": TEXT, "text": TEXT})
 STATUS: Final = Scoped(
     "Show how the action scripts of a connection fare",
@@ -121,6 +128,7 @@ STATUS: Final = Scoped(
                 "versions": Shape("ScriptVersions", {"node": TEXT, "python": TEXT}),
                 "this_process": _PROCESS,
                 "last_day": Shape("ScriptFailures", {"failures": WHOLE, "newest": each(_FAILED)}),
+                "people": _PEOPLE,
             },
         )
     },
@@ -129,9 +137,10 @@ STATUS: Final = Scoped(
 
 
 async def status(request: Request) -> Response:
-    """``GET /keystead/scripts/{connection_id}``: the circuit, calls and failures of late, and what runs scripts."""
-    await STATUS.read(request)
-    return Json(_fared(await management_of(request).script_status.show(request.path_params["connection_id"])))
+    """``GET /keystead/scripts/{connection_id}``: circuit and failures, what runs scripts, who needs them."""
+    asked = await STATUS.read(request)
+    examples, flow = _NAMED if READ_PEOPLE in asked.bearer.scope else 0, management_of(request).script_status
+    return Json(_fared(await flow.show(request.path_params["connection_id"], examples=examples)))
 
 
 _COUNTS: Final = Shape("ShadowCounts", {}, dict.fromkeys(KINDS, WHOLE))
@@ -250,6 +259,7 @@ def _fared(found: Fared) -> dict[str, Any]:
         "versions": versions(found.interpreters),
         "this_process": found.health.on_wire(),
         "last_day": {"failures": found.failures, "newest": newest},
+        "people": asdict(found.people),
     }
 
 

@@ -127,7 +127,7 @@ async def _whole(first: bytes | None, rest: AsyncIterator[bytes], most: int = 0)
     async for octets in rest:
         size += len(octets)
         if most and size > most:
-            raise BodyTooLarge.beyond(most)
+            raise BodyTooLarge.import_beyond(most)
         yield octets
 
 
