@@ -187,6 +187,15 @@ def again(session: Session, job: Claimed, now: datetime, error: str) -> bool:
     return _set(session, job, status="pending", run_at=later, error=error[:500])
 
 
+def release(session: Session, job: Claimed, now: datetime, *, after: timedelta = timedelta(), error: str = "") -> bool:
+    """Give a job back before its lease ends, to be done at once or after a while.
+
+    What its worker began before and has not stored yet is stored no more. ``False`` where it has been taken over.
+    """
+    values: dict[str, Any] = {"status": "pending", "run_at": now + after}
+    return _set(session, job, **values | ({"error": error[:500]} if error else {}))
+
+
 def waiting(session: Session) -> int:
     """Return how many jobs are not done."""
     statement = select(func.count()).select_from(Job).where(col(Job.finished_at).is_(None))
@@ -243,5 +252,5 @@ def _ahead(now: datetime) -> ColumnElement[bool]:
 
 
 def _set(session: Session, job: Claimed, **values: Any) -> bool:
-    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.finished_at).is_(None))
+    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.status) == _CLAIMED)
     return session.connection().execute(update(Job).where(*mine).values(**values)).rowcount == 1

@@ -1,11 +1,52 @@
 """What is to be done later, as administrators see it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
+from typing import Protocol, TypeVar, cast
 
 from keystead.db import jobs
-from keystead.db.jobs import JobDetails, JobFilter
+from keystead.db.jobs import Claimed, JobDetails, JobFilter
 from keystead.db.session import Database
 from keystead.errors import NoSuchJob
+from keystead.ports import Clock
+
+
+class Resuming(Protocol):
+    """Does jobs that note how far they are, so that anybody goes on at any point."""
+
+    @property
+    def db(self) -> Database:
+        """Where they are."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        ...
+
+
+Deliver = TypeVar("Deliver", bound=Callable[..., Awaitable[None]])
+
+
+def given_back(deliver: Deliver) -> Deliver:
+    """Have a job given back where its worker is cancelled: whoever goes on need not wait for the end of the lease.
+
+    Not for messages: one that is on its way may arrive all the same.
+    """
+
+    @wraps(deliver)
+    async def wrapped(handler: Resuming, job: Claimed) -> None:
+        try:
+            await deliver(handler, job)
+        except asyncio.CancelledError:
+            with suppress(Exception):  # then the lease ends by itself
+                await asyncio.shield(handler.db.write(jobs.release, job, handler.clock()))
+            raise
+
+    return cast(Deliver, wrapped)
 
 
 @dataclass(frozen=True)
