@@ -101,6 +101,13 @@ async def test_support_finds_out_why_a_script_let_nobody_in(
         by_whom = await world.manage("GET", "/keystead/decisions", scope=scope, params=query)
         assert decision in [each["id"] for each in by_whom.json()]
     assert (await entry(world, "f"))["user_id"] == user["user_id"]
+    doctor = (await world.manage("GET", "/keystead/doctor", scope="read:tenant_settings")).json()
+    (finding,) = [each for each in doctor["findings"] if " failed " in each["found"]]
+    assert (finding["id"], finding["status"]) == ("scripts", "warning")
+    assert finding["remedy"] == f"keystead scripts status {world.connection}"
+    failures = [row for row in await world.rows(tables.JournalRow) if row["type"] == "f"]
+    assert f"failed {len(failures)} times within a day, login the last: " in finding["found"]
+    assert reason in finding["found"]
 
 
 async def test_what_a_script_says_to_people_is_text(world: World, people: Customer) -> None:

@@ -1,12 +1,16 @@
 """The doctor's verdict on what runs action scripts."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Finding, Interpreters, error, ok, skipped, warning
+from keystead.rules.script_health import Failed
 
 _CHECK = "scripts"
 _WRAP = "KEYSTEAD_SCRIPT_WRAPPER=bwrap ...; see docs/action-scripts.md"
+_LONGEST = 200
+"""Characters of a script's own words."""
 
 
 def scripts(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters | None) -> list[Finding]:
@@ -14,6 +18,13 @@ def scripts(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters 
     if found is None or not needed:
         return [skipped(_CHECK, "no connection has action scripts")]
     return [*_missing(needed, found), *_open(needed, found)] or [ok(_CHECK, _versions(needed, found))]
+
+
+def failing(connection: str, failures: int, newest: Failed) -> Finding:
+    """Judge a connection whose scripts failed within the last day: somebody was turned away each time."""
+    times = "once" if failures == 1 else f"{failures} times"
+    text = f"scripts of {connection} failed {times} within a day, {newest.script} the last: {newest.text[:_LONGEST]}"
+    return warning(_CHECK, text, f"keystead scripts status {shlex.quote(connection)}")
 
 
 def _missing(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -> list[Finding]:
