@@ -47,6 +47,12 @@ def test_rehearsed_and_imported(shell: Shell, tmp_path: Path) -> None:
     assert ["p0@example.com", "yes", "the", "password", "is", "right", "1"] in rehearsed.rows
     assert any(row[:2] == ["p1@example.com", "no"] for row in rehearsed.rows)
     assert shell("users", "list", "--json").items == []
+    (job,) = shell("jobs", "list", "--type", "users_import", "--json").items
+    assert (job["connection"], job["dry_run"], "run_at" in job) == (STAFF, True, False)
+    assert shell("jobs", "show", job["id"], "--json").document == job
+    heads, (row,) = shell("jobs", "list", "--type", "users_import").out.splitlines()[0], shell("jobs", "list").rows
+    assert heads.split()[:5] == ["id", "type", "connection", "rehearsal", "status"]
+    assert row[1:5] == ["users_import", STAFF, "yes", "completed"]
 
     done = shell(*asked, "--json", "--canary", "p0@example.com:shh", code=1).document
     assert done["summary"] == {"failed": 2, "updated": 0, "inserted": 3, "total": 5}

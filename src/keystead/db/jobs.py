@@ -54,7 +54,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """A job with how it goes on: what it is about stays sealed."""
+    """A job with how it goes on: what it is about stays sealed, but for where and how it imports or exports."""
 
     id: str
     type: str
@@ -64,6 +64,17 @@ class JobDetails:
     tries: int
     finished_at: datetime | None
     error: str | None
+    about: dict[str, Any] | None = None
+
+    @property
+    def connection_id(self) -> str | None:
+        """Which connection it is for, where it is for one."""
+        return (self.about or {}).get("connection_id") or None
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it writes nobody."""
+        return bool((self.about or {}).get("dry_run"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +232,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 def _details() -> tuple[Any, ...]:
     about = (col(Job.id), col(Job.type), col(Job.status), col(Job.created_at))
-    return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error))
+    return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error), col(Job.about))
 
 
 def _shown(row: Sequence[Any]) -> JobDetails:
