@@ -1,6 +1,5 @@
 """The doctor's verdict on what runs action scripts."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from keystead.rules.action_scripts import ScriptLanguage
@@ -24,7 +23,7 @@ def failing(connection: str, failures: int, newest: Failed) -> Finding:
     """Judge a connection whose scripts failed within the last day: somebody was turned away each time."""
     times = "once" if failures == 1 else f"{failures} times"
     text = f"scripts of {connection} failed {times} within a day, {newest.script} the last: {newest.text[:_LONGEST]}"
-    return warning(_CHECK, text, f"keystead scripts status {shlex.quote(connection)}")
+    return warning(_CHECK, text, f"keystead scripts status {connection}")
 
 
 def _missing(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -> list[Finding]:
