@@ -821,6 +821,7 @@ class ScriptFailed(Unavailable):
         self.console = console
         """What it printed until then."""
         super().__init__(detail=detail)
+        self.facts = {"script": script}
 
 
 class PasswordUnchecked(Unavailable):

@@ -86,7 +86,8 @@ def sweep(session: Session, now: datetime) -> int:
 async def deliver_due(db: Database, handler: Handler, clock: Clock, telemetry: Telemetry = SILENCE) -> int:
     """Do what is due of a handler's jobs, one after the other; return how many were tried.
 
-    Of any number of workers, one gets each. Cancelled, it leaves the job to the lease: another worker does it.
+    Of any number of workers, one gets each. Cancelled, it leaves the job to the lease, unless its handler
+    gives it back: another worker does it.
     """
     tried = 0
     while await db.read(jobs.due, clock(), handler.types):

@@ -8,6 +8,7 @@ import pytest
 from authenticator import Authenticator
 from customer import Customer, customer, live_elsewhere
 from keystead.db import tables
+from keystead.rules.circuits import FAILURES
 from visitor import Visitor
 from world import PASSWORD, World
 
@@ -80,6 +81,46 @@ async def test_guesses_that_a_script_answers_with_an_error_are_counted(world: Wo
     assert (await world.patch_options(customScripts=silent)).status_code == 200
     codes = [(await world.login("bob@example.com")).status_code for _ in range(12)]
     assert codes == [500] * 12
+
+
+@pytest.mark.parametrize(("how", "reason"), [("error", "ORA-01017"), ("open", "left alone for a while")])
+async def test_support_finds_out_why_a_script_let_nobody_in(
+    world: World, people: Customer, how: str, reason: str
+) -> None:
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD)
+    await world.tokens()
+    (user,) = (await world.manage("GET", "/users")).json()
+    people.instead["login"] = refusing("error", "ORA-01017: secret details")
+    if how == "open":
+        ends = "import os\n\ndef login(*given, context=None):\n    os._exit(1)\n"
+        assert (await world.patch_options(customScripts={"login": ends})).status_code == 200
+        for _ in range(FAILURES):
+            assert (await world.login()).status_code == 500
+    visitor = Visitor.of(world)
+    page = await visitor.log_in(await visitor.authorize(), "ann@example.com", PASSWORD)
+    for answer in (await world.login(), page.response):
+        decision = answer.headers["keystead-decision"]
+        assert reason not in answer.text
+        by_id = await world.manage("GET", f"/keystead/decisions/{decision}", scope="read:logs")
+        assert by_id.status_code == 200, by_id.text
+        told = by_id.json()
+        assert (told["rule"], told["script"]) == ("script_failed", "login")
+        assert reason in told["detail"]
+        assert (told["identifier"], told["user_id"]) == ("email:ann@example.com", user["user_id"])
+        assert [each["type"] for each in told["events"]] == ["f"]
+        query = {"about": "ann@example.com"}
+        scope = "read:logs read:administrators"
+        by_whom = await world.manage("GET", "/keystead/decisions", scope=scope, params=query)
+        assert decision in [each["id"] for each in by_whom.json()]
+    assert (await entry(world, "f"))["user_id"] == user["user_id"]
+    doctor = (await world.manage("GET", "/keystead/doctor", scope="read:tenant_settings")).json()
+    (finding,) = [each for each in doctor["findings"] if " failed " in each["found"]]
+    assert (finding["id"], finding["status"]) == ("scripts", "warning")
+    assert finding["remedy"] == f"keystead scripts status {world.connection}"
+    failures = [row for row in await world.rows(tables.JournalRow) if row["type"] == "f"]
+    assert f"failed {len(failures)} times within a day, login the last: " in finding["found"]
+    assert reason in finding["found"]
 
 
 async def test_what_a_script_says_to_people_is_text(world: World, people: Customer) -> None:

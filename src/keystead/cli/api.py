@@ -31,6 +31,10 @@ _LOOK: Final = 0.5
 """Seconds from one look at a job to the next."""
 
 
+Told = Callable[[Mapping[str, Any], bool], object]
+"""Hears of a job, and whether this process may be doing it."""
+
+
 @dataclass(frozen=True)
 class Where:
     """Which Keystead a command is about: the one of this machine's database, or one that runs elsewhere."""
@@ -86,7 +90,7 @@ class Api:
         assert route in self._routes, route
         return json_of(self._runner.run(self._whole(replace(call_of(route, (), _named(query), None), file=file))))
 
-    def waited(self, job: str, tell: Callable[[Mapping[str, Any]], object]) -> dict[str, Any]:
+    def waited(self, job: str, tell: Told) -> dict[str, Any]:
         """Return a job once it is at its end; ``tell`` hears of it meanwhile. Raises ``Refused``.
 
         Where no server runs, this process does it. It can be left: somebody else goes on then.
@@ -133,7 +137,7 @@ class Api:
             yield from part[member]
             following = part.get("next")
 
-    async def _waited(self, job: str, tell: Callable[[Mapping[str, Any]], object]) -> Any:
+    async def _waited(self, job: str, tell: Told) -> Any:
         working = asyncio.create_task(self._calls.work())
         try:
             while True:
@@ -141,7 +145,7 @@ class Api:
                 found = json_of(await self._whole(call_of(_JOB, (job,), {}, None)))
                 if found["status"] not in _UNDONE:
                     return found
-                tell(found)
+                tell(found, not working.done())
                 if working.done():  # somebody else has it, or it is to be tried again
                     working.result()
                     await asyncio.sleep(_LOOK)

@@ -15,6 +15,8 @@ _ALL: Final = "GET /keystead/jobs"
 _COLUMNS: Final = {
     "id": "id",
     "type": "type",
+    "connection": "connection",
+    "dry_run": "rehearsal",
     "status": "status",
     "tries": "tries",
     "created_at": "since",

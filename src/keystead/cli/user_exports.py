@@ -13,6 +13,7 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.files import pieces, written
+from keystead.cli.progress import finished, nothing_done
 from keystead.cli.terminal import confirm, refuse, tell
 from keystead.errors import InvalidArchive
 from keystead.flows.archive_reading import summary_of
@@ -32,6 +33,9 @@ IMPORT_ROUTES: Final = (_CONNECTIONS, _RECEIVE, _JOB, _ERRORS)
 STANDARD_OUTPUT: Final = "-"
 _GZIP: Final = 31
 _PACKED: Final = ".gz"
+
+IMPORT_JOB: Final = "users_archive_import"
+GOES_ON: Final = "the server goes on with it, or keystead users import --resume {job}"
 
 Format = Literal["json", "csv", "archive"]
 Connection = Annotated[str | None, typer.Option(help="The name of one connection.", show_default="all")]
@@ -68,7 +72,7 @@ def export(
     else:
         job = api.ask(_EXPORT, body=wanted | {"format": format} | ({"fields": _fields(fields)} if fields else {}))
     with _output(output or STANDARD_OUTPUT, is_packed=format == "archive", force=force) as sink:
-        done = _done(api, job["id"])
+        done = finished(api, job["id"], lambda _: "nothing was written; ask for it anew")
         link = urlsplit(str(done["location"]))
         _, _, job_id = link.path.rpartition("/")
         api.stream(_FILE, sink, job_id, signed=parse_qs(link.query)["signed"][0])
@@ -81,21 +85,22 @@ def is_archive(file: str) -> bool:
     if file == STANDARD_OUTPUT:
         return False
     try:
-        with Path(file).open("rb") as found:
+        with nothing_done(), Path(file).open("rb") as found:
             return found.read(2) == b"\x1f\x8b"
     except OSError as error:
         raise refuse(f"{file}: {error.strerror or error}") from None
 
 
-def import_archive(api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool) -> dict[str, Any]:
-    """Put the users of an archive back, and return the job at its end; what is refused ends the command."""
-    try:
-        with file.open("rb") as found:
-            about = summary_of(found)
-    except OSError as error:
-        raise refuse(f"{file}: {error.strerror or error}") from None
-    except InvalidArchive as error:
-        raise refuse(str(error)) from None
+def import_archive(api: Api, file: Path, connection: str | None, trust: str | None, *, yes: bool) -> None:
+    """Put the users of an archive back, and tell what became of them; what is refused ends the command."""
+    with nothing_done():
+        try:
+            with file.open("rb") as found:
+                about = summary_of(found)
+        except OSError as error:
+            raise refuse(f"{file}: {error.strerror or error}") from None
+        except InvalidArchive as error:
+            raise refuse(str(error)) from None
     if not trust:
         confirm(
             f"Import {about.users} users of {about.issuer}, signed with the key {about.signed_by}, as they are?",
@@ -103,11 +108,22 @@ def import_archive(api: Api, file: Path, connection: str | None, trust: str | No
         )
         trust = about.signed_by if not yes else None
     upload = Upload("application/gzip", partial(pieces, file))
-    job = api.upload(_RECEIVE, upload, key=trust, connection_id=_id_of(api, connection) if connection else None)
-    return _done(api, job["id"])
+    with nothing_done():
+        job = api.upload(_RECEIVE, upload, key=trust, connection_id=_id_of(api, connection) if connection else None)
+    follow_import(api, job["id"])
 
 
-def told_of_import(api: Api, done: Mapping[str, Any]) -> None:
+def follow_import(api: Api, job_id: str, *, resumed: bool = False) -> None:
+    """Wait for the import of an archive, and tell what came of it."""
+
+    def left(job: Mapping[str, Any]) -> str:
+        nobody = "" if "percentage_done" in job else "its file is checked still, and nobody was put back. "
+        return nobody + GOES_ON.format(job=job_id)
+
+    _told_of_import(api, finished(api, job_id, left, resumed=resumed))
+
+
+def _told_of_import(api: Api, done: Mapping[str, Any]) -> None:
     """Tell what became of the users of an archive; exit status 1 where some were not put back."""
     summary = done["summary"]
     for rp_id, count in done.get("passkeys_elsewhere", {}).items():
@@ -116,33 +132,6 @@ def told_of_import(api: Api, done: Mapping[str, Any]) -> None:
     if summary["failed"]:
         tell(f"{summary['failed']} were not: keystead jobs errors {done['id']}")
         raise typer.Exit(1)
-
-
-def _done(api: Api, job: str) -> dict[str, Any]:
-    progress = _Progress()
-    found = api.waited(job, progress.told)
-    progress.over()
-    if found["status"] != "completed":
-        raise refuse(found.get("status_details", "it could not be done"))
-    return found
-
-
-class _Progress:
-    """A line on a terminal that says how far it is; programs are told nothing."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def told(self, job: Mapping[str, Any]) -> None:
-        if sys.stderr.isatty() and "percentage_done" in job:
-            left = f", {job['time_left_seconds']} s left" if job.get("time_left_seconds") else ""
-            sys.stderr.write(f"\r\x1b[K{job['percentage_done']:>3} %{left}")
-            sys.stderr.flush()
-            self._shown = True
-
-    def over(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
 
 
 def _id_of(api: Api, name: str) -> str:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from inspect import Parameter
 from itertools import islice
 from pathlib import Path
-from time import perf_counter, perf_counter_ns
+from time import perf_counter_ns
 from typing import Annotated, Any, Final
 
 import typer
 
+from keystead.cli import user_exports
 from keystead.cli.api import Api, Refused
 from keystead.cli.files import pieces
-from keystead.cli.terminal import INTERRUPTED, cell, document, refuse, table, tell
+from keystead.cli.progress import finished, nothing_done
+from keystead.cli.terminal import cell, document, refuse, table, tell
 from keystead.rules.calls import Upload
 
 _CONNECTIONS: Final = "GET /connections"
@@ -27,7 +29,6 @@ _TOO_LARGE: Final = 413
 STANDARD_INPUT: Final = "-"
 _SHOWN: Final = 50
 """How many rows that were refused are printed; the API has all of them."""
-_BAR: Final = 24
 _WHO: Final = ("email", "phone_number", "username", "user_id")
 _COLUMNS: Final = {"row": "row", "who": "user", "code": "code", "path": "path", "message": "why", "clash": "clash"}
 _CANARIES: Final = {"user": "canary", "works": "works", "why": "why", "row": "row"}
@@ -94,7 +95,8 @@ def begin(api: Api, wanted: Wanted) -> str:
     boundary = f"keystead-{os.getpid()}-{perf_counter_ns():x}"  # no JSON has a line break within a text
     upload = Upload(f"multipart/form-data; boundary={boundary}", lambda: _form(wanted.file, fields, boundary))
     try:
-        job = api.upload(_IMPORT, upload)
+        with nothing_done():
+            job = api.upload(_IMPORT, upload)
     except OSError as error:
         raise refuse(f"{wanted.file}: {error.strerror or error}") from None
     except Refused as error:
@@ -103,20 +105,19 @@ def begin(api: Api, wanted: Wanted) -> str:
     return str(job["id"])
 
 
-def follow(api: Api, job_id: str) -> None:
+def resume(api: Api, job_id: str) -> None:
+    """Go on with an import, of rows or of an archive, and tell what came of it."""
+    if api.ask(_JOB, job_id)["type"] == user_exports.IMPORT_JOB:
+        user_exports.follow_import(api, job_id, resumed=True)
+    else:
+        follow(api, job_id, resumed=True)
+
+
+def follow(api: Api, job_id: str, *, resumed: bool = False) -> None:
     """Wait for a job and tell what came of it: exit status 1 where a row was refused or a canary would not get in."""
-    progress = _Progress(api.as_json)
-    try:
-        job = api.waited(job_id, progress.told)
-    except KeyboardInterrupt:
-        progress.over()
-        tell(f"{job_id} is not over: the server goes on with it, or keystead users import --resume {job_id}")
-        raise typer.Exit(INTERRUPTED) from None
-    progress.over()
-    if job["status"] != "completed":
-        if api.as_json:
-            document(job)
-        raise refuse(str(job.get("status_details", "it could not be done")))
+    job = finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id), resumed=resumed)
+    if "summary" not in job:
+        raise refuse(f"{job_id} is no import")
     failed = list(_refused(api, job_id))
     if api.as_json:
         document(job | {"errors": failed})
@@ -194,32 +195,3 @@ def _line(found: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
     clash = found.get("clash", {})
     with_whom = f"row {clash['row']}" if "row" in clash else clash.get("user_id")
     return {"row": found["row"], "who": cell(who), "clash": with_whom, **error}
-
-
-class _Progress:
-    """A bar on a terminal, with how fast it goes; programs are told nothing."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._is_shown = sys.stderr.isatty() and not as_json
-        self._first: tuple[float, int] | None = None
-
-    def told(self, job: Mapping[str, Any]) -> None:
-        """Draw it anew."""
-        if not self._is_shown or "percentage_done" not in job:
-            return
-        now, done = perf_counter(), int(job.get("rows_done", 0))
-        self._first = self._first or (now, done)
-        passed = now - self._first[0]
-        rate = f"{(done - self._first[1]) / passed:,.0f} rows/s" if passed > 0 else ""
-        left = f"{job['time_left_seconds']} s left" if "time_left_seconds" in job else ""
-        full = "#" * (_BAR * job["percentage_done"] // 100)
-        line = (
-            f"[{full:.<{_BAR}}] {job['percentage_done']:>3} %  {done:,} of {job.get('rows', 0):,} rows  {rate}  {left}"
-        )
-        sys.stderr.write(f"\r\x1b[K{line.rstrip()}")
-        sys.stderr.flush()
-
-    def over(self) -> None:
-        """Take it away."""
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")

@@ -187,16 +187,13 @@ def _import(api: Api, **given: Any) -> None:
     """
     wanted = user_imports.Wanted.of(given)
     if wanted.resume:
-        user_imports.follow(api, wanted.resume)
+        user_imports.resume(api, wanted.resume)
     elif not wanted.file:
         raise refuse("name a file, or a job with --resume")
     elif user_exports.is_archive(wanted.file):
         if wanted.is_for_rows:
             raise refuse("an archive puts users back as they were: it takes no --upsert, --dry-run or --canary")
-        user_exports.told_of_import(
-            api,
-            user_exports.import_archive(api, Path(wanted.file), wanted.connection, given["trust"], yes=given["yes"]),
-        )
+        user_exports.import_archive(api, Path(wanted.file), wanted.connection, given["trust"], yes=given["yes"])
     else:
         user_imports.follow(api, user_imports.begin(api, wanted))
 

@@ -48,6 +48,7 @@ def _block(shown: dict[str, Any]) -> str:
         "client": shown.get("client_id", ""),
         "from": ", ".join(shown[name] for name in ("ip", "user_agent") if name in shown),
         "rule": f"{shown['rule']}: {shown['explanation']}",
+        "script": shown.get("script", ""),
         "detail": "; ".join([*([shown["detail"]] if "detail" in shown else []), *shown.get("reasons", ())]),
         "count": _count(shown.get("limit")),
         "until": _until(shown.get("limit")),

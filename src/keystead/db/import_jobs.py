@@ -1,7 +1,7 @@
 """Jobs that import users: their files, what was found of each row, and what earlier rows are known by."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, text, update
@@ -46,14 +46,6 @@ def finish(session: Session, job: Claimed, now: datetime, about: dict[str, Any],
     for table in (JobFile, JobClaim):
         session.connection().execute(delete(table).where(table.job_id == job.id))  # type: ignore[arg-type]
     return True
-
-
-def release(session: Session, job: Claimed, now: datetime, *, after: timedelta = timedelta(), error: str = "") -> None:
-    """Give a job back before its lease ends, to be done at once or after a while."""
-    values: dict[str, Any] = {"status": "pending", "run_at": now + after}
-    values |= {"error": error[:500]} if error else {}
-    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.finished_at).is_(None))
-    session.connection().execute(update(Job).where(*mine).values(values))
 
 
 def noted(session: Session, job_id: str, after: int, limit: int, *, only: str = "") -> list[tuple[int, dict[str, Any]]]:

@@ -54,7 +54,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """A job with how it goes on: what it is about stays sealed."""
+    """A job with how it goes on: what it is about stays sealed, but for where and how it imports or exports."""
 
     id: str
     type: str
@@ -64,6 +64,17 @@ class JobDetails:
     tries: int
     finished_at: datetime | None
     error: str | None
+    about: dict[str, Any] | None = None
+
+    @property
+    def connection_id(self) -> str | None:
+        """Which connection it is for, where it is for one."""
+        return (self.about or {}).get("connection_id") or None
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it writes nobody."""
+        return bool((self.about or {}).get("dry_run"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,15 @@ def again(session: Session, job: Claimed, now: datetime, error: str) -> bool:
     return _set(session, job, status="pending", run_at=later, error=error[:500])
 
 
+def release(session: Session, job: Claimed, now: datetime, *, after: timedelta = timedelta(), error: str = "") -> bool:
+    """Give a job back before its lease ends, to be done at once or after a while.
+
+    What its worker began before and has not stored yet is stored no more. ``False`` where it has been taken over.
+    """
+    values: dict[str, Any] = {"status": "pending", "run_at": now + after}
+    return _set(session, job, **values | ({"error": error[:500]} if error else {}))
+
+
 def waiting(session: Session) -> int:
     """Return how many jobs are not done."""
     statement = select(func.count()).select_from(Job).where(col(Job.finished_at).is_(None))
@@ -212,7 +232,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 def _details() -> tuple[Any, ...]:
     about = (col(Job.id), col(Job.type), col(Job.status), col(Job.created_at))
-    return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error))
+    return (*about, col(Job.run_at), col(Job.tries), col(Job.finished_at), col(Job.error), col(Job.about))
 
 
 def _shown(row: Sequence[Any]) -> JobDetails:
@@ -243,5 +263,5 @@ def _ahead(now: datetime) -> ColumnElement[bool]:
 
 
 def _set(session: Session, job: Claimed, **values: Any) -> bool:
-    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.finished_at).is_(None))
+    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.status) == _CLAIMED)
     return session.connection().execute(update(Job).where(*mine).values(**values)).rowcount == 1

@@ -22,6 +22,7 @@ from keystead.errors import (
 )
 from keystead.flows.archive_making import EXTRAS, PURPOSE
 from keystead.flows.archive_reading import ArchiveReader, is_archive
+from keystead.flows.jobs import given_back
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.relying_party import current
@@ -105,6 +106,7 @@ class ArchiveImports:
         """Return what is told of the lines that nothing came of, the first of them."""
         return await self.db.read(job_rows.first, job_id, _TOLD)
 
+    @given_back
     async def deliver(self, job: Claimed) -> None:
         """Go on where an import is, to its end. Raises whatever went wrong.
 

@@ -4,7 +4,7 @@ import asyncio
 import importlib.metadata
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from keystead.db import clients, connections, health, jobs, keys, passkey_counts, schema
+from keystead.db import clients, connections, health, jobs, journal, keys, passkey_counts, schema
+from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import Busy, DatabaseUnavailable, DeliveryFailed, DomainError, InternalError, PasswordUnchecked
 from keystead.flows.administrator_setup import PURPOSE
@@ -28,7 +29,8 @@ from keystead.rules import health as verdicts
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Finding, Given, Interpreters, error, ok, skipped, warning
 from keystead.rules.mail_servers import MailServer, server_of
-from keystead.rules.script_findings import scripts
+from keystead.rules.script_findings import failing, scripts
+from keystead.rules.script_health import LATELY
 from keystead.secrecy import Secret
 
 PROBE: Final = "doctor"
@@ -170,8 +172,9 @@ class Doctor:
 
     async def _scripts(self) -> list[Finding]:
         needed = await self.db.read(_with_scripts)
-        found = await asyncio.to_thread(self.machine.interpreters) if needed else None
-        return scripts(needed, found, reach_database=self.machine.given.scripts_reach_database)
+        tools = await asyncio.to_thread(self.machine.interpreters) if needed else None
+        found = scripts(needed, tools, reach_database=self.machine.given.scripts_reach_database)
+        return [*found, *await self.db.read(_failing, self.clock() - LATELY)]
 
     async def _hash(self) -> list[Finding]:
         began = time.perf_counter()
@@ -301,13 +304,23 @@ def _published(session: Session, public_url: str) -> Any:
     return current(session, public_url), clients.mobile_apps(session)
 
 
-def _with_scripts(session: Session) -> dict[ScriptLanguage, list[str]]:
-    found: dict[ScriptLanguage, list[str]] = {}
+def _scripted(session: Session) -> Iterator[tuple[ConnectionRecord, ScriptLanguage]]:
     for each in connections.every(session):
         options = each.policy()
         if options.scripts and (options.custom_database or options.shadow_mode):
-            found.setdefault(options.script_language, []).append(each.name)
+            yield each, options.script_language
+
+
+def _with_scripts(session: Session) -> dict[ScriptLanguage, list[str]]:
+    found: dict[ScriptLanguage, list[str]] = {}
+    for each, language in _scripted(session):
+        found.setdefault(language, []).append(each.name)
     return found
+
+
+def _failing(session: Session, since: datetime) -> list[Finding]:
+    looked = [(each.name, *journal.failed_scripts(session, each.id, since, 1)) for each, _ in _scripted(session)]
+    return [failing(name, failures, newest[0]) for name, failures, newest in looked if newest]
 
 
 async def _all(checks: Iterable[Check]) -> list[Finding]:

@@ -1,11 +1,61 @@
 """What is to be done later, as administrators see it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
+from typing import NamedTuple, Protocol, TypeVar, cast
 
-from keystead.db import jobs
-from keystead.db.jobs import JobDetails, JobFilter
+from sqlmodel import Session
+
+from keystead.db import connections, jobs
+from keystead.db.jobs import Claimed, JobDetails, JobFilter
 from keystead.db.session import Database
 from keystead.errors import NoSuchJob
+from keystead.ports import Clock
+
+
+class Resuming(Protocol):
+    """Does jobs that note how far they are, so that anybody goes on at any point."""
+
+    @property
+    def db(self) -> Database:
+        """Where they are."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        ...
+
+
+Deliver = TypeVar("Deliver", bound=Callable[..., Awaitable[None]])
+
+
+def given_back(deliver: Deliver) -> Deliver:
+    """Have a job given back where its worker is cancelled: whoever goes on need not wait for the end of the lease.
+
+    Not for messages: one that is on its way may arrive all the same.
+    """
+
+    @wraps(deliver)
+    async def wrapped(handler: Resuming, job: Claimed) -> None:
+        try:
+            await deliver(handler, job)
+        except asyncio.CancelledError:
+            with suppress(Exception):  # then the lease ends by itself
+                await asyncio.shield(handler.db.write(jobs.release, job, handler.clock()))
+            raise
+
+    return cast(Deliver, wrapped)
+
+
+class Named(NamedTuple):
+    """A job, and the name that its connection has today."""
+
+    job: JobDetails
+    connection: str | None
 
 
 @dataclass(frozen=True)
@@ -14,13 +64,26 @@ class Jobs:
 
     db: Database
 
-    async def after(self, wanted: JobFilter, last: str, size: int) -> list[JobDetails]:
+    async def after(self, wanted: JobFilter, last: str, size: int) -> list[Named]:
         """Return jobs, newest first, that come after the one of the id ``last``."""
-        return await self.db.read(jobs.page, wanted, last, size)
+        return await self.db.read(_page, wanted, last, size)
 
-    async def show(self, job_id: str) -> JobDetails:
+    async def show(self, job_id: str) -> Named:
         """Return a job, until a day after its end. Raises ``NoSuchJob``."""
-        found = await self.db.read(jobs.details, job_id)
-        if found is None:
-            raise NoSuchJob
-        return found
+        return await self.db.read(_details, job_id)
+
+
+def _page(session: Session, wanted: JobFilter, last: str, size: int) -> list[Named]:
+    return _named(session, jobs.page(session, wanted, last, size))
+
+
+def _details(session: Session, job_id: str) -> Named:
+    found = jobs.details(session, job_id)
+    if found is None:
+        raise NoSuchJob
+    return _named(session, [found])[0]
+
+
+def _named(session: Session, found: Sequence[JobDetails]) -> list[Named]:
+    names = connections.names(session, {each.connection_id for each in found if each.connection_id})
+    return [Named(each, names.get(each.connection_id or "")) for each in found]

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from keystead.db import journal
+from keystead.db import accounts, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.errors import DomainError, NotVerified, RefusedByScript, ScriptFailed, WrongCredentials
@@ -121,7 +121,7 @@ class PasswordLogin:
         try:
             return await self.store_for(connection).verify(identifier, password)
         except (ScriptFailed, RefusedByScript) as refusal:
-            await self.db.write(journal.add, told(failure, refusal))
+            await self.db.write(_note, told(failure, refusal), identifier)
             raise
 
     def _refused(self, found: Profile | Refused, caller: Caller, about: dict[str, str | None]) -> Event:
@@ -131,6 +131,12 @@ class PasswordLogin:
         if isinstance(found, Profile) or found.script is None:
             return event
         return event.model_copy(update={"description": found.said, "details": event.details | {"script": found.script}})
+
+
+def _note(session: Session, entry: Event, identifier: Identifier | None) -> None:
+    """Write down that a script failed, and whose account it would have been as far as that is known here."""
+    known = accounts.by_identifier(session, entry.connection_id or "", identifier) if identifier else None
+    journal.add(session, entry.model_copy(update={"user_id": known.profile.user_id}) if known else entry)
 
 
 def _why(user_id: str | None, identifier: Identifier | None, takes_passwords: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from keystead.errors import DomainError, ScriptFailed
+from keystead.errors import DomainError
 from keystead.rules.events import Event
 from keystead.rules.identifiers import Identifier
 
@@ -18,7 +18,7 @@ def whose(identifier: Identifier | None, **facts: str | None) -> dict[str, str |
 
 def told(event: Event, refusal: DomainError) -> Event:
     """Return an entry of the journal that says why something was refused, and by which action script, if by one."""
-    script = refusal.script if isinstance(refusal, ScriptFailed) else refusal.facts.get("script")
+    script = refusal.facts.get("script")
     said = {"reason": refusal.detail or refusal.code} | ({"script": script} if script else {})
     return event.model_copy(update={"description": refusal.text, "details": event.details | said})
 

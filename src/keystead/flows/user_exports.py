@@ -16,6 +16,7 @@ from keystead.db.user_search import Listed
 from keystead.errors import BadRequest, NoSuchJob, TooManyRequests
 from keystead.flows.archive_making import PURPOSE, ArchiveMaking
 from keystead.flows.gzip_pieces import HEADER, packed, trailer
+from keystead.flows.jobs import given_back
 from keystead.flows.journal import Journal
 from keystead.flows.long_reads import LongReads
 from keystead.flows.operations import Operation
@@ -82,6 +83,7 @@ class UserExports:
         """Ask for an export. Raises ``BadRequest``, ``TooManyRequests`` while two of them are not done."""
         return await self.db.write(self._start, self.entropy.id("job_"), wanted, operation)
 
+    @given_back
     async def deliver(self, job: Claimed) -> None:
         """Go on where an export is, to its end. Raises whatever went wrong.
 

@@ -21,6 +21,7 @@ from keystead.errors import InternalError, Unavailable
 from keystead.flows.import_batch import ImportBatch, Overtaken
 from keystead.flows.import_canaries import Canaries
 from keystead.flows.import_notices import ImportNotices
+from keystead.flows.jobs import given_back
 from keystead.flows.journal import Journal
 from keystead.flows.row_reading import ReadRow
 from keystead.ports import Clock, Sealer
@@ -74,6 +75,7 @@ class UserImport:
     types: ClassVar[tuple[str, ...]] = (JOB,)
     """The jobs that it does."""
 
+    @given_back
     async def deliver(self, job: Claimed) -> None:
         """Go on where a job is, to its end. Raises whatever went wrong."""
         state = Import.model_validate(job.about or {})
@@ -91,17 +93,12 @@ class UserImport:
             return
         except _Failed as error:
             await self.db.write(self._finish, job, state, str(error))
-        except asyncio.CancelledError:
-            # Whoever stops in good order need not let the next wait for the end of the lease.
-            with suppress(Exception):
-                await asyncio.shield(self.db.write(import_jobs.release, job, self.clock()))
-            raise
 
     async def failed(self, job: Claimed, error: Exception) -> str:
         """Put a job back that met a database that is away; end one that cannot be done. Return why."""
         why = getattr(error, "detail", "") or type(error).__name__
         if isinstance(error, Unavailable) and not isinstance(error, InternalError):
-            await self.db.write(import_jobs.release, job, self.clock(), after=_AGAIN, error=why)
+            await self.db.write(jobs.release, job, self.clock(), after=_AGAIN, error=why)
         else:
             state = Import.model_validate((await self.db.read(_about, job.id)) or {})
             await self.db.write(self._finish, job, state, f"The job could not be done: {why}")

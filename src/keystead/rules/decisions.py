@@ -16,6 +16,7 @@ from keystead.errors import (
     PasskeyTaken,
     PasswordLeaked,
     Rejected,
+    ScriptFailed,
     SignupDisabled,
     WeakPassword,
 )
@@ -30,8 +31,9 @@ KEPT: Final = timedelta(days=30)
 REFUSALS: Final = (
     *(Rejected, Forbidden, ForeignOrigin, InvalidSignup, SignupDisabled, WeakPassword, PasswordLeaked, LastWayIn),
     *(IdentifierTaken, PasskeyTaken),  # which are answered like the others
+    ScriptFailed,  # somebody was turned away, and support is asked why
 )
-"""What is a decision about somebody. A request that nobody could understand is none, nor a database that is away."""
+"""What is a decision about somebody. A request that nobody could understand is none, nor our database that is away."""
 
 
 class Rule(NamedTuple):
@@ -118,6 +120,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "invalid_signup": Rule("The sign-up cannot be; the detail says why.", "The person: with other details."),
     "signup_disabled": Rule("The connection takes no public sign-ups.", _ADMINISTRATOR),
     "identifier_taken": Rule("Another account of the connection has the identifier.", "Whoever asks: by another one."),
+    "script_failed": Rule(
+        "An action script did not answer as it should; the detail says why. It says nothing about the person.",
+        "Whoever runs the customer's database; keystead scripts status tells how its scripts fare.",
+    ),
+    "refused_by_script": Rule("An action script refused, in words of its own.", "Whoever wrote the script."),
     "last_way_in": Rule("The person could not sign in without what they wanted to remove.", "The person."),
     "foreign_origin": Rule(
         "It was sent from a page that is not ours, or not under the public URL, and whose origin no client lists.",
@@ -139,6 +146,8 @@ RULES: Final[Mapping[str, Rule]] = {
 """Every rule, with what it says to administrators. Nothing is refused by one that is not here (a test looks)."""
 
 _NUMBERS: Final = ("capacity", "refill", "lasts", "retry_after")
+_TEXTS: Final = {"bucket": 600, "script": 40}
+"""Texts of ours, by how long they may be."""
 
 
 class Decision(NamedTuple):
@@ -217,6 +226,7 @@ class Explanation:
             "rule": found.rule,
             "explanation": self.rule.says,
             "lifted_by": self.rule.lifted_by,
+            "script": found.facts.get("script"),
             "detail": found.detail,
             "reasons": found.facts.get("reasons"),
             "connection": self.connection,
@@ -259,13 +269,12 @@ def decide(error: DomainError, asking: Asking, now: datetime) -> Decision:
 
 
 def _kept(error: DomainError) -> dict[str, Any]:
-    """Return the rule of a refusal and what it counts."""
+    """Return the rule of a refusal, what it counts, and which action script it was."""
     facts = error.facts
     rule = facts.get("rule")
     kept: dict[str, Any] = {"rule": rule if rule in RULES else error.code}
     kept |= {name: facts[name] for name in _NUMBERS if isinstance(facts.get(name), int | float)}
-    if isinstance(facts.get("bucket"), str):
-        kept["bucket"] = facts["bucket"][:600]
+    kept |= {name: _text(facts.get(name), most) for name, most in _TEXTS.items() if isinstance(facts.get(name), str)}
     reasons = [error.name] if isinstance(error, WeakPassword) else facts.get("reasons")
     if isinstance(reasons, list | tuple):
         kept["reasons"] = [_text(each, 300) for each in reasons]

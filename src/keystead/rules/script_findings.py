@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from keystead.rules.action_scripts import ScriptLanguage
 from keystead.rules.health import Finding, Interpreters, error, ok, skipped, warning
+from keystead.rules.script_health import Failed
 
 _CHECK = "scripts"
 _WRAP = "KEYSTEAD_SCRIPT_WRAPPER=bwrap ...; see docs/action-scripts.md"
@@ -15,6 +16,8 @@ _APART = (
     "KEYSTEAD_DATABASE_URL=postgresql://keystead:<a password>@127.0.0.1/keystead, and no peer or trust in pg_hba.conf; "
     f"or {_WRAP}"
 )
+_LONGEST = 200
+"""Characters of a script's own words."""
 
 
 def trusts_its_user(database_url: str) -> bool:
@@ -40,6 +43,13 @@ def scripts(
         return [skipped(_CHECK, "no connection has action scripts")]
     trusted = [warning(_CHECK, _TRUSTED, _APART, "DATABASE_URL")] if reach_database else []
     return [*_missing(needed, found), *_open(needed, found), *trusted] or [ok(_CHECK, _versions(needed, found))]
+
+
+def failing(connection: str, failures: int, newest: Failed) -> Finding:
+    """Judge a connection whose scripts failed within the last day: somebody was turned away each time."""
+    times = "once" if failures == 1 else f"{failures} times"
+    text = f"scripts of {connection} failed {times} within a day, {newest.script} the last: {newest.text[:_LONGEST]}"
+    return warning(_CHECK, text, f"keystead scripts status {connection}")
 
 
 def _missing(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -> list[Finding]:

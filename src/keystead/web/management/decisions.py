@@ -28,6 +28,7 @@ DECISION: Final = Shape(
         "events": each(Shape("DecisionEvent", {"type": TEXT, "date": MOMENT})),
     },
     {
+        "script": TEXT,
         "detail": TEXT,
         "reasons": each(TEXT),
         "connection": TEXT,
