@@ -204,7 +204,7 @@ async def _administrators(world: World, secrets: Secrets) -> None:
     options = (await world.manage("GET", connection)).json()["options"]
     kept = {"options": options | {"configuration": {"API_KEY": marked("a value of the configuration")}}}
     assert (await world.manage("PATCH", connection, kept)).status_code == 200
-    script = {"customScripts": {"login": f"const key = '{marked('a script')}'"}}
+    script = {"customScripts": {"login": f"const key = '{marked('a script')}'"}, "import_mode": True}
     secrets.refused(await world.manage("PATCH", connection, {"options": options | script}))
     server = {"smtp_host": "mail.example.com", "smtp_user": "ann", "smtp_pass": marked("a provider's password")}
     provider = {"name": "smtp", "default_from_address": "no-reply@example.com", "credentials": server}

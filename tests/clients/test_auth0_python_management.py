@@ -24,6 +24,8 @@ CALLBACK = "https://shop.example.com/callback"
 OURS_ALONE = (
     "GET /api/v2/users/{}/decisions",
     "POST /api/v2/connections/{}/passkey-policy/preview",
+    "POST /api/v2/connections/{}/scripts/test",
+    "POST /api/v2/connections/{}/scripts/{}/try",
     "POST /api/v2/log-streams/{}/rotate-secret",
     "POST /api/v2/tickets/passkey-enrollment",
 )
