@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,13 @@ def quiet_log() -> None:
 def hurried_hashes() -> None:
     """Let hashes wait for nobody: behind the other processes of a parallel run they would wait for all of them."""
     hashing.NICE = 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_interrupts() -> None:
+    """Heed Ctrl-C, and so do programs that tests start: what a shell runs in the background is told not to."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _drop(logger: Any, name: str, event: Any) -> Any:

@@ -91,12 +91,24 @@ async def deliver_due(db: Database, handler: Handler, clock: Clock, telemetry: T
     """
     tried = 0
     while await db.read(jobs.due, clock(), handler.types):
-        job = await db.write(jobs.claim, clock(), handler.types)
+        job = await _claimed(db, handler, clock)
         if job is None:
             break
         await _attempt(handler, job, telemetry)
         tried += 1
     return tried
+
+
+async def _claimed(db: Database, handler: Handler, clock: Clock) -> Claimed | None:
+    """Take the next job. Cancelled while it is being taken, nobody would know of it until the lease ends."""
+    claiming = asyncio.ensure_future(db.write(jobs.claim, clock(), handler.types))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        job = await claiming
+        if job is not None:
+            await db.write(jobs.release, job, clock())
+        raise
 
 
 async def run(
