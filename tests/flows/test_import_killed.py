@@ -25,7 +25,7 @@ PER_TRANSACTION = 1
 MOST = 0.04
 """Seconds from the start of an import to its end by force, at most."""
 
-_BY_CHANCE = ("user_handle", "sealed_extras", "created_at", "updated_at", "id", "tries", "run_at")
+_BY_CHANCE = ("user_handle", "sealed_extras", "created_at", "updated_at", "signed_out_at", "id", "tries", "run_at")
 
 
 def people() -> Iterator[dict[str, Any]]:
