@@ -214,7 +214,9 @@ class Decision:
         """Return why a row cannot have something: an earlier row has it, or another account."""
         earlier = self._earlier(key)
         if earlier is not None:
-            return RowError("DUPLICATED_USER", _TWICE) if key.of == "own" else key.error, {"row": earlier + 1}
+            # Without upsert it is not said: after a crash only the account is known, and not whose row made it.
+            is_twice = key.of == "own" and self.conditions is not None and self.conditions.state.upsert
+            return RowError("DUPLICATED_USER", _TWICE) if is_twice else key.error, {"row": earlier + 1}
         holder = self.there.holder(key)
         if holder is None or (upserted is not None and holder == upserted.profile.user_id):
             return None
