@@ -1,8 +1,11 @@
 """Messages are asked for, tried again, given up and never lost; one that is poisoned stops no other."""
 
 import asyncio
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -84,6 +87,32 @@ async def test_messages_arrive_in_the_order_in_which_they_were_asked_for(world: 
     for person in people:
         await send(world, person)
     assert [letter.to for letter in await world.letters()] == people[::-1]
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+async def test_a_job_that_is_claimed_by_nobody_any_more_is_given_back(world: World) -> None:
+    """A worker is told to stop while it claims one: it would be nobody's until the lease ends."""
+    await send(world)
+    looks, claims = count(1), asyncio.Event()
+
+    def clock() -> datetime:
+        if next(looks) == 2:
+            claims.set()
+        return world.clock.now
+
+    with closing(sqlite3.connect(world.settings.database_url.reveal().removeprefix("sqlite:///"))) as held:
+        held.execute("BEGIN IMMEDIATE")  # so that the claim, which is what it looks at the clock for again, waits
+        working = asyncio.create_task(worker.deliver_due(world.db, post_of(world, Unreliable()), clock))
+        await claims.wait()
+        await asyncio.sleep(0.3)  # its thread has begun with it by then; if not, there is nothing to give back
+        working.cancel()
+        await asyncio.sleep(0)
+        held.rollback()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    await world.db.write(lambda session: None)  # behind whatever the one thread that writes had to do before
+    found = await the_job(world)
+    assert (found["status"], found["run_at"]) == ("pending", world.clock.now)
 
 
 async def test_what_is_rolled_back_is_not_sent(world: World) -> None:

@@ -1,5 +1,6 @@
 """Exports of users: what is in the file, who may have it and for how long, and that none is lost or doubled (IM-14)."""
 
+import asyncio
 import csv
 import gc
 import gzip
@@ -32,6 +33,13 @@ def rows_of(file: bytes) -> list[dict[str, Any]]:
 
 def cells_of(file: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(gzip.decompress(file).decode(), newline="")))
+
+
+async def test_of_many_at_once_two_are_taken(world: World) -> None:
+    """Whoever counts those that are under way holds the count still."""
+    asked = [world.manage("POST", "/jobs/users-exports", {}) for _ in range(6)]
+    codes = [answer.status_code for answer in await asyncio.gather(*asked)]
+    assert sorted(codes) == [200] * 2 + [429] * 4
 
 
 @SQLITE

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from authenticator import Authenticator
 from customer import Customer, customer, live_elsewhere
 from keystead.db import tables
 from keystead.rules.circuits import FAILURES
+from keystead.rules.configuration import as_ciphertext
 from visitor import Visitor
 from world import PASSWORD, World
 
@@ -83,6 +86,19 @@ async def test_guesses_that_a_script_answers_with_an_error_are_counted(world: Wo
     assert codes == [500] * 12
 
 
+async def test_secrets_that_cannot_be_opened_lock_nobody_out(world: World, people: Customer) -> None:
+    """The key that sealed them is gone: that is ours to mend, and no script has seen a guess."""
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD)
+    (row,) = [each for each in await world.rows(tables.Connection) if each["id"] == world.connection_id]
+    lost = row["options"] | {"configuration": {"key": as_ciphertext(b"x" * 40)}}
+    change = update(tables.Connection).where(col(tables.Connection.id) == world.connection_id)
+    await world.db.write(lambda it: it.connection().execute(change.values(options=lost)).rowcount)
+    assert [(await world.login()).status_code for _ in range(12)] == [500] * 12
+    await world.db.write(lambda it: it.connection().execute(change.values(options=row["options"])).rowcount)
+    await world.tokens()
+
+
 @pytest.mark.parametrize(("how", "reason"), [("error", "ORA-01017"), ("open", "left alone for a while")])
 async def test_support_finds_out_why_a_script_let_nobody_in(
     world: World, people: Customer, how: str, reason: str
@@ -99,6 +115,7 @@ async def test_support_finds_out_why_a_script_let_nobody_in(
             assert (await world.login()).status_code == 500
     visitor = Visitor.of(world)
     page = await visitor.log_in(await visitor.authorize(), "ann@example.com", PASSWORD)
+    assert "aria-invalid" not in page.response.text, "the password is not at fault"
     for answer in (await world.login(), page.response):
         decision = answer.headers["keystead-decision"]
         assert reason not in answer.text

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session, col
 
 from keystead.db import jobs
@@ -12,18 +12,10 @@ from keystead.db.jobs import Claimed
 from keystead.db.tables import Job, JobClaim, JobFile, JobRow
 from keystead.rules.import_jobs import JOB
 
-_HOLD: Final = text("LOCK TABLE job_file IN SHARE ROW EXCLUSIVE MODE")
-"""Pieces of files wait for it, for the moment that it takes to count."""
-
 
 def begin(session: Session, job_id: str, about: dict[str, Any], now: datetime, until: datetime, most: int) -> bool:
-    """Add a job whose file is on its way, which nobody may begin before ``until``; ``False`` where ``most`` are active.
-
-    Whoever counts holds the count still: two requests at once do not both find room.
-    """
-    if session.connection().dialect.name == "postgresql":  # SQLite has one writer at a time
-        session.connection().execute(_HOLD)
-    if jobs.active(session, JOB) >= most:
+    """Add a job whose file is on its way, which nobody begins before ``until``; ``False`` where ``most`` are active."""
+    if not jobs.has_room(session, (JOB,), most):
         return False
     jobs.add(session, job_id, JOB, b"", now)
     session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about, run_at=until))

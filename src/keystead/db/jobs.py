@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -20,6 +20,9 @@ _CLAIMED: Final = "processing"
 _UNDONE: Final = ("pending", _CLAIMED)
 
 _CLAIMED_COLUMNS: Final = tuple(getattr(Job, name) for name in ("id", "type", "sealed", "tries", "created_at", "about"))
+
+_HOLD: Final = text("LOCK TABLE job_file IN SHARE ROW EXCLUSIVE MODE")
+"""Pieces of files wait for it, for the moment that it takes to count; jobs themselves, such as mail, never do."""
 
 _TURN: Final = ":"
 """Between a job's type and whose turn it waits for, in the column of the type."""
@@ -173,11 +176,18 @@ def keep(session: Session, job: Claimed, now: datetime, about: dict[str, Any]) -
     return _set(session, job, about=about, run_at=now + LEASE)
 
 
-def active(session: Session, type: str) -> int:
-    """Return how many jobs of a type wait or are under way."""
-    of_type = or_(col(Job.type) == type, col(Job.type).startswith(f"{type}{_TURN}", autoescape=True))
-    statement = select(func.count()).select_from(Job).where(of_type, col(Job.finished_at).is_(None))
-    return int(session.connection().execute(statement).scalar_one())
+def has_room(session: Session, types: Collection[str], most: int) -> bool:
+    """Whether fewer than ``most`` jobs of these types wait or are under way, for whoever adds one in this transaction.
+
+    Whoever counts holds the count still: two requests at once do not both find room.
+    """
+    if session.connection().dialect.name == "postgresql":  # SQLite has one writer at a time
+        session.connection().execute(_HOLD)
+    of_types = [
+        or_(col(Job.type) == each, col(Job.type).startswith(f"{each}{_TURN}", autoescape=True)) for each in types
+    ]
+    statement = select(func.count()).select_from(Job).where(or_(*of_types), col(Job.finished_at).is_(None))
+    return int(session.connection().execute(statement).scalar_one()) < most
 
 
 def finish(session: Session, job: Claimed, now: datetime, *, error: str | None = None) -> bool:

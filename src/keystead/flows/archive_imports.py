@@ -20,24 +20,20 @@ from keystead.errors import (
     TooManyRequests,
     Unavailable,
 )
-from keystead.flows.archive_making import EXTRAS, PURPOSE
+from keystead.flows.archive_making import PURPOSE
 from keystead.flows.archive_reading import ArchiveReader, is_archive
-from keystead.flows.jobs import given_back
+from keystead.flows.jobs import MAX_TRIES, MOST_ACTIVE, MOST_STUCK, given_back
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.relying_party import current
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules.archive_imports import ArchiveImport, NewArchiveImport, refused
 from keystead.rules.events import Caller
+from keystead.rules.profiles import EXTRAS
 from keystead.rules.user_archives import ArchivedUser, Unusable, read_user
 
 JOB: Final = "users_archive_import"
-MAX_TRIES: Final = 5
-MOST_STUCK: Final = 12
-"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
-
 _TURN: Final = "all"
-_MOST_ACTIVE: Final = 2
 _WAIT: Final = 60.0
 _PIECE: Final = 256 * 1024
 _TO_ARRIVE: Final = timedelta(hours=1)
@@ -206,7 +202,7 @@ class ArchiveImports:
         return state
 
     def _start(self, session: Session, job_id: str, state: ArchiveImport) -> JobRecord:
-        if jobs.active(session, JOB) >= _MOST_ACTIVE:
+        if not jobs.has_room(session, (JOB,), MOST_ACTIVE):
             raise TooManyRequests(_WAIT, detail="imports are under way")
         now = self.clock()
         jobs.add(session, job_id, JOB, b"", now, turn=_TURN)

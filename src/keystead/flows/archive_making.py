@@ -18,6 +18,7 @@ from keystead.errors import NoSuchJob
 from keystead.flows.gzip_pieces import joined, packed, unpacked
 from keystead.ports import Clock, Sealer
 from keystead.rules import tar_files
+from keystead.rules.profiles import EXTRAS
 from keystead.rules.user_archives import (
     CONNECTIONS,
     KEYS,
@@ -33,8 +34,6 @@ from keystead.rules.user_archives import (
 )
 from keystead.rules.user_exports import Export
 
-EXTRAS: Final = "account-extras"
-"""What the secrets of an account are sealed for."""
 PURPOSE: Final = "job-files"
 """What pieces of files are sealed for."""
 

@@ -17,13 +17,12 @@ from keystead.rules.folding import searched_by
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind
 from keystead.rules.import_jobs import Import
-from keystead.rules.import_rows import EXTRAS, PREFIX, UPSERTABLE, ImportedUser, echoed
+from keystead.rules.import_rows import PREFIX, UPSERTABLE, ImportedUser, echoed
 from keystead.rules.passkey_policy import Context, evaluate, of_new
 from keystead.rules.passkey_terms import PasskeyPolicy
-from keystead.rules.profiles import Profile, defaults
+from keystead.rules.profiles import EXTRAS, HANDLE_BYTES, Profile, defaults
 from keystead.rules.row_complaints import RowError
 
-_HANDLE_BYTES: Final = 32
 _ID_BYTES: Final = 12
 _EXISTS: Final = "The user already exist and upsert parameter is false"
 _TWICE: Final = "The user is in the file twice"
@@ -165,7 +164,7 @@ class Decision:
     def of(self, rows: Sequence[ReadRow]) -> Decided:
         """Return what is to be done."""
         # In one go: asked for row by row, chance takes longer than all else that is decided.
-        size = _ID_BYTES + _HANDLE_BYTES
+        size = _ID_BYTES + HANDLE_BYTES
         chance = self.entropy.bytes(size * len(rows))
         for at, row in enumerate(rows):
             self._row(row, chance[at * size : (at + 1) * size])
@@ -267,14 +266,9 @@ class Decision:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
         profile = known.profile
-        stored = user.password.stored() if user.password else None
-        values = _changed(user, profile)
-        notes: tuple[str, ...] = ()
-        if stored not in (None, known.password_hash):
-            if _is_unused(known):
-                values["password_hash"] = stored
-            else:
-                notes = (KEPT,)
+        is_other = user.password is not None and user.password.stored() != known.password_hash
+        is_kept = is_other and not _is_unused(known)
+        values = _changed(user, profile, password=is_other and not is_kept)
         new = self._lacking(row)
         if new and user.user_handle not in (None, profile.user_handle):
             values["user_handle"] = user.user_handle
@@ -283,7 +277,7 @@ class Decision:
         before = len(self.decided.addition.passkeys)
         said = self._add_keys(new, profile.user_id)
         self.decided.enrolled += [(profile, each["id"]) for each in self.decided.addition.passkeys[before:]]
-        self._say(row, "update" if values or new else "skip", user, said, notes=notes)
+        self._say(row, "update" if values or new else "skip", user, said, notes=(KEPT,) * is_kept)
 
     def _lacking(self, row: ReadRow) -> list[ImportedKey]:
         """Return the passkeys of a row that nobody has."""
@@ -354,13 +348,15 @@ class Decision:
         self.decided.found[row.number] = found | ({"notes": said} if said else {})
 
 
-def _changed(user: ImportedUser, profile: Profile) -> dict[str, Any]:
-    """Return the columns that an upsert changes. Metadata is replaced as a whole (IM-6)."""
+def _changed(user: ImportedUser, profile: Profile, *, password: bool) -> dict[str, Any]:
+    """Return the columns that an upsert changes, the hash where it may. Metadata is replaced as a whole (IM-6)."""
     values = {
         name: user.values[name]
         for name in UPSERTABLE
         if name in user.values and user.values[name] != getattr(profile, name)
     }
+    if password and user.password is not None:
+        values["password_hash"] = user.password.stored()
     if values.get("email_verified"):
         values["must_verify"] = [kind for kind in profile.must_verify if kind != "email"]
     return values

@@ -17,10 +17,11 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, BodyTooLarge, NoSuchJob, TooManyImports
+from keystead.flows.jobs import MOST_ACTIVE
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy, Sealer
-from keystead.rules.import_jobs import JOB, MOST_ACTIVE, PIECE, PURPOSE, Canary, Import, NewImport, read_import
+from keystead.rules.import_jobs import JOB, PIECE, PURPOSE, Canary, Import, NewImport, read_import
 from keystead.rules.row_files import Malformed, RowReader
 
 _WAIT: Final = 60.0

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import Final, NamedTuple, Protocol, TypeVar, cast
 
 from sqlmodel import Session
 
@@ -14,6 +14,13 @@ from keystead.db.jobs import Claimed, JobDetails, JobFilter
 from keystead.db.session import Database
 from keystead.errors import NoSuchJob
 from keystead.ports import Clock
+
+MAX_TRIES: Final = 5
+"""How often an export or an archive's import is begun again after an error."""
+MOST_STUCK: Final = 12
+"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
+MOST_ACTIVE: Final = 2
+"""Jobs of a kind, such as imports, that wait or are under way; more are told to come back (IM-2)."""
 
 
 class Resuming(Protocol):

@@ -39,10 +39,9 @@ from keystead.rules.events import Caller, Event
 from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.messages import CHANNELS, Message
 from keystead.rules.passkey_policy import policy_of
-from keystead.rules.profiles import Draft, Profile, defaults, look_alike
+from keystead.rules.profiles import HANDLE_BYTES, Draft, Profile, defaults, look_alike
 from keystead.secrecy import Secret
 
-_HANDLE_BYTES = 32
 _WAITS = "The account is there. Follow the link that was sent, then log in."
 
 
@@ -174,7 +173,7 @@ class Signup:
                 journal.add, told(self.journal.event("passkey_challenge_failed", caller, **about), refusal)
             )
             raise
-        handle, policy = self.entropy.bytes(_HANDLE_BYTES), policy_of(options)
+        handle, policy = self.entropy.bytes(HANDLE_BYTES), policy_of(options)
         begun = await self.ceremonies.begin(
             "signup",
             party,

@@ -16,7 +16,7 @@ from keystead.db.user_search import Listed
 from keystead.errors import BadRequest, NoSuchJob, TooManyRequests
 from keystead.flows.archive_making import PURPOSE, ArchiveMaking
 from keystead.flows.gzip_pieces import HEADER, packed, trailer
-from keystead.flows.jobs import given_back
+from keystead.flows.jobs import MAX_TRIES, MOST_ACTIVE, MOST_STUCK, given_back
 from keystead.flows.journal import Journal
 from keystead.flows.long_reads import LongReads
 from keystead.flows.operations import Operation
@@ -31,13 +31,9 @@ ARCHIVE_JOB: Final = "users_archive"
 JOBS: Final = (JOB, ARCHIVE_JOB)
 KEPT: Final = timedelta(hours=24)
 """How long a file can be had (IM-16)."""
-MAX_TRIES: Final = 5
-MOST_STUCK: Final = 12
-"""Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
 
 _TURN: Final = "all"
 """One export of an installation is made at a time: each reads everybody."""
-_MOST_ACTIVE: Final = 2
 _AT_ONCE: Final = 100
 """Users that are held at a time: each may have 200 KB of metadata."""
 _WAIT: Final = 60.0
@@ -143,7 +139,7 @@ class UserExports:
             if found is None or found.for_administrators:
                 raise BadRequest("The connection does not exist.", path="connection_id")
             wanted = wanted.having(connection=found.name)
-        if sum(jobs.active(session, each) for each in JOBS) >= _MOST_ACTIVE:
+        if not jobs.has_room(session, JOBS, MOST_ACTIVE):
             raise TooManyRequests(_WAIT, detail="exports are under way")
         now, about = self.clock(), wanted.stored()
         kind = ARCHIVE_JOB if wanted.format == "archive" else JOB

@@ -36,8 +36,8 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.events import Event
 from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.password_policy import history_size
-from keystead.rules.profiles import Profile
-from keystead.rules.returned_profiles import EXTRAS, TOKENS
+from keystead.rules.profiles import EXTRAS, Profile
+from keystead.rules.returned_profiles import TOKENS
 from keystead.rules.user_edits import NewUser, UserEdit
 from keystead.rules.user_search import email_as_stored
 from keystead.secrecy import Secret

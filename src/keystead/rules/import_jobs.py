@@ -15,9 +15,6 @@ JOB: Final = "users_import"
 PURPOSE: Final = "imports"
 """For what the pieces of a file are sealed."""
 
-MOST_ACTIVE: Final = 2
-"""Jobs that wait or are under way (IM-2)."""
-
 PIECE: Final = 524_288
 """Bytes of a file that are kept and read at a time."""
 

@@ -32,8 +32,6 @@ from keystead.rules.row_complaints import (
 from keystead.rules.user_edits import required_identifiers
 
 PREFIX: Final = "auth0|"
-EXTRAS: Final = "account-extras"
-"""For what ``account.sealed_extras`` is sealed."""
 MASK: Final = "***"
 
 _TEXTS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}

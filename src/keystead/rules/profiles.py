@@ -20,6 +20,12 @@ _LETTER: Final = re.compile("[a-z0-9]")
 
 Metadata = dict[str, Any]
 
+EXTRAS: Final = "account-extras"
+"""What ``account.sealed_extras`` is sealed for, whoever writes or reads it."""
+
+HANDLE_BYTES: Final = 32
+"""Of a user handle of ours, all of them random: half of the most that WebAuthn allows (Level 3 §5.4.3)."""
+
 MOST_METADATA: Final = 102_400
 ADVISED_METADATA: Final = 10_240
 """Bytes of either kind of metadata: what is taken, and beyond what the journal has a note (US-12)."""

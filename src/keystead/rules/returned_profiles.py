@@ -29,9 +29,6 @@ MOST_OTHERS: Final = 102_400
 MARK: Final = "elsewhere$"
 """What stands in place of a hash where the customer's database keeps the password. No password matches it."""
 
-EXTRAS: Final = "account-extras"
-"""What ``account.sealed_extras`` is sealed for."""
-
 TOKENS: Final = ("access_token", "refresh_token")
 """Of a returned profile: shown to whoever may read them, in the identity (CD-9)."""
 

@@ -123,7 +123,7 @@ class CustomerDatabase:
         try:
             configuration = self.opened(self.connection.id, self.connection.options)
         except InternalError as error:
-            raise ScriptFailed(name, detail=error.detail) from None
+            raise ScriptFailed(name, detail=error.detail).because(unanswered=True) from None
         script = Script(
             self.connection.id, name, self.options.script_language, self.options.scripts[name], configuration
         )

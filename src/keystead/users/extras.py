@@ -7,7 +7,7 @@ from typing import Any
 
 from keystead.errors import InternalError
 from keystead.ports import Sealer
-from keystead.rules.returned_profiles import EXTRAS
+from keystead.rules.profiles import EXTRAS
 
 
 @dataclass(frozen=True)

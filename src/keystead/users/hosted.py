@@ -15,11 +15,9 @@ from keystead.rules import password_policy
 from keystead.rules.account_changes import Change
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier
-from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.profiles import HANDLE_BYTES, Draft, Profile, defaults
 from keystead.rules.returned_profiles import MARK
 from keystead.secrecy import Secret
-
-_HANDLE_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class HostedStore:
         Raises ``IdentifierTaken``, ``Busy``.
         """
         hashed = await self.hash_of_theirs(password) if password is not None else None
-        draft = draft.model_copy(update={"user_handle": draft.user_handle or self.entropy.bytes(_HANDLE_BYTES)})
+        draft = draft.model_copy(update={"user_handle": draft.user_handle or self.entropy.bytes(HANDLE_BYTES)})
         kept = replace(kept, password_hash=hashed or MARK + self.entropy.token(16))
         return await self.db.write(mirrors.adopt, self.connection_id, draft, kept, self.clock())
 
@@ -111,7 +109,7 @@ class HostedStore:
         if hashed is not None and not _takes_passwords(session, self.connection_id):
             raise InvalidSignup(detail="passwords were switched off meanwhile, or people live elsewhere by now")
         if draft.user_handle is None:
-            draft = draft.model_copy(update={"user_handle": self.entropy.bytes(_HANDLE_BYTES)})
+            draft = draft.model_copy(update={"user_handle": self.entropy.bytes(HANDLE_BYTES)})
         local_id = self.entropy.bytes(12).hex()
         return accounts.create(session, self.connection_id, draft, hashed, local_id=local_id, now=now)
 

@@ -17,7 +17,7 @@ from keystead.rules.account_changes import Change, Deleted, NewIdentifier, NewPa
 from keystead.rules.action_scripts import CHANGED_BY, ScriptName
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier, IdentifierKind
-from keystead.rules.profiles import Draft, Profile, defaults
+from keystead.rules.profiles import HANDLE_BYTES, Draft, Profile, defaults
 from keystead.rules.returned_profiles import MARK, Returned, changes, is_mark, new_account, spelled
 from keystead.rules.signups import identifiers_of_profile
 from keystead.secrecy import Secret
@@ -25,7 +25,6 @@ from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
 from keystead.users.refused import as_ours
 
-_HANDLE_BYTES: Final = 32
 _TRIES: Final = 2
 
 
@@ -202,7 +201,7 @@ class ScriptedStore:
     async def _meet(self, found: Returned, draft: Draft | None, has_password: bool | None) -> Profile:
         account = new_account(found, self.options, draft)
         if account.user_handle is None:
-            account = account.model_copy(update={"user_handle": self.entropy.bytes(_HANDLE_BYTES)})
+            account = account.model_copy(update={"user_handle": self.entropy.bytes(HANDLE_BYTES)})
         mark = None if has_password is False else self._mark()
         kept = Kept(mark, found.others, self.extras.sealed(found.extras))
         return await self.db.write(mirrors.meet, self.connection_id, account, kept, self.clock())

@@ -31,6 +31,7 @@ from keystead.errors import (
     StepUpRequired,
     TooManyAttempts,
     TransactionExpired,
+    Unavailable,
     UnknownCredential,
     UserBlocked,
     WeakPassword,
@@ -284,7 +285,8 @@ def page(
         "client_name": place.client.settings.name,
         "ui_locales": place.transaction.request.ui_locales,
         "error": wording.said(error, place.connection.policy()) if error else None,
-        "error_field": field,
+        # What could not be tried is not the fault of what was typed.
+        "error_field": "" if isinstance(error, Unavailable) else field,
     }
     if isinstance(error, UnknownCredential):
         common["signals"] = for_page(unknown(error.rp_id, error.credential_id))
