@@ -90,6 +90,7 @@ ON_PAGE: Final = (
     SignupDisabled,
     WeakPassword,
     PasswordLeaked,
+    RefusedByScript,
     PasswordUnchecked,
     PasskeyTaken,
     PasskeyLimitReached,
@@ -285,8 +286,8 @@ def page(
         "client_name": place.client.settings.name,
         "ui_locales": place.transaction.request.ui_locales,
         "error": wording.said(error, place.connection.policy()) if error else None,
-        # What could not be tried is not the fault of what was typed.
-        "error_field": "" if isinstance(error, Unavailable) else field,
+        # What could not be tried, or was refused for a reason of the customer's, is not the fault of what was typed.
+        "error_field": "" if isinstance(error, Unavailable | RefusedByScript) else field,
     }
     if isinstance(error, UnknownCredential):
         common["signals"] = for_page(unknown(error.rp_id, error.credential_id))
