@@ -19,6 +19,7 @@ from guarding import SUSPICIOUS_IP, guard
 from keystead.settings import Settings
 from keystead.start import prepare
 from keystead.users import hashing
+from pairings import surplus
 from redis_server import RedisServer
 from refilled import Refilled, copy_database, database_of, execute
 from tally import TALLY, tallied
@@ -30,9 +31,31 @@ hypothesis.settings.load_profile("keystead")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Hand on what one process of a parallel run has counted."""
+    """Hand on what one process of a parallel run has counted; fail a whole run that has left something out."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = dict(TALLY)
+    elif exitstatus == pytest.ExitCode.OK and is_whole(session.config) and any(left_out()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the one option of ours."""
+    parser.addoption("--every-pairing", action="store_true", help="run every variant of every test on both databases")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell the processes of a parallel run what only the first can know."""
+    node.workerinput["is_whole"] = is_whole(node.config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of a whole run what need not run twice (``pairings``)."""
+    whole = getattr(config, "workerinput", {}).get("is_whole", is_whole(config))
+    if whole and not config.option.every_pairing:
+        left = surplus(items)
+        config.hook.pytest_deselected(items=[each for each in items if each in left])
+        items[:] = [each for each in items if each not in left]
 
 
 @pytest.hookimpl(optionalhook=True)

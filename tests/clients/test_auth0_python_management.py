@@ -1,8 +1,11 @@
 """auth0-python, ManagementClient: its models read answers strictly, and its pagers read on until a page is empty."""
 
+import gzip
+import json
+import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -161,7 +164,9 @@ def test_connections(auth0: There, shop: Any) -> None:
     assert auth0.connections.update(made["id"], options=options)["options"]["disable_signup"] is False
     auth0.connections.clients.update(made["id"], request=[{"client_id": shop["client_id"], "status": True}])
     assert [each["client_id"] for each in auth0.connections.clients.get(made["id"])] == [shop["client_id"]]
+    assert auth0.connections.check_status(made["id"]) is None
     auth0.connections.delete(made["id"])
+    is_gone(auth0.connections.check_status, made["id"])
     is_gone(auth0.connections.get, made["id"])
 
 
@@ -291,6 +296,36 @@ def test_tickets_and_jobs(auth0: There, ann: Any, site: Site) -> None:
     job = auth0.jobs.verification_email.create(user_id=ann["user_id"])
     assert auth0.jobs.get(job["id"])["type"] == "verification_email"
     assert auth0.jobs.errors.get(job["id"]) is None
+
+
+def completed(auth0: There, job: Json) -> Json:
+    """Wait for a job as those do who use the SDK, and return what it came to."""
+    until = time.monotonic() + 60
+    while (found := auth0.jobs.get(job["id"]))["status"] in ("pending", "processing"):
+        assert time.monotonic() < until, found
+        time.sleep(0.2)
+    assert found["status"] == "completed"
+    return found  # type: ignore[no-any-return]
+
+
+def test_importing_users(auth0: There, ann: Any, connection: Json) -> None:
+    rows = [{"email": "bob@example.com", "email_verified": True}, {"email": "ann@example.com"}]
+    begun = auth0.jobs.users_imports.create(users=json.dumps(rows), connection_id=connection["id"], external_id="move")
+    assert (begun["type"], begun["external_id"]) == ("users_import", "move")
+    assert completed(auth0, begun)["summary"] == {"failed": 1, "updated": 0, "inserted": 1, "total": 2}
+    (failed,) = auth0.jobs.errors.get(begun["id"])
+    assert (failed["user"]["email"], failed["errors"][0]["code"]) == ("ann@example.com", "DUPLICATED_USER")
+    assert auth0.users.list_users_by_email(email="bob@example.com")[0]["email_verified"] is True
+
+
+def test_exporting_users(auth0: There, ann: Any, connection: Json, site: Site) -> None:
+    fields = [{"name": "email"}, {"name": "given_name", "export_as": "first"}]
+    begun = auth0.jobs.users_exports.create(connection_id=connection["id"], format="json", fields=fields)
+    link = urlsplit(completed(auth0, begun)["location"])
+    file = site.http.get(f"{link.path}?{link.query}")
+    assert [json.loads(line) for line in gzip.decompress(file.content).splitlines()] == [
+        {"email": "ann@example.com", "first": "Ann"}
+    ]
 
 
 def guess(site: Site, password: str, username: str = "ann@example.com") -> int:

@@ -70,6 +70,15 @@ async def test_a_patch_leaves_what_it_does_not_name(world: World) -> None:
     assert "sapi" in await world.journal()
 
 
+async def test_lifetimes_in_minutes_and_any_language_are_kept(world: World) -> None:
+    minutes = {f"{name}_in_minutes": 30 for name in ("ephemeral_session_lifetime", "idle_ephemeral_session_lifetime")}
+    found = await settled(world, **minutes, enabled_locales=["gd", "en"])
+    assert (found["ephemeral_session_lifetime"], found["idle_ephemeral_session_lifetime"]) == (0.5, 0.5)
+    assert found["enabled_locales"] == ["gd", "en"]
+    assert (await world.manage("GET", SETTINGS)).json() == found
+    assert await settled(world, **found) == found  # what an export says can be imported
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"nonsense": 1}, "Additional properties not allowed: nonsense"),
     ({"device_flow": {}}, "Additional properties not allowed: device_flow"),

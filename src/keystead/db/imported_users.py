@@ -24,6 +24,10 @@ _MOST_PARAMETERS: Final = 32_000
 """Of one statement, where SQLite allows as many."""
 
 
+class Clashed(Exception):
+    """Somebody else was faster with one of many accounts."""
+
+
 @dataclass
 class Addition:
     """Rows to be inserted."""
@@ -90,22 +94,20 @@ def with_passkeys(session: Session, user_ids: Collection[str]) -> set[str]:
     return found
 
 
-def add(session: Session, addition: Addition) -> bool:
-    """Insert accounts with all that is their own; ``False``, and nothing of it, where somebody was first.
+def add(session: Session, addition: Addition) -> None:
+    """Insert accounts with all that is their own. Raises ``Clashed`` where somebody was first.
 
+    Nothing of the transaction may be kept then. No savepoint stands for the whole transaction: behind one SQLite
+    copies each page that it changes, which is most of them, for what hardly ever happens.
     Identifiers in one order for everybody, so that two imports do not wait for each other for ever.
     """
     ordered = sorted(addition.identifiers, key=lambda each: (each["kind"], each["value"]))
-    nested = session.connection().begin_nested()
     try:
         for table, rows in ((Account, addition.accounts), (AccountIdentifier, ordered), (Passkey, addition.passkeys)):
             if rows:
                 _insert(session, table.__table__, rows)  # type: ignore[union-attr]
     except IntegrityError:
-        nested.rollback()
-        return False
-    nested.commit()
-    return True
+        raise Clashed from None
 
 
 def _insert(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -26,6 +26,9 @@ Work = Callable[Concatenate[Session, Arguments], Result]
 
 _BUSY_MS: Final = 10_000
 _READERS: Final = 4
+WRITER_CACHE_KIB: Final = 16_384
+"""Of pages that SQLite keeps while it writes: with its own 2 MiB it writes out, and reads again, pages of the indexes
+within one batch of an import."""
 _NOT_OURS: Final = "42501"
 """PostgreSQL's code for a right that is missing."""
 _CANCELLED: Final = "57014"
@@ -39,7 +42,7 @@ class Database:
         self._telemetry = telemetry
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
-            self._writer = _sqlite(url, "BEGIN IMMEDIATE")
+            self._writer = _sqlite(url, "BEGIN IMMEDIATE", f"cache_size=-{WRITER_CACHE_KIB}")
             self._reader = _sqlite(url, "BEGIN")
             self._writing = Threads(self._writer, 1, "db-write", telemetry)
             self._reading = Threads(self._reader, _READERS, "db-read", telemetry)
@@ -122,7 +125,7 @@ def _postgresql(url: str) -> Engine:
         raise DatabaseUnavailable(detail="the URL cannot be read; / @ : in a password are %2F %40 %3A") from None
 
 
-def _sqlite(url: str, begin: str) -> Engine:
+def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -133,7 +136,13 @@ def _sqlite(url: str, begin: str) -> Engine:
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves: the driver would begin deferred ones
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=NORMAL"):
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            f"busy_timeout={_BUSY_MS}",
+            "synchronous=NORMAL",
+            *pragmas,
+        ):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -14,9 +14,8 @@ from sqlmodel import Session
 
 from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs, journal, passkeys
 from keystead.db.jobs import Claimed
-from keystead.errors import Unavailable
 from keystead.flows.import_canaries import settled
-from keystead.flows.import_decisions import Conditions, Decided, Decision, There, digest, keys_of
+from keystead.flows.import_decisions import Conditions, Decided, Decision, There, digest
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import ReadRow, RowReading
@@ -29,8 +28,6 @@ from keystead.rules.import_rows import Terms
 from keystead.rules.passkey_policy import policy_of
 from keystead.rules.row_complaints import RowError
 
-_TRIES: Final = 4
-"""How often rows are decided anew because somebody else was faster."""
 _MOST_FORMATS: Final = 50
 _GONE: Final = RowError("CONNECTION_NOT_FOUND", "The connection does not exist.")
 
@@ -51,11 +48,19 @@ class ImportBatch:
     entropy: Entropy
 
     def store(
-        self, session: Session, job: Claimed, state: Import, terms: Terms | None, rows: Sequence[ReadRow]
+        self,
+        session: Session,
+        job: Claimed,
+        state: Import,
+        terms: Terms | None,
+        rows: Sequence[ReadRow],
+        *,
+        hopeful: bool = False,
     ) -> Import:
-        """Write rows, and return how far the job is then. Raises ``Overtaken``; ``Unavailable`` where others hinder.
+        """Write rows, and return how far the job is then. Raises ``Overtaken``, ``imported_users.Clashed``.
 
         The options of the connection are read here, while nobody can change what passwords and passkeys depend on.
+        ``hopeful`` rows are taken for new users, and are not looked up first: the keys tell.
         """
         census.join(session)
         connection = connections.get(session, state.connection_id)
@@ -68,8 +73,14 @@ class ImportBatch:
             if now_terms != terms:
                 rows = [self.reading.read(each.number, each.raw, now_terms) for each in rows]
             rp_ids = self.enrolment.ceremonies.relying_party(session).ids
-            conditions = Conditions(state, now_terms.shared, policy_of(options), rp_ids, self.clock())
-        decided = self._tried(session, job, state, conditions, rows)
+            conditions = Conditions(state, policy_of(options), rp_ids, self.clock())
+        is_new = hopeful and not (state.upsert or state.dry_run)
+        there = There() if is_new else self._look(session, job.id, state, rows)
+        judged = partial(self.enrolment.models.judged, session)
+        decided = Decision(conditions, there, self.sealer, self.entropy, judged).of(rows)
+        self._apply(session, state, decided)
+        if not state.dry_run:
+            self._tell(session, job, state, decided)
         job_rows.add(session, job.id, _noted(state, decided))
         kept = decided.known_by if state.upsert or state.dry_run else {}
         import_jobs.claim(session, job.id, {digest(mark): number for mark, number in kept.items()})
@@ -88,34 +99,17 @@ class ImportBatch:
             raise Overtaken
         return after
 
-    def _tried(
-        self, session: Session, job: Claimed, state: Import, conditions: Conditions | None, rows: Sequence[ReadRow]
-    ) -> Decided:
-        """Decide and write, until nobody was faster. A file of new users is not looked up first: the keys tell."""
-        for attempt in range(_TRIES):
-            hopeful = attempt == 0 and not (state.upsert or state.dry_run)
-            there = There() if hopeful else self._look(session, job.id, state, conditions, rows)
-            judged = partial(self.enrolment.models.judged, session)
-            decided = Decision(conditions, there, self.sealer, self.entropy, judged).of(rows)
-            if self._apply(session, state, decided):
-                if not state.dry_run:
-                    self._tell(session, job, state, decided)
-                return decided
-        raise Unavailable("somebody else is changing the same users")
-
-    def _apply(self, session: Session, state: Import, decided: Decided) -> bool:
-        """Write what was decided, or in a rehearsal write it and take it back; ``False`` where somebody was faster."""
+    def _apply(self, session: Session, state: Import, decided: Decided) -> None:
+        """Write what was decided, or in a rehearsal write it and take it back."""
         rehearsed = session.connection().begin_nested() if state.dry_run else None
-        is_done = imported_users.add(session, decided.addition)
-        if is_done:
-            for profile, values in decided.changes:
-                if values.get("email_verified") is False:
-                    subject = revocation.Subject(profile.user_id)
-                    self.revocation.apply(session, revocation.Event.EMAIL_CHANGED, subject, self.clock())
-                accounts.change(session, profile.user_id, values)
+        imported_users.add(session, decided.addition)
+        for profile, values in decided.changes:
+            if values.get("email_verified") is False:
+                subject = revocation.Subject(profile.user_id)
+                self.revocation.apply(session, revocation.Event.EMAIL_CHANGED, subject, self.clock())
+            accounts.change(session, profile.user_id, values)
         if rehearsed is not None:
             rehearsed.rollback()
-        return is_done
 
     def _tell(self, session: Session, job: Claimed, state: Import, decided: Decided) -> None:
         """Say of each passkey that an account was given what is said of one that was added by itself."""
@@ -137,12 +131,9 @@ class ImportBatch:
             journal.add(session, event)
             self.enrolment.notices.send(session, "passkey_added", owner, stored, caller)
 
-    def _look(
-        self, session: Session, job_id: str, state: Import, conditions: Conditions | None, rows: Sequence[ReadRow]
-    ) -> There:
+    def _look(self, session: Session, job_id: str, state: Import, rows: Sequence[ReadRow]) -> There:
         """Look up what rows may clash with."""
-        shared = conditions.shared if conditions else ()
-        keys = [key for each in rows for key in keys_of(each, shared)]
+        keys = [key for each in rows for key in each.keys]
 
         def of(kind: str) -> set[Any]:
             return {key.value for key in keys if key.of == kind}

@@ -5,44 +5,29 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from keystead.db.accounts import Known
 from keystead.db.imported_users import Addition
-from keystead.flows.row_reading import ImportedKey, ReadRow
+from keystead.flows.row_reading import ImportedKey, Key, ReadRow
 from keystead.ports import Entropy, Sealer
 from keystead.rules import password_hashes
 from keystead.rules.ceremonies import NewPasskey
-from keystead.rules.folding import searched_by
 from keystead.rules.hash_recipes import BadHash
-from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind
+from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.import_jobs import Import
 from keystead.rules.import_rows import PREFIX, UPSERTABLE, ImportedUser, echoed
 from keystead.rules.passkey_policy import Context, evaluate, of_new
 from keystead.rules.passkey_terms import PasskeyPolicy
-from keystead.rules.profiles import EXTRAS, HANDLE_BYTES, Profile, defaults
+from keystead.rules.profiles import EXTRAS, HANDLE_BYTES, Profile
 from keystead.rules.row_complaints import RowError
 
 _ID_BYTES: Final = 12
-_EXISTS: Final = "The user already exist and upsert parameter is false"
 _TWICE: Final = "The user is in the file twice"
 KEPT: Final = "the account keeps the password that it has"
-_TAKEN: Final[Mapping[IdentifierKind, RowError]] = {
-    kind: RowError(code, f"The {kind} is used by another user", kind)
-    for kind, code in zip(KINDS, ("CONFLICT_EMAIL", "CONFLICT", "CONFLICT_USERNAME"), strict=True)
-}
-_THERE: Final = RowError("DUPLICATED_USER", _EXISTS)
 _NOT_ADDED: Final = RowError(
     "NOT_PASSED", "A passkey for a user who is there needs the scope create:authentication_methods", "passkeys"
 )
-_ID_TAKEN: Final = RowError("CONFLICT", "The user_id is used by another user", "user_id")
-_HANDLE_TAKEN: Final = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
-_BLANK: Final[dict[str, Any]] = {
-    **dict.fromkeys((*KINDS, "given_name", "family_name", "blocked", "user_metadata", "app_metadata")),
-    **dict.fromkeys(("email_verified", "phone_verified"), False),
-}
-"""Columns of an account whose row says nothing of them."""
-
 Clash = tuple[RowError, dict[str, Any]]
 """Why a row is refused, and which row or account is in its way."""
 Judged = Callable[[NewPasskey], NewPasskey]
@@ -53,21 +38,9 @@ class Conditions:
     """By what rows are decided, as things stand in the transaction."""
 
     state: Import
-    shared: tuple[IdentifierKind, ...]
     policy: PasskeyPolicy
     rp_ids: tuple[str, ...]
     now: datetime
-
-
-class Key(NamedTuple):
-    """Something by which a row is known, and no other account may be."""
-
-    of: str
-    """``own`` for what says whose row it is, else what is at fault where another has it."""
-    value: Any
-    mark: bytes
-    """Of and value in one: what rows before are compared by."""
-    error: RowError
 
 
 @dataclass(frozen=True)
@@ -116,34 +89,6 @@ class Decided:
         return sum(each["verdict"] == verdict for each in self.found.values())
 
 
-def keys_of(row: ReadRow, shared: tuple[IdentifierKind, ...]) -> list[Key]:
-    """Return all by which a later row would be found to be of the same person; first what says whose it is."""
-    user = row.user
-    if user is None:
-        return []
-    found = [_key("own", each, _THERE) for each in _own(user, shared)]
-    found += [_key(kind, claim, _TAKEN[kind]) for claim, kind in row.claims(shared).items()]
-    if user.local_id:
-        found.append(_key("user_id", f"{PREFIX}{user.local_id}", _ID_TAKEN))
-    if user.user_handle:
-        found.append(_key("user_handle", user.user_handle, _HANDLE_TAKEN))
-    for at, each in enumerate(row.keys):
-        error = RowError("CONFLICT", "The passkey is another user's", f"passkeys.{at}.key_id")
-        found.append(_key("passkeys", each.new.credential_id, error))
-    return found
-
-
-def _own(user: ImportedUser, shared: tuple[IdentifierKind, ...]) -> tuple[Identifier, ...]:
-    """Return what a row is matched by: the first of its identifiers that is one person's alone."""
-    return tuple(each for each in user.identifiers if each.kind not in shared)[:1]
-
-
-def _key(of: str, value: Any, error: RowError) -> Key:
-    shown = f"{value.kind}\0{value.value}" if isinstance(value, Identifier) else value
-    octets = shown.encode() if isinstance(shown, str) else shown
-    return Key(of, value, of.encode() + b"\0" + octets, error)
-
-
 def digest(mark: bytes) -> bytes:
     """Return what is kept of a mark beyond its transaction: as long for each, and not what it is of."""
     return hashlib.sha256(mark).digest()
@@ -174,7 +119,7 @@ class Decision:
         if row.user is None or self.conditions is None:
             self._refuse(row, row.errors)
             return
-        keys = keys_of(row, self.conditions.shared)
+        keys: Sequence[Key] = row.keys
         upserted = self._upserted(keys) if self.conditions.state.upsert else None
         if upserted is not None:
             # What an upsert does not change cannot clash with anybody's.
@@ -222,7 +167,7 @@ class Decision:
         return key.error, {"user_id": holder}
 
     def _insert(self, row: ReadRow, user: ImportedUser, keys: Sequence[Key], chance: bytes) -> None:
-        values = self._account(user, chance)
+        values = self._account(row, user, chance)
         user_id = values["user_id"]
         self.decided.addition.accounts.append(values)
         self.decided.addition.identifiers += [
@@ -235,27 +180,22 @@ class Decision:
             for key in keys
             if key.of in KINDS
         ]
-        self._say(row, "insert", user, self._add_keys(row.keys, user_id))
+        self._say(row, "insert", user, self._add_keys(row.passkeys, user_id))
 
-    def _account(self, user: ImportedUser, chance: bytes) -> dict[str, Any]:
+    def _account(self, row: ReadRow, user: ImportedUser, chance: bytes) -> dict[str, Any]:
         """Return the columns of a new account."""
         assert self.conditions is not None
         conditions = self.conditions
-        values = _BLANK | user.values | defaults(user) | {each.kind: each.value for each in user.identifiers}
-        values |= {
+        return row.columns | {
             "user_id": f"{PREFIX}{user.local_id or chance[:_ID_BYTES].hex()}",
             "connection_id": conditions.state.connection_id,
-            "password_hash": user.password.stored() if user.password else None,
             "user_handle": user.user_handle or chance[_ID_BYTES:],
             "sealed_extras": self._extras(user),
-            "must_verify": [],
-            "logins_count": 0,
             "created_at": conditions.now,
             "updated_at": conditions.now,
             # An id that somebody chose may have been another's: what was issued to them opens nothing of this account.
             "signed_out_at": conditions.now if user.local_id else None,
         }
-        return values | searched_by(values)
 
     def _extras(self, user: ImportedUser) -> bytes | None:
         if user.mfa_factors is None:
@@ -281,16 +221,16 @@ class Decision:
 
     def _lacking(self, row: ReadRow) -> list[ImportedKey]:
         """Return the passkeys of a row that nobody has."""
-        return [each for each in row.keys if each.new.credential_id not in self.there.credentials]
+        return [each for each in row.passkeys if each.new.credential_id not in self.there.credentials]
 
     def _handle_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
         """Refuse a second handle for an account whose passkeys know it by the first, and one of another account."""
-        if not row.keys or user.user_handle in (None, profile.user_handle):
+        if not row.passkeys or user.user_handle in (None, profile.user_handle):
             return None
         if profile.user_id in self.there.with_passkeys:
             error = RowError("CONFLICT", "must be that of the user's other passkeys", "user_handle")
             return error, {"user_id": profile.user_id}
-        key = next(each for each in keys_of(row, ()) if each.of == "user_handle")
+        key = next(each for each in row.keys if each.of == "user_handle")
         return self._clash(key, None)
 
     def _add_keys(self, keys: Sequence[ImportedKey], user_id: str) -> list[dict[str, Any]]:

@@ -1,18 +1,36 @@
 """Rows of an import read: by the rules, and their public keys by whoever knows keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from keystead.errors import BadRequest
 from keystead.ports import PasskeyKeys
 from keystead.rules.ceremonies import NewPasskey
-from keystead.rules.identifiers import Identifier, IdentifierKind, claims
+from keystead.rules.folding import searched_by
+from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, claims
 from keystead.rules.import_passkeys import ReadPasskey, RowPasskey
-from keystead.rules.import_rows import BadUser, ImportedUser, Terms, read
+from keystead.rules.import_rows import PREFIX, BadUser, ImportedUser, Terms, read
 from keystead.rules.passkey_names import chosen_name
+from keystead.rules.profiles import defaults
 from keystead.rules.row_complaints import RowError
 from keystead.rules.row_files import Row
+
+_EXISTS: Final = "The user already exist and upsert parameter is false"
+_TAKEN: Final[Mapping[IdentifierKind, RowError]] = {
+    kind: RowError(code, f"The {kind} is used by another user", kind)
+    for kind, code in zip(KINDS, ("CONFLICT_EMAIL", "CONFLICT", "CONFLICT_USERNAME"), strict=True)
+}
+_THERE: Final = RowError("DUPLICATED_USER", _EXISTS)
+_ID_TAKEN: Final = RowError("CONFLICT", "The user_id is used by another user", "user_id")
+_HANDLE_TAKEN: Final = RowError("CONFLICT", "The user_handle is another user's", "user_handle")
+_BLANK: Final[dict[str, Any]] = {
+    **dict.fromkeys((*KINDS, "given_name", "family_name", "blocked", "user_metadata", "app_metadata", "password_hash")),
+    **dict.fromkeys(("email_verified", "phone_verified"), False),
+    "must_verify": [],
+    "logins_count": 0,
+}
+"""Columns of an account whose row says nothing of them."""
 
 
 class ImportedKey(NamedTuple):
@@ -20,6 +38,17 @@ class ImportedKey(NamedTuple):
 
     given: RowPasskey
     new: NewPasskey
+
+
+class Key(NamedTuple):
+    """Something by which a row is known, and no other account may be."""
+
+    of: str
+    """``own`` for what says whose row it is, else what is at fault where another has it."""
+    value: Any
+    mark: bytes
+    """Of and value in one: what rows before are compared by."""
+    error: RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +59,12 @@ class ReadRow:
     """From 0, in the order of the file."""
     raw: Row = field(repr=False)
     user: ImportedUser | None = field(default=None, repr=False)
-    keys: tuple[ImportedKey, ...] = field(default=(), repr=False)
+    passkeys: tuple[ImportedKey, ...] = field(default=(), repr=False)
     errors: tuple[RowError, ...] = ()
-
-    def claims(self, shared: tuple[IdentifierKind, ...]) -> dict[Identifier, IdentifierKind]:
-        """Return what its account would keep from others, each with the kind of identifier that it is there for."""
-        found: dict[Identifier, IdentifierKind] = {}
-        for each in self.user.identifiers if self.user else ():
-            if each.kind not in shared:
-                found = dict.fromkeys(claims(each), each.kind) | found
-        return found
+    keys: tuple[Key, ...] = field(default=(), repr=False)
+    """All by which a later row would be found to be of the same person; first what says whose it is."""
+    columns: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Of a new account, as far as they follow from the row alone."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +79,14 @@ class RowReading:
             return ReadRow(number, raw, errors=(RowError("FORMAT", raw.wrong),))
         try:
             user = read(raw.value, terms)
-            keys = tuple(self._keys(user))
+            passkeys = tuple(self._passkeys(user))
         except BadUser as error:
             return ReadRow(number, raw, errors=tuple(error.errors))
-        return ReadRow(number, raw, user, keys)
+        # Here, beside whoever writes the rows before, is what needs no database: it would hold up the next transaction.
+        keys = tuple(_keys(user, passkeys, terms.shared))
+        return ReadRow(number, raw, user, passkeys, (), keys, _columns(user))
 
-    def _keys(self, user: ImportedUser) -> Iterator[ImportedKey]:
+    def _passkeys(self, user: ImportedUser) -> Iterator[ImportedKey]:
         """Give the passkeys of a row. Raises ``BadUser``."""
         for at, each in enumerate(user.passkeys):
             try:
@@ -85,3 +112,42 @@ class RowReading:
             user_verified=given.user_verified,
             attestation_format="none",
         )
+
+
+def _keys(user: ImportedUser, passkeys: Sequence[ImportedKey], shared: Sequence[IdentifierKind]) -> Iterator[Key]:
+    own = next((each for each in user.identifiers if each.kind not in shared), None)
+    if own is not None:
+        yield _key("own", own, _THERE)
+    for claim, kind in _claims(user, shared).items():
+        yield _key(kind, claim, _TAKEN[kind])
+    if user.local_id:
+        yield _key("user_id", f"{PREFIX}{user.local_id}", _ID_TAKEN)
+    if user.user_handle:
+        yield _key("user_handle", user.user_handle, _HANDLE_TAKEN)
+    for at, each in enumerate(passkeys):
+        error = RowError("CONFLICT", "The passkey is another user's", f"passkeys.{at}.key_id")
+        yield _key("passkeys", each.new.credential_id, error)
+
+
+def _claims(user: ImportedUser, shared: Sequence[IdentifierKind]) -> dict[Identifier, IdentifierKind]:
+    """Return what the account would keep from others, each with the kind of identifier that it is there for."""
+    found: dict[Identifier, IdentifierKind] = {}
+    for each in user.identifiers:
+        if each.kind not in shared:
+            found = dict.fromkeys(claims(each), each.kind) | found
+    return found
+
+
+def _key(of: str, value: Any, error: RowError) -> Key:
+    shown = f"{value.kind}\0{value.value}" if isinstance(value, Identifier) else value
+    octets = shown.encode() if isinstance(shown, str) else shown
+    return Key(of, value, of.encode() + b"\0" + octets, error)
+
+
+def _columns(user: ImportedUser) -> dict[str, Any]:
+    values = _BLANK | user.values | defaults(user)
+    for each in user.identifiers:
+        values[each.kind] = each.value
+    if user.password:
+        values["password_hash"] = user.password.stored()
+    return values | searched_by(values)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 from sqlmodel import Session
 
 from keystead.db import connections, import_jobs, job_files, jobs, journal
+from keystead.db.imported_users import Clashed
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
 from keystead.errors import InternalError, Unavailable
@@ -38,6 +39,8 @@ _CAREFUL_AFTER: Final = 3
 """After how many tries without a step rows are written one by one."""
 _HOPELESS_AFTER: Final = 12
 """After how many of these the first of them is what ends whoever reads it."""
+_TRIES: Final = 4
+"""How often rows are decided anew because somebody else was faster."""
 _AGAIN: Final = timedelta(seconds=5)
 _LATE: Final = "The job took longer than {hours} hours. What is imported stays; the rest of the file can be sent again."
 _BROKEN_OFF: Final = "The file did not arrive as a whole."
@@ -171,7 +174,7 @@ class UserImport:
             return state
         checked = await self.canaries.checked(state, terms, rows, passwords)
         try:
-            return await self.db.write(self.batch.store, job, checked, terms, rows)
+            return await self._store(job, checked, terms, rows)
         except (Overtaken, Unavailable):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a row does to a database, the others go on
@@ -181,6 +184,13 @@ class UserImport:
             for row in rows:
                 state = await self._write(job, state, terms, [row], passwords)
             return state
+
+    async def _store(self, job: Claimed, state: Import, terms: Terms | None, rows: list[ReadRow]) -> Import:
+        """Write rows together, decided anew until nobody was faster. Raises ``Overtaken``, ``Unavailable``."""
+        for attempt in range(_TRIES):
+            with suppress(Clashed):
+                return await self.db.write(self.batch.store, job, state, terms, rows, hopeful=attempt == 0)
+        raise Unavailable("somebody else is changing the same users")
 
     def _finish(self, session: Session, job: Claimed, state: Import, error: str | None) -> None:
         """End a job, with its entry in the journal, and tell whoever is to be told; once, whoever else is at it."""

@@ -30,6 +30,12 @@ def domain_of(email: str) -> str:
 
 def searched_by(values: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return the columns that follow from those columns of an account that are given."""
-    found = {FOLDED[name]: folded(value) if value else None for name, value in values.items() if name in FOLDED}
-    email = values.get("email")
-    return found | ({"email_domain": domain_of(email) if email else None} if "email" in values else {})
+    found: dict[str, str | None] = {}
+    for name, column in FOLDED.items():
+        if name in values:
+            value = values[name]
+            found[column] = folded(value) if value else None
+    if "email" in values:
+        email = values["email"]
+        found["email_domain"] = domain_of(email) if email else None
+    return found

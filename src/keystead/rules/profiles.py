@@ -16,7 +16,7 @@ ROOT_FIELDS: Final = ("given_name", "family_name", "name", "nickname", "picture"
 
 _LIMITS: Final = {"given_name": 150, "family_name": 150, "name": 300, "nickname": 300, "picture": 2048}
 
-_LETTER: Final = re.compile("[a-z0-9]")
+_INITIALS: Final = re.compile("[^a-z0-9]*([a-z0-9])(?:[^a-z0-9]*([a-z0-9]))?")
 
 Metadata = dict[str, Any]
 
@@ -205,7 +205,8 @@ def look_alike(draft: Draft, connection_id: str, local_id: str, now: datetime) -
 
 def initials(name: str) -> str:
     """Return two lower-case letters or digits that stand for a name; ``xx`` where it has none."""
-    return ("".join(_LETTER.findall(name.lower())) + "xx")[:2]
+    found = _INITIALS.match(name.lower())
+    return f"{found[1]}{found[2] or 'x'}" if found else "xx"
 
 
 def root_fields(body: Mapping[str, object]) -> dict[str, str]:
@@ -267,4 +268,4 @@ def metadata_size(value: Metadata | None) -> int:
 
 
 def _good_key(key: str) -> bool:
-    return 1 <= len(key) <= 100 and not set(key) & {".", "$"}
+    return 1 <= len(key) <= 100 and "." not in key and "$" not in key
