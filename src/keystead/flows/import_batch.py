@@ -63,17 +63,7 @@ class ImportBatch:
         ``hopeful`` rows are taken for new users, and are not looked up first: the keys tell.
         """
         census.join(session)
-        connection = connections.get(session, state.connection_id)
-        if connection is None:
-            rows = [ReadRow(each.number, each.raw, errors=(_GONE,)) for each in rows]
-            conditions = None
-        else:
-            options = connection.policy()
-            now_terms = Terms.of(options)
-            if now_terms != terms:
-                rows = [self.reading.read(each.number, each.raw, now_terms) for each in rows]
-            rp_ids = self.enrolment.ceremonies.relying_party(session).ids
-            conditions = Conditions(state, policy_of(options), rp_ids, self.clock())
+        conditions, rows = self._conditions(session, state, terms, rows)
         is_new = hopeful and not (state.upsert or state.dry_run)
         there = There() if is_new else self._look(session, job.id, state, rows)
         judged = partial(self.enrolment.models.judged, session)
@@ -98,6 +88,20 @@ class ImportBatch:
         if not jobs.keep(session, job, self.clock(), after.stored()):
             raise Overtaken
         return after
+
+    def _conditions(
+        self, session: Session, state: Import, terms: Terms | None, rows: Sequence[ReadRow]
+    ) -> tuple[Conditions | None, Sequence[ReadRow]]:
+        """Return by what rows are decided, and the rows by the terms of now."""
+        connection = connections.get(session, state.connection_id)
+        if connection is None:
+            return None, [ReadRow(each.number, each.raw, errors=(_GONE,)) for each in rows]
+        options = connection.policy()
+        now_terms = Terms.of(options)
+        if now_terms != terms:
+            rows = [self.reading.read(each.number, each.raw, now_terms) for each in rows]
+        rp_ids = self.enrolment.ceremonies.relying_party(session).ids
+        return Conditions(state, policy_of(options), rp_ids, self.clock()), rows
 
     def _apply(self, session: Session, state: Import, decided: Decided) -> None:
         """Write what was decided, or in a rehearsal write it and take it back."""
