@@ -92,6 +92,7 @@ def test_defaults() -> None:
         ("BREACHED_PASSWORDS", "", ""),
         ("BREACHED_PASSWORDS_DOWN", "closed", "closed"),
         ("LOG_STREAM_HOSTS", "Logs.Internal, 10.0.0.0/8 ::1", ("logs.internal", "10.0.0.0/8", "::1/128")),
+        ("LOGOUT_HOSTS", "Shop.Internal, ::1", ("shop.internal", "::1/128")),
         ("JOURNAL_DAYS", "400", 400),
         ("METRICS_LISTEN", "127.0.0.1:9090", "127.0.0.1:9090"),
         ("METRICS_LISTEN", "9090", "9090"),

@@ -19,6 +19,7 @@ from keystead.adapters import attestation, fido_metadata
 from keystead.adapters.cose_keys import CoseKeys
 from keystead.adapters.log_calls import HttpLogReceiver
 from keystead.adapters.logout_calls import HttpLogoutCaller
+from keystead.adapters.outward_calls import OutwardCalls
 from keystead.adapters.public_keys import PemKeys
 from keystead.adapters.sealing import Sealer
 from keystead.adapters.termination import on_sigterm
@@ -112,7 +113,7 @@ from keystead.parts import (
 )
 from keystead.ports import Clock, Entropy, Exposition, Hasher
 from keystead.rules import clients as grants
-from keystead.rules.log_receivers import Receivers
+from keystead.rules.receivers import Receivers
 from keystead.settings import Settings
 from keystead.users.hashing import BcryptHasher
 from keystead.web import static_files
@@ -221,9 +222,15 @@ def _tokens(p: Parts, ways: WaysIn) -> tuple[SigningKeys, Issuer, Bearers, Token
     return keys, issuer, Bearers(p.db, keys.ring, issuer), _token_endpoint(p, ways, issuer)
 
 
+def _told_of_logouts(p: Parts) -> Receivers:
+    # In development the clients run on the same machine.
+    here = ("localhost", "127.0.0.0/8", "::1/128") if p.settings.is_local else ()
+    return Receivers.of("KEYSTEAD_LOGOUT_HOSTS", (*p.settings.logout_hosts, *here))
+
+
 def _logout_tokens(p: Parts, keys: KeyRing) -> LogoutTokens:
-    caller, url = WatchedLogouts(HttpLogoutCaller(), p.telemetry), p.settings.public_url
-    return LogoutTokens(p.db, keys, caller, p.sealer, p.clock, p.entropy, p.journal, url)
+    url, caller = p.settings.public_url, HttpLogoutCaller(OutwardCalls(_told_of_logouts(p)))
+    return LogoutTokens(p.db, keys, WatchedLogouts(caller, p.telemetry), p.sealer, p.clock, p.entropy, p.journal, url)
 
 
 def _request_limits(p: Parts) -> RequestLimits:
@@ -251,7 +258,7 @@ def _devices(p: Parts) -> Devices:
 def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> ManagementFlows:
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
-    receivers = Receivers.of(p.settings.log_stream_hosts)
+    receivers = Receivers.of("KEYSTEAD_LOG_STREAM_HOSTS", p.settings.log_stream_hosts)
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
     uploads, user_import = user_imports_of(p, ways)
     return ManagementFlows(
@@ -288,7 +295,13 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
         script_status=ScriptStatus(p.long_reads, p.runtime, p.interpreters, clock),
         shadow=p.shadow,
         log_delivery=LogDelivery(
-            db, HttpLogReceiver(clock, receivers), p.sealer, journal, clock, p.settings.host_name, tell_of_stream
+            db,
+            HttpLogReceiver(clock, OutwardCalls(receivers)),
+            p.sealer,
+            journal,
+            clock,
+            p.settings.host_name,
+            tell_of_stream,
         ),
     )
 
@@ -336,7 +349,9 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         signing_keys=own_keys,
         bearers=bearers,
         userinfo=UserInfo(bearers),
-        clients=Clients(db, clock, p.entropy, journal, management.credentials, p.settings.public_url),
+        clients=Clients(
+            db, clock, p.entropy, journal, management.credentials, _told_of_logouts(p), p.settings.public_url
+        ),
         users=Users(
             *(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, p.sealer, clock, journal)
         ),

@@ -267,6 +267,7 @@ class Settings(BaseSettings):
     import_bytes: Annotated[int, _whole(0, 999_999_999)] = 512_000
     import_hours: Annotated[int, _whole(0, 720)] = 2
     log_stream_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_receivers)] = ()
+    logout_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_receivers)] = ()
     metrics_listen: Annotated[str, BeforeValidator(_listen)] = ""
     metrics_token: Annotated[Secret[str], BeforeValidator(_token)] = Secret("")
     otel_endpoint: Annotated[str, BeforeValidator(_collector)] = ""
@@ -338,9 +339,14 @@ class Settings(BaseSettings):
         return self.public_url.startswith("https://")
 
     @property
-    def has_outbox(self) -> bool:
-        """Whether messages that nothing is configured for are put aside and shown: for development, on this machine."""
+    def is_local(self) -> bool:
+        """Whether people reach us on this machine alone: for development."""
         return not self.is_https and (self.host_name in _LOOPBACK or self.host_name.endswith(".localhost"))
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether messages that nothing is configured for are put aside and shown: in development."""
+        return self.is_local
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

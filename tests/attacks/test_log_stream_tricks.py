@@ -9,17 +9,24 @@ import pytest
 from conftest import Stencil
 from halting import Halt, in_the_way, reached
 from keystead.adapters.log_calls import HttpLogReceiver
+from keystead.adapters.outward_calls import OutwardCalls
 from keystead.db import log_streams
 from keystead.errors import BadRequest, DeliveryFailed
-from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import MASK
+from keystead.rules.receivers import Receivers
 from log_receiver import receiver
 from world import World, open_world
 from world import test_settings as settings_for
 
+PUBLIC = Receivers("KEYSTEAD_LOG_STREAM_HOSTS")
 MINE, THEIRS = "https://siem.example.com/in", "https://evil.example/in"
 SECRET = "Bearer marked-secret"
 NEW = {"name": "Logs", "type": "http", "sink": {"httpEndpoint": MINE, "httpAuthorization": SECRET}}
+
+
+def named(*listed: str) -> Receivers:
+    """Return what an operator lets streams reach."""
+    return Receivers.of("KEYSTEAD_LOG_STREAM_HOSTS", listed)
 
 
 async def test_a_secret_does_not_move_with_an_endpoint_that_changes_meanwhile(world: World) -> None:
@@ -76,23 +83,23 @@ ADDRESSES = [
 def test_what_only_the_server_reaches_is_no_receiver(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     for name in (address, "logs.example.com"):
-        assert not Receivers().admit("https", name, address)
+        assert not PUBLIC.admit("https", name, address)
     with pytest.raises(BadRequest, match="KEYSTEAD_LOG_STREAM_HOSTS"):
-        Receivers().check(f"https://{host}:8443/in")
-    assert Receivers.of(("logs.internal",)).admit("https", "Logs.Internal", address)
+        PUBLIC.check(f"https://{host}:8443/in", "sink")
+    assert named("logs.internal").admit("https", "Logs.Internal", address)
 
 
 def test_what_the_operator_names_is_one() -> None:
-    assert Receivers().admit("https", "logs.example.com", "93.184.216.34")
-    assert Receivers().admit("https", "logs.example.com", "2606:4700::1111")
-    assert not Receivers().admit("http", "logs.example.com", "93.184.216.34")
-    named = Receivers.of(("10.1.0.0/16", "fd00::/8"))
-    assert named.admit("https", "any.example.com", "10.1.2.3")
-    assert named.admit("https", "any.example.com", "::ffff:10.1.2.3")
-    assert named.admit("https", "any.example.com", "fd00::1")
-    assert not named.admit("https", "any.example.com", "10.2.0.1")
-    Receivers.of(("localhost",)).check("http://localhost:9000/in")
-    Receivers.of(("127.0.0.0/8",)).check("http://localhost:9000/in")
+    assert PUBLIC.admit("https", "logs.example.com", "93.184.216.34")
+    assert PUBLIC.admit("https", "logs.example.com", "2606:4700::1111")
+    assert not PUBLIC.admit("http", "logs.example.com", "93.184.216.34")
+    inside = named("10.1.0.0/16", "fd00::/8")
+    assert inside.admit("https", "any.example.com", "10.1.2.3")
+    assert inside.admit("https", "any.example.com", "::ffff:10.1.2.3")
+    assert inside.admit("https", "any.example.com", "fd00::1")
+    assert not inside.admit("https", "any.example.com", "10.2.0.1")
+    named("localhost").check("http://localhost:9000/in", "sink")
+    named("127.0.0.0/8").check("http://localhost:9000/in", "sink")
 
 
 async def test_without_a_word_of_the_operator_nothing_here_is_reached(installation: Stencil) -> None:
@@ -106,7 +113,7 @@ async def test_without_a_word_of_the_operator_nothing_here_is_reached(installati
             made = (await world.manage("POST", "/log-streams", NEW)).json()
             moved = await world.manage("PATCH", f"/log-streams/{made['id']}", {"sink": {"httpEndpoint": end.url}})
             assert moved.status_code == 400
-            calls = HttpLogReceiver(world.clock, Receivers())
+            calls = HttpLogReceiver(world.clock, OutwardCalls(PUBLIC))
             for host in ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "127.1"):
                 for scheme in ("http", "https"):
                     with pytest.raises(DeliveryFailed, match="KEYSTEAD_LOG_STREAM_HOSTS"):
@@ -130,7 +137,7 @@ async def test_the_address_that_is_called_is_the_one_that_was_looked_at(
             return [(here.family, socket.SOCK_STREAM, 6, "", (address, port))]
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answer)
-        calls = HttpLogReceiver(world.clock, Receivers.of(("rebound.example.com",)))
+        calls = HttpLogReceiver(world.clock, OutwardCalls(named("rebound.example.com")))
         assert (await calls.post(f"http://rebound.example.com:{end.port}/in", {}, b"x")).status == 204
     assert end.taken[0].headers["host"] == f"rebound.example.com:{end.port}"
     assert asked == ["rebound.example.com"]

@@ -44,6 +44,7 @@ UNUSUAL: dict[str, Any] = {
     "import_bytes": 0,
     "import_hours": 24,
     "log_stream_hosts": "siem.internal 10.0.0.0/8",
+    "logout_hosts": "shop.internal, 10.1.0.0/16",
     "host": "::",
     "port": 8123,
     "workers": 3,

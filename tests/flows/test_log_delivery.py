@@ -14,17 +14,18 @@ from sqlalchemy import text
 
 from conftest import Stencil
 from keystead.adapters.log_calls import HttpLogReceiver
+from keystead.adapters.outward_calls import OutwardCalls
 from keystead.db import journal, log_streams, tables
 from keystead.errors import DeliveryFailed
 from keystead.flows.log_delivery import LogDelivery
 from keystead.rules.events import Caller
-from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import GIVEN_UP_AFTER
+from keystead.rules.receivers import Receivers
 from log_receiver import CUT, HANG, Receiver, receiver
 from post_box import serving_tls, trusting
 from world import World, open_world
 
-HERE = Receivers.of(("localhost",))
+HERE = OutwardCalls(Receivers.of("KEYSTEAD_LOG_STREAM_HOSTS", ("localhost",)))
 LEASE = log_streams.LEASE.total_seconds()
 
 
@@ -463,7 +464,7 @@ async def test_secrets_that_cannot_be_opened_are_a_failure_like_any_other(world:
 
 async def test_certificates_are_verified_and_redirects_not_followed(world: World) -> None:
     async with receiver(tls=serving_tls()) as end:
-        trusted = HttpLogReceiver(world.clock, HERE, trusting())
+        trusted = HttpLogReceiver(world.clock, replace(HERE, trust=trusting()))
         assert (await trusted.post(end.url, {}, b"x")).status == 204
         with pytest.raises(DeliveryFailed, match="ConnectError"):
             await HttpLogReceiver(world.clock, HERE).post(end.url, {}, b"x")

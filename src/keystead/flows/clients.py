@@ -19,6 +19,7 @@ from keystead.ports import Clock, Entropy
 from keystead.rules.clients import ClientSettings, SecretRotation, as_registered, new_settings, patch_settings
 from keystead.rules.complaints import parse
 from keystead.rules.credentials import inline_credentials
+from keystead.rules.receivers import Receivers
 from keystead.secrecy import Secret, fingerprint
 
 FLAGS = "flags"
@@ -44,6 +45,7 @@ class Clients:
     entropy: Entropy
     journal: Journal
     credentials: Credentials
+    told_of_logouts: Receivers
     public_url: str
 
     async def known(self, client_id: str) -> ClientRecord:
@@ -63,6 +65,7 @@ class Clients:
         client_id = self.entropy.id("", 32)
         keys = [self.credentials.made(client_id, each) for each in inline_credentials(body)]
         settings = new_settings(body if not keys else {**body, "client_authentication_methods": _methods(body, keys)})
+        self._check_calls(settings)
         secret = self._secret() if settings.needs_secret else None
         record = ClientRecord(client_id, _hash(secret), settings, False, self.clock())
         await self.db.write(self._create, record, keys, operation)
@@ -93,6 +96,11 @@ class Clients:
     def _secret(self) -> Secret[str]:
         return Secret(self.entropy.token(48))
 
+    def _check_calls(self, settings: ClientSettings) -> None:
+        """Refuse addresses that we would call and that others cannot reach (SSRF). Raises ``BadRequest``."""
+        for at, url in enumerate(settings.oidc_logout.backchannel_logout_urls if settings.oidc_logout else ()):
+            self.told_of_logouts.check(url, f"oidc_logout.backchannel_logout_urls.{at}")
+
     def _create(
         self, session: Session, record: ClientRecord, keys: Sequence[CredentialRecord], operation: Operation
     ) -> None:
@@ -117,6 +125,8 @@ class Clients:
         record = _found(session, client_id, lock=True)
         change = as_registered(body, record.settings, client_id=client_id, public_url=self.public_url)
         settings = patch_settings(record.settings, change)
+        if settings.oidc_logout != record.settings.oidc_logout:
+            self._check_calls(settings)
         made = fresh if settings.needs_secret and record.secret_hash is None else None
         added = (settings.key_ids or frozenset()) - (record.settings.key_ids or frozenset())
         if made and "update:client_keys" not in held:

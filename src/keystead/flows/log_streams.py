@@ -14,8 +14,8 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules import log_streams as rules
-from keystead.rules.log_receivers import Receivers
 from keystead.rules.log_streams import MOST_STREAMS, LogStreamEdit, NewLogStream, Secrets, read_secrets
+from keystead.rules.receivers import Receivers
 from keystead.secrecy import Secret
 
 PURPOSE: Final = "log streams"
@@ -57,14 +57,14 @@ class LogStreams:
     async def create(self, body: Mapping[str, Any], operation: Operation) -> Shown:
         """Make one that begins now, or at a moment that is named. Raises ``BadRequest``, ``Conflict``."""
         asked = rules.read_new(body)
-        self.receivers.check(asked.sink.endpoint)
+        self.receivers.check(asked.sink.endpoint, "sink.httpEndpoint")
         return await self.db.write(self._create, asked, operation)
 
     async def update(self, stream_id: str, body: Mapping[str, Any], operation: Operation) -> Shown:
         """Change one. Raises ``NoSuchLogStream``, ``BadRequest``, ``Conflict``."""
         asked = rules.read_edit(body)
         if asked.sink is not None:
-            self.receivers.check(asked.sink.endpoint)
+            self.receivers.check(asked.sink.endpoint, "sink.httpEndpoint")
         return await self.db.write(self._update, stream_id, asked, operation)
 
     async def rotate_secret(self, stream_id: str, operation: Operation) -> Shown:

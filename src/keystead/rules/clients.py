@@ -326,7 +326,19 @@ def _checked(given: Mapping[str, Any]) -> ClientSettings:
         raise BadRequest(f"Unknown grant type: {unknown[:100]}", path="grant_types")
     if settings.is_public and CLIENT_CREDENTIALS in settings.grant_types:
         raise BadRequest("A client without a secret cannot use client_credentials", path="grant_types")
+    _check_links(settings)
     return settings
+
+
+def _check_links(settings: ClientSettings) -> None:
+    """Refuse what a page would not lead to, such as ``javascript:``. Raises ``BadRequest`` by path."""
+    if settings.logo_uri and not _WEB_URL.fullmatch(settings.logo_uri):
+        raise BadRequest("must be a web address", path="logo_uri")
+    if settings.initiate_login_uri:
+        try:
+            _call(settings.initiate_login_uri)
+        except ValueError as error:
+            raise BadRequest(str(error), path="initiate_login_uri") from None
 
 
 def _elsewhere(grant: str) -> bool:

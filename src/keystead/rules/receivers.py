@@ -1,4 +1,4 @@
-"""Where log streams may lead: to public addresses over TLS, and else to what the operator of the server has named."""
+"""Whom we call that others have named: public addresses over TLS, and what the operator of the server has listed."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -13,21 +13,21 @@ _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 _UNICAST: Final = IPv6Network("2000::/3")
 """All of IPv6 that was ever given out to the public."""
 
-_REFUSED: Final = "Not an address that log streams may reach; KEYSTEAD_LOG_STREAM_HOSTS names those that are not public"
-
 
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """What a stream may reach beside public addresses."""
+    """What may be reached beside public addresses."""
 
+    setting: str
+    """The setting that lists it."""
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
-    def of(cls, listed: tuple[str, ...]) -> "Receivers":
-        """Return what the setting lists: names, and networks, which have a slash."""
+    def of(cls, setting: str, listed: tuple[str, ...]) -> "Receivers":
+        """Return what a setting lists: names, and networks, which have a slash."""
         networks = tuple(ip_network(each) for each in listed if "/" in each)
-        return cls(frozenset(each for each in listed if "/" not in each), networks)
+        return cls(setting, frozenset(each for each in listed if "/" not in each), networks)
 
     def admit(self, scheme: str, host: str, address: str) -> bool:
         """Whether a host may be called at an address that its name stands for at this moment."""
@@ -36,8 +36,13 @@ class Receivers:
             return True
         return scheme == "https" and _is_public(found)
 
-    def check(self, endpoint: str) -> None:
-        """Refuse an endpoint that can be told to be out of reach by itself. Raises ``BadRequest``.
+    @property
+    def refusal(self) -> str:
+        """What is said of an address that may not be reached."""
+        return f"Not an address that can be reached from here; {self.setting} names those that are not public"
+
+    def check(self, endpoint: str, path: str) -> None:
+        """Refuse an endpoint that can be told to be out of reach by itself. Raises ``BadRequest`` by path.
 
         Of a name that is only known when it is called: it may stand for another address each time.
         """
@@ -48,7 +53,7 @@ class Receivers:
         except ValueError:  # a name
             good = parts.scheme == "https"
         if not good:
-            raise BadRequest(_REFUSED, path="sink.httpEndpoint")
+            raise BadRequest(self.refusal, path=path)
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
