@@ -222,14 +222,8 @@ def _tokens(p: Parts, ways: WaysIn) -> tuple[SigningKeys, Issuer, Bearers, Token
     return keys, issuer, Bearers(p.db, keys.ring, issuer), _token_endpoint(p, ways, issuer)
 
 
-def _told_of_logouts(p: Parts) -> Receivers:
-    # In development the clients run on the same machine.
-    here = ("localhost", "127.0.0.0/8", "::1/128") if p.settings.is_local else ()
-    return Receivers.of("KEYSTEAD_LOGOUT_HOSTS", (*p.settings.logout_hosts, *here))
-
-
 def _logout_tokens(p: Parts, keys: KeyRing) -> LogoutTokens:
-    url, caller = p.settings.public_url, HttpLogoutCaller(OutwardCalls(_told_of_logouts(p)))
+    url, caller = p.settings.public_url, HttpLogoutCaller(OutwardCalls(p.told_of_logouts))
     return LogoutTokens(p.db, keys, WatchedLogouts(caller, p.telemetry), p.sealer, p.clock, p.entropy, p.journal, url)
 
 
@@ -259,6 +253,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
     db, clock, entropy, journal, url = p.db, p.clock, p.entropy, p.journal, p.settings.public_url
     chain, doctor = JournalChain(db, p.sealer, clock, tell_of_chain), doctor_of(p)
     receivers = Receivers.of("KEYSTEAD_LOG_STREAM_HOSTS", p.settings.log_stream_hosts)
+    calls = HttpLogReceiver(clock, OutwardCalls(receivers))
     has_mail = bool(p.settings.smtp_url) or p.settings.has_outbox
     uploads, user_import = user_imports_of(p, ways)
     return ManagementFlows(
@@ -294,15 +289,7 @@ def _management(p: Parts, ways: WaysIn, looks: Looks, ring: KeyRing) -> Manageme
         trials=ScriptTrials(db, p.shadow.runs, p.in_memory, journal, entropy),
         script_status=ScriptStatus(p.long_reads, p.runtime, p.interpreters, clock),
         shadow=p.shadow,
-        log_delivery=LogDelivery(
-            db,
-            HttpLogReceiver(clock, OutwardCalls(receivers)),
-            p.sealer,
-            journal,
-            clock,
-            p.settings.host_name,
-            tell_of_stream,
-        ),
+        log_delivery=LogDelivery(db, calls, p.sealer, journal, clock, p.settings.host_name, tell_of_stream),
     )
 
 
@@ -350,7 +337,7 @@ def _flows(p: Parts, ways: WaysIn, exposition: Exposition | None) -> Flows:
         bearers=bearers,
         userinfo=UserInfo(bearers),
         clients=Clients(
-            db, clock, p.entropy, journal, management.credentials, _told_of_logouts(p), p.settings.public_url
+            *(db, clock, p.entropy, journal, management.credentials, p.told_of_logouts, p.settings.public_url)
         ),
         users=Users(
             *(db, p.store_for, p.breaches, p.protection, ways.verification, p.revocation, p.sealer, clock, journal)

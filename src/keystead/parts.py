@@ -87,6 +87,7 @@ from keystead.ports import (
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given, Interpreters
 from keystead.rules.journal_chain import Head
+from keystead.rules.receivers import Receivers
 from keystead.rules.script_findings import trusts_its_user
 from keystead.rules.telemetry import LOST, SILENCE
 from keystead.secrecy import Secret
@@ -126,6 +127,7 @@ class Parts:
     breaches: Breaches
     ceremonies: Ceremonies
     notices: LogoutNotices
+    told_of_logouts: Receivers
     revocation: Revocation
     preview: PasskeyPreview
     telemetry: Telemetry
@@ -198,6 +200,7 @@ def parts_of(
         breaches=Breaches(db, _breach_source(settings, clock, telemetry), unchecked, attempts, post, journal),
         ceremonies=Ceremonies(db, clock, entropy, settings.public_url),
         notices=notices,
+        told_of_logouts=Receivers.of("KEYSTEAD_LOGOUT_HOSTS", settings.logout_hosts, here=settings.is_local),
         revocation=Revocation(notices),
         preview=PasskeyPreview(long_reads, settings.public_url),
         telemetry=telemetry,

@@ -63,6 +63,7 @@ async def test_a_client_that_was_saved_before_can_be_changed_otherwise(installat
         await world.patch_client(world.client_id, oidc_logout={"backchannel_logout_urls": [url]})
     async with published_of(installation) as world:
         await world.patch_client(world.client_id, description="Another")
+    inside.statuses += [200]
     async with published_of(installation, logout_hosts=("127.0.0.0/8",)) as world:
         await world.app.state.flows.logout_tokens.caller.call(url, Secret("a token"))
     assert len(inside.requests) == 1

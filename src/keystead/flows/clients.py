@@ -65,7 +65,7 @@ class Clients:
         client_id = self.entropy.id("", 32)
         keys = [self.credentials.made(client_id, each) for each in inline_credentials(body)]
         settings = new_settings(body if not keys else {**body, "client_authentication_methods": _methods(body, keys)})
-        self._check_calls(settings)
+        self._check_calls(settings, None)
         secret = self._secret() if settings.needs_secret else None
         record = ClientRecord(client_id, _hash(secret), settings, False, self.clock())
         await self.db.write(self._create, record, keys, operation)
@@ -96,9 +96,11 @@ class Clients:
     def _secret(self) -> Secret[str]:
         return Secret(self.entropy.token(48))
 
-    def _check_calls(self, settings: ClientSettings) -> None:
-        """Refuse addresses that we would call and that others cannot reach (SSRF). Raises ``BadRequest``."""
-        for at, url in enumerate(settings.oidc_logout.backchannel_logout_urls if settings.oidc_logout else ()):
+    def _check_calls(self, settings: ClientSettings, before: ClientSettings | None) -> None:
+        """Refuse a new address that we would call and that others cannot reach (SSRF). Raises ``BadRequest``."""
+        if settings.oidc_logout is None or (before and before.oidc_logout == settings.oidc_logout):
+            return
+        for at, url in enumerate(settings.oidc_logout.backchannel_logout_urls):
             self.told_of_logouts.check(url, f"oidc_logout.backchannel_logout_urls.{at}")
 
     def _create(
@@ -125,8 +127,7 @@ class Clients:
         record = _found(session, client_id, lock=True)
         change = as_registered(body, record.settings, client_id=client_id, public_url=self.public_url)
         settings = patch_settings(record.settings, change)
-        if settings.oidc_logout != record.settings.oidc_logout:
-            self._check_calls(settings)
+        self._check_calls(settings, record.settings)
         made = fresh if settings.needs_secret and record.secret_hash is None else None
         added = (settings.key_ids or frozenset()) - (record.settings.key_ids or frozenset())
         if made and "update:client_keys" not in held:

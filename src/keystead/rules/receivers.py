@@ -10,6 +10,8 @@ from keystead.errors import BadRequest
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 """An IPv4 address as networks write it that have only IPv6 (RFC 6052)."""
 
+_HERE: Final = ("localhost", "127.0.0.0/8", "::1/128")
+
 _UNICAST: Final = IPv6Network("2000::/3")
 """All of IPv6 that was ever given out to the public."""
 
@@ -24,8 +26,9 @@ class Receivers:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
-    def of(cls, setting: str, listed: tuple[str, ...]) -> "Receivers":
-        """Return what a setting lists: names, and networks, which have a slash."""
+    def of(cls, setting: str, listed: tuple[str, ...], *, here: bool = False) -> "Receivers":
+        """Return what a setting lists: names, and networks, which have a slash; ``here`` for this machine besides."""
+        listed = (*listed, *_HERE) if here else listed
         networks = tuple(ip_network(each) for each in listed if "/" in each)
         return cls(setting, frozenset(each for each in listed if "/" not in each), networks)
 
