@@ -5,7 +5,7 @@ rehearsal writes the same, and takes it back before it notes what it found.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -15,7 +15,7 @@ from sqlmodel import Session
 from keystead.db import accounts, census, connections, import_jobs, imported_users, job_rows, jobs, journal, passkeys
 from keystead.db.jobs import Claimed
 from keystead.flows.import_canaries import settled
-from keystead.flows.import_decisions import Conditions, Decided, Decision, There, digest
+from keystead.flows.import_decisions import Conditions, Decided, Decision, There, account_mark, digest
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
 from keystead.flows.row_reading import ReadRow, RowReading
@@ -108,16 +108,28 @@ class ImportBatch:
         rehearsed = session.connection().begin_nested() if state.dry_run else None
         imported_users.add(session, decided.addition)
         for profile, values in decided.changes:
-            if values.get("email_verified") is False:
-                subject = revocation.Subject(profile.user_id)
-                self.revocation.apply(session, revocation.Event.EMAIL_CHANGED, subject, self.clock())
+            for event in _ending(values):
+                self.revocation.apply(session, event, revocation.Subject(profile.user_id), self.clock())
             accounts.change(session, profile.user_id, values)
         if rehearsed is not None:
             rehearsed.rollback()
 
     def _tell(self, session: Session, job: Claimed, state: Import, decided: Decided) -> None:
-        """Say of each passkey that an account was given what is said of one that was added by itself."""
+        """Say of each way in that an account was given what is said of one that was given by itself."""
         caller = Caller(actor=state.actor)
+        for profile, values in decided.changes:
+            if "password_hash" in values:
+                event = self.enrolment.journal.event(
+                    "sapi",
+                    caller,
+                    user_id=profile.user_id,
+                    connection_id=profile.connection_id,
+                    client_id=state.client_id or None,
+                    description="Update a user",
+                    changed=["password"],
+                    job_id=job.id,
+                )
+                journal.add(session, event)
         for owner, passkey_id in decided.enrolled:
             stored = passkeys.get(session, owner.user_id, passkey_id)
             if stored is None:
@@ -146,7 +158,7 @@ class ImportBatch:
         wanted: set[Identifier] = set().union(*(of(kind) for kind in KINDS))
         holders = imported_users.holders(session, state.connection_id, wanted)
         ids = {*holders.values(), *of("user_id")}
-        marks = {digest(key.mark): key.mark for key in keys}
+        marks = {digest(mark): mark for mark in (*(key.mark for key in keys), *map(account_mark, ids))}
         return There(
             holders=holders,
             accounts=imported_users.known(session, ids, lock=state.upsert),
@@ -155,6 +167,14 @@ class ImportBatch:
             with_passkeys=imported_users.with_passkeys(session, ids if credentials else ()),
             rows={marks[known]: number for known, number in import_jobs.claimed(session, job_id, marks).items()},
         )
+
+
+def _ending(values: Mapping[str, Any]) -> Iterator[revocation.Event]:
+    """Give what ends with columns that change, as where an administrator changes them one by one."""
+    if values.get("email_verified") is False:
+        yield revocation.Event.EMAIL_CHANGED
+    if "password_hash" in values:
+        yield revocation.Event.PASSWORD_RESET
 
 
 def _noted(state: Import, decided: Decided) -> dict[int, dict[str, Any]]:

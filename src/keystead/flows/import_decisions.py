@@ -25,6 +25,7 @@ from keystead.rules.row_complaints import RowError
 _ID_BYTES: Final = 12
 _TWICE: Final = "The user is in the file twice"
 KEPT: Final = "the account keeps the password that it has"
+_NOT_SET: Final = RowError("NOT_PASSED", "A password for a user who is there needs the scope update:users", "password")
 _NOT_ADDED: Final = RowError(
     "NOT_PASSED", "A passkey for a user who is there needs the scope create:authentication_methods", "passkeys"
 )
@@ -89,6 +90,11 @@ class Decided:
         return sum(each["verdict"] == verdict for each in self.found.values())
 
 
+def account_mark(user_id: str) -> bytes:
+    """Return by what a later row is compared that is about the same account, whatever it names it by."""
+    return b"account\0" + user_id.encode()
+
+
 def digest(mark: bytes) -> bytes:
     """Return what is kept of a mark beyond its transaction: as long for each, and not what it is of."""
     return hashlib.sha256(mark).digest()
@@ -119,16 +125,16 @@ class Decision:
         if row.user is None or self.conditions is None:
             self._refuse(row, row.errors)
             return
-        keys: Sequence[Key] = row.keys
-        upserted = self._upserted(keys) if self.conditions.state.upsert else None
-        if upserted is not None:
-            # What an upsert does not change cannot clash with anybody's.
-            keys = [key for key in keys if key.of in ("own", "passkeys")]
+        upserted = self._upserted(row.keys) if self.conditions.state.upsert else None
+        # What an upsert does not change cannot clash with anybody's.
+        keys = [key for key in row.keys if (key.of in ("own", "passkeys") if upserted else key.of != "also")]
         clash = self._first_clash(row, row.user, keys, upserted)
         if clash is not None:
             self._refuse(row, (clash[0],), clash=clash[1])
             return
-        self.decided.known_by.update((key.mark, row.number) for key in keys)
+        marks = [each.mark for each in (keys if upserted else row.keys)]
+        marks += [account_mark(upserted.profile.user_id)] if upserted else []
+        self.decided.known_by.update((mark, row.number) for mark in marks)
         if upserted is not None:
             self._update(row, row.user, upserted)
         else:
@@ -140,12 +146,22 @@ class Decision:
         matched = self.there.holder(own) if own and self._earlier(own) is None else None
         return self.there.accounts[matched] if matched else None
 
+    def _twice(self, user_id: str) -> int | None:
+        """Return the earlier row that changed an account, by whatever it named it."""
+        mark = account_mark(user_id)
+        return self.decided.known_by.get(mark, self.there.rows.get(mark))
+
     def _first_clash(
         self, row: ReadRow, user: ImportedUser, keys: Sequence[Key], upserted: Known | None
     ) -> Clash | None:
         clash = next((found for key in keys if (found := self._clash(key, upserted))), None)
         if clash is not None or upserted is None:
             return clash
+        earlier = self._twice(upserted.profile.user_id)
+        if earlier is not None:
+            return RowError("DUPLICATED_USER", _TWICE), {"row": earlier + 1}
+        if _replaces(user, upserted) and self.conditions is not None and not self.conditions.state.may_set_passwords:
+            return _NOT_SET, {"user_id": upserted.profile.user_id}
         # A passkey is a way into the account: whoever may make users may not thereby get into those that are there.
         if self._lacking(row) and self.conditions is not None and not self.conditions.state.may_add_passkeys:
             return _NOT_ADDED, {"user_id": upserted.profile.user_id}
@@ -206,12 +222,13 @@ class Decision:
         """Change an account that is there: the members that 4.1 lets an upsert change, and passkeys that it lacks."""
         assert self.conditions is not None
         profile = known.profile
-        is_other = user.password is not None and user.password.stored() != known.password_hash
-        is_kept = is_other and not _is_unused(known)
-        values = _changed(user, profile, password=is_other and not is_kept)
+        is_set = _replaces(user, known)
+        is_kept = not is_set and user.password is not None and user.password.stored() != known.password_hash
+        values = _changed(user, profile, password=is_set)
         new = self._lacking(row)
         if new and user.user_handle not in (None, profile.user_handle):
             values["user_handle"] = user.user_handle
+            self.decided.known_by.update((key.mark, row.number) for key in row.keys if key.of == "user_handle")
         if values:
             self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))
         before = len(self.decided.addition.passkeys)
@@ -295,11 +312,18 @@ def _changed(user: ImportedUser, profile: Profile, *, password: bool) -> dict[st
         for name in UPSERTABLE
         if name in user.values and user.values[name] != getattr(profile, name)
     }
+    if user.value_of("email") not in (None, profile.email):
+        values.pop("email_verified", None)  # of an address that the account does not get
     if password and user.password is not None:
         values["password_hash"] = user.password.stored()
     if values.get("email_verified"):
         values["must_verify"] = [kind for kind in profile.must_verify if kind != "email"]
     return values
+
+
+def _replaces(user: ImportedUser, known: Known) -> bool:
+    """Whether an upsert sets the password of an account."""
+    return user.password is not None and user.password.stored() != known.password_hash and _is_unused(known)
 
 
 def _is_unused(known: Known) -> bool:

@@ -63,9 +63,15 @@ class ImportUploads:
     """Of one file; 0 for any size."""
 
     async def receive(
-        self, file: AsyncIterator[bytes], form: Form, operation: Operation, *, may_add_passkeys: bool = False
+        self,
+        file: AsyncIterator[bytes],
+        form: Form,
+        operation: Operation,
+        *,
+        may_add_passkeys: bool = False,
+        may_set_passwords: bool = False,
     ) -> tuple[JobRecord, Import]:
-        """Take a file in, and have it imported; whether passkeys may be added to accounts that are there is noted.
+        """Take a file in, and have it imported; what may be given to accounts that are there is noted.
 
         Raises ``BadRequest``, ``BodyTooLarge``, ``TooManyImports``.
         """
@@ -75,6 +81,7 @@ class ImportUploads:
             client_id=operation.client_id,
             actor=operation.caller.actor,
             may_add_passkeys=may_add_passkeys,
+            may_set_passwords=may_set_passwords,
         )
         await self.db.write(self._begin, job_id, state)
         arrival = _Arrival(job_id, state, bytearray(), RowReader())

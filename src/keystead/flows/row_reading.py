@@ -44,10 +44,12 @@ class Key(NamedTuple):
     """Something by which a row is known, and no other account may be."""
 
     of: str
-    """``own`` for what says whose row it is, else what is at fault where another has it."""
+    """``own`` for what says whose row it is, ``also`` for what would say it of a later row, else what is at fault where
+    another has it."""
     value: Any
     mark: bytes
-    """Of and value in one: what rows before are compared by."""
+    """What rows before are compared by. Of a claim the same whichever identifier it is there for: the table that keeps
+    it from others knows no more."""
     error: RowError
 
 
@@ -115,11 +117,10 @@ class RowReading:
 
 
 def _keys(user: ImportedUser, passkeys: Sequence[ImportedKey], shared: Sequence[IdentifierKind]) -> Iterator[Key]:
-    own = next((each for each in user.identifiers if each.kind not in shared), None)
-    if own is not None:
-        yield _key("own", own, _THERE)
+    for at, own in enumerate(each for each in user.identifiers if each.kind not in shared):
+        yield _key("also" if at else "own", own, _THERE, mark="own")
     for claim, kind in _claims(user, shared).items():
-        yield _key(kind, claim, _TAKEN[kind])
+        yield _key(kind, claim, _TAKEN[kind], mark="claim")
     if user.local_id:
         yield _key("user_id", f"{PREFIX}{user.local_id}", _ID_TAKEN)
     if user.user_handle:
@@ -138,10 +139,10 @@ def _claims(user: ImportedUser, shared: Sequence[IdentifierKind]) -> dict[Identi
     return found
 
 
-def _key(of: str, value: Any, error: RowError) -> Key:
+def _key(of: str, value: Any, error: RowError, *, mark: str = "") -> Key:
     shown = f"{value.kind}\0{value.value}" if isinstance(value, Identifier) else value
     octets = shown.encode() if isinstance(shown, str) else shown
-    return Key(of, value, of.encode() + b"\0" + octets, error)
+    return Key(of, value, (mark or of).encode() + b"\0" + octets, error)
 
 
 def _columns(user: ImportedUser) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Import(BaseModel):
     """Who asked, as the journal will say."""
     may_add_passkeys: bool = False
     """Whether they might add passkeys to accounts that are there, one by one."""
+    may_set_passwords: bool = False
+    """Whether they might set passwords of accounts that are there, likewise."""
     uploading: bool = False
     kind: Kind | None = None
     pieces: int = 0

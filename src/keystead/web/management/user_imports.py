@@ -25,6 +25,7 @@ from keystead.web.shapes import FLAG, MOMENT, NUMBER, OBJECT, TEXT, WHOLE, Shape
 
 _AT_ONCE: Final = 200
 _ADDS_PASSKEYS: Final = "create:authentication_methods"
+_SETS_PASSWORDS: Final = "update:users"
 """What rows need besides that give a passkey to an account that is there: it is a way into it."""
 _VERDICTS: Final = ("insert", "update", "skip", "error")
 _VERDICT: Final = Choice("verdict", _VERDICTS)
@@ -104,8 +105,9 @@ async def create(request: Request) -> Response:
         archive = _whole(first, file, uploads.most_bytes)
         shown = await user_exports.received(request, archive, lambda: read_archive_import(form.texts), asked.bearer)
         return Json({"connection_id": "", "connection": ""} | shown, 202)
-    may_add_passkeys = _ADDS_PASSKEYS in asked.bearer.scope
-    job, state = await uploads.receive(_whole(first, file), form, operation, may_add_passkeys=may_add_passkeys)
+    scope = asked.bearer.scope
+    may = {"may_add_passkeys": _ADDS_PASSKEYS in scope, "may_set_passwords": _SETS_PASSWORDS in scope}
+    job, state = await uploads.receive(_whole(first, file), form, operation, **may)
     found = {
         "type": job.type,
         "status": job.status,
