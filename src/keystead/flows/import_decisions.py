@@ -126,16 +126,14 @@ class Decision:
             self._refuse(row, row.errors)
             return
         upserted = self._upserted(row.keys) if self.conditions.state.upsert else None
-        # What an upsert does not change cannot clash with anybody's.
-        keys = [key for key in row.keys if (key.of in ("own", "passkeys") if upserted else key.of != "also")]
+        keys = _clashing(row.keys, upserted)
         clash = self._first_clash(row, row.user, keys, upserted)
         if clash is not None:
             self._refuse(row, (clash[0],), clash=clash[1])
             return
-        marks = [each.mark for each in (keys if upserted else row.keys)]
-        marks += [account_mark(upserted.profile.user_id)] if upserted else []
-        self.decided.known_by.update((mark, row.number) for mark in marks)
+        self.decided.known_by.update((each.mark, row.number) for each in (keys if upserted else row.keys))
         if upserted is not None:
+            self.decided.known_by[account_mark(upserted.profile.user_id)] = row.number
             self._update(row, row.user, upserted)
         else:
             self._insert(row, row.user, keys, chance)
@@ -160,12 +158,17 @@ class Decision:
         earlier = self._twice(upserted.profile.user_id)
         if earlier is not None:
             return RowError("DUPLICATED_USER", _TWICE), {"row": earlier + 1}
-        if _replaces(user, upserted) and self.conditions is not None and not self.conditions.state.may_set_passwords:
-            return _NOT_SET, {"user_id": upserted.profile.user_id}
-        # A passkey is a way into the account: whoever may make users may not thereby get into those that are there.
-        if self._lacking(row) and self.conditions is not None and not self.conditions.state.may_add_passkeys:
-            return _NOT_ADDED, {"user_id": upserted.profile.user_id}
+        refusal = self._way_in_refused(row, user, upserted)
+        if refusal is not None:
+            return refusal, {"user_id": upserted.profile.user_id}
         return self._handle_clash(row, user, upserted.profile)
+
+    def _way_in_refused(self, row: ReadRow, user: ImportedUser, upserted: Known) -> RowError | None:
+        """Refuse a way into an account: whoever may make users may not thereby get into those that are there."""
+        assert self.conditions is not None
+        if _replaces(user, upserted) and not self.conditions.state.may_set_passwords:
+            return _NOT_SET
+        return _NOT_ADDED if self._lacking(row) and not self.conditions.state.may_add_passkeys else None
 
     def _earlier(self, key: Key) -> int | None:
         return self.decided.known_by.get(key.mark, self.there.rows.get(key.mark))
@@ -319,6 +322,11 @@ def _changed(user: ImportedUser, profile: Profile, *, password: bool) -> dict[st
     if values.get("email_verified"):
         values["must_verify"] = [kind for kind in profile.must_verify if kind != "email"]
     return values
+
+
+def _clashing(keys: Sequence[Key], upserted: Known | None) -> list[Key]:
+    """Return by what a row can clash: what an upsert does not change cannot clash with anybody's."""
+    return [key for key in keys if (key.of in ("own", "passkeys") if upserted else key.of != "also")]
 
 
 def _replaces(user: ImportedUser, known: Known) -> bool:
