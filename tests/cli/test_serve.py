@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from authenticator import Authenticator
-from program import Server, keystead, rows, serving
+from program import Server, free_port, keystead, rows, serving
 from world import PASSKEY_GRANT, PASSWORD
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
@@ -190,6 +190,7 @@ async def _begun(client: httpx.AsyncClient, client_id: str, email: str, origin: 
 def test_a_wrong_setting_ends_with_one_line(
     tmp_path: Path, options: list[str], settings: dict[str, str], told: str
 ) -> None:
+    settings = {"PORT": str(free_port())} | settings
     ended = keystead("serve", "--data-dir", tmp_path / "data", *options, **settings)
     assert ended.returncode == 2
     assert ended.stdout == ""
@@ -202,6 +203,6 @@ def test_a_wrong_setting_ends_with_one_line(
 
 def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    ended = keystead("serve", "--data-dir", tmp_path / "data")
+    ended = keystead("serve", "--data-dir", tmp_path / "data", PORT=str(free_port()))
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert ended.stderr.startswith("keystead: KEYSTEAD_DATA_DIR: ")

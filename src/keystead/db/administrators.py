@@ -58,6 +58,11 @@ _STANDING: Final = (
 )
 
 
+_WORKING_OWNERS = _ALL.where(
+    col(Administrator.role) == OWNER, func.coalesce(col(Account.blocked), False).is_(False), _CAN_ENTER
+)
+
+
 def add(session: Session, user_id: str, role: Role) -> None:
     """Give an account of the administrators' connection a role."""
     session.connection().execute(insert(Administrator).values(user_id=user_id, role=role))
@@ -91,12 +96,15 @@ def total(session: Session) -> int:
     return found
 
 
+def working_owners(session: Session, limit: int) -> list[AdministratorRecord]:
+    """Return owners who can sign in, by age."""
+    statement = _WORKING_OWNERS.order_by(col(Account.created_at), col(Account.user_id)).limit(limit)
+    return [_record(row) for row in session.connection().execute(statement)]
+
+
 def has_other_owner(session: Session, user_id: str) -> bool:
     """Whether another owner than this one can sign in."""
-    others = _ALL.where(
-        *(col(Administrator.role) == OWNER, col(Administrator.user_id) != user_id),
-        *(func.coalesce(col(Account.blocked), False).is_(False), _CAN_ENTER),
-    )
+    others = _WORKING_OWNERS.where(col(Administrator.user_id) != user_id)
     return session.connection().execute(others.limit(1)).first() is not None
 
 

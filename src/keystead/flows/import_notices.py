@@ -22,8 +22,8 @@ class ImportNotices:
     def send(self, session: Session, job_id: str, state: Import, error: str | None) -> None:
         """Ask for the mails, as a part of the unit of work that ends the job. They hold numbers, and nobody's data."""
         said = {"job": job_id, "failed": error is not None, "dry_run": state.dry_run, "summary": state.summary}
-        for owner in administrators.page(session, 0, _MOST):
-            if owner.is_working_owner and owner.email:
+        for owner in administrators.working_owners(session, _MOST):
+            if owner.email:
                 message = Message(
                     channel="email",
                     template="users_import",
