@@ -363,10 +363,11 @@ def _application(p: Parts, flows: Flows) -> Starlette:
         handlers = (flows.post, flows.logout_tokens, flows.unblocking, *files)
         expire, of_management = partial(db.write, flows.logout_notices.expire), flows.management
         chores = (flows.signing_keys.supply, expire, of_management.retention, of_management.stats.sum_up)
-        alive = worker.Pulse(flows.alive, worker.IDLE_SECONDS)
+        sampling = worker.Pulse(flows.vitals.sample, worker.IDLE_SECONDS)
         sending = worker.Pulse(of_management.log_delivery.run, IDLE_SECONDS)
-        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), sending, alive)
-        sweeping = asyncio.create_task(worker.run(db, handlers, clock, chores, pulses, p.telemetry))
+        pulses = (worker.Pulse(of_management.chain.seal, SECONDS), sending, sampling)
+        beside = worker.Beside(chores, pulses, flows.readiness.beat)
+        sweeping = asyncio.create_task(worker.run(db, handlers, clock, beside, p.telemetry))
         with on_sigterm(flows.readiness.stop, settings.drain_seconds):
             yield
         sweeping.cancel()

@@ -90,7 +90,7 @@ from keystead.rules.journal_chain import Head
 from keystead.rules.receivers import Receivers
 from keystead.rules.script_findings import trusts_its_user
 from keystead.rules.telemetry import LOST, SILENCE
-from keystead.secrecy import Secret
+from keystead.secrecy import Secret, trace_of
 from keystead.settings import Settings, unknown_variables
 from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
@@ -373,7 +373,9 @@ def tell_of_chain(what: Word, head: Head) -> None:
 
 def tell_of_stream(stream_id: str, error: Exception) -> None:
     """Tell the operator of a log stream that something unforeseen is wrong with."""
-    log.warning("a log stream was not delivered", stream=stream_id, error=type(error).__name__)
+    log.warning(
+        "a log stream was not delivered", stream=stream_id, error=type(error).__name__, exception=trace_of(error)
+    )
 
 
 def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:

@@ -1,6 +1,7 @@
 """A value that must not be printed: passwords, tokens, cookies, keys."""
 
 import hashlib
+import traceback
 from typing import Final, Generic, TypeVar
 
 Value = TypeVar("Value", str, bytes)
@@ -45,3 +46,8 @@ def fingerprint(token: str) -> str:
     Only for values of 128 random bits or more: a fast hash of a password would be no protection.
     """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def trace_of(error: BaseException) -> str:
+    """Return where an error comes from, as a traceback without its text: that may quote what must not be printed."""
+    return "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__

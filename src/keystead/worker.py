@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -30,8 +31,10 @@ from keystead.db import (
 )
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
+from keystead.errors import DomainError, InternalError
 from keystead.ports import Clock, Telemetry
 from keystead.rules.telemetry import JOB, SILENCE
+from keystead.secrecy import trace_of
 
 SWEEP_SECONDS: Final = 60
 IDLE_SECONDS: Final = 1.0
@@ -70,6 +73,21 @@ class Pulse:
 
     work: Callable[[], Awaitable[object]]
     seconds: float
+
+
+def _no_beat() -> None:
+    """Nobody asks whether this worker is alive."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a worker does beside the jobs."""
+
+    chores: Sequence[Chore] = ()
+    """Done first, and at each sweep."""
+    pulses: Sequence[Pulse] = ()
+    beat: Callable[[], None] = _no_beat
+    """Called behind each look for work that went well: a worker that cannot look is as good as none."""
 
 
 _SWEPT: Final = (
@@ -115,53 +133,53 @@ async def run(
     db: Database,
     handlers: Sequence[Handler],
     clock: Clock,
-    chores: Sequence[Chore] = (),
-    pulses: Sequence[Pulse] = (),
+    beside: Beside = Beside(),
     telemetry: Telemetry = SILENCE,
 ) -> None:
-    """Work until cancelled. Any number of processes may do so at once. Chores are done first, and at each sweep."""
+    """Work until cancelled. Any number of processes may do so at once."""
     swept = clock()
     lanes: list[set[asyncio.Task[None]]] = [set() for _ in handlers]
     async with asyncio.TaskGroup() as group:
-        group.create_task(_do(chores))
-        for pulse in pulses:
+        group.create_task(_do(beside.chores))
+        for pulse in beside.pulses:
             group.create_task(_beat(pulse))
         while True:
-            await asyncio.sleep(IDLE_SECONDS)
-            with _logged():
+            with _logged("the look for work"):
                 for handler, busy in zip(handlers, lanes, strict=True):
                     busy -= {lane for lane in busy if lane.done()}
                     if len(busy) < LANES and await db.read(jobs.due, clock(), handler.types):
                         busy |= {
                             group.create_task(_lane(db, handler, clock, telemetry)) for _ in range(LANES - len(busy))
                         }
+                beside.beat()
                 if (clock() - swept).total_seconds() >= SWEEP_SECONDS:
                     swept = clock()
-                    group.create_task(_tidy(db, chores, swept))
+                    group.create_task(_tidy(db, beside.chores, swept))
+            await asyncio.sleep(IDLE_SECONDS)
 
 
 async def _tidy(db: Database, chores: Sequence[Chore], now: datetime) -> None:
     """Do the chores, then sweep out what had expired before them: one of them tells who asked to be told of it."""
     await _do(chores)
-    with _logged():
+    with _logged("the sweep"):
         await db.write(sweep, now)
 
 
 async def _do(chores: Sequence[Chore]) -> None:
     for chore in chores:
-        with _logged():
+        with _logged(_name(chore)):
             await chore()
 
 
 async def _beat(pulse: Pulse) -> None:
     while True:
-        with _logged():
+        with _logged(_name(pulse.work)):
             await pulse.work()
         await asyncio.sleep(pulse.seconds)
 
 
 async def _lane(db: Database, handler: Handler, clock: Clock, telemetry: Telemetry) -> None:
-    with _logged():
+    with _logged(f"jobs: {', '.join(sorted(handler.types))}"):
         await deliver_due(db, handler, clock, telemetry)
 
 
@@ -172,13 +190,25 @@ async def _attempt(handler: Handler, job: Claimed, telemetry: Telemetry) -> None
             await handler.deliver(job)
     except Exception as error:  # noqa: BLE001 - a template, a payload, a server: nothing may stop the worker
         reason = await handler.failed(job, error)
-        log.warning("a job was not done", job=job.id, tries=job.tries, error=type(error).__name__, why=reason)
+        log.warning("a job was not done", job=job.id, tries=job.tries, why=reason, **_told(error))
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
+def _logged(chore: str) -> Iterator[None]:
     """Go on after anything that goes wrong: a database that is away comes back."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - the worker outlives everything but being cancelled
-        log.warning("work failed", error=type(error).__name__, detail=getattr(error, "detail", ""))
+        log.warning("work failed", chore=chore, detail=getattr(error, "detail", ""), **_told(error))
+
+
+def _name(work: Callable[[], Awaitable[object]]) -> str:
+    """Return what a chore is called in our code; of one that is a unit of work alone, the name of that."""
+    named = work.args[0] if isinstance(work, partial) else work
+    return str(getattr(named, "__qualname__", type(named).__qualname__))
+
+
+def _told(error: Exception) -> dict[str, str]:
+    """Return what the log says of an error; of a defect, where it is."""
+    is_defect = isinstance(error, InternalError) or not isinstance(error, DomainError)
+    return {"error": type(error).__name__} | ({"exception": trace_of(error)} if is_defect else {})

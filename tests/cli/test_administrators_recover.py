@@ -99,12 +99,12 @@ async def test_it_is_for_owners_alone(data_dir: Path, sqlite_stencil: Stencil) -
     for email, why in (
         ("ann@example.com", "ann@example.com is no owner but editor"),
         ("someone@example.com", "No administrator has the address someone@example.com."),
-        ("nonsense", "nonsense"),
+        ("nonsense", "The email is not a valid address."),
     ):
         told = recover(data_dir, email)
         assert (told.returncode, told.stdout) == (2, "")
         assert told.stderr.startswith("keystead: ")
-        assert why in told.stderr or email == "nonsense"
+        assert why in told.stderr
     change(data_dir, "UPDATE account SET blocked = 1 WHERE user_id = ?", root.user_id)
     assert "root@example.com is blocked" in recover(data_dir, "root@example.com").stderr
     assert rows(data_dir)["ticket"] == before["ticket"]

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import Stencil
 from shell import Shell
+from world import PUBLIC_URL
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_journal_is_exported(shell: Shell, tmp_path: Path) -> None:
 
 def test_administrators(shell: Shell) -> None:
     link = shell("administrators", "invite", "olga@example.com", "editor").out
-    assert "/u/setup" in link or "ticket=" in link
+    assert link.startswith(f"{PUBLIC_URL}/u/setup?ticket=")
     (olga,) = [each for each in shell("administrators", "list", "--json").items if each["email"] == "olga@example.com"]
     assert (olga["role"], olga["invited"]) == ("editor", True)
     shell("administrators", "role", olga["user_id"], "viewer", code=2)

@@ -473,7 +473,6 @@ async def test_refusals_of_a_user(world: World) -> None:
     await world.guess("bob@example.com")
     found = await of_user(world, user_id)
     assert [each["rule"] for each in found] == ["brute_force", *["wrong_password"] * 10]
-    assert len(found) == 11 or found
     assert [each["id"] for each in await of_user(world, user_id, page=1, per_page=2)] == [
         each["id"] for each in found[2:4]
     ]

@@ -1,8 +1,9 @@
 """``/healthz``, ``/readyz``, ``/metrics`` and the line of a request, as whoever watches over a server meets them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -11,8 +12,11 @@ import structlog
 from sqlalchemy import text
 
 from conftest import Stencil
+from keystead import worker
 from keystead.app import create_app
 from keystead.db import schema, tables
+from keystead.db.session import Database
+from keystead.errors import DatabaseUnavailable
 from keystead.settings import Settings, load
 from keystead.web.middleware import came_to_metrics
 from world import PASSWORD, PROMISES, World, open_world, test_settings
@@ -205,6 +209,59 @@ def lines() -> Any:
     structlog.configure(processors=[catch])
     yield caught
     structlog.configure(**before)
+
+
+async def test_not_ready_while_no_look_for_work_succeeds(installation: Stencil, lines: list[dict[str, Any]]) -> None:
+    """Other work of the same process goes on meanwhile: that it does is no sign that mail is sent."""
+    db = Database(installation.settings.database_url.reveal())
+
+    def rename(old: str, new: str) -> None:
+        db.write_now(lambda session: session.connection().execute(text(f"ALTER TABLE {old} RENAME TO {new}")) and None)
+
+    rename("job", "job_away")
+    async with measured(installation) as client, asyncio.timeout(60):
+        while not any(line.get("chore") == "the look for work" for line in lines):  # noqa: ASYNC110 - the log tells nobody
+            await asyncio.sleep(0.05)
+        assert states(await client.get("/readyz"))["worker"] == "failed"
+        rename("job_away", "job")
+        while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - as a load balancer does
+            await asyncio.sleep(0.05)
+    db.close()
+
+
+async def test_a_defect_of_work_in_the_background_is_found_by_the_log(
+    world: World, lines: list[dict[str, Any]]
+) -> None:
+    """Where it is and which work it was; not what it says, which may quote a message."""
+
+    code = "123456"
+
+    async def broken() -> None:
+        raise KeyError(code)
+
+    async def broken_too() -> None:
+        raise KeyError(code)
+
+    async def away() -> None:
+        raise DatabaseUnavailable(detail="it is away")
+
+    looked = asyncio.Event()
+    beside = worker.Beside((broken, away), (worker.Pulse(broken_too, 60),), looked.set)
+    running = asyncio.create_task(worker.run(world.db, (), world.clock, beside))
+    async with asyncio.timeout(60):
+        await looked.wait()
+        while len(lines) < 3:  # noqa: ASYNC110 - the log tells nobody
+            await asyncio.sleep(0.05)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    found = {line["chore"].rpartition(".")[2]: line for line in lines}
+    for name in ("broken", "broken_too"):
+        assert found[name]["error"] == "KeyError"
+        assert f"in {name}\n" in found[name]["exception"]
+        assert code not in str(found[name])
+    assert (found["away"]["error"], found["away"]["detail"]) == ("DatabaseUnavailable", "it is away")
+    assert "exception" not in found["away"], "it is nobody's defect"
 
 
 @asynccontextmanager

@@ -1,13 +1,17 @@
 """Administrators see sessions, refresh tokens and consents, and end them (TK-5, TK-6)."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from keystead.db import sessions, tables
+from keystead.db.refresh_tokens import TokenFilter
 from keystead.db.sessions import SessionRecord
+from keystead.flows import access
+from keystead.flows.operations import Operation
 from keystead.rules.events import Caller
 from visitor import Visitor, exchange
 from world import PASSWORD, World
@@ -253,6 +257,36 @@ async def test_refresh_tokens_are_revoked_in_bulk(world: World, body: dict[str, 
     assert (answer.status_code, answer.json()) == (202, {})
     assert await tokens_of(world, user_id) == []
     assert (await world.token("refresh_token", refresh_token=tokens["refresh_token"])).status_code == 403
+
+
+async def test_refresh_tokens_of_many_are_revoked_account_by_account(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's login waits for all of a client's people; what was done stays, and asking again ends the rest."""
+    monkeypatch.setattr(access, "AT_ONCE", 2)
+    addresses = [f"p{number}@example.com" for number in range(5)]
+    people = sorted([await world.person(each) for each in addresses])
+    for each in addresses * 2:
+        await world.tokens(each, scope="openid offline_access")
+    pieces, ours = 0, world.app.state.flows.management.access
+
+    def killed() -> datetime:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 3:
+            raise TimeoutError("the process ends")
+        return world.clock()
+
+    operation = Operation(world.client_id, Caller(), "POST", "/api/v2/refresh-tokens/revoke")
+    with pytest.raises(TimeoutError):
+        await replace(ours, clock=killed).end_tokens(TokenFilter(client_id=world.client_id), operation)
+    left = [row["user_id"] for row in await world.rows(tables.RefreshToken)]
+    assert (len(left), len(set(left))) == (2, 1), "the one account that was not reached has both its tokens"
+    answer = await world.manage("POST", "/refresh-tokens/revoke", {"client_id": world.client_id})
+    assert answer.status_code == 202
+    assert await world.count(tables.RefreshToken) == 0
+    entries = [row for row in await world.rows(tables.JournalRow) if row["description"] == "Delete refresh tokens"]
+    assert sorted(row["user_id"] for row in entries) == people, "one entry for each account"
 
 
 @pytest.mark.parametrize(

@@ -124,14 +124,6 @@ def _row(event: Event) -> dict[str, Any]:
     return event.model_dump(exclude={"caller"}) | caller
 
 
-def types_of(session: Session, user_id: str | None = None) -> list[str]:
-    """Return the types of what was recorded, in order; of one account, where given."""
-    statement = select(col(JournalRow.type)).order_by(col(JournalRow.log_id))
-    if user_id is not None:
-        statement = statement.where(col(JournalRow.user_id) == user_id)
-    return list(session.connection().execute(statement).scalars())
-
-
 def failed_scripts(session: Session, connection_id: str, since: datetime, most: int) -> tuple[int, list[Failed]]:
     """Return how often action scripts of a connection failed since then, and the newest of these failures.
 
@@ -145,7 +137,10 @@ def failed_scripts(session: Session, connection_id: str, since: datetime, most: 
         details["script"].as_string().is_not(None),
     )
     count = session.connection().execute(select(func.count()).select_from(JournalRow).where(wanted)).scalar_one()
+    if not count:
+        return 0, []
     columns = (col(JournalRow.date), details["script"].as_string(), details["reason"].as_string())
-    newest = select(*columns).where(wanted).order_by(col(JournalRow.log_id).desc()).limit(most)
+    order = (col(JournalRow.date).desc(), col(JournalRow.log_id).desc())  # by the id alone, SQLite walks the journal
+    newest = select(*columns).where(wanted).order_by(*order).limit(most)
     found = [Failed(date, script, text or "") for date, script, text in session.connection().execute(newest)]
     return count, found

@@ -164,8 +164,10 @@ def count(session: Session, now: datetime, user_id: str) -> int:
     return session.connection().execute(statement, {"now": now}).scalar_one()
 
 
-def families(session: Session, now: datetime, wanted: TokenFilter) -> dict[str, list[str]]:
-    """Return the families of tokens that can still be used, by account.
+def families(
+    session: Session, now: datetime, wanted: TokenFilter, *, after: str = "", limit: int
+) -> dict[str, list[str]]:
+    """Return the families of tokens that can still be used, of the first accounts behind one, in their order.
 
     An id may be one that was shown before the token was replaced: it means the family, whatever became of the token.
     """
@@ -178,10 +180,12 @@ def families(session: Session, now: datetime, wanted: TokenFilter) -> dict[str, 
         conditions.append(col(RefreshToken.id).in_(wanted.ids))
     if wanted.audience:
         conditions.append(col(RefreshToken.record)["authority"]["audience"].as_string() == wanted.audience)
-    usable = () if wanted.ids else _LIVE
-    statement = select(col(RefreshToken.user_id), col(RefreshToken.family)).where(*conditions, *usable)
+    conditions += () if wanted.ids else _LIVE
+    owners = select(col(RefreshToken.user_id)).where(*conditions, col(RefreshToken.user_id) > after).distinct()
+    theirs = col(RefreshToken.user_id).in_(owners.order_by(col(RefreshToken.user_id)).limit(limit))
+    statement = select(col(RefreshToken.user_id), col(RefreshToken.family)).where(*conditions, theirs).distinct()
     found: dict[str, list[str]] = {}
-    for row in session.connection().execute(statement.distinct(), {"now": now}):
+    for row in session.connection().execute(statement.order_by(col(RefreshToken.user_id)), {"now": now}):
         found.setdefault(row.user_id, []).append(row.family)
     return found
 

@@ -70,6 +70,11 @@ def _document(*, nullable: bool = False) -> Any:
     return Field(sa_column=Column(Document, nullable=nullable), default=None if nullable else ...)
 
 
+def _where(name: str, column: str, condition: str) -> Index:
+    """An index of some of the rows alone."""
+    return Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 def _of(column: str, *, index: bool = True, **keywords: Any) -> Any:
     """A reference whose row goes when what it refers to goes."""
     key = ForeignKey(column, ondelete="CASCADE")
@@ -225,9 +230,8 @@ class Account(SQLModel, table=True):
         Index("ix_account_email_domain", "email_domain", "created_at", "user_id"),
         *(Index(f"ix_account_{each}", each) for each in ("email", "name_folded", "nickname_folded")),
         *(
-            Index(f"ix_account_{each}", each, sqlite_where=text(given), postgresql_where=text(given))
+            _where(f"ix_account_{each}", each, f"{each} IS NOT NULL")
             for each in ("phone_number", "username", "given_name_folded", "family_name_folded")
-            for given in (f"{each} IS NOT NULL",)
         ),
     )
     """Whatever a login changes is in none of them: otherwise each login would write to all (PostgreSQL)."""
@@ -364,6 +368,7 @@ class LoginSession(SQLModel, table=True):
     """A login session of a browser. The cookie holds ``id.secret``, the row only the secret's hash."""
 
     __tablename__ = "login_session"
+    __table_args__ = (_where("ix_login_session_ended_at", "ended_at", "ended_at IS NOT NULL"),)
     id: str = Field(primary_key=True, max_length=40)
     secret_hash: str = Field(max_length=64)
     user_id: str = _of("account.user_id")
@@ -417,8 +422,8 @@ class RefreshToken(SQLModel, table=True):
     session_id: str = Field(default="", max_length=40, index=True)
     record: dict[str, Any] = _document()
     created_at: datetime = _moment()
-    idle_expires_at: datetime | None = _moment(nullable=True)
-    expires_at: datetime | None = _moment(nullable=True)
+    idle_expires_at: datetime | None = _moment(index=True, nullable=True)
+    expires_at: datetime | None = _moment(index=True, nullable=True)
     rotated_at: datetime | None = _moment(nullable=True)
     last_exchanged_at: datetime | None = _moment(nullable=True)
     ip: str = Field(default="", max_length=45)
@@ -441,13 +446,17 @@ class Ticket(SQLModel, table=True):
 class Job(SQLModel, table=True):
     """Long work, or work that may have to be tried again. Claimed with a lease, so that a dead worker's jobs go on."""
 
+    __table_args__ = (
+        _where("ix_job_waiting", "run_at", "finished_at IS NULL"),  # each look reads past no job that is done
+        _where("ix_job_finished_at", "finished_at", "finished_at IS NOT NULL"),
+    )
     id: str = Field(primary_key=True, max_length=30)
     type: str = Field(max_length=40)
     status: str = Field(default="pending", max_length=20, index=True)
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     """What it is about, sealed: messages carry links and codes that somebody with the database must not find."""
     created_at: datetime = _moment()
-    run_at: datetime = _moment(index=True)
+    run_at: datetime = _moment()
     tries: int = 0
     error: str | None = Field(default=None, max_length=500)
     finished_at: datetime | None = _moment(nullable=True)

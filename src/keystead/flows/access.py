@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session
 
@@ -17,6 +17,9 @@ from keystead.flows.operations import Operation
 from keystead.flows.revocation import Revocation
 from keystead.ports import Clock
 from keystead.rules.revocation import Event, Subject
+
+AT_ONCE: Final = 25
+"""Of how many accounts the refresh tokens are ended in one transaction: a quarter of a second, on SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,14 @@ class Access:
         return await self.db.read(self._tokens_of, user_id, client_id, after, limit)
 
     async def end_tokens(self, wanted: TokenFilter, operation: Operation) -> None:
-        """End refresh tokens with their families; those of nobody in particular are none."""
-        await self.db.write(self._end_tokens, wanted, operation)
+        """End refresh tokens with their families; those of nobody in particular are none.
+
+        A few accounts at a time: a client's may be everybody's, and whoever logs in meanwhile must not wait for all of
+        them. What was done stays where it is broken off; asking again ends the rest.
+        """
+        after: str | None = ""
+        while after is not None:
+            after = await self.db.write(self._end_tokens, wanted, operation, after)
 
     async def end_tokens_of(self, user_id: str, operation: Operation) -> None:
         """End every refresh token of an account. Raises ``NoSuchUser``."""
@@ -154,14 +163,16 @@ class Access:
         found = refresh_tokens.page(session, now, user_id=user_id, client_id=client_id, after=after, limit=limit)
         return _listed(session, found), refresh_tokens.count(session, now, user_id)
 
-    def _end_tokens(self, session: Session, wanted: TokenFilter, operation: Operation) -> None:
-        """Per account, in one order for everybody: each is locked."""
+    def _end_tokens(self, session: Session, wanted: TokenFilter, operation: Operation, after: str = "") -> str | None:
+        """Per account, in one order for everybody: each is locked. Return the last one; ``None`` behind all."""
         now = self.clock()
-        for user_id, families in sorted(refresh_tokens.families(session, now, wanted).items()):
+        found = refresh_tokens.families(session, now, wanted, after=after, limit=AT_ONCE)
+        for user_id, families in found.items():
             if _is_ours(session, user_id):
                 whose = Subject(user_id, families=tuple(families))
                 self.revocation.apply(session, Event.TOKEN_REVOKED, whose, now)
                 self._record(session, operation, "Delete refresh tokens", user_id)
+        return list(found)[-1] if len(found) == AT_ONCE else None
 
     def _end_tokens_of(self, session: Session, user_id: str, operation: Operation) -> None:
         _require(session, user_id)

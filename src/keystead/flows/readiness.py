@@ -38,7 +38,7 @@ class Readiness:
     _at: datetime | None = field(default=None, repr=False)
 
     def beat(self) -> None:
-        """Say that the worker is alive."""
+        """Say that the worker has looked for work."""
         self._beat = self.clock()
 
     def stop(self) -> None:

@@ -35,7 +35,7 @@ class Vitals:
             readings.append((DATABASE_UP, (), 0))
         return self.exposition.text(readings), self.exposition.media
 
-    def sample(self) -> None:
+    async def sample(self) -> None:
         """Note how much this process uses, for whichever process is asked next."""
         if self.exposition is not None:
             self.exposition.sample()

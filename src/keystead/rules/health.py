@@ -74,7 +74,6 @@ class Given:
     has_outbox: bool = False
     has_mail: bool = False
     has_texts: bool = False
-    has_metrics_token: bool = False
     metrics_host: str = ""
     lacks_otel: bool = False
     scripts_reach_database: bool = False

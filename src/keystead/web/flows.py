@@ -103,11 +103,6 @@ class Flows:
     runtime: ScriptRuntime
     management: ManagementFlows
 
-    async def alive(self) -> None:
-        """Note that this process works, and what it uses."""
-        self.readiness.beat()
-        self.vitals.sample()
-
     @property
     def cookies(self) -> Cookies:
         """The cookies of the hosted pages."""
