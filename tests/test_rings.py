@@ -15,7 +15,7 @@ import pytest
 import keystead
 
 ROOT = Path(keystead.__file__).parent
-ENTRY = {"__init__", "__main__", "app", "backups", "elsewhere", "parts", "start"}
+ENTRY = {"__init__", "__main__", "app", "backups", "elsewhere", "operator_log", "parts", "start"}
 """Composition: the files that may know everybody. ``start`` prepares in the parent process what ``app`` serves;
 ``elsewhere`` is what the command line needs of all that to call a server."""
 
@@ -64,7 +64,7 @@ OWNERS = {
     "sqlmodel": {"db", "users", "flows", "oauth", "worker"},
     "OpenSSL": {"adapters"},
     "starlette": {"web", "app"},
-    "structlog": {"app", "parts", "web", "cli", "worker"},
+    "structlog": {"app", "operator_log", "web", "cli", "worker"},
     "typer": {"cli"},
     "uvicorn": {"cli"},
     "webauthn": {"adapters"},

@@ -97,6 +97,7 @@ from keystead.oauth.revoke import Revoke
 from keystead.oauth.signing_keys import SigningKeys
 from keystead.oauth.token_endpoint import Grant, TokenEndpoint
 from keystead.oauth.userinfo import UserInfo
+from keystead.operator_log import tell_of_chain, tell_of_stream
 from keystead.parts import (
     Parts,
     WaysIn,
@@ -105,8 +106,6 @@ from keystead.parts import (
     doctor_of,
     parts_of,
     telemetry_of,
-    tell_of_chain,
-    tell_of_stream,
     user_exports_of,
     user_imports_of,
     ways_in,

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import structlog
-
 from keystead import __version__
 from keystead.adapters import attestation, webauthn
 from keystead.adapters.breaches import HashFile, RangeApi
@@ -46,7 +44,6 @@ from keystead.flows.import_canaries import Canaries
 from keystead.flows.import_notices import ImportNotices
 from keystead.flows.import_uploads import ImportUploads
 from keystead.flows.journal import Journal
-from keystead.flows.journal_chain import Word
 from keystead.flows.logout_notices import LogoutNotices
 from keystead.flows.long_reads import LongReads
 from keystead.flows.one_time_codes import OneTimeCodes
@@ -71,6 +68,7 @@ from keystead.flows.users import Person
 from keystead.flows.verification import Verification
 from keystead.oauth.archive_keys import ArchiveKeys
 from keystead.oauth.keys import KeyRing
+from keystead.operator_log import tell_of_redis
 from keystead.ports import (
     Attempts,
     BreachSource,
@@ -86,19 +84,16 @@ from keystead.ports import (
 )
 from keystead.rules.attack_protection import places_of_one
 from keystead.rules.health import Given, Interpreters
-from keystead.rules.journal_chain import Head
 from keystead.rules.receivers import Receivers
 from keystead.rules.script_findings import trusts_its_user
-from keystead.rules.telemetry import LOST, SILENCE
-from keystead.secrecy import Secret, trace_of
+from keystead.rules.telemetry import SILENCE
+from keystead.secrecy import Secret
 from keystead.settings import Settings, unknown_variables
 from keystead.users.customer_database import CustomerDatabase
 from keystead.users.extras import Extras
 from keystead.users.hosted import HostedStore
 from keystead.users.migrating import MigratingStore
 from keystead.users.scripted import ScriptedStore
-
-log = structlog.get_logger("keystead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +148,7 @@ def parts_of(
 ) -> Parts:
     """Return the parts, as the settings want them."""
     journal = Journal(clock, entropy)
-    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, partial(_tell_of_redis, telemetry))
+    attempts = attempts_of(settings, SqlAttempts(db, clock), clock, partial(tell_of_redis, telemetry))
     sealer = Sealer(settings.secret_keys, entropy)
     office = WatchedOffice(_post_office(settings, db, clock), telemetry)
     post = Post(db, office, sealer, clock, entropy, journal, settings.public_url)
@@ -352,30 +347,6 @@ def _redis(settings: Settings, clock: Clock) -> Attempts:
 def has_otel() -> bool:
     """Whether the extra 'otel' is installed."""
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None
-
-
-def _tell_of_redis(telemetry: Telemetry, what: str, why: str) -> None:
-    telemetry.count(LOST, by=1 if what == "lost" else -1)
-    where = "the database" if what == "lost" else "Redis"
-    log.warning(f"redis is {what}: attempts are counted in {where}", why=why)
-
-
-def tell_of_chain(what: Word, head: Head) -> None:
-    """Tell the operator of a batch of the journal: whoever keeps the line can tell a journal that was cut off."""
-    about = head._asdict()
-    if what == "cut":
-        log.error("the journal's chain was cut off: a batch is gone that this process has seen", **about)
-    elif what == "withheld":
-        log.error("the journal is not pruned: nothing shows that its oldest batch is as it was sealed", **about)
-    else:
-        log.info(f"journal {what}", **about)
-
-
-def tell_of_stream(stream_id: str, error: Exception) -> None:
-    """Tell the operator of a log stream that something unforeseen is wrong with."""
-    log.warning(
-        "a log stream was not delivered", stream=stream_id, error=type(error).__name__, exception=trace_of(error)
-    )
 
 
 def _post_office(settings: Settings, db: Database, clock: Clock) -> PostOffice:

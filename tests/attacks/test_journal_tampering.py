@@ -17,7 +17,7 @@ from keystead.flows.journal_chain import JournalChain, Word, sign
 from keystead.flows.journal_retention import JournalRetention
 from keystead.flows.journal_verification import JournalVerification
 from keystead.flows.long_reads import LongReads
-from keystead.parts import tell_of_chain
+from keystead.operator_log import tell_of_chain
 from keystead.rules.events import Caller
 from keystead.rules.journal_chain import NOTHING, Head, digest, leaves_of
 from keystead.rules.journal_verification import Verification
