@@ -19,8 +19,8 @@ DEPTH: Final = 32
 """How deep lists and objects of a row may be in each other."""
 
 _TRIMMED: Final = 4096
-"""Characters that are done with and still held, at most: whoever finds a row wrong counts the lines before it, so that a
-file of bad rows would be read anew for each of them."""
+"""Characters that are done with, after which they are let go of: the parser counts the lines before whatever is wrong,
+and would read a file of bad rows anew for each of them."""
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _STEP: Final = re.compile(r'["{}\[\],]')
