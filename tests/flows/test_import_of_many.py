@@ -115,23 +115,6 @@ async def test_a_row_that_the_database_refuses_is_one_error(world: World) -> Non
     assert refused["errors"] == [{"code": "NOT_PASSED", "message": "The row cannot be stored: DataError"}]
 
 
-@SQLITE
-async def test_a_row_that_ends_whoever_reads_it_is_passed_over(world: World) -> None:
-    """As a database does that goes away at one row, whenever it comes: after twelve tries that one is left out."""
-    await _poison(world, "person-3@example.com", "SELECT RAISE(ABORT, 'never')")
-    begun = (await send(world, people(6))).json()["id"]
-    tries = 0
-    while (found := await job(world, begun))["status"] not in ("completed", "failed"):
-        tries += await work(world)
-        world.clock.advance(seconds=6)
-        assert tries < 40
-    assert tries > 12
-    assert found["summary"] == {"failed": 1, "updated": 0, "inserted": 5, "total": 6}
-    (refused,) = await errors(world, begun)
-    assert refused["user"]["email"] == "person-3@example.com"
-    assert "passed over" in refused["errors"][0]["message"]
-
-
 async def _poison(world: World, email: str, does: str) -> None:
     trigger = f"CREATE TRIGGER poison BEFORE INSERT ON account WHEN NEW.email = '{email}' BEGIN {does}; END"
     await world.db.write(lambda session: session.connection().execute(text(trigger)))

@@ -23,9 +23,10 @@ def begin(session: Session, job_id: str, about: dict[str, Any], now: datetime, u
 
 
 def ready(session: Session, job_id: str, sealed: bytes, about: dict[str, Any], now: datetime) -> bool:
-    """Let a job be done whose file is there; ``False`` where it is gone."""
+    """Let a job be done whose file is there; ``False`` where it was given up meanwhile, or is gone."""
     values = {"sealed": sealed, "about": about, "run_at": now}
-    return session.connection().execute(update(Job).where(col(Job.id) == job_id).values(values)).rowcount == 1
+    waiting = (col(Job.id) == job_id, col(Job.status) == "pending")
+    return session.connection().execute(update(Job).where(*waiting).values(values)).rowcount == 1
 
 
 def finish(session: Session, job: Claimed, now: datetime, about: dict[str, Any], *, error: str | None = None) -> bool:

@@ -3,12 +3,21 @@
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
-from keystead.db.tables import JobFile
+from keystead.db.tables import Job, JobFile
 
 
 def add(session: Session, job_id: str, number: int, sealed: bytes) -> None:
     """Store a piece, in the transaction that notes how far the job is."""
     session.connection().execute(insert(JobFile).values(job_id=job_id, number=number, sealed=sealed))
+
+
+def arrive(session: Session, job_id: str, number: int, sealed: bytes) -> bool:
+    """Store a piece of a file on its way; ``False`` where its job is over or gone, and nobody would ever forget it."""
+    waiting = select(col(Job.id)).where(col(Job.id) == job_id, col(Job.status) == "pending")
+    if session.connection().execute(waiting).first() is None:
+        return False
+    add(session, job_id, number, sealed)
+    return True
 
 
 def piece(session: Session, job_id: str, number: int) -> bytes | None:

@@ -103,10 +103,14 @@ def add(session: Session, id: str, type: str, sealed: bytes, now: datetime, *, t
     session.connection().execute(insert(Job).values(**values, tries=0))
 
 
-def describe(session: Session, job_id: str, about: dict[str, Any], *, run_at: datetime | None = None) -> None:
-    """Say what administrators may see of a job that nobody has begun, and with ``run_at`` when it is due."""
+def describe(session: Session, job_id: str, about: dict[str, Any], *, run_at: datetime | None = None) -> bool:
+    """Say what administrators may see of a job that nobody has begun, and with ``run_at`` when it is due.
+
+    ``False`` where somebody has begun it, or it is over or gone.
+    """
     due = {} if run_at is None else {"run_at": run_at}
-    session.connection().execute(update(Job).where(col(Job.id) == job_id).values(about=about, **due))
+    waiting = (col(Job.id) == job_id, col(Job.status) == "pending")
+    return session.connection().execute(update(Job).where(*waiting).values(about=about, **due)).rowcount == 1
 
 
 def remove(session: Session, job_id: str) -> None:
@@ -176,6 +180,13 @@ def keep(session: Session, job: Claimed, now: datetime, about: dict[str, Any]) -
     return _set(session, job, about=about, run_at=now + LEASE)
 
 
+def held(session: Session, job: Claimed) -> dict[str, Any] | None:
+    """Return how far a job is, and keep it there until the unit of work is over; ``None`` where it was taken over."""
+    statement = select(col(Job.about)).where(*_mine(job)).with_for_update()
+    row = session.connection().execute(statement).first()
+    return None if row is None else row.about or {}
+
+
 def has_room(session: Session, types: Collection[str], most: int) -> bool:
     """Whether fewer than ``most`` jobs of these types wait or are under way, for whoever adds one in this transaction.
 
@@ -199,21 +210,25 @@ def finish(session: Session, job: Claimed, now: datetime, *, error: str | None =
     return _set(session, job, status=status, finished_at=now, error=error and error[:500], sealed=b"")
 
 
-def again(session: Session, job: Claimed, now: datetime, error: str) -> bool:
+def again(session: Session, job: Claimed, now: datetime, error: str, *, tries: int | None = None) -> bool:
     """Put a job back, to be tried later: after 5 seconds, and four times as long after each try that follows.
 
-    ``False`` where another worker has taken it over.
+    ``tries`` are those that count, where not all of them do. ``False`` where another worker has taken it over.
     """
-    later = now + timedelta(seconds=5 * 4 ** (job.tries - 1))
+    later = now + timedelta(seconds=5 * 4 ** ((tries or job.tries) - 1))
     return _set(session, job, status="pending", run_at=later, error=error[:500])
 
 
 def release(session: Session, job: Claimed, now: datetime, *, after: timedelta = timedelta(), error: str = "") -> bool:
     """Give a job back before its lease ends, to be done at once or after a while.
 
-    What its worker began before and has not stored yet is stored no more. ``False`` where it has been taken over.
+    What its worker began before and has not stored yet is stored no more. Nor does this try count among those that
+    nobody came back from, where ``about`` counts them as ``stuck``. ``False`` where it has been taken over.
     """
+    about = held(session, job) or {}
     values: dict[str, Any] = {"status": "pending", "run_at": now + after}
+    if "stuck" in about:
+        values["about"] = about | {"stuck": min(about["stuck"], (job.about or {}).get("stuck", 0))}
     return _set(session, job, **values | ({"error": error[:500]} if error else {}))
 
 
@@ -273,5 +288,8 @@ def _ahead(now: datetime) -> ColumnElement[bool]:
 
 
 def _set(session: Session, job: Claimed, **values: Any) -> bool:
-    mine = (col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.status) == _CLAIMED)
-    return session.connection().execute(update(Job).where(*mine).values(**values)).rowcount == 1
+    return session.connection().execute(update(Job).where(*_mine(job)).values(**values)).rowcount == 1
+
+
+def _mine(job: Claimed) -> tuple[ColumnElement[bool], ...]:
+    return col(Job.id) == job.id, col(Job.tries) == job.tries, col(Job.status) == _CLAIMED

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 
 from sqlmodel import Session
@@ -22,7 +22,8 @@ from keystead.errors import (
 )
 from keystead.flows.archive_making import PURPOSE
 from keystead.flows.archive_reading import ArchiveReader, is_archive
-from keystead.flows.jobs import MAX_TRIES, MOST_ACTIVE, MOST_STUCK, given_back
+from keystead.flows.import_uploads import TO_ARRIVE, TOO_LONG
+from keystead.flows.jobs import MOST_ACTIVE, MOST_STUCK, given_back, put_back
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.relying_party import current
@@ -36,8 +37,6 @@ JOB: Final = "users_archive_import"
 _TURN: Final = "all"
 _WAIT: Final = 60.0
 _PIECE: Final = 256 * 1024
-_TO_ARRIVE: Final = timedelta(hours=1)
-"""How long a file may take to arrive; what is not complete by then is given up."""
 _TOLD: Final = 1000
 _AT_ONCE: Final = 100
 """Users that are put back in one transaction."""
@@ -86,7 +85,8 @@ class ArchiveImports:
                 if not state.pieces and not is_archive(piece):
                     raise InvalidArchive("it is not packed with gzip")
                 sealed = await asyncio.to_thread(self.sealer.seal, piece, PURPOSE)
-                await self.db.write(job_files.add, job.id, state.pieces, sealed)
+                if not await self.db.write(job_files.arrive, job.id, state.pieces, sealed):
+                    raise BadRequest(TOO_LONG)
                 state = state.having(pieces=state.pieces + 1, size=state.size + len(piece))
             if not state.pieces:
                 raise InvalidArchive("it is empty")
@@ -131,10 +131,9 @@ class ArchiveImports:
         is_final = isinstance(error, InvalidArchive)
         why = str(error) if is_final else type(error).__name__
         if isinstance(error, _LostError):
-            return why
-        if not is_final and job.tries < MAX_TRIES:
-            await self.db.write(jobs.again, job, self.clock(), why)
-        else:
+            # Where it is still ours, and only an answer was lost, whoever has it next goes on from what is stored.
+            await self.db.write(jobs.release, job, self.clock())
+        elif is_final or not await self.db.write(put_back, job, self.clock(), error, why):
             await self.db.write(self._give_up, job, why)
         return why
 
@@ -182,6 +181,9 @@ class ArchiveImports:
     def _import(
         self, session: Session, job: Claimed, state: ArchiveImport, batch: Sequence[Line], put: Put
     ) -> ArchiveImport:
+        about = jobs.held(session, job)
+        if about is None or about.get("done", 0) != state.done:
+            raise _LostError  # a commit whose answer was lost is run again, and would find its own users there
         census.join(session)
         targets, wrong = _Targets(session, state.connection_id), dict[int, dict[str, Any]]()
         rp_ids, now = current(session, self.public_url).ids, self.clock()
@@ -206,7 +208,7 @@ class ArchiveImports:
             raise TooManyRequests(_WAIT, detail="imports are under way")
         now = self.clock()
         jobs.add(session, job_id, JOB, b"", now, turn=_TURN)
-        jobs.describe(session, job_id, state.stored(), run_at=now + _TO_ARRIVE)
+        jobs.describe(session, job_id, state.stored(), run_at=now + TO_ARRIVE)
         return JobRecord(job_id, JOB, "pending", now, None, state.stored())
 
     def _arrived(self, session: Session, job_id: str, state: ArchiveImport, operation: Operation) -> None:
@@ -214,7 +216,8 @@ class ArchiveImports:
             found = connections.get(session, state.connection_id)
             if found is None or found.for_administrators:
                 raise BadRequest("The connection does not exist.", path="connection_id")
-        jobs.describe(session, job_id, state.stored(), run_at=self.clock())
+        if not jobs.describe(session, job_id, state.stored(), run_at=self.clock()):
+            raise BadRequest(TOO_LONG)
         event = operation.event(
             self.journal,
             "Archive of users received",
@@ -254,7 +257,7 @@ def _begun(state: ArchiveImport) -> ArchiveImport:
 
 
 class _LostError(Exception):
-    """Another worker has the job."""
+    """Another worker has the job, or it is further than this."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ _GONE: Final = RowError("CONNECTION_NOT_FOUND", "The connection does not exist."
 
 
 class Overtaken(Exception):
-    """Another worker has the job by now: nothing of this was kept."""
+    """Another worker has the job by now, or it is further than this: nothing of this was kept."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class ImportBatch:
         The options of the connection are read here, while nobody can change what passwords and passkeys depend on.
         ``hopeful`` rows are taken for new users, and are not looked up first: the keys tell.
         """
+        _check_place(session, job, state)
         census.join(session)
         conditions, rows = self._conditions(session, state, terms, rows)
         is_new = hopeful and not (state.upsert or state.dry_run)
@@ -81,10 +82,11 @@ class ImportBatch:
 
     def skip(self, session: Session, job: Claimed, state: Import, row: ReadRow, why: RowError) -> Import:
         """Pass over a row that nothing can be done with. Raises ``Overtaken``."""
+        _check_place(session, job, state)
         refused = ReadRow(row.number, row.raw, errors=(why,))
         decided = Decision(None, There(), self.sealer, self.entropy).of([refused])
         job_rows.add(session, job.id, decided.found)
-        after = _further(state, [row], decided)
+        after = settled(_further(state, [row], decided), decided)
         if not jobs.keep(session, job, self.clock(), after.stored()):
             raise Overtaken
         return after
@@ -175,6 +177,16 @@ def _ending(values: Mapping[str, Any]) -> Iterator[revocation.Event]:
         yield revocation.Event.EMAIL_CHANGED
     if "password_hash" in values:
         yield revocation.Event.PASSWORD_RESET
+
+
+def _check_place(session: Session, job: Claimed, state: Import) -> None:
+    """Raise ``Overtaken`` unless the job is where these rows begin.
+
+    Whose commit arrives and whose answer is lost is run again (``db/threads.py``), and would find its own users there.
+    """
+    about = jobs.held(session, job)
+    if about is None or about.get("done", 0) != state.done:
+        raise Overtaken
 
 
 def _noted(state: Import, decided: Decided) -> dict[int, dict[str, Any]]:

@@ -27,6 +27,7 @@ from keystead.rules.row_files import Malformed, RowReader
 _WAIT: Final = 60.0
 TO_ARRIVE: Final = timedelta(hours=1)
 """How long a file may take to arrive; what is not there by then is given up."""
+TOO_LONG: Final = "The upload took too long."
 
 
 class Form(Protocol):
@@ -119,7 +120,8 @@ class ImportUploads:
         # On a thread: what is looked through is as long as whoever sends it likes.
         sealed = await asyncio.to_thread(self._looked_through, arrival, piece)
         state = arrival.state
-        await self.db.write(job_files.add, arrival.job_id, state.pieces, sealed)
+        if not await self.db.write(job_files.arrive, arrival.job_id, state.pieces, sealed):
+            raise BadRequest(TOO_LONG)
         arrival.state = state.having(
             pieces=state.pieces + 1, size=state.size + len(piece), rows=arrival.state.rows, kind=arrival.reader.kind
         )
@@ -157,7 +159,7 @@ class ImportUploads:
         now = self.clock()
         sealed = self.sealer.seal(passwords, PURPOSE)
         if not import_jobs.ready(session, arrival.job_id, sealed, state.stored(), now):
-            raise BadRequest("The upload took too long.")
+            raise BadRequest(TOO_LONG)
         about: dict[str, Any] = {"job_id": arrival.job_id, "rows": state.rows, "dry_run": state.dry_run}
         event = operation.event(self.journal, "Create a job to import users", connection_id=connection.id, **about)
         journal.add(session, event)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Final, NamedTuple, Protocol, TypeVar, cast
 
@@ -12,11 +13,15 @@ from sqlmodel import Session
 from keystead.db import connections, jobs
 from keystead.db.jobs import Claimed, JobDetails, JobFilter
 from keystead.db.session import Database
-from keystead.errors import NoSuchJob
+from keystead.errors import InternalError, NoSuchJob, Unavailable
 from keystead.ports import Clock
 
 MAX_TRIES: Final = 5
-"""How often an export or an archive's import is begun again after an error."""
+"""Tries without a step after which an export or an archive's import is given up at an error."""
+AGAIN: Final = timedelta(seconds=5)
+"""When a job is gone on with that found the service busy, or the database away."""
+_PATIENCE: Final = timedelta(hours=24)
+"""How long after it was asked for a job may find that, as often as it likes."""
 MOST_STUCK: Final = 12
 """Tries without a step that nobody came back from: a server may be stopped a few times, and is not for ever."""
 MOST_ACTIVE: Final = 2
@@ -56,6 +61,27 @@ def given_back(deliver: Deliver) -> Deliver:
             raise
 
     return cast(Deliver, wrapped)
+
+
+def put_back(session: Session, job: Claimed, now: datetime, error: Exception, why: str) -> bool:
+    """Put back a job that an error ended; ``False`` where it is to be given up instead.
+
+    What counts is tries since its last step (``stuck``): a long job outlives any number of restarts, and of errors
+    that it got past. Nothing counts of which it is not the cause.
+    """
+    if is_passing(error) and now - job.created_at < _PATIENCE:
+        jobs.release(session, job, now, after=AGAIN, error=why)
+        return True
+    stuck = int((jobs.held(session, job) or {}).get("stuck", 0))
+    if stuck >= MAX_TRIES:
+        return False
+    jobs.again(session, job, now, why, tries=max(stuck, 1))
+    return True
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error is none of a job's own: the service is busy, or the database away."""
+    return isinstance(error, Unavailable) and not isinstance(error, InternalError)
 
 
 class Named(NamedTuple):

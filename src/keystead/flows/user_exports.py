@@ -16,7 +16,7 @@ from keystead.db.user_search import Listed
 from keystead.errors import BadRequest, NoSuchJob, TooManyRequests
 from keystead.flows.archive_making import PURPOSE, ArchiveMaking
 from keystead.flows.gzip_pieces import HEADER, packed, trailer
-from keystead.flows.jobs import MAX_TRIES, MOST_ACTIVE, MOST_STUCK, given_back
+from keystead.flows.jobs import MOST_ACTIVE, MOST_STUCK, given_back, put_back
 from keystead.flows.journal import Journal
 from keystead.flows.long_reads import LongReads
 from keystead.flows.operations import Operation
@@ -110,9 +110,7 @@ class UserExports:
     async def failed(self, job: Claimed, error: Exception) -> str:
         """Put an export back, or give it up. Return why."""
         why = "no try came to an end" if isinstance(error, _StuckError) else type(error).__name__
-        if job.tries < MAX_TRIES:
-            await self.db.write(jobs.again, job, self.clock(), why)
-        else:
+        if not await self.db.write(put_back, job, self.clock(), error, why):
             await self.db.write(self._give_up, job, why)
         return why
 

@@ -8,8 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from sqlmodel import Session
@@ -18,11 +17,11 @@ from keystead.db import connections, import_jobs, job_files, jobs, journal
 from keystead.db.imported_users import Clashed
 from keystead.db.jobs import Claimed
 from keystead.db.session import Database
-from keystead.errors import InternalError, Unavailable
+from keystead.errors import Unavailable
 from keystead.flows.import_batch import ImportBatch, Overtaken
-from keystead.flows.import_canaries import Canaries
+from keystead.flows.import_canaries import Canaries, Sought
 from keystead.flows.import_notices import ImportNotices
-from keystead.flows.jobs import given_back
+from keystead.flows.jobs import AGAIN, given_back, is_passing
 from keystead.flows.journal import Journal
 from keystead.flows.row_reading import ReadRow
 from keystead.ports import Clock, Sealer
@@ -41,15 +40,30 @@ _HOPELESS_AFTER: Final = 12
 """After how many of these the first of them is what ends whoever reads it."""
 _TRIES: Final = 4
 """How often rows are decided anew because somebody else was faster."""
-_AGAIN: Final = timedelta(seconds=5)
 _LATE: Final = "The job took longer than {hours} hours. What is imported stays; the rest of the file can be sent again."
 _BROKEN_OFF: Final = "The file did not arrive as a whole."
 _MALFORMED: Final = "Failed to parse the users file: {why}. Nothing was imported."
 _GONE: Final = "The file of the job is gone."
+_ENDS: Final = RowError("NOT_PASSED", "Whoever reads this row ends: it is passed over.")
+_CHANGING: Final = "somebody else is changing the same user"
 
 
 class _Failed(Exception):
     """The job is over; the text says why, to whoever asked for it."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that are written together, and by what they were read."""
+
+    read: list[ReadRow]
+    terms: Terms | None
+    sought: Sought | None
+    """The canaries that may be among them."""
+
+    def part(self, at: int, most: int = 1) -> "_Rows":
+        """Return some of them."""
+        return replace(self, read=self.read[at : at + most])
 
 
 @dataclass
@@ -58,7 +72,10 @@ class _Source:
 
     reader: RowReader
     number: int
-    terms: Terms | None
+    passwords: list[Secret[str]]
+    """Those of the canaries."""
+    terms: Terms | None = None
+    sought: Sought | None = None
 
 
 @dataclass(frozen=True)
@@ -84,24 +101,23 @@ class UserImport:
         state = Import.model_validate(job.about or {})
         try:
             state = await self._begun(job, state)
-            passwords = self._passwords(job)
-            terms = await self._terms(state)
-            async with aclosing(self._batches(job, state, terms)) as batches:
+            async with aclosing(self._batches(job, state)) as batches:
                 async for rows in batches:
                     if self.hours and self.clock().timestamp() - state.begun_at > self.hours * 3600:
                         raise _Failed(_LATE.format(hours=self.hours))
-                    state = await self._write(job, state, terms, rows, passwords)
+                    state = await self._write(job, state, rows)
             await self.db.write(self._finish, job, state, None)
         except Overtaken:
-            return
+            # Where it is still ours, and only an answer was lost, whoever has it next goes on from what is stored.
+            await self.db.write(jobs.release, job, self.clock())
         except _Failed as error:
             await self.db.write(self._finish, job, state, str(error))
 
     async def failed(self, job: Claimed, error: Exception) -> str:
         """Put a job back that met a database that is away; end one that cannot be done. Return why."""
         why = getattr(error, "detail", "") or type(error).__name__
-        if isinstance(error, Unavailable) and not isinstance(error, InternalError):
-            await self.db.write(jobs.release, job, self.clock(), after=_AGAIN, error=why)
+        if is_passing(error):
+            await self.db.write(jobs.release, job, self.clock(), after=AGAIN, error=why)
         else:
             state = Import.model_validate((await self.db.read(_about, job.id)) or {})
             await self.db.write(self._finish, job, state, f"The job could not be done: {why}")
@@ -125,9 +141,10 @@ class UserImport:
         connection = await self.db.read(connections.get, state.connection_id)
         return Terms.of(connection.policy()) if connection else None
 
-    async def _batches(self, job: Claimed, state: Import, terms: Terms | None) -> AsyncGenerator[list[ReadRow], None]:
+    async def _batches(self, job: Claimed, state: Import) -> AsyncGenerator[_Rows, None]:
         """Give the rows that are not done yet, a few at a time; the next are read while the last are written."""
-        source = _Source(RowReader(at=state.at, kind=state.kind if state.done else None), state.done, terms)
+        reader = RowReader(at=state.at, kind=state.kind if state.done else None)
+        source = _Source(reader, state.done, self._passwords(job))
         first, most = state.at // PIECE, 1 if state.stuck > _CAREFUL_AFTER else self.rows
         reading = asyncio.create_task(self._piece(job, state, source, first))
         try:
@@ -135,62 +152,73 @@ class UserImport:
                 rows = await reading
                 if following <= state.pieces:
                     reading = asyncio.create_task(self._piece(job, state, source, following))
-                for at in range(0, len(rows), most):
-                    yield rows[at : at + most]
+                for at in range(0, len(rows.read), most):
+                    yield rows.part(at, most)
         finally:
             reading.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await reading
 
-    async def _piece(self, job: Claimed, state: Import, source: "_Source", place: int) -> list[ReadRow]:
-        """Return the rows that a piece of the file completes, or after the last piece those that its end does."""
+    async def _piece(self, job: Claimed, state: Import, source: _Source, place: int) -> _Rows:
+        """Return the rows that a piece of the file completes, or after the last piece those that its end does.
+
+        By the terms of now: rows that were read by others are read again where they are written, while all wait.
+        """
+        terms = await self._terms(state)
         if place == state.pieces:
-            return await asyncio.to_thread(self._read, source, source.reader.close)
+            return await asyncio.to_thread(self._read, state, source, terms, source.reader.close)
         sealed = await self.db.read(job_files.piece, job.id, place)
         if sealed is None:
             raise _Failed(_GONE)
         begun = state.at % PIECE if place == state.at // PIECE else 0
         return await asyncio.to_thread(
-            self._read, source, lambda: source.reader.feed(self.sealer.open(sealed, PURPOSE)[begun:])
+            self._read, state, source, terms, lambda: source.reader.feed(self.sealer.open(sealed, PURPOSE)[begun:])
         )
 
-    def _read(self, source: "_Source", rows: Callable[[], Iterator[Row]]) -> list[ReadRow]:
-        terms, found = source.terms, []
+    def _read(self, state: Import, source: _Source, terms: Terms | None, rows: Callable[[], Iterator[Row]]) -> _Rows:
+        if terms != source.terms:
+            source.terms = terms
+            source.sought = Sought.of(state.canaries, source.passwords, terms) if terms and source.passwords else None
+        found = []
         for row in rows():
             read = self.batch.reading.read(source.number, row, terms) if terms else ReadRow(source.number, row)
             found.append(read)
             source.number += 1
-        return found
+        return _Rows(found, terms, source.sought)
 
-    async def _write(
-        self, job: Claimed, state: Import, terms: Terms | None, rows: list[ReadRow], passwords: list[Secret[str]]
-    ) -> Import:
+    async def _write(self, job: Claimed, state: Import, rows: _Rows) -> Import:
         """Write rows, one by one where they cannot be written together. Raises ``Overtaken``, ``Unavailable``."""
         if state.stuck > _HOPELESS_AFTER:
-            why = RowError("NOT_PASSED", "Whoever reads this row ends: it is passed over.")
-            state = await self.db.write(self.batch.skip, job, state, rows[0], why)
-            rows = rows[1:]
-        if not rows:
+            state = await self._passed_over(job, state, rows, _ENDS)
+            rows = rows.part(1, len(rows.read))
+        if not rows.read:
             return state
-        checked = await self.canaries.checked(state, terms, rows, passwords)
+        checked = await self.canaries.checked(state, rows.sought, rows.read)
         try:
-            return await self._store(job, checked, terms, rows)
+            return await self._store(job, checked, rows)
         except (Overtaken, Unavailable):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a row does to a database, the others go on
-            if len(rows) == 1:
-                why = RowError("NOT_PASSED", f"The row cannot be stored: {type(error).__name__}")
-                return await self.db.write(self.batch.skip, job, state, rows[0], why)
-            for row in rows:
-                state = await self._write(job, state, terms, [row], passwords)
-            return state
+            if len(rows.read) == 1:
+                why = _CHANGING if isinstance(error, Clashed) else type(error).__name__
+                why = f"The row cannot be stored: {why}"
+                return await self._passed_over(job, checked, rows, RowError("NOT_PASSED", why))
+            for at in range(len(rows.read)):
+                checked = await self._write(job, checked, rows.part(at))
+            return checked
 
-    async def _store(self, job: Claimed, state: Import, terms: Terms | None, rows: list[ReadRow]) -> Import:
-        """Write rows together, decided anew until nobody was faster. Raises ``Overtaken``, ``Unavailable``."""
-        for attempt in range(_TRIES):
+    async def _store(self, job: Claimed, state: Import, rows: _Rows) -> Import:
+        """Write rows together, decided anew where somebody was faster. Raises ``Overtaken``, ``Clashed``."""
+        for attempt in range(_TRIES - 1):
             with suppress(Clashed):
-                return await self.db.write(self.batch.store, job, state, terms, rows, hopeful=attempt == 0)
-        raise Unavailable("somebody else is changing the same users")
+                return await self.db.write(self.batch.store, job, state, rows.terms, rows.read, hopeful=attempt == 0)
+        return await self.db.write(self.batch.store, job, state, rows.terms, rows.read)
+
+    async def _passed_over(self, job: Claimed, state: Import, rows: _Rows, why: RowError) -> Import:
+        """Pass over the first of some rows, with the canary that it may be of. Raises ``Overtaken``."""
+        row = rows.read[0]
+        checked = await self.canaries.checked(state, rows.sought, [replace(row, errors=(why,))])
+        return await self.db.write(self.batch.skip, job, checked, row, why)
 
     def _finish(self, session: Session, job: Claimed, state: Import, error: str | None) -> None:
         """End a job, with its entry in the journal, and tell whoever is to be told; once, whoever else is at it."""

@@ -18,6 +18,10 @@ LONGEST: Final = 1_048_576
 DEPTH: Final = 32
 """How deep lists and objects of a row may be in each other."""
 
+_TRIMMED: Final = 4096
+"""Characters that are done with, after which they are let go of: the parser counts the lines before whatever is wrong,
+and would read a file of bad rows anew for each of them."""
+
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _STEP: Final = re.compile(r'["{}\[\],]')
 _STRING_END: Final = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -85,6 +89,8 @@ class RowReader:
         at = 0
         try:
             while True:
+                if at >= _TRIMMED:
+                    self._base, self._text, at = self._base + at, self._text[at:], 0
                 found = self._next(at, is_last=is_last)
                 if found is None:
                     at = len(self._text) if self._skip is not None else at
@@ -255,6 +261,8 @@ def _parsed(text: str, at: int) -> tuple[Any, int] | None:
     """Return an object and where it ends; ``None`` for one that is refused, which is read again to learn why."""
     try:
         return _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError:
+        return None
     except (ValueError, RecursionError):
         pass
     try:
