@@ -1,17 +1,28 @@
 """``keystead`` in the process of the test: the commands as they are, without the start of a program for each."""
 
 import json
+import os
+import pty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import pytest
 import structlog
 from typer.testing import CliRunner
 
 from keystead.cli import app
 from keystead.settings import Settings
+
+
+def steered(drawn: str) -> set[str]:
+    """Return what a terminal was given that is no text, no end of a line and not ours, which takes a bar away."""
+    for ours in ("\r\x1b[K", "\r\n", "\n", "\t"):
+        drawn = drawn.replace(ours, "")
+    return {char for char in drawn if not char.isprintable()}
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,17 @@ class Shell:
         assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.stdout}\n{done.stderr}"
         return Told(done.exit_code, done.stdout, done.stderr)
 
+    def at_terminal(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """Run a command at a terminal, and return what that is given to draw: both outputs, in their order."""
+        given = {f"KEYSTEAD_{name}": value for name, value in (self._here() | environment).items()}
+        with _undisturbed(), _terminal() as drawn, pytest.MonkeyPatch.context() as patch:
+            for name, value in ({"COLUMNS": "500"} | given).items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                app(arguments, prog_name="keystead")
+        assert ended.value.code == code, f"{arguments}: {drawn.decode()}"
+        return drawn.decode()
+
     def _here(self) -> dict[str, str]:
         return {
             "DATA_DIR": str(self.data_dir),
@@ -75,6 +97,27 @@ class Shell:
             "HASH_COST": "4",
             "HASH_WORKERS": "2",
         }
+
+
+@contextmanager
+def _terminal() -> Iterator[bytearray]:
+    """Have the outputs of this process be a terminal, and give what was written to it, once that is over."""
+    ours, theirs = pty.openpty()
+    drawn = bytearray()
+
+    def draw() -> None:  # meanwhile: a terminal that nobody reads is full after some pages
+        try:
+            while part := os.read(ours, 4096):
+                drawn.extend(part)
+        except OSError:
+            pass  # how Linux says that the other side was closed
+
+    drawing = Thread(target=draw)
+    drawing.start()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, redirect_stdout(terminal), redirect_stderr(terminal):
+        yield drawn
+    drawing.join()
+    os.close(ours)
 
 
 @contextmanager

@@ -194,6 +194,13 @@ def test_the_world_is_read_in_one_place(what: set[str], reader: str) -> None:
     assert [name for name, module in MODULES.items() if mentions(module)] == [reader]
 
 
+def test_commands_print_in_one_place() -> None:
+    """What others chose steers no terminal, since one file prints, and masks it."""
+    printing = {"print", "typer.echo", "typer.secho", "typer.confirm", "stdout.write", "stdout.buffer", "stderr.write"}
+    found = [name for name, module in MODULES.items() if module.ring == "cli" and module.reads() & printing]
+    assert found == ["cli.backup", "cli.terminal"], "a backup is bytes, which are refused to a terminal"
+
+
 def test_only_the_gate_admits() -> None:
     def makes(module: Module) -> bool:
         calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from conftest import Stencil
 from keystead import worker
+from keystead.cli.here import calls
 from keystead.cli.serve import configure_log
 from keystead.db import tables
 from keystead.errors import Conflict, DomainError
@@ -501,6 +502,20 @@ def test_the_log_steers_no_terminal(
     assert "Traceback" in written
     if log_format == "json":
         assert json.loads(lines[0])["status"] == 200
+
+
+@pytest.mark.usefixtures("configured_log")
+def test_the_log_of_a_command_steers_no_terminal(
+    installation: Stencil, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = installation.settings
+    monkeypatch.setenv("KEYSTEAD_SECRET_KEYS", ",".join(key.reveal() for key in settings.secret_keys))
+    monkeypatch.setenv("KEYSTEAD_DATABASE_URL", settings.database_url.reveal())
+    with calls(settings.data_dir):
+        structlog.get_logger().warning("failed", path=HOSTILE)
+    written = capsys.readouterr().err
+    assert "x1b[2J" in written
+    assert written.removesuffix("\n").isprintable()
 
 
 def test_a_start_with_other_secret_keys_is_refused(installation: Stencil) -> None:

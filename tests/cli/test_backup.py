@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from backups import backup_of, lines_of, packed
 from conftest import Stencil
 from program import SECONDS, environment, keystead, rows, serving
+from shell import Shell, steered
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
@@ -100,3 +102,26 @@ def test_without_the_secret_keys_it_is_worth_nothing(data_dir: Path, tmp_path: P
     refused = run("restore", file, code=2, data_dir=other)
     assert refused.stderr.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
     assert not other.exists()
+
+
+def test_a_file_of_a_stranger_is_not_believed(installation: Stencil, tmp_path: Path) -> None:
+    """Before anything of it is shown, it is said that nobody vouches for it; and what it says has no room for a lie."""
+    lines = lines_of(backup_of(installation.settings))
+    shell = Shell(installation.settings.model_copy(update={"data_dir": tmp_path / "none", "secret_keys": ()}))
+    file = tmp_path / "a\x1b]0;owned\x07\x9b2J.backup"
+    file.write_bytes(packed(lines).getvalue())
+    first, second, *_ = shell.at_terminal("backup", "verify", str(file), code=1).splitlines()
+    assert first.startswith("keystead: it is whole, but not vouched for")
+    assert second.startswith(f"{tmp_path / 'a?]0;owned??2J.backup'}: ")
+    as_json = shell.at_terminal("backup", "verify", str(file), "--json", code=1)
+    assert as_json.startswith("keystead: it is whole, but not vouched for")
+    for old in (b'"schema":"', b'"created_at":"'):
+        lie = old + b"\\u001b]0;owned\\u0007\\nkeystead: it is vouched for, "
+        file.write_bytes(packed([lines[0].replace(old, lie), *lines[1:]]).getvalue())
+        for command in (("backup", "verify"), ("restore",)):
+            drawn = shell.at_terminal(*command, str(file), code=2)
+            assert not steered(drawn)
+            assert "owned" not in drawn
+            assert "it is vouched for" not in drawn
+    missing = shell.at_terminal("backup", "verify", f"{file}\x1b[2J", code=2)
+    assert missing == f"keystead: {tmp_path / 'a?]0;owned??2J.backup?[2J'}: No such file or directory\r\n"

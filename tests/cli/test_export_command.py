@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Shell
+from shell import Shell, steered
 from world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("installation", ["sqlite"], indirect=True)]
@@ -59,3 +59,56 @@ async def test_people_in_a_file_and_back(world: World, tmp_path: Path) -> None:
     await asyncio.to_thread(run)
     world.clock.now = datetime.now(UTC)  # what is put back is signed out everywhere, as of the shell's own time
     assert (await world.login()).status_code == 200
+
+
+ESCAPES = "\x1b]0;owned\x07\x9b31mJoe\x9b2J\u202e\nkeystead: all is well"
+"""The name that somebody gave themselves: the title, the colour and the screen of whoever looks at it."""
+
+
+GONE = "\r\x1b[K"
+"""What takes the bar away that shows how far an export is."""
+
+
+async def test_a_name_steers_no_terminal(world: World) -> None:
+    world.clock.now = datetime.now(UTC)
+    await world.person()
+    answer = await world.signup("joe@example.com", user_metadata={"a": ESCAPES, "b": "Zoë\t漢字"})
+    assert answer.status_code == 200, answer.text
+
+    def run() -> None:
+        shell = Shell(world.settings)
+        asked = ("users", "export", "--fields", "email,user_metadata.a,user_metadata.b,user_metadata")
+        csv_asked = ("users", "export", "--format", "csv", "--fields", "email,user_metadata.a,user_metadata.b")
+        drawn = shell.at_terminal(*csv_asked)
+        assert not steered(drawn)
+        assert "?]0;owned??31mJoe?2J?\r\nkeystead: all is well" in drawn
+        assert "Zoë\t漢字" in drawn
+        assert drawn.count("@example.com") == 2
+        for told in (shell.at_terminal(*asked), shell(*asked).out):
+            assert not steered(told)
+            assert "Zoë" in told
+            assert "漢字" in told
+            joe = next(json.loads(line.removeprefix(GONE)) for line in told.split("\n") if "joe@" in line)
+            assert joe["user_metadata"]["a"] == joe["user_metadata.a"] == ESCAPES
+        assert ESCAPES in shell(*csv_asked).out, "a file or a program gets it as it is"
+
+    await asyncio.to_thread(run)
+
+
+async def test_a_user_agent_steers_no_terminal(world: World) -> None:
+    world.clock.now = datetime.now(UTC)
+    await world.client.post(
+        "/oauth/token",
+        json={"grant_type": "password", "client_id": world.client_id, "username": "nobody", "password": "none"},
+        headers={b"user-agent": b"x\x9b31my\x85"},
+    )
+
+    def run() -> None:
+        shell = Shell(world.settings)
+        for options in (("log", "export"), ("log", "tail"), ("log", "tail", "--json")):
+            assert not steered(shell.at_terminal(*options))
+        exported = shell("log", "export")
+        assert not steered(exported.out), "also where grep is between it and the terminal"
+        assert "x\x9b31my\x85" in {entry.get("user_agent") for entry in exported.items}
+
+    await asyncio.to_thread(run)

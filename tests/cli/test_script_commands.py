@@ -9,7 +9,7 @@ from conftest import Stencil
 from keystead.rules.action_scripts import ScriptLanguage
 from program import keystead
 from scripted_people import ANN, EMAIL, scripts
-from shell import Shell
+from shell import Shell, steered
 from world import PASSWORD
 
 pytestmark = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
@@ -212,3 +212,19 @@ def nobody(directory: Path) -> Path:
     source = directory / "get_user.js"
     source.write_text("function getByEmail(identifier, callback) { callback(null); }", encoding="utf-8")
     return source
+
+
+def test_a_script_that_is_shown_steers_no_terminal(shell: Shell, tmp_path: Path) -> None:
+    source = "# \x1b]0;owned\x07\r\ndef login(identifier, password):\r\n\treturn None  # Zoë \x9b2J\u202e\n"
+    file = tmp_path / "login.py"
+    file.write_text(source, encoding="utf-8", newline="")
+    shell("connections", "create", "Legacy")
+    shell("scripts", "set", "Legacy", "login", str(file))
+    drawn = shell.at_terminal("scripts", "show", "Legacy", "login")
+    assert not steered(drawn)
+    assert drawn.splitlines() == [
+        "# ?]0;owned?",
+        "def login(identifier, password):",
+        "\treturn None  # Zoë ?2J?",
+    ]
+    assert shell("scripts", "show", "Legacy", "login").out == source.replace("\r\n", "\n"), "a file gets it as it is"

@@ -1,7 +1,6 @@
 """``keystead administrators``: who administers this installation, and as what."""
 
 import asyncio
-import json
 from typing import Annotated, Final
 
 import typer
@@ -10,7 +9,7 @@ from keystead import settings as process
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Yes, command, noun
 from keystead.cli.options import AsJson, DataDir, told_plainly
-from keystead.cli.terminal import confirm
+from keystead.cli.terminal import confirm, document, say
 from keystead.flows.administrator_recovery import RecoveryLink
 from keystead.flows.operations import by_command
 from keystead.rules.authority import Role
@@ -103,7 +102,10 @@ def recover(
     """Print a link that lets an owner in again, or makes a new one. It works once, for an hour."""
     with told_plainly(), open_administrator_recovery(process.load(data_dir=data_dir)) as recovery:
         link = asyncio.run(recovery(email, by_command("administrators recover")))
-    typer.echo(json.dumps(_row(link), indent=2) if as_json else _said(link))
+    if as_json:
+        document(_row(link))
+    else:
+        say(link.url, _said(link))
 
 
 def _row(link: RecoveryLink) -> dict[str, str | None]:
@@ -112,4 +114,4 @@ def _row(link: RecoveryLink) -> dict[str, str | None]:
 
 def _said(link: RecoveryLink) -> str:
     what = f"{link.email} chooses a new password" if link.email else "Whoever opens it becomes an owner"
-    return f"{link.url}\n{what}. It works once, until {link.expires_at:%H:%M} UTC; older links like it are gone."
+    return f"{what}. It works once, until {link.expires_at:%H:%M} UTC; older links like it are gone."

@@ -1,7 +1,6 @@
 """The Management API as commands use it: one call after the other, wherever the Keystead is."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any, Final
 import typer
 
 from keystead.cli import sign_ins
-from keystead.cli.terminal import WRONG, card, document, refuse, table, tell
+from keystead.cli.terminal import WRONG, card, document, item, refuse, say, table, tell
 from keystead.errors import DomainError, Unavailable
 from keystead.rules.calls import Answer, Call, Upload, call_of, json_of, refusal
 
@@ -104,8 +103,8 @@ class Api:
         if not self.as_json:
             table(items, columns)
             return
-        for item in items:
-            typer.echo(json.dumps(item))
+        for each in items:
+            item(each)
 
     def shown(self, found: Any) -> None:
         """Print one thing."""
@@ -117,7 +116,7 @@ class Api:
     def done(self, found: Any, said: str) -> None:
         """Say what happened; programs get the answer, where it has anything."""
         if not self.as_json:
-            typer.echo(said)
+            say(said)
         elif found is not None:
             document(found)
 

@@ -1,6 +1,5 @@
 """``keystead backup``: everything in one file, made while the server runs; and such a file checked."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from keystead import settings as process
 from keystead.app import system_clock
 from keystead.backups import examine_backup, open_backup
 from keystead.cli.files import written
-from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.cli.options import AsJson, DataDir, told_plainly
+from keystead.cli.terminal import document, say, tell
 from keystead.flows.operations import by_command
 from keystead.rules.backups import Manifest
 from keystead.settings import SettingsError
@@ -75,20 +75,20 @@ def verify(
     """Check a backup from end to end, without any database."""
     with told_plainly(), opened(file) as backup:
         manifest, is_vouched_for = examine_backup(process.load(data_dir=data_dir), backup)
+    if not is_vouched_for:  # said before anything of the file is shown: it may have been made to be believed
+        tell("it is whole, but not vouched for: there is no secret key at hand that could tell whose it is")
     report(manifest, str(file), as_json=as_json)
     if not is_vouched_for:
-        tell("it is whole, but there is no secret key at hand that could tell whose it is")
         raise typer.Exit(1)
 
 
 def report(manifest: Manifest, name: str, *, as_json: bool, err: bool = False) -> None:
     """Tell what is in a backup."""
     if as_json:
-        typer.echo(json.dumps(manifest.on_wire(), indent=2), err=err)
+        document(manifest.on_wire(), err=err)
         return
-    counts = [(rows, table) for table, rows, _ in manifest.tables if rows]
-    lines = [f"{name}: {manifest.rows} rows of {manifest.created_at}, schema {manifest.schema}"]
-    typer.echo("\n".join(lines + [f"{rows:>10}  {table}" for rows, table in counts]), err=err)
+    say(f"{name}: {manifest.rows} rows of {manifest.created_at}, schema {manifest.schema}", err=err)
+    say(*(f"{rows:>10}  {table}" for table, rows, _ in manifest.tables if rows), err=err)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """``keystead doctor``: looks at an installation; and at a Keystead that is running, from outside."""
 
 import asyncio
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from keystead import settings as process
-from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.cli.options import AsJson, DataDir, told_plainly
+from keystead.cli.terminal import document, say, tell
 from keystead.flows.enumeration import Report, Wanted
 from keystead.rules.enumeration import ALPHA, EFFECT, Verdict
 from keystead.rules.health import Finding
@@ -51,17 +51,16 @@ def doctor(
         wanted = run_doctor(process.load(data_dir=data_dir), offline=offline, send_to=send_to)
         findings = asyncio.run(wanted)
     if as_json:
-        typer.echo(json.dumps([each.on_wire() for each in findings], indent=2))
+        document([each.on_wire() for each in findings])
     else:
-        typer.echo("\n".join(map(_finding, findings)))
+        say(*map(_finding, findings))
     if worst(findings):
         raise typer.Exit(1)
 
 
 def _finding(each: Finding) -> str:
     remedy = f"  ->  {each.remedy}" if each.remedy else ""
-    line = f"{each.status:{_STATUS_WIDTH}}  {each.id:{_ID_WIDTH}}  {each.found}{remedy}"
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return f"{each.status:{_STATUS_WIDTH}}  {each.id:{_ID_WIDTH}}  {each.found}{remedy}"
 
 
 @app.command("enumeration")
@@ -88,9 +87,9 @@ def enumeration(
     for note in report.notes:
         tell(note)
     if as_json:
-        typer.echo(json.dumps(_document(report), indent=2))
+        document(_document(report))
     else:
-        typer.echo("\n".join(_lines(report)))
+        say(*_lines(report))
     if any(verdict.differences for verdict in report.verdicts):
         raise typer.Exit(1)
 

@@ -1,6 +1,5 @@
 """``keystead first-run``."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from keystead import settings as process
-from keystead.cli.options import DataDir, Port, tell, told_plainly
+from keystead.cli.options import DataDir, Port, told_plainly
+from keystead.cli.terminal import document, say, tell
 from keystead.start import doubts, first_run_at, first_run_file, prepare, read_first_run
 
 
@@ -32,11 +32,14 @@ def show(
     if found is None:
         tell(f"{path} is gone; its secrets were shown once.")
         raise typer.Exit(1)
-    typer.echo(json.dumps(found, indent=2) if as_json else report(found, path, at))
+    if as_json:
+        document(found)
+    else:
+        say(*report(found, path, at))
 
 
-def report(made: dict[str, Any], path: Path, at: datetime | None = None) -> str:
-    """Return what was made, for people: just now, or by a first start that was at another time."""
+def report(made: dict[str, Any], path: Path, at: datetime | None = None) -> tuple[str, ...]:
+    """Return what was made, in lines for people: just now, or by a first start that was at another time."""
     if at is None:
         head = f"This is the first start. These were made; the secrets are shown this once and kept in {path}:"
     else:
@@ -45,13 +48,11 @@ def report(made: dict[str, Any], path: Path, at: datetime | None = None) -> str:
             "first owner works once, for seven days, and may have been used:"
         )
     clients = made["clients"]
-    return "\n".join(
-        (
-            head,
-            f"  connection         {made['connection']['name']} ({made['connection']['id']})",
-            f"  default client     {clients['default']['client_id']}  (public: browsers and native apps)",
-            f"  management client  {clients['management']['client_id']}",
-            f"  its secret         {clients['management']['client_secret']}",
-            f"  first owner        {made['administrator_setup_url']}",
-        )
+    return (
+        head,
+        f"  connection         {made['connection']['name']} ({made['connection']['id']})",
+        f"  default client     {clients['default']['client_id']}  (public: browsers and native apps)",
+        f"  management client  {clients['management']['client_id']}",
+        f"  its secret         {clients['management']['client_secret']}",
+        f"  first owner        {made['administrator_setup_url']}",
     )

@@ -11,6 +11,7 @@ import structlog
 
 from keystead import settings as process
 from keystead.cli.options import told_plainly
+from keystead.cli.terminal import escaped
 from keystead.ports import ManagementCalls
 from keystead.start import open_management
 
@@ -35,6 +36,7 @@ def _quiet() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
+            escaped,
             structlog.dev.ConsoleRenderer(colors=False),
         ],
     )

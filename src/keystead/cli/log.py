@@ -1,6 +1,5 @@
 """``keystead log``: the journal, which says what happened, and can be verified."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import typer
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, command, noun
 from keystead.cli.files import written
-from keystead.cli.terminal import INTERRUPTED, cell, document, refuse
+from keystead.cli.terminal import INTERRUPTED, cell, document, item, refuse, say, standard_output
 from keystead.errors import InvalidQuery
 from keystead.rules.lucene import parse
 
@@ -103,15 +102,15 @@ def verify(
 def _report(found: dict[str, Any]) -> None:
     for problem in found["problems"]:
         entry = f", entry {cell(problem['log_id'])}" if problem.get("log_id") else ""
-        typer.echo(f"batch {problem['seal']}{entry}: {cell(problem['what'])}: {cell(problem['says'])}")
+        say(f"batch {problem['seal']}{entry}: {cell(problem['what'])}: {cell(problem['says'])}")
     head, unsealed = found["head"], found["unsealed"]["entries"]
     checked = f"checked {found['entries']} entries in {found['batches']} batches; {unsealed} more wait to be sealed"
     if found["ok"]:
-        typer.echo(f"{checked}: all is as it was written")
-        typer.echo(f"keep this elsewhere, for --expect: {head['number']}:{head['digest']}")
+        say(f"{checked}: all is as it was written")
+        say(f"keep this elsewhere, for --expect: {head['number']}:{head['digest']}")
     else:
-        typer.echo(f"{checked}: NOT as it was written, problems: {found['found']}")
-        typer.echo("keep the batch that you kept for --expect: this one vouches for nothing")
+        say(f"{checked}: NOT as it was written, problems: {found['found']}")
+        say("keep the batch that you kept for --expect: this one vouches for nothing")
 
 
 @command(app, "export", _EXPORT)
@@ -128,8 +127,8 @@ def export(
     """
     query = {"format": format, "from_": since, "until": until}
     if output is None:
-        api.stream(_EXPORT, sys.stdout.buffer.write, **query)
-        sys.stdout.buffer.flush()
+        with standard_output() as write:
+            api.stream(_EXPORT, write, **query)
         return
     try:
         with written(output) as file:
@@ -181,9 +180,9 @@ def _follow(api: Api, last: str | None, wanted: Callable[[Entry], bool]) -> None
 
 def _print(api: Api, entry: Entry) -> None:
     if api.as_json:
-        typer.echo(json.dumps(entry))
+        item(entry)
         return
     about, actor = entry.get("user_name") or entry.get("user_id"), entry.get("actor")
     by = f"by {actor}" if actor else None
     words = (entry["date"], entry["type"].ljust(8), entry.get("description"), about, by, entry.get("ip"))
-    typer.echo("  ".join(cell(each) for each in words if each))
+    say("  ".join(cell(each) for each in words if each))

@@ -11,7 +11,7 @@ import typer
 from keystead.app import SystemEntropy
 from keystead.cli import sign_ins
 from keystead.cli.api import UNREACHED
-from keystead.cli.terminal import refuse, tell
+from keystead.cli.terminal import refuse, say, tell
 from keystead.errors import Unavailable
 from keystead.rules.calls import BASE, json_of
 from keystead.rules.enumeration import Ask
@@ -72,7 +72,7 @@ def login(
         tell(str(error))
         raise typer.Exit(UNREACHED) from None
     path = sign_ins.keep(address, token)
-    typer.echo(f"You are signed in to {address}; the token is in {path}")
+    say(f"You are signed in to {address}; the token is in {path}")
 
 
 def logout(url: Url) -> None:
@@ -81,7 +81,7 @@ def logout(url: Url) -> None:
     if not sign_ins.forget(address):
         tell(f"you were not signed in to {address}")
         raise typer.Exit(1)
-    typer.echo(f"The token for {address} is forgotten")
+    say(f"The token for {address} is forgotten")
 
 
 async def _signed_in(url: str, *, browser: bool) -> Secret[str]:

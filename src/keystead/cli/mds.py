@@ -8,7 +8,7 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import command, noun
-from keystead.cli.terminal import document, refuse, tell
+from keystead.cli.terminal import document, refuse, say, tell
 
 app = noun("The FIDO metadata about authenticators.")
 
@@ -48,10 +48,10 @@ def status(api: Api) -> None:
     if api.as_json:
         document(found)
     elif found is None:
-        typer.echo("There is no metadata: no passkey is trusted further than its own word, but for Apple's.")
+        say("There is no metadata: no passkey is trusted further than its own word, but for Apple's.")
     else:
         since, due = found["updated_at"][:10], found["next_update"]
-        typer.echo(f"no. {found['no']} since {since}: {found['models']} models. The next is due on {due}.")
+        say(f"no. {found['no']} since {since}: {found['models']} models. The next is due on {due}.")
         _warn(api, found)
 
 

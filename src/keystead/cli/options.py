@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from keystead.cli.terminal import refuse
 from keystead.errors import DomainError
 from keystead.settings import SettingsError
 
@@ -19,16 +20,10 @@ Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_de
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def tell(line: str) -> None:
-    """Write a line to the administrator, on standard error."""
-    typer.echo(f"keystead: {' '.join(line.split())}", err=True)
-
-
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """End with one line on standard error instead of a traceback, where it is not our defect."""
     try:
         yield
     except (SettingsError, DomainError) as error:
-        tell(str(error))
-        raise typer.Exit(2) from None
+        raise refuse(str(error)) from None

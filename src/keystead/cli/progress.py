@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 
 from keystead.cli.api import Api
-from keystead.cli.terminal import INTERRUPTED, document, refuse, tell
+from keystead.cli.terminal import INTERRUPTED, document, redraw, refuse, say, tell
 
 EVERY: Final = 10.0
 """Seconds from one line to the next where no terminal is."""
@@ -35,8 +35,7 @@ class Progress:
         text = self._line(job, now)
         if self._is_terminal:
             full = "#" * (_BAR * job[_DONE] // 100)
-            sys.stderr.write(f"\r\x1b[K[{full:.<{_BAR}}] {text}")
-            sys.stderr.flush()
+            redraw(f"[{full:.<{_BAR}}] {text}")
         elif now - self._last >= EVERY:
             self._last = now
             tell(text)
@@ -50,8 +49,7 @@ class Progress:
     def over(self) -> None:
         """Take the bar away."""
         if self._is_terminal and not self._is_quiet:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            redraw()
 
     def _line(self, job: Mapping[str, Any], now: float) -> str:
         done = int(job.get("rows_done", 0))
@@ -99,7 +97,7 @@ def nothing_done() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(err=True)
+        say("", err=True)
         tell("nothing was done")
         raise typer.Exit(INTERRUPTED) from None
 

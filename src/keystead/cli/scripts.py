@@ -11,7 +11,7 @@ import typer
 from keystead.cli import script_files
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Sets, Yes, body_of, command, noun
-from keystead.cli.terminal import cell, confirm, printable, refuse, table, tell
+from keystead.cli.terminal import cell, confirm, refuse, say, standard_output, table, tell
 from keystead.rules.action_scripts import NAMES, ScriptLanguage, ScriptName
 
 app = noun("Action scripts: your code that reaches people in your own database.")
@@ -73,7 +73,9 @@ def show(api: Api, connection: Connection, name: Name) -> None:
     if api.as_json:
         api.shown({"name": name, "source": scripts[name]})
     else:
-        typer.echo(scripts[name], nl=not scripts[name].endswith("\n"))
+        source: str = scripts[name]
+        with standard_output() as write:
+            write((source if source.endswith("\n") else f"{source}\n").encode("utf-8", "surrogatepass"))
 
 
 @command(app, "set", _ALL, _ONE, _SAVE)
@@ -226,12 +228,12 @@ def shadow(
         kinds = {kind: kind.replace("_", " ") for kind in report["counts"]}
         table([{"date": each["date"], **each["counts"]} for each in report["days"]], {"date": "day", **kinds})
         if differences:
-            typer.echo()
+            say("")
             table(
                 [_difference(each) for each in differences],
                 {"date": "date", "user_id": "user", "kind": "kind", "about": "about"},
             )
-        typer.echo(f"\n{report['advice']}")
+        say("", report["advice"])
     if not report["ready"]:
         raise typer.Exit(1)
 
@@ -261,7 +263,7 @@ def template(
     """
     found = {each.parent.name: each.parent for each in _templates().glob(f"*/{language}")}
     if name is None:
-        typer.echo("\n".join(sorted(found)))
+        say(*sorted(found))
         return
     if name not in found:
         raise refuse(f"there is no template {name} in {language}: {', '.join(sorted(found))}")
@@ -283,7 +285,7 @@ def _copy(files: Sequence[Path], output: Path) -> None:
             shutil.copyfile(each, output / each.name)
     except OSError as error:
         raise refuse(f"{output}: {error.strerror}") from None
-    typer.echo("\n".join(str(output / each.name) for each in files))
+    say(*(str(output / each.name) for each in files))
 
 
 def _templates() -> Path:
@@ -347,11 +349,11 @@ def _print(tried: Mapping[str, Any]) -> None:
     }
     width = max(map(len, said))
     for name, value in said.items():
-        typer.echo(f"{name:<{width}}  {cell(value)}")
+        say(f"{name:<{width}}  {cell(value)}")
     for warning in tried["warnings"]:
-        typer.echo(f"{'warning':<{width}}  {printable(warning)}")
+        say(f"{'warning':<{width}}  {warning}")
     for line in tried["console"]:
-        typer.echo(f"{'console':<{width}}  {printable(line)}")
+        say(f"{'console':<{width}}  {line}")
 
 
 def _difference(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import structlog
 import typer
@@ -18,7 +17,8 @@ from keystead import settings as process
 from keystead.app import create_app
 from keystead.cli.first_run import report
 from keystead.cli.listener import listen
-from keystead.cli.options import DataDir, Port, tell, told_plainly
+from keystead.cli.options import DataDir, Port, told_plainly
+from keystead.cli.terminal import escaped, say, tell
 from keystead.cli.workers import Workers
 from keystead.settings import Settings
 from keystead.start import doubts, doubts_about_data, first_run_file, follow_public_url, prepare
@@ -55,8 +55,8 @@ def serve(
         for doubt in asyncio.run(doubts_about_data(settings)):
             tell(doubt)
     else:
-        typer.echo(report(made, first_run_file(settings)) + "\n")
-    typer.echo(f"Keystead is at {settings.public_url}")
+        say(*report(made, first_run_file(settings)), "")
+    say(f"Keystead is at {settings.public_url}")
     sys.stdout.flush()
     run(settings, sockets)
 
@@ -91,30 +91,6 @@ def worker_app() -> object:
     return create_app(settings)
 
 
-def printable(logger: object, name: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Write out as escapes whatever would steer a terminal or hide from a reader: a processor of the log.
-
-    Paths, user agents and what was refused come from anybody. Of a traceback, every line but the first is set in, so
-    that no text of an exception can pass for a line of the log.
-    """
-    return {
-        key: "\n    ".join(map(_escaped, value.split("\n"))) if key == "exception" else _escaped(value)
-        for key, value in line.items()
-    }
-
-
-def _escaped(value: Any) -> Any:
-    if isinstance(value, str):
-        if value.isprintable():
-            return value
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
-    if isinstance(value, list | tuple):
-        return [_escaped(each) for each in value]
-    if isinstance(value, dict):
-        return {_escaped(key): _escaped(each) for key, each in value.items()}
-    return value
-
-
 def configure_log(settings: Settings) -> None:
     """Write the log to standard error: one line a request, for people or as JSON."""
     level = getattr(logging, settings.log_level.upper())
@@ -129,7 +105,7 @@ def configure_log(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            printable,
+            escaped,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -1,10 +1,17 @@
-"""What people see: lines of news, tables that fit, questions before a loss."""
+"""What people see: lines of news, tables that fit, questions before a loss. Every command prints through here.
 
+Names, user agents, scripts and files come from others, who must not steer the administrator's terminal: an escape code
+moves the cursor, sets the title or answers for whoever sits there, and a line break writes a line in our name.
+"""
+
+import codecs
+import io
 import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -20,14 +27,27 @@ _LOOKED_AT: Final = 100
 """How many rows decide how wide the columns are: the first of a long list need not wait for the last."""
 
 _MOMENT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]{3}Z")
+_LINE: Final = re.compile(r"[^\n\t]+")
 _CUT: Final = "…"
 _LEAST: Final = 8
 """How narrow a column may become before the next one is cut."""
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines for people, each of them one line whatever is in it."""
+    for line in lines:
+        typer.echo(printable(line), err=err)
+
+
 def tell(line: str) -> None:
     """Write a line to the administrator, on standard error."""
-    typer.echo(f"keystead: {printable(' '.join(line.split()))}", err=True)
+    say(f"keystead: {' '.join(line.split())}", err=True)
+
+
+def redraw(line: str = "") -> None:
+    """Write a line over the one that is drawn at the end of a terminal's standard error; without one, take it away."""
+    sys.stderr.write(f"\r\x1b[K{printable(line)}")
+    sys.stderr.flush()
 
 
 def refuse(line: str) -> typer.Exit:
@@ -46,9 +66,9 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise refuse(f"{question} Nobody is there to answer: give --yes")
     try:
-        agreed = typer.confirm(printable(question), err=True)
+        agreed = agrees(question)
     except typer.Abort as ended:
-        typer.echo(err=True)
+        say("", err=True)
         tell("nothing was changed")
         raise typer.Exit(1 if isinstance(ended.__context__, EOFError) else INTERRUPTED) from None
     if not agreed:
@@ -56,14 +76,69 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
+def agrees(question: str) -> bool:
+    """Ask, and return whether the answer on standard input, whoever gives it, is yes. Raises ``typer.Abort``."""
+    return typer.confirm(printable(question), err=True)
+
+
 def printable(text: str) -> str:
     """Return a text that steers no terminal: people choose their names, and anybody writes a user agent."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def document(found: object) -> None:
+@contextmanager
+def standard_output() -> Iterator[Callable[[bytes], object]]:
+    """Give what writes a text to standard output: to a file or a pipe byte by byte, to a terminal as people may see it.
+
+    There, lines and tabs stay, and what would steer it is masked.
+    """
+    if not sys.stdout.isatty():
+        yield sys.stdout.buffer.write
+        sys.stdout.buffer.flush()
+        return
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+
+    def show(part: bytes, *, final: bool = False) -> None:
+        typer.echo(_LINE.sub(lambda line: printable(line[0]), decoder.decode(part, final)), nl=False)
+
+    yield show
+    show(b"", final=True)
+
+
+def escaped(logger: object, name: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Write out as escapes whatever would steer a terminal or hide from a reader: a processor of the log.
+
+    Paths, user agents and what was refused come from anybody. Of a traceback, every line but the first is set in, so
+    that no text of an exception can pass for a line of the log.
+    """
+    return {
+        key: "\n    ".join(map(_escaped, value.split("\n"))) if key == "exception" else _escaped(value)
+        for key, value in line.items()
+    }
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.isprintable():
+            return value
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
+    if isinstance(value, list | tuple):
+        return [_escaped(each) for each in value]
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(each) for key, each in value.items()}
+    return value
+
+
+def document(found: object, *, err: bool = False) -> None:
     """Print a document for programs."""
-    typer.echo(json.dumps(found, indent=2))
+    typer.echo(json.dumps(found, indent=2), err=err)
+
+
+def item(found: object) -> None:
+    """Print a document of several, on a line of its own."""
+    typer.echo(json.dumps(found))
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> int:
@@ -74,7 +149,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> int:
     widths = _fitting([max(map(len, column)) for column in zip(*lines, strict=True)])
     count = 0
     for cells in chain(lines, (_cells(row, columns) for row in remaining)):
-        typer.echo("  ".join(map(_padded, cells, widths)).rstrip())
+        say("  ".join(map(_padded, cells, widths)).rstrip())
         count += 1
     return count - 1
 
@@ -83,10 +158,10 @@ def card(found: Mapping[str, Any]) -> None:
     """Print one thing, a member a line, by the dotted names that ``--set`` takes."""
     lines = list(_members(found))
     if not lines:
-        typer.echo("nothing is set")
+        say("nothing is set")
     width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
-        typer.echo(f"{name:<{width}}  {value}".rstrip())
+        say(f"{name:<{width}}  {value}".rstrip())
 
 
 def cell(value: object) -> str:

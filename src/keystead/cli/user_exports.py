@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import typer
@@ -14,7 +14,7 @@ import typer
 from keystead.cli.api import Api
 from keystead.cli.files import pieces, written
 from keystead.cli.progress import finished, nothing_done
-from keystead.cli.terminal import confirm, refuse, tell
+from keystead.cli.terminal import confirm, refuse, standard_output, tell
 from keystead.errors import InvalidArchive
 from keystead.flows.archive_reading import summary_of
 from keystead.rules.calls import Upload
@@ -155,21 +155,21 @@ def _output(name: str, *, is_packed: bool, force: bool) -> Iterator[Callable[[by
     if name == STANDARD_OUTPUT:
         if is_packed and sys.stdout.isatty():
             raise refuse("an archive is no text for a terminal: name a file with --output")
-        yield _sink(sys.stdout.buffer, is_packed=is_packed)
-        sys.stdout.buffer.flush()
+        with standard_output() as write:
+            yield _sink(write, is_packed=is_packed)
         return
     path = Path(name)
     if path.exists() and not force:
         raise refuse(f"{path}: is there already; --force replaces it")
     try:
         with written(path) as file:
-            yield _sink(file, is_packed=is_packed or name.endswith(_PACKED))
+            yield _sink(file.write, is_packed=is_packed or name.endswith(_PACKED))
     except OSError as error:
         raise refuse(f"{error.filename or name}: {error.strerror or error}") from None
 
 
-def _sink(file: BinaryIO, *, is_packed: bool) -> Callable[[bytes], object]:
+def _sink(write: Callable[[bytes], object], *, is_packed: bool) -> Callable[[bytes], object]:
     if is_packed:
-        return file.write
+        return write
     unpacking = zlib.decompressobj(_GZIP)
-    return lambda part: file.write(unpacking.decompress(part))
+    return lambda part: write(unpacking.decompress(part))

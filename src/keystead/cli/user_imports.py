@@ -16,7 +16,7 @@ from keystead.cli import user_exports
 from keystead.cli.api import Api, Refused
 from keystead.cli.files import pieces
 from keystead.cli.progress import finished, nothing_done
-from keystead.cli.terminal import cell, document, refuse, table, tell
+from keystead.cli.terminal import cell, document, refuse, say, table, tell
 from keystead.rules.calls import Upload
 
 _CONNECTIONS: Final = "GET /connections"
@@ -171,12 +171,12 @@ def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> None:
     summary, rehearsal = job["summary"], job.get("rehearsal", {})
     would = "would be " if rehearsal else ""
     unchanged = f" ({rehearsal['unchanged']} without any change)" if rehearsal.get("unchanged") else ""
-    typer.echo(
+    say(
         f"{summary['total']} rows: {summary['inserted']} users {would}new, {summary['updated']} {would}changed"
         f"{unchanged}, {summary['failed']} refused"
     )
     if rehearsal.get("passkeys_that_do_not_work"):
-        typer.echo(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
+        say(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
     refused = [_line(found, error) for found in failed for error in found["errors"]]
     for items, columns in (
         (rehearsal.get("hashes"), _HASHES),

@@ -1,10 +1,9 @@
 """``keystead version``."""
 
-import typer
-
 from keystead import __version__
+from keystead.cli.terminal import say
 
 
 def version() -> None:
     """Print the version."""
-    typer.echo(__version__)
+    say(__version__)

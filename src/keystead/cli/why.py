@@ -6,7 +6,7 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import calling
-from keystead.cli.terminal import document, printable, tell
+from keystead.cli.terminal import document, say, tell
 
 _WIDTH: Final = 10
 _ALL: Final = "GET /keystead/decisions"
@@ -31,15 +31,16 @@ def why(
     found = api.ask(_ALL, about=wanted)
     if api.as_json:
         document(found)
-    elif found:
-        typer.echo("\n\n".join(_block(each) for each in found))
+    else:
+        for number, each in enumerate(found):
+            say(*([""] if number else []), *_block(each))
     if not found:
         tell("nothing is known of that; refusals are kept for 30 days")
         raise typer.Exit(1)
 
 
-def _block(shown: dict[str, Any]) -> str:
-    """Return one refusal for people to read. What a request said of itself cannot steer the terminal."""
+def _block(shown: dict[str, Any]) -> list[str]:
+    """Return one refusal for people to read, line by line."""
     who = [shown[name] for name in ("identifier", "user_id") if name in shown]
     lines = {
         "refused": f"{shown['date'][:19].replace('T', ' ')} UTC  {shown['id']}",
@@ -55,7 +56,7 @@ def _block(shown: dict[str, Any]) -> str:
         "lifted by": shown["lifted_by"],
         "journal": ", ".join(each["type"] for each in shown["events"]),
     }
-    return "\n".join(f"{name:<{_WIDTH}}{printable(text)}" for name, text in lines.items() if text)
+    return [f"{name:<{_WIDTH}}{text}" for name, text in lines.items() if text]
 
 
 def _count(limit: dict[str, Any] | None) -> str:

@@ -23,7 +23,7 @@ from keystead.flows.operations import Operation
 from keystead.flows.users import Person, people
 from keystead.ports import Clock, Entropy, Sealer
 from keystead.rules.events import Event
-from keystead.rules.user_exports import Export, csv_head, csv_line, json_line
+from keystead.rules.user_exports import Export, csv_head, csv_line, user_line
 from keystead.rules.user_search import bookmark, read_bookmark
 
 JOB: Final = "users_export"
@@ -157,7 +157,7 @@ class UserExports:
         if export.format == "archive":
             return _archived(self.archive.lines(session, export.connection_id, last, size))
         found = people(session, user_search.behind(session, Listed(export.connection), last, size)) if size else []
-        columns, line = export.columns, csv_line if export.format == "csv" else json_line
+        columns, line = export.columns, csv_line if export.format == "csv" else user_line
         text = csv_head(columns) if export.format == "csv" and not export.pieces else ""
         text += "".join(line(self.show(each), columns) for each in found)
         place = bookmark(found[-1].profile.created_at, found[-1].profile.user_id) if found else export.after

@@ -12,6 +12,7 @@ Nothing in it depends on the database that it came from.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -39,6 +40,11 @@ Kind = Literal["text", "integer", "number", "boolean", "bytes", "moment", "date"
 Row = Sequence[Any]
 
 _KINDS: Final = get_args(Kind)
+_SCHEMA: Final = re.compile("[0-9]{4}")
+_MADE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_NAME: Final = re.compile("[a-z][a-z0-9_]{0,62}")
+"""These are shown before anybody has vouched for the file: they must have no room for a text of somebody else's."""
+
 _MOST_TABLES: Final = 500
 _TOO_LONG: Final = "a line of it is too long"
 _LINE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -240,7 +246,7 @@ def _head(line: bytes) -> Head:
         raise InvalidBackup("it is no backup, or one of a newer version")
     schema, version, created_at = (str(found.get(name, "")) for name in ("schema", "version", "created_at"))
     keys = found.get("secret_keys", [])
-    if not isinstance(keys, list):
+    if not (isinstance(keys, list) and _SCHEMA.fullmatch(schema) and _MADE.fullmatch(created_at)):
         raise InvalidBackup("it cannot be read")
     head = Head(schema, version, created_at, tuple(Secret(str(key)) for key in keys))
     if head.line() != line:  # what the digest of the first line is made of
@@ -256,7 +262,10 @@ def _table(line: bytes) -> Table:
         raise InvalidBackup("it cannot be read") from None
     if any(kind not in _KINDS for _, kind in columns):
         raise InvalidBackup("it holds what this version does not know")
-    return Table(str(found["table"]), columns)
+    name = str(found["table"])
+    if not _NAME.fullmatch(name):
+        raise InvalidBackup("it cannot be read")
+    return Table(name, columns)
 
 
 def _row(line: bytes, coded: Callable[[Row], list[Any]]) -> Row:

@@ -196,8 +196,8 @@ class Manifest(BaseModel):
 
     keystead_users: Annotated[int, Field(ge=1, le=FORMAT)] = FORMAT
     """The version of the format."""
-    issuer: Annotated[str, Field(max_length=2048)]
-    """Whose users they are: the public URL."""
+    issuer: Annotated[str, Field(max_length=2048, pattern=r"^https?://[!-~]+$")]
+    """Whose users they are: the public URL. It is in the question whether to trust the file: no room for other text."""
     version: Annotated[str, Field(max_length=100)]
     """Of the Keystead that made it."""
     made_at: AwareDatetime

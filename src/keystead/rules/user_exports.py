@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from keystead.errors import BadRequest
 from keystead.rules.complaints import parse
+from keystead.rules.json_lines import json_line
 
 Format = Literal["json", "csv", "archive"]
 
@@ -181,10 +182,10 @@ def value_at(user: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def json_line(user: Mapping[str, Any], columns: Sequence[Column]) -> str:
+def user_line(user: Mapping[str, Any], columns: Sequence[Column]) -> str:
     """Return a user as a line of JSON; what there is none of is left out."""
     found = {each.head: value for each in columns if (value := value_at(user, each.path)) is not None}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json_line(found) + "\n"
 
 
 def csv_line(user: Mapping[str, Any], columns: Sequence[Column]) -> str:
@@ -203,7 +204,7 @@ def _cell(value: Any, path: str) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if not isinstance(value, str):
-        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        value = json_line(value)
     return value if path in _MOMENTS else _quoted(f"'{value}")
 
 

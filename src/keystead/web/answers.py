@@ -1,7 +1,6 @@
 """JSON answers, all with the same content type; and answers that look like any other and refuse something."""
 
-import json
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
@@ -16,11 +15,6 @@ class Json(JSONResponse):
     """A JSON body that names its charset, as Auth0's does (auth0-behaviour 2.0)."""
 
     media_type = "application/json; charset=utf-8"
-
-
-def json_line(value: Any) -> bytes:
-    """Return a value as a line of NDJSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def refusing(response: R, error: DomainError | None) -> R:

@@ -14,10 +14,11 @@ from keystead.db.journal import LogFilter
 from keystead.errors import BeyondPaging, Busy, InvalidQuery, NoSuchLog
 from keystead.rules import log_entries, log_search
 from keystead.rules.journal_chain import Head
+from keystead.rules.json_lines import json_line
 from keystead.rules.log_entries import LogEntry
 from keystead.rules.log_search import Condition
 from keystead.rules.ocsf import ocsf
-from keystead.web.answers import Json, json_line
+from keystead.web.answers import Json
 from keystead.web.endpoints import Asked, Scoped
 from keystead.web.flows import flows_of, management_of
 from keystead.web.management.lists import (
@@ -182,7 +183,7 @@ async def export(request: Request) -> Response:
         return Response(media_type=_NDJSON)
     entries = await management_of(request).logs.export(since, until, operation_of(request, asked.bearer))
     write = partial(ocsf, version=__version__) if asked[_FORMAT] == "ocsf" else partial(_shown, request)
-    return StreamingResponse((json_line(write(each)) async for each in entries), media_type=_NDJSON)
+    return StreamingResponse((f"{json_line(write(each))}\n" async for each in entries), media_type=_NDJSON)
 
 
 async def _page(request: Request, asked: Asked, which: LogFilter) -> Response:
