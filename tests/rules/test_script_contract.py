@@ -1,5 +1,6 @@
 """The contract suite for action scripts: what holds passes, and each check is seen failing."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,9 @@ from keystead.rules.script_trials import Tried
 from keystead.secrecy import Secret
 
 ANN = Person({"email": "ann@example.com", "username": "ann", "phone_number": "+15550001"}, Secret("the first password"))
-SPARE = Person({"email": "new@example.com", "username": "new", "phone_number": "+15550002"}, Secret("the second one"))
+SPARE = Person(
+    {"email": "new@example.com", "username": "new", "phone_number": "+15550002"}, Secret("the \N{EURO SIGN} second")
+)
 CAST = Cast(frozenset(NAMES), ANN, SPARE, "nobody@example.com", about={"tenant": "t"}, has_context=True)
 
 Answer = Any
@@ -243,6 +246,10 @@ def _prints(legacy: Any) -> None:
     legacy.console = ["login ann@example.com the first password"]
 
 
+def _prints_escaped(legacy: Any) -> None:
+    legacy.console = [json.dumps({"password": SPARE.password.reveal()})]
+
+
 def _slow(legacy: Any) -> None:
     legacy.seconds = 9.0
 
@@ -280,6 +287,7 @@ BROKEN = [
     ("delete", _replaced("delete", None)),
     ("delete", _replaced("delete", ERROR)),
     ("quiet", _prints),
+    ("quiet", _prints_escaped),
     ("speed", _slow),
 ]
 
