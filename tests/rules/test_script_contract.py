@@ -300,6 +300,15 @@ def test_each_check_fails_where_it_must(check: str, broken: Break) -> None:
     assert (found.status, bool(found.found), bool(found.advice)) == ("failed", True, True)
 
 
+@pytest.mark.parametrize(("name", "how"), [("login", "with WrongUsernameOrPasswordError"), ("get_user", "with null")])
+def test_a_script_that_waits_for_ever_for_strangers_is_told_to_call_back(name: str, how: str) -> None:
+    legacy = Legacy()
+    _replaced(name, RuntimeError("it took longer than 20 s"))(legacy)
+    found = run(legacy)[f"unknown_{name}"]
+    assert (found.status, found.found) == ("failed", "It failed: it took longer than 20 s")
+    assert f"Call back where nobody is found, too: {how}." in found.advice
+
+
 def _created_with(legacy: Any, answer: Answer) -> None:
     inner = legacy.create
     legacy.create = lambda user, context: answer if legacy.found(user["email"]) else inner(user, context)
