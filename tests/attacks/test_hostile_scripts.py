@@ -411,6 +411,44 @@ async def test_a_script_that_never_calls_back_for_strangers_opens_no_circuit(run
     assert (await runtime.run(own, ["ann", ""], None)).value == 1
 
 
+async def test_strangers_for_whom_a_script_waits_for_ever_do_not_keep_others_out() -> None:
+    """It forgets its callback for them, and has a pool open. A database that hangs for all opens the circuit."""
+    now = [0.0]
+    limits = replace(SMALL, seconds=1, concurrency=FAILURES + 1)
+    runtime = Children(CountingEntropy(), limits, seconds=lambda: now[0])
+    own = script("import asyncio\nasync def login(a, b): await asyncio.sleep(99 * (a != 'ann'))", "python")
+
+    async def call(who: str) -> object:
+        try:
+            return (await runtime.run(own, [who, ""], None)).value
+        except ScriptFailed as failed:
+            return failed.detail
+
+    async def begun(number: int) -> list[asyncio.Task[object]]:
+        calls = [asyncio.create_task(call("stranger")) for _ in range(number)]
+        await asyncio.sleep(0)
+        now[0] += 1.0
+        return calls
+
+    alone = "it failed too often, and is left alone for a while"
+    calls = await begun(FAILURES)
+    assert await call("ann") is None
+    assert await asyncio.gather(*calls) == [LATE] * FAILURES
+    assert runtime.health(own.connection_id).circuit == "closed", "others were answered while they waited"
+    assert await asyncio.gather(*await begun(FAILURES)) == [LATE] * FAILURES
+    assert await call("ann") == alone
+    now[0] += PAUSE
+    calls = await begun(FAILURES + 1)
+    assert await call("ann") == alone, "no place is left, and whoever waited for one would wait for nothing"
+    assert await asyncio.gather(*calls) == [LATE] * (FAILURES + 1)
+    now[0] += 2 * PAUSE
+    calls = await begun(1)
+    assert await call("ann") is None, "the stranger was first, and not alone"
+    assert await asyncio.gather(*calls) == [LATE]
+    assert runtime.health(own.connection_id).circuit == "closed"
+    await runtime.close()
+
+
 ODD: dict[ScriptLanguage, str] = {
     "node": """function (a, b, callback) {
         let deep = [];

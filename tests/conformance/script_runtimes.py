@@ -215,6 +215,8 @@ def login(a, b):
 }
 """One answer each. ``error`` is compared by the end of its message: each language puts a name before it."""
 
+AMBIGUOUS: Final = "the script must be one function, or have one called login"
+
 ONLY_NODE: Final = {
     "several answers": ("function (a, b, callback) { callback(null, 1, {two: 2}, 3); }", answer(1, {"two": 2}, 3)),
     "a comment before, a semicolon behind": (
@@ -225,6 +227,43 @@ ONLY_NODE: Final = {
         "function login(a, b, callback) { other(callback); }\nfunction other(callback) { callback(null, 1); }",
         answer(1),
     ),
+    "a helper before it": (
+        """'use strict';
+        async function find(email) { return { user_id: '1', email }; }
+        async function login(email, password) { return password === 'right' ? find(email) : null; }""",
+        answer(),
+    ),
+    "its name before others of Auth0's": (
+        "const loginByEmail = (a) => a;\nconst login = async (a, b) => b;\nfunction find(a) { return a; }",
+        answer("pass word"),
+    ),
+    "a name of Auth0's templates": (
+        "function find(a) { return a; }\nfunction loginByEmail(a, b, callback) { callback(null, b); }",
+        answer("pass word"),
+    ),
+    "the only one": (
+        """const { createHash } = { createHash: 1 };
+        // function find(email)
+        async function whoever(a, b) { function inner(x) { return x; } return setTimeout ? inner(b) : fetch; }""",
+        answer("pass word"),
+    ),
+    "none of several": (
+        "function find(email) { return { user_id: '1' }; }\nconst check = (email, password) => null;",
+        refusal("error", AMBIGUOUS),
+    ),
+    "none of several, by whichever words": (
+        "function /* a row */ find(email) { return { user_id: '1' }; }\nlet check; check = async (a, b) => null;",
+        refusal("error", AMBIGUOUS),
+    ),
+    "one within, and none": (
+        "const people = { find(email) { function login() { } } };",
+        refusal("error", AMBIGUOUS),
+    ),
+    "what it returns before the end": (
+        "function find(email) { return { user_id: '1' }; }\nif (configuration) { return find; }\nfunction login() { }",
+        refusal("error", AMBIGUOUS),
+    ),
+    "what is no JavaScript": ("function find(email) { ", refusal("error", "Unexpected token ')'")),
     "a string thrown": ("function (a, b, callback) { throw 'a string'; }", refusal("error", "a string")),
     "a string called back": ("function (a, b, callback) { callback('a string'); }", refusal("error", "a string")),
     "nothing thrown": (

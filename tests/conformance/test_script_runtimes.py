@@ -9,14 +9,15 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from conformance.script_runtimes import CASES, ONLY_NODE, Case
+from conformance.script_runtimes import AMBIGUOUS, CASES, ONLY_NODE, Case
 from keystead.custom_db.limits import Limits, Programs
 from keystead.custom_db.runner import Children
 from keystead.errors import ScriptFailed
-from keystead.rules.action_scripts import Script, ScriptAnswer, ScriptLanguage
+from keystead.rules.action_scripts import Script, ScriptAnswer, ScriptLanguage, ScriptName
 from keystead.secrecy import Secret
 from world import CountingEntropy
 
@@ -101,6 +102,40 @@ async def test_both_languages(runtime: Children, language: ScriptLanguage, case:
 @pytest.mark.parametrize(("source", "expected"), ONLY_NODE.values(), ids=ONLY_NODE)
 async def test_only_node(runtime: Children, source: str, expected: ScriptAnswer) -> None:
     assert outcome(await login(runtime, script(source, "node", "con_node"))) == expected
+
+
+async def test_what_another_script_left_behind_is_not_taken_for_this_one(runtime: Children) -> None:
+    """Both run in one process, and ``global`` is theirs together."""
+    find = "async function getByEmail(email) { global.login = getByEmail; return { user_id: '1', email }; }"
+    other = script(find, "node", name="get_user")
+    assert (await runtime.run(other, ["ann@example.com"], None)).value == {"user_id": "1", "email": "ann@example.com"}
+    two = replace(other, name="login", source="const one = (email) => login(email); const two = (a, b) => null;")
+    refusal = (await login(runtime, two)).refusal
+    assert refusal is not None
+    assert refusal.message == AMBIGUOUS
+
+
+AUTH0: dict[ScriptName, str] = {
+    "get_user": "getByEmail",
+    "change_password": "changePassword",
+    "delete": "remove",
+    "change_email": "changeEmail",
+    "change_username": "changeUsername",
+    "change_phone_number": "changePhoneNumber",
+}
+"""What Auth0's templates call a function that is not called as the script is."""
+
+
+@pytest.mark.parametrize("name", get_args(ScriptName))
+async def test_a_function_beside_others_is_known_by_its_name(runtime: Children, name: ScriptName) -> None:
+    called = AUTH0.get(name, name)
+    source = f"function helper(a) {{ return 'helped'; }}\nasync function {called}(a) {{ return 'called'; }}"
+    asked = script(source, "node", name=name)
+    assert (await runtime.run(asked, ["x"], None)).value == "called"
+    unnamed = replace(asked, source=source.replace(called, "another"))
+    refusal = (await runtime.run(unnamed, ["x"], None)).refusal
+    assert refusal is not None
+    assert f"or have one called {'remove' if name == 'delete' else name}" in refusal.message
 
 
 async def test_a_second_callback_is_reported(runtime: Children) -> None:

@@ -1,5 +1,6 @@
 """The contract suite for action scripts: what holds passes, and each check is seen failing."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,9 @@ from keystead.rules.script_trials import Tried
 from keystead.secrecy import Secret
 
 ANN = Person({"email": "ann@example.com", "username": "ann", "phone_number": "+15550001"}, Secret("the first password"))
-SPARE = Person({"email": "new@example.com", "username": "new", "phone_number": "+15550002"}, Secret("the second one"))
+SPARE = Person(
+    {"email": "new@example.com", "username": "new", "phone_number": "+15550002"}, Secret("the \N{EURO SIGN} second")
+)
 CAST = Cast(frozenset(NAMES), ANN, SPARE, "nobody@example.com", about={"tenant": "t"}, has_context=True)
 
 Answer = Any
@@ -243,6 +246,10 @@ def _prints(legacy: Any) -> None:
     legacy.console = ["login ann@example.com the first password"]
 
 
+def _prints_escaped(legacy: Any) -> None:
+    legacy.console = [json.dumps({"password": SPARE.password.reveal()})]
+
+
 def _slow(legacy: Any) -> None:
     legacy.seconds = 9.0
 
@@ -280,6 +287,7 @@ BROKEN = [
     ("delete", _replaced("delete", None)),
     ("delete", _replaced("delete", ERROR)),
     ("quiet", _prints),
+    ("quiet", _prints_escaped),
     ("speed", _slow),
 ]
 
@@ -290,6 +298,15 @@ def test_each_check_fails_where_it_must(check: str, broken: Break) -> None:
     broken(legacy)
     found = run(legacy)[check]
     assert (found.status, bool(found.found), bool(found.advice)) == ("failed", True, True)
+
+
+@pytest.mark.parametrize(("name", "how"), [("login", "with WrongUsernameOrPasswordError"), ("get_user", "with null")])
+def test_a_script_that_waits_for_ever_for_strangers_is_told_to_call_back(name: str, how: str) -> None:
+    legacy = Legacy()
+    _replaced(name, RuntimeError("it took longer than 20 s"))(legacy)
+    found = run(legacy)[f"unknown_{name}"]
+    assert (found.status, found.found) == ("failed", "It failed: it took longer than 20 s")
+    assert f"Call back where nobody is found, too: {how}." in found.advice
 
 
 def _created_with(legacy: Any, answer: Answer) -> None:

@@ -1,13 +1,16 @@
 """What a trial is given, and what Keystead makes of the answer (``rules/script_trials``)."""
 
+import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from keystead.errors import BadRequest
 from keystead.rules.action_scripts import NAMES, ScriptAnswer, ScriptName, ScriptRefusal
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.script_secrets import masked
+from keystead.rules.script_secrets import masked, masked_refusal
 from keystead.rules.script_trials import (
     PARAMETERS,
     Tried,
@@ -172,3 +175,42 @@ def test_what_keystead_takes_of_a_profile() -> None:
 )
 def test_secrets_are_masked(value: Any, hidden: list[str], shown: Any) -> None:
     assert masked(value, hidden) == shown
+
+
+ODD = "pa\"ss\\w\u00f6rd&1 ('!)"
+KEY = 'BEGIN "KEY"\n  MIIE/vAIBADA+bg==\r\nab\nEND\n'
+
+
+@pytest.mark.parametrize("secret", [ODD, KEY], ids=["password", "lines"])
+@pytest.mark.parametrize(
+    ("spell", "shown"),
+    [
+        (str, "***"),
+        (json.dumps, '"***"'),
+        (lambda text: json.dumps(text, ensure_ascii=False), '"***"'),  # as JSON.stringify does
+        (lambda text: repr(text).strip("'\""), "***"),
+        (lambda text: text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n"), "***"),  # util.inspect
+        (lambda text: repr(text.encode()).strip("b'\""), "***"),
+        (lambda text: quote(text, safe=""), "***"),
+        (lambda text: quote(text, safe="!'()*"), "***"),  # as encodeURIComponent does
+        (lambda text: urlencode({"password": text}), "password=***"),
+    ],
+)
+def test_secrets_are_masked_however_they_are_spelled(spell: Callable[[str], str], shown: str, secret: str) -> None:
+    assert masked(f"no: {spell(secret)}!", [secret]) == f"no: {shown}!"
+
+
+def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
+    """That is how it is printed, and how it is cut where it is long."""
+    assert masked(KEY.splitlines(), [KEY]) == ["***", "  ***", "ab", "END"]
+    assert masked(json.dumps(KEY)[:38], [KEY]) == '"***\\n  ***\\r\\'
+
+
+def test_a_short_secret_is_not_looked_for_in_what_escaping_makes_of_others() -> None:
+    assert masked("caf\\u00e9 at 50%25", ["\u00e9", "%"]) == "caf\\u00e9 at 50%25"
+
+
+def test_the_code_and_the_id_of_a_refusal_are_shown_without_secrets() -> None:
+    refusal = ScriptRefusal("validation", "no secret", "secret!", "auth/secret")
+    assert masked_refusal(refusal, ["secret"]) == ScriptRefusal("validation", "no ***", "***!", "auth/***")
+    assert masked_refusal(ScriptRefusal("error"), ["secret"]) == ScriptRefusal("error")

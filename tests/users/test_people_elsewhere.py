@@ -178,6 +178,22 @@ async def test_what_a_script_says_again_of_secrets_is_masked(world: World, peopl
     assert (await world.signup("new@example.com", OTHER)).json()["description"] == "not ***"
 
 
+async def test_the_code_and_the_id_of_a_refusal_are_masked_and_still_decide(world: World, people: Customer) -> None:
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.instead["create"] = lambda given: refusing("validation", "no", code=f"not {given[0]['password']}")(given)
+    assert (await world.signup("new@example.com", OTHER)).json()["code"] == "not ***"
+    assert OTHER not in str(await world.last_entry())
+    people.instead["create"] = refusing("validation", "there", code="user_exists")
+    assert (await world.patch_options(configuration={"url": people.url, "word": "exists"})).status_code == 200
+    assert (await world.signup("new@example.com", OTHER)).json()["code"] == "invalid_signup"
+    people.instead["login"] = lambda given: refusing("wrong_credentials", "no", user_id=given[1])(given)
+    await world.login("ann@example.com", "a-wrong-word")
+    assert "a-wrong-word" not in str(await world.last_entry())
+    people.instead["login"] = refusing("wrong_credentials", "no", user_id="annabel")
+    await world.login("ann@example.com", "anna")
+    assert (await world.last_entry())["user_id"] == "auth0|annabel", "guesses count, whatever is a part of the id"
+
+
 @pytest.mark.parametrize("import_mode", [False, True])
 async def test_no_script_opens_an_account_of_another_connection(
     world: World, people: Customer, import_mode: bool

@@ -58,6 +58,27 @@ def login(identifier, password):
     return {"user_id": 5, "p": password}
 """,
 }
+REFUSING = {
+    "node": """function login(i, password, callback) {
+        callback(new WrongUsernameOrPasswordError(`id ${password}`, JSON.stringify(configuration)));
+    }""",
+    "python": """
+import json
+from keystead_scripts import WrongUsernameOrPasswordError, configuration
+def login(identifier, password):
+    raise WrongUsernameOrPasswordError(f"id {password}", json.dumps(dict(configuration)))
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_refusal_is_shown_without_secrets(world: World, language: ScriptLanguage) -> None:
+    connection = await world.new_connection(**options(language, ANN, configuration={"key": 'a "key"\nof two lines'}))
+    found = await tried(world, "login", {**ARGUMENTS, "source": REFUSING[language], "language": language}, connection)
+    assert found["refusal"] == {"kind": "wrong_credentials", "code": "", "user_id": "id ***"}
+    assert found["message"].replace(" ", "") == '{"key":"***"}'
+
+
 FAILING = {
     "node": "function login(i, p, cb) { console.log('here I am'); while (true) {} }",
     "python": "def login(identifier, password):\n    print('here I am')\n    while True: pass\n",

@@ -159,30 +159,79 @@ process.on('beforeExit', () => {
 
 // --- a question -----------------------------------------------------------------------------------------------------
 
-function compiled(source, name) {
-  const names = ['configuration', 'global', 'require', 'WrongUsernameOrPasswordError', 'ValidationError', 'UnauthorizedError'];
+// What a script's function is called where it is not the only one: as the script is, or else as Auth0's templates call it.
+const CALLED = {
+  login: ['login', 'loginByEmail'],
+  get_user: ['get_user', 'getUser', 'getByEmail'],
+  create: ['create'],
+  verify: ['verify'],
+  change_password: ['change_password', 'changePassword'],
+  delete: ['remove', 'deleteUser'],
+  change_email: ['change_email', 'changeEmail'],
+  change_username: ['change_username', 'changeUsername'],
+  change_phone_number: ['change_phone_number', 'changePhoneNumber'],
+};
+const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$]*/gu;
+
+function body(text, name, given) {
   const options = { filename: `${name}.js` };
   if (vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) {
     options.importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   }
-  const make = (text) => vm.compileFunction(text, names, options);
+  const made = vm.compileFunction(text, Object.keys(given), options);
+  return () => made(...Object.values(given));
+}
+
+function compiled(source, name) {
+  const classes = { WrongUsernameOrPasswordError, ValidationError, UnauthorizedError };
+  const given = { configuration, global: globalThis, require: load, ...classes };
   let outer;
   try {
-    outer = make(`return (${source.replace(/[\s;]+$/, '')}\n);`);
+    outer = body(`return (${source.replace(/[\s;]+$/, '')}\n);`, name, given);
   } catch (error) {
-    const declared = /(?:^|\n)\s*(?:async\s+)?function\s*\*?\s*([A-Za-z_$][\w$]*)/.exec(source);
-    if (!(error instanceof SyntaxError) || !declared) throw error;
-    try {
-      outer = make(`${source}\n;return ${declared[1]};`);
-    } catch {
-      throw error;
-    }
+    if (!(error instanceof SyntaxError)) throw error;
+    return chosen(source, name, given, error);
   }
-  const found = outer(
-    configuration, globalThis, load, WrongUsernameOrPasswordError, ValidationError, UnauthorizedError,
-  );
+  const found = outer();
   if (typeof found !== 'function') throw new TypeError('the script must be a function');
   return found;
+}
+
+// Of several functions none is guessed at: a helper that finds somebody by their address, called as login, would let
+// everybody in without a password.
+function chosen(source, name, given, notOne) {
+  const words = new Set(source.match(WORD));
+  const before = new Map([...words].map((each) => [each, quietly(() => globalThis[each])]));
+  let own = () => undefined;
+  let outer;
+  try {
+    // Only from within can be seen what it declares itself, and not what stands in a comment or in another function.
+    const look = `${source}\n;keysteadLooks(function () { return eval(arguments[0]); });`;
+    outer = body(look, name, { ...given, keysteadLooks: (each) => { own = each; } });
+  } catch {
+    throw notOne;
+  }
+  outer();
+  const theirs = new Set(Object.values(given));
+  const declared = (each) => {
+    const value = words.has(each) ? quietly(() => own(each)) : undefined;
+    return typeof value === 'function' && value !== before.get(each) && !theirs.has(value) ? [value] : [];
+  };
+  const [first, ...others] = CALLED[name];
+  for (const names of [[first], others, [...words]]) {
+    const [found, another] = new Set(names.flatMap(declared));
+    if (another) break;
+    if (found) return found;
+  }
+  throw new SyntaxError(`the script must be one function, or have one called ${first}`);
+}
+
+function quietly(read) {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 function isAnswer(value) {

@@ -21,6 +21,7 @@ class Failure(Exception):
 
         Not where its answer is to blame: it is made of what one person has in their profile, who could otherwise stop
         everybody's logins by it. Nor where it never called back, which takes no time: scripts that do so for people
-        they do not know are usual, and anybody can ask for such people.
+        they do not know are usual, and anybody can ask for such people. Where such a script has something open, its
+        time passes, and that looks like a database that hangs: ``circuits`` tells them apart by who is answered.
         """
         return self.reason not in ("answer", "busy", "closed", "open", "output", "silent")

@@ -36,9 +36,14 @@ class Pool:
             *(self._taken, len(self._waiting), len(self._idle)),
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever enters has to wait."""
+        return self._taken >= self._limits.concurrency
+
     async def enter(self) -> None:
         """Wait for a place; ``leave`` gives it back. Raises ``Failure``."""
-        if self._taken < self._limits.concurrency:
+        if not self.is_full:
             self._taken += 1
             return
         if len(self._waiting) >= self._limits.queue:

@@ -78,21 +78,22 @@ class Children:
 
     async def _counted(self, pool: Pool, script: Script, asked: bytes, heard: Heard) -> ScriptAnswer:
         """Run it where its circuit lets it, and tell the circuit."""
-        name, known = script.name, pool.circuits
-        admitted = circuits.admitted(known[name], self._seconds())
-        if admitted is None:
+        name, known, began = script.name, pool.circuits, self._seconds()
+        admitted = circuits.admitted(known[name], began)
+        if admitted is None or (known[name].trying and pool.is_full):
             raise Failure("open", "it failed too often, and is left alone for a while")
         known[name] = admitted
         try:
             answer = await self._placed(pool, script, asked, heard, decides=admitted.trying)
         except Failure as failed:
-            after = circuits.after_failure(known[name], self._seconds())
+            waited_since = began if failed.reason == "timeout" else None
+            after = circuits.after_failure(known[name], self._seconds(), waited_since)
             self._turn(pool, name, after if failed.breaks else circuits.given_up(known[name]))
             raise
         except BaseException:
             self._turn(pool, name, circuits.given_up(known[name]))
             raise
-        self._turn(pool, name, circuits.after_success(known[name]))
+        self._turn(pool, name, circuits.after_success(self._seconds()))
         return answer
 
     def _turn(self, pool: Pool, name: ScriptName, circuit: Circuit) -> None:
@@ -102,7 +103,8 @@ class Children:
     async def _placed(self, pool: Pool, script: Script, asked: bytes, heard: Heard, *, decides: bool) -> ScriptAnswer:
         await pool.enter()
         try:
-            if pool.circuits[script.name].is_open and not decides:
+            circuit = pool.circuits[script.name]
+            if circuit.is_open and not (decides and circuit.trying):
                 raise Failure("open", "it failed too often while this call waited")
             begun = perf_counter()
             await self._answered(pool, script, asked, heard)

@@ -16,12 +16,12 @@ from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.script_runs import ScriptRuns
 from keystead.ports import Attempts, Entropy
-from keystead.rules.action_scripts import ScriptLanguage, ScriptName
+from keystead.rules.action_scripts import ScriptLanguage, ScriptName, ScriptRefusal
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import IdentifierKind
 from keystead.rules.script_checks import CHECKS
 from keystead.rules.script_contract import Cast, Finding, Person, read_contract, suite
-from keystead.rules.script_secrets import masked
+from keystead.rules.script_secrets import masked, masked_refusal
 from keystead.rules.script_trials import Tried, meaning, profile_of, read_trial, warnings
 from keystead.secrecy import Secret
 
@@ -50,6 +50,7 @@ class Trial:
     value: Any
     more: Sequence[Any]
     console: Sequence[str]
+    refusal: ScriptRefusal | None
     message: str
     meaning: str
     profile: Mapping[str, Any] | None
@@ -86,7 +87,7 @@ class ScriptTrials:
         await self._journal(operation, "Try an action script", record, script=name, outcome=tried.outcome)
         profile, refusals = _profile(name, tried, record.policy(), given.arguments)
         hidden = (*given.hidden, *(value.reveal() for value in script.configuration.values()))
-        refusal = tried.refusal
+        refusal = masked_refusal(tried.refusal, hidden) if tried.refusal else None
         return Trial(
             script=name,
             language=script.language,
@@ -94,7 +95,8 @@ class ScriptTrials:
             value=masked(tried.value, hidden),
             more=masked(list(tried.answer.more), hidden) if tried.answer else [],
             console=masked(list(tried.console), hidden),
-            message=masked(tried.failure or (refusal.message if refusal else ""), hidden),
+            refusal=refusal,
+            message=refusal.message if refusal else masked(tried.failure, hidden),
             meaning=meaning(name, tried),
             profile=masked(profile, hidden),
             warnings=masked([*refusals, *warnings(name, tried)], hidden),

@@ -23,6 +23,10 @@ class Circuit:
     """The end of the pause, if there is one."""
     trying: bool = False
     """Whether one call is under way that decides."""
+    answered: float | None = None
+    """When it went well last."""
+    hangs: bool = False
+    """Whether the failure that opened it was one of waiting."""
 
     @property
     def is_open(self) -> bool:
@@ -31,28 +35,39 @@ class Circuit:
 
 
 def admitted(circuit: Circuit, now: float) -> Circuit | None:
-    """Return the circuit while a call is made, or ``None`` where none may be: after the pause, one at a time may."""
+    """Return the circuit while a call is made, or ``None`` where none may be: after the pause, one at a time may.
+
+    Where waiting opened it, others may beside that one. It takes as long as a call may, and whoever asks for people
+    whom the script never answers would be first after each pause, and keep everybody else out.
+    """
     if circuit.until is None:
         return circuit
-    if circuit.trying or now < circuit.until:
+    if now < circuit.until or (circuit.trying and not circuit.hangs):
         return None
     return replace(circuit, trying=True)
 
 
-def after_failure(circuit: Circuit, now: float) -> Circuit:
-    """Return the circuit after a call that failed."""
+def after_failure(circuit: Circuit, now: float, waited_since: float | None = None) -> Circuit:
+    """Return the circuit after a call that failed; ``waited_since`` is when it began, where its time was up.
+
+    That shows nothing where somebody was answered meanwhile: it is not all that hangs, but what this one asked. Anybody
+    can ask for strangers, and there are scripts that never answer those.
+    """
+    if waited_since is not None and circuit.answered is not None and circuit.answered > waited_since:
+        return given_up(circuit)
     failures = circuit.failures + 1
     if circuit.until is not None and not circuit.trying:
         return replace(circuit, failures=failures)  # one of those that were under way when it opened
     if failures < FAILURES:
         return replace(circuit, failures=failures)
     pause = min(PAUSE * 2**circuit.pauses, LONGEST_PAUSE)
-    return Circuit(failures, min(circuit.pauses + 1, 10), now + pause)
+    pauses, hangs = min(circuit.pauses + 1, 10), waited_since is not None
+    return Circuit(failures, pauses, now + pause, answered=circuit.answered, hangs=hangs)
 
 
-def after_success(circuit: Circuit) -> Circuit:
+def after_success(now: float) -> Circuit:
     """Return the circuit after a call that went well: closed, whatever was before."""
-    return Circuit()
+    return Circuit(answered=now)
 
 
 def worst(circuits: Iterable[Circuit]) -> Circuit:

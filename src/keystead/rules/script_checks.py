@@ -31,6 +31,13 @@ _WRONG: Final = Secret("not the password \N{GREEK SMALL LETTER OMEGA} 7")
 _GUESSES: Final = ("' OR '1'='1", "%", "*", " ")
 
 
+_NEVER: Final = (
+    "Call back where nobody is found, too: {how}. Anybody can ask for people who do not exist; each call that waits "
+    "for ever has a process of this connection until its time is up, and enough of them keep everybody out."
+)
+"""Advice where nothing called back; ``how`` is what should have been."""
+
+
 def _login(person: Person, password: Secret[str] | None = None) -> Ask:
     return Ask("login", (person.identifier, password or person.password))
 
@@ -48,6 +55,8 @@ def _unknown_login(scene: Scene) -> Calls:
         return failed(
             said(tried), "login lets somebody in who does not exist: compare the identifier and the password."
         )
+    if tried.outcome == "failed":
+        return failed(said(tried), _NEVER.format(how="with WrongUsernameOrPasswordError"))
     advice = "Call back with WrongUsernameOrPasswordError: an error tells people that sign-in is out of order."
     return failed(said(tried), advice)
 
@@ -58,6 +67,8 @@ def _unknown_get_user(scene: Scene) -> Calls:
         return passed()
     if tried.refusal and tried.refusal.kind == "wrong_credentials":
         return failed(said(tried), "Nobody is no error here: call back with null.")
+    if tried.outcome == "failed":
+        return failed(said(tried), _NEVER.format(how="with null"))
     advice = "Call back with null where nobody is found: an error stops every sign-up, a profile refuses it."
     return failed(said(tried), advice)
 

@@ -14,6 +14,7 @@ from keystead.errors import BadRequest
 from keystead.rules.action_scripts import ScriptName
 from keystead.rules.complaints import parse
 from keystead.rules.identifiers import IdentifierKind
+from keystead.rules.script_secrets import masked
 from keystead.rules.script_trials import SLOW, Tried, odd_profile
 from keystead.secrecy import Secret
 
@@ -153,7 +154,7 @@ class Scene:
         """Note what a call says beside its answer."""
         self.slowest[ask.name] = max(self.slowest.get(ask.name, 0.0), tried.seconds)
         passwords = [each.reveal() for each in _passwords(self.cast)]
-        self.printed |= any(password in line for line in tried.console for password in passwords)
+        self.printed |= any(masked(line, passwords) != line for line in tried.console)
 
 
 def suite(cast: Cast, checks: "Iterable[Check]") -> Generator[Ask, Tried, list[Finding]]:

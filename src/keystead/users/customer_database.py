@@ -1,6 +1,6 @@
 """The customer's own database, as its action scripts answer for it (auth0-behaviour, section 5). It keeps nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,12 +12,14 @@ from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import Identifier, IdentifierKind
 from keystead.rules.profiles import Draft
 from keystead.rules.returned_profiles import Returned, UnusableProfile, local_id, read
-from keystead.rules.script_secrets import masked, secrets_in
+from keystead.rules.script_secrets import masked, masked_refusal, secrets_in
 from keystead.secrecy import Secret
 
 Opened = Callable[[str, Mapping[str, Any]], Mapping[str, Secret[str]]]
 """Opens the configuration of a connection, by its id and options. Raises ``InternalError``."""
 
+_EXISTS: Final = "user_exists"
+"""The code of a ``ValidationError`` that says that somebody has an identifier already."""
 _LONGEST_TEXT: Final = 500
 _LONGEST_CODE: Final = 100
 
@@ -82,7 +84,7 @@ class CustomerDatabase:
         user |= {"user_id": draft.local_id} if draft.local_id else {}
         answer = await self._run("create", [user])
         if isinstance(answer, ScriptRefusal):
-            if answer.kind == "validation" and answer.code == "user_exists":
+            if answer.kind == "validation" and answer.code == _EXISTS:
                 raise IdentifierTaken(next(iter(draft.identifiers)).kind, detail="said the create script")
             raise self._refusal("create", answer)
         # What else it may call back with, such as true, says no more than nothing does.
@@ -134,7 +136,7 @@ class CustomerDatabase:
         except ScriptFailed as failed:
             raise ScriptFailed(name, detail=masked(failed.detail, hidden)).because(unanswered=True) from None
         if answer.refusal:
-            return replace(answer.refusal, message=masked(answer.refusal.message, hidden))
+            return _heard(answer.refusal, hidden)
         return answer.value
 
     def _read(self, name: ScriptName, value: object, found_by: Iterable[Identifier]) -> Returned:
@@ -158,6 +160,17 @@ class CustomerDatabase:
         code = refusal.code[:_LONGEST_CODE] if refusal.kind == "validation" else ""
         text = message if message.strip() else RefusedByScript.default_text
         return RefusedByScript(text, reason=code, detail=f"{name}: {refusal.kind}").because(script=name)
+
+
+def _heard(refusal: ScriptRefusal, hidden: Sequence[str]) -> ScriptRefusal:
+    """Return a refusal without secrets in what is shown or written down of it; what decides stays as it was said.
+
+    A password may be the code that says that somebody exists, or a part of an id: the one must not hide that they do,
+    nor the other whose lock a wrong password counts for. What is wholly a secret is no id.
+    """
+    shown = masked_refusal(refusal, hidden)
+    code = _EXISTS if refusal.code == _EXISTS else shown.code
+    return replace(shown, code=code, user_id=None if refusal.user_id in hidden else refusal.user_id)
 
 
 def _claimed_id(user: object) -> str | None:

@@ -229,7 +229,7 @@ def _name(request: Request) -> ScriptName:
 
 
 def _tried(found: Trial) -> dict[str, Any]:
-    refusal = found.tried.refusal
+    refusal = found.refusal
     shown = {"kind": refusal.kind, "code": refusal.code, "user_id": refusal.user_id} if refusal else None
     return {
         "script": found.script,
