@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from authenticator import Authenticator
-from customer import Customer, customer, live_elsewhere
+from customer import Answer, Customer, customer, live_elsewhere
 from keystead.db import tables
 from keystead.rules.circuits import FAILURES
 from keystead.rules.configuration import as_ciphertext
@@ -213,6 +213,42 @@ async def test_a_profile_alone_claims_nobodys_address(world: World, people: Cust
     assert held == owned | {("auth0|2", "eve")}
     rows = {row["user_id"]: row["email"] for row in await world.rows(tables.Account)}
     assert rows == {"auth0|1": "ann@example.com", "auth0|2": None, "auth0|3": "bob@example.com"}
+
+
+ALIKE: dict[str, Any] = {
+    "attributes": {
+        "email": {},
+        "username": {"signup": {"status": "optional"}, "validation": {"allowed_types": {"email": True}}},
+    },
+}
+
+
+@pytest.mark.parametrize("rules", [BOTH, BOTH | ALIKE], ids=["plain", "alike"])
+@pytest.mark.parametrize("import_mode", [False, True])
+@pytest.mark.parametrize("said", [{"email": None}, {}], ids=["null", "absent"])
+async def test_a_username_that_is_anothers_address_takes_it_from_nobody(
+    world: World, people: Customer, import_mode: bool, rules: dict[str, Any], said: dict[str, Any]
+) -> None:
+    """An old username that is Ann's address, with a password of its own, is no word of Ann's."""
+    await live_elsewhere(world, people, "python", import_mode=import_mode, **rules)
+    people.add("ann@example.com", PASSWORD, "1", username="ann")
+    people.people["2"] = {"user_id": "2", "username": "ann@example.com", "password": OTHER, **said}
+
+    def by_either(given: list[Any]) -> Answer:
+        rows = [each for each in people.people.values() if given[0] in (each.get("email"), each["username"])]
+        right = next((each for each in rows if each["password"] == given[1]), None)
+        shown = {name: value for name, value in (right or {}).items() if name != "password"}
+        return {"value": shown or None}
+
+    people.instead["login"] = by_either
+    if not import_mode:
+        await world.tokens()
+    await world.login(password=OTHER)
+    await world.tokens()
+    await world.tokens("ann")
+    rows = {row["user_id"]: row["email"] for row in await world.rows(tables.Account)}
+    assert rows["auth0|1"] == "ann@example.com"
+    assert rows.get("auth0|2") is None
 
 
 async def test_our_rows_follow_what_the_customer_changes(world: World, people: Customer) -> None:
