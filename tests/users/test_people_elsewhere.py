@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, Engine, event, update
 from sqlmodel import col
 
 from authenticator import Authenticator
@@ -343,6 +343,42 @@ async def test_administrators_change_what_is_ours_and_what_a_script_changes(worl
     assert (failed.status_code, failed.json()["errorCode"]) == (500, "auth0_idp_error")
     assert (await entry(world, "fce"))["details"]["script"] == "change_email"
     assert (await world.rows(tables.Account))[0]["email"] == "ann@new.example"
+
+
+async def test_a_new_number_and_a_new_password_are_of_one_person(world: World, people: Customer) -> None:
+    """Somebody has a number and nothing else, and the script of the password finds them by the new one."""
+    optional = {"signup": {"status": "optional"}}
+    attributes = {"email": optional, "phone_number": optional}
+    await live_elsewhere(world, people, "python", attributes=attributes, **NO_PASSKEYS)
+    old, new = "+14155552671", "+14155552672"
+    people.people["1"] = {"user_id": "1", "phone_number": old, "password": PASSWORD}
+    await world.tokens(old)
+    answer = await world.manage("PATCH", "/users/auth0%7C1", {"phone_number": new, "password": OTHER})
+    assert answer.status_code == 200, answer.text
+    assert (people.people["1"]["phone_number"], people.people["1"]["password"]) == (new, OTHER)
+    await world.tokens(new, OTHER)
+
+
+async def test_who_is_deleted_during_a_login_stays_deleted(world: World, people: Customer) -> None:
+    """There and here, after the script said who they are and before we wrote it down."""
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD, "1", name="Ann")
+    await world.tokens()
+    people.people["1"]["name"] = "Ann B."
+    pending = ["DELETE FROM account WHERE user_id = 'auth0|1'"]
+
+    def deleted_first(connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE account ") and pending:
+            connection.exec_driver_sql(pending.pop())
+
+    event.listen(Engine, "before_cursor_execute", deleted_first)
+    try:
+        answer = await world.login()
+    finally:
+        event.remove(Engine, "before_cursor_execute", deleted_first)
+    assert (pending, answer.status_code) == ([], 500)
+    assert await world.count(tables.Account) == 0
+    assert (await entry(world, "f"))["details"]["reason"] == "the account was deleted meanwhile"
 
 
 async def test_without_a_script_there_is_no_such_thing(world: World, people: Customer) -> None:
