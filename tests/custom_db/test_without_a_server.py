@@ -156,6 +156,19 @@ async def test_new_passwords_of_membership_are_what_its_tables_hold(found: Stand
         assert first["values"]["password"] != second["values"]["password"], "salts are random"
 
 
+async def test_whoever_signs_up_with_a_passkey_has_a_password_that_nobody_knows(found: StandIns) -> None:
+    """The tables of membership take no NULL."""
+    for template, row in (("aspnet_membership", membership()), ("aspnet_simple_membership", simple())):
+        answer = await found(template, row, "create", {"email": ANN})
+        assert answer.refusal is None, answer.refusal
+        values = _asked(answer)[-1]["values"]
+        for guess in ("", "undefined", "null", "None"):
+            if template == "aspnet_membership":
+                assert values["password"] != sha1(guess, base64.b64decode(values["salt"]))
+            else:
+                assert values["password"] != pbkdf2(guess, base64.b64decode(values["password"])[1:17])
+
+
 @pytest.mark.parametrize("template", ["aspnet_membership", "aspnet_simple_membership"])
 async def test_membership_that_is_taken_is_said_so(found: StandIns, template: str) -> None:
     user = {"email": ANN, "password": "Paßwort"}

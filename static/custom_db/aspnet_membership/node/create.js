@@ -2,6 +2,8 @@ async function create(user) {
   const crypto = require("node:crypto");
   const sql = require("mssql");
 
+  // The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+  const chosen = user.password || crypto.randomBytes(32).toString("base64");
   const salt = crypto.randomBytes(16).toString("base64");
   // In one transaction, behind a lock on the name: two sign-ups at once make one user.
   const { recordset } = await run(
@@ -32,7 +34,7 @@ async function create(user) {
     {
       name: [sql.NVarChar(256), (configuration.APPLICATION_NAME || "/").toLowerCase()],
       email: [sql.NVarChar(256), user.email],
-      password: [sql.NVarChar(128), hashed(user.password, salt)],
+      password: [sql.NVarChar(128), hashed(chosen, salt)],
       salt: [sql.NVarChar(128), salt],
     }
   );

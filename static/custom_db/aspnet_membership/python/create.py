@@ -39,6 +39,8 @@ SELECT @done AS done, CASE WHEN @application IS NULL THEN 1 ELSE 0 END AS nowher
 
 
 def create(user: NewUser) -> None:
+    # The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+    chosen = user.get("password") or secrets.token_urlsafe(32)
     salt = base64.b64encode(secrets.token_bytes(16)).decode()
     # In one transaction, behind a lock on the name: two sign-ups at once make one user.
     (result,) = rows(
@@ -46,7 +48,7 @@ def create(user: NewUser) -> None:
         {
             "application": configuration.get("APPLICATION_NAME", "/").lower(),
             "email": user["email"],
-            "password": hashed(user["password"], salt),
+            "password": hashed(chosen, salt),
             "salt": salt,
         },
     )

@@ -3,6 +3,8 @@ async function create(user) {
   const { promisify } = require("node:util");
   const sql = require("mssql");
 
+  // The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+  const chosen = user.password || crypto.randomBytes(32).toString("base64");
   // In one transaction, behind a lock on the name: two sign-ups at once make one user.
   const { recordset } = await run(
     `SET NOCOUNT ON; SET XACT_ABORT ON;
@@ -21,7 +23,7 @@ async function create(user) {
      SELECT @done AS done;`,
     {
       email: [sql.NVarChar(254), user.email],
-      password: [sql.NVarChar(128), await hashed(user.password)],
+      password: [sql.NVarChar(128), await hashed(chosen)],
     }
   );
   if (!recordset[0].done) {

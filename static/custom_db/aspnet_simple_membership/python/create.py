@@ -27,8 +27,10 @@ SELECT @done AS done;
 
 
 def create(user: NewUser) -> None:
+    # The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+    chosen = user.get("password") or secrets.token_urlsafe(32)
     # In one transaction, behind a lock on the name: two sign-ups at once make one user.
-    (result,) = rows(CREATE, {"email": user["email"], "password": hashed(user["password"])})
+    (result,) = rows(CREATE, {"email": user["email"], "password": hashed(chosen)})
     if not result["done"]:
         raise ValidationError("user_exists", "There is a user with this e-mail address already.")
 
