@@ -90,18 +90,19 @@ class StandIns:
 
     def __init__(self, language: ScriptLanguage, directory: Path) -> None:
         self.language, self._directory = language, directory
+        self.configuration = CONFIGURATION
         (directory / "node_modules" / "mssql").mkdir(parents=True)
         programs = Programs(modules=directory, python=directory)
         self.runtime = Children(SystemEntropy(), Limits(seconds=60, calls=1), programs)
 
-    async def __call__(self, template: str, row: Mapping[str, Any] | None, *call: Any) -> ScriptAnswer:
+    async def __call__(self, template: str, row: Mapping[str, Any] | None, *call: Any, **more: Any) -> ScriptAnswer:
         """Run a script with the driver finding that row."""
         rows = [] if row is None else [row]
         node = f"const ROWS = {json.dumps(rows)};\n{NODE}"
         (self._directory / "node_modules" / "mssql" / "index.js").write_text(node, encoding="utf-8")
         (self._directory / "mssql_python.py").write_text(f"ROWS = {rows!r}\n{PYTHON}", encoding="utf-8")
-        legacy = Legacy(self.runtime, template, self.language, CONFIGURATION)
-        return await legacy.answer(*call)
+        legacy = Legacy(self.runtime, template, self.language, self.configuration)
+        return await legacy.answer(*call, **more)
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -140,6 +141,31 @@ async def test_simple_membership(found: StandIns) -> None:
     for text in (base64.b64encode(b"\1" + bytes(48)).decode(), base64.b64encode(bytes(48)).decode(), ""):
         other = await found("aspnet_simple_membership", simple(Password=text), "login", ANN, "")
         assert _refusal(other)[0] == "error"
+
+
+@pytest.mark.parametrize("template", ["aspnet_membership", "aspnet_simple_membership"])
+async def test_whoever_is_not_approved_is_kept_out_where_that_is_said(found: StandIns, template: str) -> None:
+    """After the right password alone; and neither a link nor another address approves anybody."""
+    is_simple = template == "aspnet_simple_membership"
+    somebody, flag, own = (simple, "IsConfirmed", "7") if is_simple else (membership, "IsApproved", GUID)
+    shut, by_id = somebody(**{flag: False}), {"identifierType": "user_id"}
+    assert (await found(template, shut, "login", ANN, "Paßwort")).value["email_verified"] is False
+    assert (await found(template, shut, "get_user", own, context=by_id)).value["user_id"] == own
+    assert _asked(await found(template, shut, "create", {"email": ANN}))[-1]["values"]["approved"] is False
+    assert "UPDATE" in _asked(await found(template, shut, "verify", ANN))[-1]["statement"]
+
+    found.configuration = CONFIGURATION | {"UNAPPROVED": "refuse"}
+    assert _refusal(await found(template, shut, "login", ANN, "Paßwort"))[0] == "unauthorized"
+    assert _refusal(await found(template, shut, "login", ANN, "wrong")) == ("wrong_credentials", own)
+    assert (await found(template, shut, "get_user", own, context=by_id)).value is None
+    assert (await found(template, shut, "get_user", ANN)).value["email"] == ANN, "the address is taken"
+    let_in = await found(template, somebody(**{flag: True}), "login", ANN, "Paßwort")
+    assert (let_in.value["user_id"], "email_verified" in let_in.value) == (own, False)
+    assert _asked(await found(template, shut, "create", {"email": ANN}))[-1]["values"]["approved"] is True
+    verified = await found(template, shut, "verify", ANN)
+    assert (verified.value, "UPDATE" in str(_asked(verified))) == (True, False)
+    changed = _asked(await found(template, shut, "change_email", ANN, ANN.upper(), True))[-1]
+    assert changed["values"]["kept"] is True
 
 
 @pytest.mark.parametrize("name", ["create", "change_password"])

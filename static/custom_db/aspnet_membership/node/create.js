@@ -25,7 +25,7 @@ async function create(user) {
          (ApplicationId, UserId, Password, PasswordFormat, PasswordSalt, Email, LoweredEmail, IsApproved, IsLockedOut,
           CreateDate, LastLoginDate, LastPasswordChangedDate, LastLockoutDate, FailedPasswordAttemptCount,
           FailedPasswordAttemptWindowStart, FailedPasswordAnswerAttemptCount, FailedPasswordAnswerAttemptWindowStart)
-         VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), 0, 0,
+         VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), @approved, 0,
                  @now, @now, @now, '17540101', 0, '17540101', 0, '17540101');
        SET @done = 1;
      END;
@@ -36,6 +36,7 @@ async function create(user) {
       email: [sql.NVarChar(256), user.email],
       password: [sql.NVarChar(128), hashed(chosen, salt)],
       salt: [sql.NVarChar(128), salt],
+      approved: [sql.Bit, meansApproval()],
     }
   );
   if (recordset[0].nowhere) {
@@ -51,6 +52,11 @@ async function create(user) {
       .createHash("sha1")
       .update(Buffer.concat([Buffer.from(salt, "base64"), Buffer.from(password, "utf16le")]))
       .digest("base64");
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

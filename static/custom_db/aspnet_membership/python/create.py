@@ -12,6 +12,7 @@ from keystead_scripts import NewUser, ValidationError, configuration
 CREATE = """
 SET NOCOUNT ON; SET XACT_ABORT ON;
 DECLARE @email nvarchar(256) = %(email)s, @password nvarchar(128) = %(password)s, @salt nvarchar(128) = %(salt)s;
+DECLARE @approved bit = %(approved)s;
 BEGIN TRANSACTION;
 DECLARE @application uniqueidentifier =
   (SELECT ApplicationId FROM dbo.aspnet_Applications WHERE LoweredApplicationName = %(application)s);
@@ -29,7 +30,7 @@ BEGIN
     (ApplicationId, UserId, Password, PasswordFormat, PasswordSalt, Email, LoweredEmail, IsApproved, IsLockedOut,
      CreateDate, LastLoginDate, LastPasswordChangedDate, LastLockoutDate, FailedPasswordAttemptCount,
      FailedPasswordAttemptWindowStart, FailedPasswordAnswerAttemptCount, FailedPasswordAnswerAttemptWindowStart)
-    VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), 0, 0,
+    VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), @approved, 0,
             @now, @now, @now, '17540101', 0, '17540101', 0, '17540101');
   SET @done = 1;
 END;
@@ -50,6 +51,7 @@ def create(user: NewUser) -> None:
             "email": user["email"],
             "password": hashed(chosen, salt),
             "salt": salt,
+            "approved": means_approval(),
         },
     )
     if result["nowhere"]:
@@ -63,6 +65,11 @@ def hashed(password: str, salt: str) -> str:
     return base64.b64encode(
         hashlib.sha1(base64.b64decode(salt) + password.encode("utf-16-le", "surrogatepass")).digest()
     ).decode()
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
