@@ -109,13 +109,9 @@ def read(value: object, options: ConnectionOptions, found_by: Iterable[Identifie
         raise UnusableProfile(f"a profile must be an object, not {type(value).__name__}")
     given: dict[str, Any] = _clean(value, _DEEPEST)
     identifiers, spelled, wrong = _identifiers(given, options)
-    said = dict(identifiers)
-    for each in found_by:
-        # A username that is somebody else's address finds its holder, and makes the address no more theirs.
-        named = any(value and _reads_as(kind, each.as_typed, value) for kind, value in said.items())
-        if each.kind in options.stored_attributes() and each.kind not in given and not named:
-            identifiers[each.kind] = each.value
-            spelled |= {each.kind: each.typed} if each.typed and each.typed != each.value else {}
+    for each in _theirs(found_by, given, dict(identifiers), options):
+        identifiers[each.kind] = each.value
+        spelled |= {each.kind: each.typed} if each.typed and each.typed != each.value else {}
     _check_required(identifiers, wrong, options)
     extras: dict[str, Any] = {name: given[name] for name in _SECRETS if given.get(name) is not None}
     return Returned(
@@ -272,6 +268,23 @@ def _identifiers(
         if found[kind] != text:
             spelled[kind] = text
     return found, spelled, wrong
+
+
+def _theirs(
+    found_by: Iterable[Identifier],
+    given: Mapping[str, Any],
+    named: Mapping[IdentifierKind, str | None],
+    options: ConnectionOptions,
+) -> Iterator[Identifier]:
+    """Give the identifiers by which somebody was found, of kinds of which the profile says nothing.
+
+    But not a text that it names as one of another kind: a username that is somebody else's address finds its holder,
+    and makes the address no more theirs.
+    """
+    for each in found_by:
+        elsewhere = any(value and _reads_as(kind, each.as_typed, value) for kind, value in named.items())
+        if each.kind in options.stored_attributes() and each.kind not in given and not elsewhere:
+            yield each
 
 
 def _check_required(
