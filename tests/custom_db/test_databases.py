@@ -107,6 +107,17 @@ async def test_a_life(legacy: Legacy, sql: Sql) -> None:
     assert await legacy("get_user", "anna@example.com") is None
 
 
+async def test_whoever_signs_up_with_a_passkey(legacy: Legacy, sql: Sql) -> None:
+    """There is no password then; nothing is stored for one, until they choose one."""
+    assert await legacy("create", {"email": ANN}) is None
+    own = (await legacy("get_user", ANN))["user_id"]
+    assert sql("SELECT count(*) FROM users WHERE password_hash IS NULL") == "1"
+    for guess in ("", "undefined", "null", "None"):
+        assert await legacy.refused("login", ANN, guess) == ("wrong_credentials", own)
+    assert await legacy("change_password", ANN, "a password") is True
+    assert (await legacy("login", ANN, "a password"))["user_id"] == own
+
+
 async def test_what_is_not_there_is_not_changed(legacy: Legacy) -> None:
     assert await legacy("verify", ANN) is False
     assert await legacy("change_password", ANN, "a password") is False

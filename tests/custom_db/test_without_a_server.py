@@ -90,18 +90,19 @@ class StandIns:
 
     def __init__(self, language: ScriptLanguage, directory: Path) -> None:
         self.language, self._directory = language, directory
+        self.configuration = CONFIGURATION
         (directory / "node_modules" / "mssql").mkdir(parents=True)
         programs = Programs(modules=directory, python=directory)
         self.runtime = Children(SystemEntropy(), Limits(seconds=60, calls=1), programs)
 
-    async def __call__(self, template: str, row: Mapping[str, Any] | None, *call: Any) -> ScriptAnswer:
+    async def __call__(self, template: str, row: Mapping[str, Any] | None, *call: Any, **more: Any) -> ScriptAnswer:
         """Run a script with the driver finding that row."""
         rows = [] if row is None else [row]
         node = f"const ROWS = {json.dumps(rows)};\n{NODE}"
         (self._directory / "node_modules" / "mssql" / "index.js").write_text(node, encoding="utf-8")
         (self._directory / "mssql_python.py").write_text(f"ROWS = {rows!r}\n{PYTHON}", encoding="utf-8")
-        legacy = Legacy(self.runtime, template, self.language, CONFIGURATION)
-        return await legacy.answer(*call)
+        legacy = Legacy(self.runtime, template, self.language, self.configuration)
+        return await legacy.answer(*call, **more)
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -142,6 +143,31 @@ async def test_simple_membership(found: StandIns) -> None:
         assert _refusal(other)[0] == "error"
 
 
+@pytest.mark.parametrize("template", ["aspnet_membership", "aspnet_simple_membership"])
+async def test_whoever_is_not_approved_is_kept_out_where_that_is_said(found: StandIns, template: str) -> None:
+    """After the right password alone; and neither a link nor another address approves anybody."""
+    is_simple = template == "aspnet_simple_membership"
+    somebody, flag, own = (simple, "IsConfirmed", "7") if is_simple else (membership, "IsApproved", GUID)
+    shut, by_id = somebody(**{flag: False}), {"identifierType": "user_id"}
+    assert (await found(template, shut, "login", ANN, "Paßwort")).value["email_verified"] is False
+    assert (await found(template, shut, "get_user", own, context=by_id)).value["user_id"] == own
+    assert _asked(await found(template, shut, "create", {"email": ANN}))[-1]["values"]["approved"] is False
+    assert "UPDATE" in _asked(await found(template, shut, "verify", ANN))[-1]["statement"]
+
+    found.configuration = CONFIGURATION | {"UNAPPROVED": "refuse"}
+    assert _refusal(await found(template, shut, "login", ANN, "Paßwort"))[0] == "unauthorized"
+    assert _refusal(await found(template, shut, "login", ANN, "wrong")) == ("wrong_credentials", own)
+    assert (await found(template, shut, "get_user", own, context=by_id)).value is None
+    assert (await found(template, shut, "get_user", ANN)).value["email"] == ANN, "the address is taken"
+    let_in = await found(template, somebody(**{flag: True}), "login", ANN, "Paßwort")
+    assert (let_in.value["user_id"], "email_verified" in let_in.value) == (own, False)
+    assert _asked(await found(template, shut, "create", {"email": ANN}))[-1]["values"]["approved"] is True
+    verified = await found(template, shut, "verify", ANN)
+    assert (verified.value, "UPDATE" in str(_asked(verified))) == (True, False)
+    changed = _asked(await found(template, shut, "change_email", ANN, ANN.upper(), True))[-1]
+    assert changed["values"]["kept"] is True
+
+
 @pytest.mark.parametrize("name", ["create", "change_password"])
 async def test_new_passwords_of_membership_are_what_its_tables_hold(found: StandIns, name: str) -> None:
     given = ({"email": ANN, "password": "Neues Paßwort"},) if name == "create" else (ANN, "Neues Paßwort")
@@ -154,6 +180,19 @@ async def test_new_passwords_of_membership_are_what_its_tables_hold(found: Stand
             else:
                 assert stored == pbkdf2("Neues Paßwort", base64.b64decode(stored)[1:17])
         assert first["values"]["password"] != second["values"]["password"], "salts are random"
+
+
+async def test_whoever_signs_up_with_a_passkey_has_a_password_that_nobody_knows(found: StandIns) -> None:
+    """The tables of membership take no NULL."""
+    for template, row in (("aspnet_membership", membership()), ("aspnet_simple_membership", simple())):
+        answer = await found(template, row, "create", {"email": ANN})
+        assert answer.refusal is None, answer.refusal
+        values = _asked(answer)[-1]["values"]
+        for guess in ("", "undefined", "null", "None"):
+            if template == "aspnet_membership":
+                assert values["password"] != sha1(guess, base64.b64decode(values["salt"]))
+            else:
+                assert values["password"] != pbkdf2(guess, base64.b64decode(values["password"])[1:17])
 
 
 @pytest.mark.parametrize("template", ["aspnet_membership", "aspnet_simple_membership"])

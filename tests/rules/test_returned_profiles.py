@@ -7,7 +7,7 @@ import pytest
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.connections import new_options, read_options
 from keystead.rules.identifiers import Identifier
-from keystead.rules.returned_profiles import UnusableProfile, is_mark, new_account, read, spelled
+from keystead.rules.returned_profiles import UnusableProfile, hashes_in, is_mark, new_account, read, spelled
 
 ANN: dict[str, Any] = {"user_id": "7", "email": "Ann@Example.com"}
 
@@ -107,6 +107,27 @@ def test_who_was_found_by_an_identifier_has_it() -> None:
     assert read({"user_id": "7", "email": "else@example.com"}, NAMED, [by]).identifiers["email"] == "else@example.com"
 
 
+@pytest.mark.parametrize("said", [{"email": None}, {"email": ""}, {"email": "nonsense"}, {}])
+def test_what_was_typed_is_nobodys_address_where_it_is_their_username(said: dict[str, Any]) -> None:
+    """Whoever has somebody's address for a username logs in by it, and it stays somebody's."""
+    own = options(attributes={"email": {}, "username": {"signup": {"status": "optional"}}})
+    by = Identifier("email", "victim@corp.com", typed="Victim@corp.com")
+    found = read({"user_id": "7", "username": "victim@corp.com"} | said, own, [by])
+    assert (found.identifiers.get("email"), found.identifiers["username"]) == (None, "victim@corp.com")
+    assert "email" not in found.extras.get("as_spelled", {})
+    by = Identifier("username", "victim@corp.com", (Identifier("email", "victim@corp.com"),), "victim@corp.com")
+    assert "username" not in read({"user_id": "7", "email": "Victim@Corp.com"}, own, [by]).identifiers
+
+
+def test_what_the_profile_says_is_none_is_none() -> None:
+    own = options(attributes={"email": {}, "username": {"signup": {"status": "optional"}}})
+    by = Identifier("email", "ann@example.com", typed="ann@example.com")
+    assert read({"user_id": "7", "username": "ann", "email": None}, own, [by]).identifiers["email"] is None
+    assert read({"user_id": "7", "username": "ann"}, own, [by]).identifiers["email"] == "ann@example.com"
+    with pytest.raises(UnusableProfile, match="a profile needs email"):
+        read({"user_id": "7", "email": None}, own, [by])
+
+
 def test_what_is_stored_of_the_rest() -> None:
     given = ANN | {
         "name": "A" * 400,
@@ -137,6 +158,39 @@ def test_what_is_stored_of_the_rest() -> None:
     }
     draft = new_account(found, options(), None)
     assert (draft.local_id, draft.email_verified, draft.blocked) == ("7", True, None)
+
+
+HASHES = (
+    *("password", "passwd", "pass", "user_pass", "userPass", "pass_hash", "passphrase", "passcode", "pwd", "user_pwd"),
+    *("pw", "pw_2", "hashed_pw", "userPw", "pw-hash", "hash", "passwordHash", "bcrypt_hash", "salt", "PasswordSalt"),
+    *("secret", "client_secret", "digest", "password_digest", "sha1Digest"),
+)
+HARMLESS = (
+    *("passport", "passport_number", "passengers", "compass", "passions", "hashtag", "hashtags", "geohash"),
+    *("secretary", "pwa_installed", "spwan", "city"),
+)
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_no_hash_is_kept_at_any_depth(name: str) -> None:
+    given = ANN | {name: "x", "account": {name: "x", "plan": "gold"}, "logins": [{"by": [{name: "x"}]}]}
+    assert read(given, options()).others == {"account": {"plan": "gold"}, "logins": [{"by": [{}]}]}
+    assert sorted(hashes_in(given)) == sorted([name, f"account.{name}", f"logins.0.by.0.{name}"])
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_only_sounds_like_a_hash_is_kept(name: str) -> None:
+    given = ANN | {name: "x", "account": {name: "x"}}
+    assert read(given, options()).others == {name: "x", "account": {name: "x"}}
+
+
+def test_what_is_read_on_purpose_is_no_hash() -> None:
+    read_here = {"last_password_reset": "2020", "access_token": "at", "mfa_factors": [{"totp": {"secret": "S"}}]}
+    assert list(hashes_in(ANN | read_here)) == []
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"a": deep}
+    assert list(hashes_in({"deep": deep})) == []
 
 
 def test_no_hash_of_ours_is_a_mark() -> None:

@@ -65,7 +65,8 @@ class Legacy:
     def create(self, user: dict[str, Any], context: Mapping[str, Any]) -> Answer:
         if self.found(user["email"]):
             return refused("validation", code="user_exists")
-        row = {"id": 7 + len(self.rows), "email": user["email"], "password": user["password"].reveal()}
+        password = user["password"].reveal() if "password" in user else None
+        row = {"id": 7 + len(self.rows), "email": user["email"], "password": password}
         self.rows.append(row | {"username": user["username"], "phone": user["phone_number"], "verified": False})
         return None
 
@@ -120,7 +121,15 @@ def test_somebody_who_is_named_is_only_looked_at() -> None:
     before = [dict(row) for row in legacy.rows]
     found = run(legacy, Cast(frozenset(NAMES), SPARE, SPARE, "nobody@example.com", ANN, has_context=True))
     assert legacy.rows == before
-    writing = {"create", "create_twice", "verify", "change_password", "change_email", "change_username"}
+    writing = {
+        "create",
+        "create_twice",
+        "create_without_password",
+        "verify",
+        "change_password",
+        "change_email",
+        "change_username",
+    }
     writing |= {"change_phone_number", "delete", "delete_nobody"}
     assert {each.check for each in found.values() if each.status == "skipped"} == writing
     assert {each.status for each in found.values()} == {"skipped", "passed"}
@@ -212,6 +221,30 @@ def _created_twice(legacy: Any) -> None:
     legacy.create = lambda user, context: None if legacy.found(user["email"]) else inner(user, context)
 
 
+def _needs_a_password(legacy: Any) -> None:
+    inner = legacy.create
+    legacy.create = lambda user, context: inner(user, context) if "password" in user else ERROR
+
+
+def _hides_who_has_no_password(legacy: Any) -> None:
+    inner = legacy.get_user
+    legacy.get_user = lambda typed, context: (
+        None if (row := legacy.found(typed)) and row["password"] is None else inner(typed, context)
+    )
+
+
+def _hashes_nothing(legacy: Any) -> None:
+    inner = legacy.create
+    legacy.create = lambda user, context: inner({"password": Secret("undefined"), **user}, context)
+
+
+def _deletes_whoever_has_a_password(legacy: Any) -> None:
+    inner = legacy.delete
+    legacy.delete = lambda user_id, context: (
+        None if any(row["password"] is None for row in legacy.rows) else inner(user_id, context)
+    )
+
+
 def _old_password_too(legacy: Any) -> None:
     passwords: set[str] = set()
     inner = legacy.login
@@ -264,6 +297,10 @@ BROKEN = [
     ("unknown_get_user", _replaced("get_user", {"user_id": "1"})),
     ("create", _replaced("create", ERROR)),
     ("create_twice", _created_twice),
+    ("create_without_password", _needs_a_password),
+    ("create_without_password", _hides_who_has_no_password),
+    ("create_without_password", _hashes_nothing),
+    ("create_without_password", _deletes_whoever_has_a_password),
     ("right_login", _replaced("login", refused("wrong_credentials"))),
     ("right_login", _profiles(user_id=None)),
     ("stable_id", _another_id_each_time),

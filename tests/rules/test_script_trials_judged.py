@@ -142,6 +142,7 @@ def test_what_is_odd(name: ScriptName, tried: Tried, says: str) -> None:
         ({"user_id": "a b"}, "spaces"),
         ({"user_id": "ann@example.com"}, "is the e-mail address"),
         ({"password_hash": "x"}, "hash of a password"),
+        ({"account": {"user_pass": "x"}}, "has account.user_pass: "),
         ({"email_verified": 1}, "neither true nor false"),
     ],
 )

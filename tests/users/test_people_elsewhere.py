@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, Engine, event, update
 from sqlmodel import col
 
 from authenticator import Authenticator
-from customer import Customer, customer, live_elsewhere
+from customer import Answer, Customer, customer, live_elsewhere
 from keystead.db import tables
 from keystead.rules.circuits import FAILURES
 from keystead.rules.configuration import as_ciphertext
@@ -231,6 +231,42 @@ async def test_a_profile_alone_claims_nobodys_address(world: World, people: Cust
     assert rows == {"auth0|1": "ann@example.com", "auth0|2": None, "auth0|3": "bob@example.com"}
 
 
+ALIKE: dict[str, Any] = {
+    "attributes": {
+        "email": {},
+        "username": {"signup": {"status": "optional"}, "validation": {"allowed_types": {"email": True}}},
+    },
+}
+
+
+@pytest.mark.parametrize("rules", [BOTH, BOTH | ALIKE], ids=["plain", "alike"])
+@pytest.mark.parametrize("import_mode", [False, True])
+@pytest.mark.parametrize("said", [{"email": None}, {}], ids=["null", "absent"])
+async def test_a_username_that_is_anothers_address_takes_it_from_nobody(
+    world: World, people: Customer, import_mode: bool, rules: dict[str, Any], said: dict[str, Any]
+) -> None:
+    """An old username that is Ann's address, with a password of its own, is no word of Ann's."""
+    await live_elsewhere(world, people, "python", import_mode=import_mode, **rules)
+    people.add("ann@example.com", PASSWORD, "1", username="ann")
+    people.people["2"] = {"user_id": "2", "username": "ann@example.com", "password": OTHER, **said}
+
+    def by_either(given: list[Any]) -> Answer:
+        rows = [each for each in people.people.values() if given[0] in (each.get("email"), each["username"])]
+        right = next((each for each in rows if each["password"] == given[1]), None)
+        shown = {name: value for name, value in (right or {}).items() if name != "password"}
+        return {"value": shown or None}
+
+    people.instead["login"] = by_either
+    if not import_mode:
+        await world.tokens()
+    await world.login(password=OTHER)
+    await world.tokens()
+    await world.tokens("ann")
+    rows = {row["user_id"]: row["email"] for row in await world.rows(tables.Account)}
+    assert rows["auth0|1"] == "ann@example.com"
+    assert rows.get("auth0|2") is None
+
+
 async def test_our_rows_follow_what_the_customer_changes(world: World, people: Customer) -> None:
     await live_elsewhere(world, people, "python", **BOTH)
     people.add("ann@example.com", PASSWORD, "1", username="ann", name="Ann", city="Berlin")
@@ -323,6 +359,42 @@ async def test_administrators_change_what_is_ours_and_what_a_script_changes(worl
     assert (failed.status_code, failed.json()["errorCode"]) == (500, "auth0_idp_error")
     assert (await entry(world, "fce"))["details"]["script"] == "change_email"
     assert (await world.rows(tables.Account))[0]["email"] == "ann@new.example"
+
+
+async def test_a_new_number_and_a_new_password_are_of_one_person(world: World, people: Customer) -> None:
+    """Somebody has a number and nothing else, and the script of the password finds them by the new one."""
+    optional = {"signup": {"status": "optional"}}
+    attributes = {"email": optional, "phone_number": optional}
+    await live_elsewhere(world, people, "python", attributes=attributes, **NO_PASSKEYS)
+    old, new = "+14155552671", "+14155552672"
+    people.people["1"] = {"user_id": "1", "phone_number": old, "password": PASSWORD}
+    await world.tokens(old)
+    answer = await world.manage("PATCH", "/users/auth0%7C1", {"phone_number": new, "password": OTHER})
+    assert answer.status_code == 200, answer.text
+    assert (people.people["1"]["phone_number"], people.people["1"]["password"]) == (new, OTHER)
+    await world.tokens(new, OTHER)
+
+
+async def test_who_is_deleted_during_a_login_stays_deleted(world: World, people: Customer) -> None:
+    """There and here, after the script said who they are and before we wrote it down."""
+    await live_elsewhere(world, people, "python", **NO_PASSKEYS)
+    people.add("ann@example.com", PASSWORD, "1", name="Ann")
+    await world.tokens()
+    people.people["1"]["name"] = "Ann B."
+    pending = ["DELETE FROM account WHERE user_id = 'auth0|1'"]
+
+    def deleted_first(connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE account ") and pending:
+            connection.exec_driver_sql(pending.pop())
+
+    event.listen(Engine, "before_cursor_execute", deleted_first)
+    try:
+        answer = await world.login()
+    finally:
+        event.remove(Engine, "before_cursor_execute", deleted_first)
+    assert (pending, answer.status_code) == ([], 500)
+    assert await world.count(tables.Account) == 0
+    assert (await entry(world, "f"))["details"]["reason"] == "the account was deleted meanwhile"
 
 
 async def test_without_a_script_there_is_no_such_thing(world: World, people: Customer) -> None:

@@ -185,6 +185,9 @@ class Users:
                 if isinstance(change, NewIdentifier) and await store.find(Identifier(change.kind, change.after or "")):
                     raise IdentifierTaken(change.kind)
                 await store.pass_on(profile, change)
+            if isinstance(change, NewIdentifier):
+                # What is told next is told of whoever has the new one: somebody may have no other.
+                profile = profile.having({change.kind: change.after})
 
     @asynccontextmanager
     async def _told(self, failure: Event) -> AsyncIterator[None]:

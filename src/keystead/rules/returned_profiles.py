@@ -7,13 +7,13 @@ what only decorates is cut or left out, since nobody should be locked out by the
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keystead.errors import BadRequest, InvalidIdentifier
 from keystead.rules.connection_options import ConnectionOptions
-from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical
+from keystead.rules.identifiers import KINDS, Identifier, IdentifierKind, UsernameRules, canonical, claims
 from keystead.rules.profiles import (
     Draft,
     Metadata,
@@ -49,8 +49,14 @@ _OURS: Final = frozenset(
 """Members that say something here already: what a script says by them is read on purpose, or not at all."""
 
 _SECRETS: Final = (*TOKENS, "mfa_factors")
-_HASHES: Final = re.compile(r"pass_?(word|wd|hash)|^pwd|salt|secret", re.IGNORECASE)
-"""Members that are dropped: scripts that select every column return the hash with it."""
+_HASHES: Final = re.compile(
+    r"(?<!com)pass(?!port|enger|ion|ive)|pwd|(?<![a-z])pw(?![a-z])|pw$|(?<!geo)hash(?!tag)|salt|secret(?!ar)|digest",
+    re.IGNORECASE,
+)
+"""Members that are dropped, at any depth: scripts that select every column return the hash with it.
+
+Rather a name too many: a hash that is kept is shown to administrators, and what is dropped can have another name.
+"""
 
 _AS_THERE: Final = UsernameRules(1, 128, may_be_email=True, may_be_phone=True)
 """Rules for new usernames do not apply: these are old."""
@@ -96,16 +102,16 @@ def is_mark(stored: str | None) -> bool:
 def read(value: object, options: ConnectionOptions, found_by: Iterable[Identifier] = ()) -> Returned:
     """Read what a script called back with. Raises ``UnusableProfile``.
 
-    ``found_by`` are identifiers by which the script found the person: theirs, where the profile says nothing of them.
+    ``found_by`` are identifiers by which the script found the person: theirs, where the profile says nothing of that
+    kind, and does not name the text as one of another kind. ``null``, and what cannot be read, say that there is none.
     """
     if not isinstance(value, dict):
         raise UnusableProfile(f"a profile must be an object, not {type(value).__name__}")
     given: dict[str, Any] = _clean(value, _DEEPEST)
     identifiers, spelled, wrong = _identifiers(given, options)
-    for each in found_by:
-        if each.kind in options.stored_attributes() and identifiers.get(each.kind) is None:
-            identifiers[each.kind] = each.value
-            spelled |= {each.kind: each.typed} if each.typed and each.typed != each.value else {}
+    for each in _theirs(found_by, given, dict(identifiers), options):
+        identifiers[each.kind] = each.value
+        spelled |= {each.kind: each.typed} if each.typed and each.typed != each.value else {}
     _check_required(identifiers, wrong, options)
     extras: dict[str, Any] = {name: given[name] for name in _SECRETS if given.get(name) is not None}
     return Returned(
@@ -132,14 +138,30 @@ def local_id(value: object) -> str:
     return text
 
 
+def hashes_in(profile: Mapping[str, Any]) -> Iterator[str]:
+    """Give the names, with dots where they are nested, of members that are dropped since they look like a hash."""
+    left = [(name, name, value) for name, value in profile.items() if name not in _OURS and name not in _SECRETS]
+    while left:
+        path, name, value = left.pop()
+        if _HASHES.search(name):
+            yield path
+        elif isinstance(value, list | dict):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            left += [(f"{path}.{each}", str(each), found) for each, found in inner]
+
+
 def spelled(extras: Mapping[str, Any], identifier: Identifier) -> str:
     """Return how an identifier is spelled in the customer's database, as far as we were told."""
     text = (extras.get("as_spelled") or {}).get(identifier.kind)
+    return text if isinstance(text, str) and _reads_as(identifier.kind, text, identifier.value) else identifier.value
+
+
+def _reads_as(kind: IdentifierKind, text: str, value: str) -> bool:
+    """Whether a text is a spelling of an identifier."""
     try:
-        same = isinstance(text, str) and canonical(identifier.kind, text, _AS_THERE) == identifier
+        return canonical(kind, text, _AS_THERE).value == value
     except InvalidIdentifier:
-        same = False
-    return str(text) if same else identifier.value
+        return False
 
 
 def new_account(found: Returned, options: ConnectionOptions, asked: Draft | None) -> Draft:
@@ -164,15 +186,21 @@ def new_account(found: Returned, options: ConnectionOptions, asked: Draft | None
     return asked.model_copy(update=values)
 
 
-def unproved(draft: Draft, found_by: Identifier) -> list[Identifier]:
+def unproved(draft: Draft, found_by: Identifier, kept: Collection[IdentifierKind]) -> list[Identifier]:
     """Return the identifiers that a new account would claim on nothing but the word of its profile.
 
-    Whoever writes somebody else's address into a profile there, and comes here first, would keep its owner out.
+    Whoever writes somebody else's address into a profile there, and comes here first, would keep its owner out. So
+    would whoever has it for a username: that claims the address, too, where accounts have addresses (``kept``).
     """
     proved = {"email": draft.email_verified, "phone_number": draft.phone_verified}
-    asked = {(each.kind, each.value) for each in (found_by, *found_by.otherwise)}
     claimed = [each for each in draft.identifiers if each.kind not in draft.shared]
-    return [each for each in claimed if not proved.get(each.kind) and (each.kind, each.value) not in asked]
+    own = {*draft.identifiers}
+    asked = {
+        each
+        for each in (found_by, *found_by.otherwise)
+        if all(claim in own or claim.kind not in kept for claim in claims(each) if claim.kind != each.kind)
+    }
+    return [each for each in claimed if not proved.get(each.kind) and each not in asked]
 
 
 def changes(found: Returned, profile: Profile, options: ConnectionOptions) -> dict[str, Any]:
@@ -242,6 +270,23 @@ def _identifiers(
     return found, spelled, wrong
 
 
+def _theirs(
+    found_by: Iterable[Identifier],
+    given: Mapping[str, Any],
+    named: Mapping[IdentifierKind, str | None],
+    options: ConnectionOptions,
+) -> Iterator[Identifier]:
+    """Give the identifiers by which somebody was found, of kinds of which the profile says nothing.
+
+    But not a text that it names as one of another kind: a username that is somebody else's address finds its holder,
+    and makes the address no more theirs.
+    """
+    for each in found_by:
+        elsewhere = any(value and _reads_as(kind, each.as_typed, value) for kind, value in named.items())
+        if each.kind in options.stored_attributes() and each.kind not in given and not elsewhere:
+            yield each
+
+
 def _check_required(
     identifiers: Mapping[IdentifierKind, str | None], wrong: Mapping[IdentifierKind, str], options: ConnectionOptions
 ) -> None:
@@ -300,15 +345,20 @@ def _metadata(given: Mapping[str, Any]) -> dict[str, Metadata]:
 
 def _others(given: Mapping[str, Any], options: ConnectionOptions) -> dict[str, Any]:
     left_out: Collection[str] = {*_OURS, *_SECRETS, *options.non_persistent_attrs}
-    found = {
-        name: value
-        for name, value in given.items()
-        if value is not None and name not in left_out and not _HASHES.search(name)
-    }
+    own = {name: value for name, value in given.items() if value is not None and name not in left_out}
+    found: dict[str, Any] = _without_hashes(own)
     size = len(json.dumps(found, ensure_ascii=False).encode())
     if size > MOST_OTHERS:
         raise UnusableProfile(f"a profile has {size} bytes of members of its own, at most {MOST_OTHERS} are taken")
     return found
+
+
+def _without_hashes(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_hashes(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _without_hashes(each) for name, each in value.items() if not _HASHES.search(name)}
+    return value
 
 
 def _clean(value: object, depth: int) -> Any:

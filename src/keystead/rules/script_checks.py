@@ -28,6 +28,8 @@ from keystead.rules.script_trials import Tried
 from keystead.secrecy import Secret
 
 _WRONG: Final = Secret("not the password \N{GREEK SMALL LETTER OMEGA} 7")
+_ABSENT: Final = ("", "undefined", "null", "None")
+"""What no password becomes where a script hashes it all the same."""
 _GUESSES: Final = ("' OR '1'='1", "%", "*", " ")
 
 
@@ -96,6 +98,30 @@ def _create_twice(scene: Scene) -> Calls:
         advice = "create made somebody who exists: two people share an identifier. Let a unique index decide."
         return failed(said(tried), advice)
     return failed(said(tried), 'Turn the error of the unique index into ValidationError("user_exists", …).')
+
+
+def _without_password(scene: Scene) -> Calls:
+    """As a sign-up with a passkey does. Whoever is made is deleted at once: later checks take their identifiers."""
+    person = scene.cast.spare
+    user = {name: value for name, value in user_of(scene.cast, person).items() if name != "password"}
+    tried = yield Ask("create", (user,))
+    if tried.outcome != "answered":
+        advice = (
+            "Whoever signs up with a passkey has no password: store none, such as NULL, where user has no password."
+        )
+        return failed(said(tried), advice)
+    found = yield Ask("get_user", (person.identifier,))
+    if not is_profile(found):
+        advice = "It must find whom create made without a password. Delete them by hand."
+        return failed(f"{person.identifier} was made. get_user: {said(found)}", advice)
+    verdict = passed()
+    for guess in _ABSENT:
+        tried = yield _login(person, Secret(guess))
+        if is_profile(tried):
+            verdict = failed(f"login with {guess!r}: {said(tried)}", "Nobody logs in with a password who has none.")
+    yield Ask("delete", (id_of(found.value),))
+    left = yield Ask("get_user", (person.identifier,))
+    return verdict if is_nobody(left) else failed(f"{person.identifier} is still there.", "Delete them by hand.")
 
 
 def _right_login(scene: Scene) -> Calls:
@@ -297,6 +323,14 @@ CHECKS: Final = (
     Check("unknown_get_user", "get_user finds nobody", _unknown_get_user, ("get_user",)),
     Check("create", "create makes somebody", _create, ("create", "delete"), "maker"),
     Check("create_twice", "create refuses whoever exists", _create_twice, ("create",), "made"),
+    Check(
+        "create_without_password",
+        "create makes somebody without a password",
+        _without_password,
+        ("create", "delete", "get_user", "login"),
+        "maker",
+        by_context=True,
+    ),
     Check("right_login", "login lets in with the right password", _right_login, ("login",), "anybody"),
     Check("profile", "the profile is as it should be", _profile, ("login",), "known"),
     Check("stable_id", "user_id is a text that stays", _stable_id, ("login",), "known"),

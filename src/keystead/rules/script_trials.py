@@ -15,7 +15,7 @@ from keystead.rules.action_scripts import MAX_BYTES, ScriptAnswer, ScriptLanguag
 from keystead.rules.complaints import parse
 from keystead.rules.connection_options import ConnectionOptions
 from keystead.rules.identifiers import parse as parse_identifier
-from keystead.rules.returned_profiles import UnusableProfile, read
+from keystead.rules.returned_profiles import UnusableProfile, hashes_in, read
 from keystead.secrecy import Secret
 
 PARAMETERS: Final[Mapping[ScriptName, tuple[str, ...]]] = {
@@ -236,13 +236,10 @@ def odd_profile(profile: Mapping[str, Any]) -> Iterable[str]:
         yield odd
     if isinstance(user_id, str) and user_id and user_id == profile.get("email"):
         yield "user_id is the e-mail address: it changes when the address does, and must not."
-    for name in _HASHES & set(profile):
+    for name in hashes_in(profile):
         yield f"The profile has {name}: select columns by name, so that no hash of a password leaves your database."
     if not isinstance(profile.get("email_verified", True), bool):
         yield "email_verified is neither true nor false; databases often give 0 and 1."
-
-
-_HASHES: Final = frozenset({"password", "password_hash", "passwordHash", "hash"})
 
 
 def _odd_id(user_id: Any) -> str:

@@ -138,7 +138,8 @@ class MigratingStore:
         """Make an account with what was typed, what is verified, and what ``get_user`` finds the same person by."""
         kept = Kept(None, found.others, self.extras.sealed(found.extras))
         draft = new_account(found, self.hosted.options, None)
-        others = {each.kind for each in unproved(draft, found_by) if not await self._is_theirs(found, each)}
+        asked = unproved(draft, found_by, self.hosted.options.stored_attributes())
+        others = {each.kind for each in asked if not await self._is_theirs(found, each)}
         given = tuple(each for each in draft.identifiers if each.kind not in others)
         if not given:
             raise ScriptFailed("login" if password else "get_user", detail="it returned nothing that finds this person")

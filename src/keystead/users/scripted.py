@@ -182,7 +182,8 @@ class ScriptedStore:
         """Bring our row up to date, in one write, and none where it is.
 
         Raises ``ScriptFailed`` for an id that is somebody's of another connection: ids are everybody's, and a script
-        must not open an account that it never knew (CD-10).
+        must not open an account that it never knew (CD-10). And for whoever was deleted while the script ran: to meet
+        them anew would undo the deletion.
         """
         for _ in range(_TRIES):
             known = await self.db.read(mirrors.known, found.user_id)
@@ -194,8 +195,9 @@ class ScriptedStore:
                 kept = await self._follow(known, found, has_password)
             except IdentifierTaken:
                 continue  # somebody made it meanwhile
-            if kept is not None:
-                return kept
+            if kept is None:
+                raise ScriptFailed(script, detail="the account was deleted meanwhile")
+            return kept
         raise ScriptFailed(script, detail=f"the user_id {found.local_id[:100]} is another connection's")
 
     async def _meet(self, found: Returned, draft: Draft | None, has_password: bool | None) -> Profile:

@@ -11,11 +11,13 @@ async function change_email(email, newEmail, verified) {
   }
   const { rowsAffected } = await run(
     `UPDATE dbo.aspnet_Membership
-        SET Email = @email, LoweredEmail = LOWER(@email), IsApproved = @verified
+        SET Email = @email, LoweredEmail = LOWER(@email),
+            IsApproved = CASE WHEN @kept = 1 THEN IsApproved ELSE @verified END
       WHERE UserId = @id`,
     {
       email: [sql.NVarChar(256), newEmail],
       verified: [sql.Bit, Boolean(verified)],
+      kept: [sql.Bit, meansApproval()],
       id: [sql.UniqueIdentifier, user.UserId],
     }
   );
@@ -40,6 +42,11 @@ async function change_email(email, newEmail, verified) {
 
   function application() {
     return (configuration.APPLICATION_NAME || "/").toLowerCase();
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

@@ -2,6 +2,8 @@ async function create(user) {
   const crypto = require("node:crypto");
   const sql = require("mssql");
 
+  // The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+  const chosen = user.password || crypto.randomBytes(32).toString("base64");
   const salt = crypto.randomBytes(16).toString("base64");
   // In one transaction, behind a lock on the name: two sign-ups at once make one user.
   const { recordset } = await run(
@@ -23,7 +25,7 @@ async function create(user) {
          (ApplicationId, UserId, Password, PasswordFormat, PasswordSalt, Email, LoweredEmail, IsApproved, IsLockedOut,
           CreateDate, LastLoginDate, LastPasswordChangedDate, LastLockoutDate, FailedPasswordAttemptCount,
           FailedPasswordAttemptWindowStart, FailedPasswordAnswerAttemptCount, FailedPasswordAnswerAttemptWindowStart)
-         VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), 0, 0,
+         VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), @approved, 0,
                  @now, @now, @now, '17540101', 0, '17540101', 0, '17540101');
        SET @done = 1;
      END;
@@ -32,8 +34,9 @@ async function create(user) {
     {
       name: [sql.NVarChar(256), (configuration.APPLICATION_NAME || "/").toLowerCase()],
       email: [sql.NVarChar(256), user.email],
-      password: [sql.NVarChar(128), hashed(user.password, salt)],
+      password: [sql.NVarChar(128), hashed(chosen, salt)],
       salt: [sql.NVarChar(128), salt],
+      approved: [sql.Bit, meansApproval()],
     }
   );
   if (recordset[0].nowhere) {
@@ -49,6 +52,11 @@ async function create(user) {
       .createHash("sha1")
       .update(Buffer.concat([Buffer.from(salt, "base64"), Buffer.from(password, "utf16le")]))
       .digest("base64");
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

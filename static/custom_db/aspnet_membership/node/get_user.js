@@ -4,6 +4,9 @@ async function get_user(identifier, context = {}) {
   // Where the connection has script contexts on, its context says when the identifier is the id of a user.
   const byId = context.identifierType === "user_id";
   const user = byId ? await findById(identifier) : await find(identifier);
+  if (byId && meansApproval() && user && !user.IsApproved) {
+    return null; // asked for at a login with a passkey, which runs no other script
+  }
   return user ? profileOf(user) : null;
 
   async function find(email) {
@@ -46,9 +49,14 @@ async function get_user(identifier, context = {}) {
     return {
       user_id: user.UserId.toLowerCase(),
       email: user.Email,
-      email_verified: Boolean(user.IsApproved),
+      email_verified: meansApproval() ? undefined : Boolean(user.IsApproved),
       nickname: user.UserName || undefined,
     };
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

@@ -18,6 +18,9 @@ async function login(identifier, password) {
   if (user.IsLockedOut) {
     throw new UnauthorizedError("This account is locked."); // told to nobody but whoever knows the password
   }
+  if (meansApproval() && !user.IsApproved) {
+    throw new UnauthorizedError("This account is not approved."); // told to nobody but whoever knows the password
+  }
   return profileOf(user);
 
   async function find(email) {
@@ -45,7 +48,7 @@ async function login(identifier, password) {
     return {
       user_id: user.UserId.toLowerCase(),
       email: user.Email,
-      email_verified: Boolean(user.IsApproved),
+      email_verified: meansApproval() ? undefined : Boolean(user.IsApproved),
       nickname: user.UserName || undefined,
     };
   }
@@ -61,6 +64,11 @@ async function login(identifier, password) {
   function equal(one, other) {
     const [a, b] = [Buffer.from(one, "base64"), Buffer.from(other, "base64")];
     return a.length === b.length && crypto.timingSafeEqual(a, b);
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

@@ -17,10 +17,11 @@ def change_email(email: str, new_email: str, verified: bool) -> bool:
     changed = run(
         """
         UPDATE dbo.aspnet_Membership
-           SET Email = %(email)s, LoweredEmail = LOWER(%(email)s), IsApproved = %(verified)s
+           SET Email = %(email)s, LoweredEmail = LOWER(%(email)s),
+               IsApproved = CASE WHEN %(kept)s = 1 THEN IsApproved ELSE %(verified)s END
          WHERE UserId = %(id)s
         """,
-        {"email": new_email, "verified": bool(verified), "id": user["UserId"]},
+        {"email": new_email, "verified": bool(verified), "kept": means_approval(), "id": user["UserId"]},
     )
     return changed > 0
 
@@ -45,6 +46,11 @@ def find(email: str) -> dict[str, Any] | None:
 
 def application() -> str:
     return configuration.get("APPLICATION_NAME", "/").lower()
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

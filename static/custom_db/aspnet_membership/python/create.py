@@ -12,6 +12,7 @@ from keystead_scripts import NewUser, ValidationError, configuration
 CREATE = """
 SET NOCOUNT ON; SET XACT_ABORT ON;
 DECLARE @email nvarchar(256) = %(email)s, @password nvarchar(128) = %(password)s, @salt nvarchar(128) = %(salt)s;
+DECLARE @approved bit = %(approved)s;
 BEGIN TRANSACTION;
 DECLARE @application uniqueidentifier =
   (SELECT ApplicationId FROM dbo.aspnet_Applications WHERE LoweredApplicationName = %(application)s);
@@ -29,7 +30,7 @@ BEGIN
     (ApplicationId, UserId, Password, PasswordFormat, PasswordSalt, Email, LoweredEmail, IsApproved, IsLockedOut,
      CreateDate, LastLoginDate, LastPasswordChangedDate, LastLockoutDate, FailedPasswordAttemptCount,
      FailedPasswordAttemptWindowStart, FailedPasswordAnswerAttemptCount, FailedPasswordAnswerAttemptWindowStart)
-    VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), 0, 0,
+    VALUES (@application, @id, @password, 1, @salt, @email, LOWER(@email), @approved, 0,
             @now, @now, @now, '17540101', 0, '17540101', 0, '17540101');
   SET @done = 1;
 END;
@@ -39,6 +40,8 @@ SELECT @done AS done, CASE WHEN @application IS NULL THEN 1 ELSE 0 END AS nowher
 
 
 def create(user: NewUser) -> None:
+    # The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+    chosen = user.get("password") or secrets.token_urlsafe(32)
     salt = base64.b64encode(secrets.token_bytes(16)).decode()
     # In one transaction, behind a lock on the name: two sign-ups at once make one user.
     (result,) = rows(
@@ -46,8 +49,9 @@ def create(user: NewUser) -> None:
         {
             "application": configuration.get("APPLICATION_NAME", "/").lower(),
             "email": user["email"],
-            "password": hashed(user["password"], salt),
+            "password": hashed(chosen, salt),
             "salt": salt,
+            "approved": means_approval(),
         },
     )
     if result["nowhere"]:
@@ -61,6 +65,11 @@ def hashed(password: str, salt: str) -> str:
     return base64.b64encode(
         hashlib.sha1(base64.b64decode(salt) + password.encode("utf-16-le", "surrogatepass")).digest()
     ).decode()
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ def get_user(identifier: str, context: Context | None = None) -> Profile | None:
     # Where the connection has script contexts on, its context says when the identifier is the id of a user.
     by_id = bool(context) and context.get("identifierType") == "user_id"
     user = find_by_id(identifier) if by_id else find(identifier)
+    if by_id and means_approval() and user and not user["IsApproved"]:
+        return None  # asked for at a login with a passkey, which runs no other script
     return profile_of(user) if user else None
 
 
@@ -57,11 +59,17 @@ def profile_of(user: dict[str, Any]) -> Profile:
     profile: Profile = {
         "user_id": str(user["UserId"]).lower(),
         "email": user["Email"],
-        "email_verified": bool(user["IsApproved"]),
     }
+    if not means_approval():
+        profile["email_verified"] = bool(user["IsApproved"])
     if user["UserName"]:
         profile["nickname"] = user["UserName"]
     return profile
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ def login(identifier: str, password: str) -> Profile:
         raise WrongUsernameOrPasswordError(str(user["UserId"]).lower(), "The password is wrong.")
     if user["IsLockedOut"]:
         raise UnauthorizedError("This account is locked.")  # told to nobody but whoever knows the password
+    if means_approval() and not user["IsApproved"]:
+        raise UnauthorizedError("This account is not approved.")  # told to nobody but whoever knows the password
     return profile_of(user)
 
 
@@ -53,8 +55,9 @@ def profile_of(user: dict[str, Any]) -> Profile:
     profile: Profile = {
         "user_id": str(user["UserId"]).lower(),
         "email": user["Email"],
-        "email_verified": bool(user["IsApproved"]),
     }
+    if not means_approval():
+        profile["email_verified"] = bool(user["IsApproved"])
     if user["UserName"]:
         profile["nickname"] = user["UserName"]
     return profile
@@ -65,6 +68,11 @@ def hashed(password: str, salt: str) -> str:
     return base64.b64encode(
         hashlib.sha1(base64.b64decode(salt) + password.encode("utf-16-le", "surrogatepass")).digest()
     ).decode()
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

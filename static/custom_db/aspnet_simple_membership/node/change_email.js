@@ -13,7 +13,7 @@ async function change_email(email, newEmail, verified) {
      IF NOT EXISTS (SELECT 1 FROM dbo.UserProfile WITH (UPDLOCK, HOLDLOCK) WHERE UserName = @email AND UserId <> @id)
      BEGIN
        UPDATE dbo.UserProfile SET UserName = @email WHERE UserId = @id;
-       UPDATE dbo.webpages_Membership SET IsConfirmed = @verified WHERE UserId = @id;
+       IF @kept = 0 UPDATE dbo.webpages_Membership SET IsConfirmed = @verified WHERE UserId = @id;
        SET @done = 1;
      END;
      COMMIT;
@@ -21,6 +21,7 @@ async function change_email(email, newEmail, verified) {
     {
       email: [sql.NVarChar(254), newEmail],
       verified: [sql.Bit, Boolean(verified)],
+      kept: [sql.Bit, meansApproval()],
       id: [sql.Int, user.UserId],
     }
   );
@@ -38,6 +39,11 @@ async function change_email(email, newEmail, verified) {
     );
     // Collations find more than was asked for: other accents, other widths, blanks at the end.
     return recordset.find((row) => row.UserName.toLowerCase() === email.toLowerCase());
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

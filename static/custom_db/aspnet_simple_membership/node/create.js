@@ -3,6 +3,8 @@ async function create(user) {
   const { promisify } = require("node:util");
   const sql = require("mssql");
 
+  // The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+  const chosen = user.password || crypto.randomBytes(32).toString("base64");
   // In one transaction, behind a lock on the name: two sign-ups at once make one user.
   const { recordset } = await run(
     `SET NOCOUNT ON; SET XACT_ABORT ON;
@@ -14,14 +16,15 @@ async function create(user) {
        INSERT INTO dbo.webpages_Membership
          (UserId, CreateDate, IsConfirmed, PasswordFailuresSinceLastSuccess,
           Password, PasswordChangedDate, PasswordSalt)
-         VALUES (CAST(SCOPE_IDENTITY() AS int), GETUTCDATE(), 0, 0, @password, GETUTCDATE(), '');
+         VALUES (CAST(SCOPE_IDENTITY() AS int), GETUTCDATE(), @approved, 0, @password, GETUTCDATE(), '');
        SET @done = 1;
      END;
      COMMIT;
      SELECT @done AS done;`,
     {
       email: [sql.NVarChar(254), user.email],
-      password: [sql.NVarChar(128), await hashed(user.password)],
+      password: [sql.NVarChar(128), await hashed(chosen)],
+      approved: [sql.Bit, meansApproval()],
     }
   );
   if (!recordset[0].done) {
@@ -37,6 +40,11 @@ async function create(user) {
   // PBKDF2 with HMAC-SHA-1, 1000 rounds: what the membership of these tables reads.
   function derived(password, salt) {
     return promisify(crypto.pbkdf2)(password, salt, 1000, 32, "sha1");
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

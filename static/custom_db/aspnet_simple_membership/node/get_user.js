@@ -4,6 +4,9 @@ async function get_user(identifier, context = {}) {
   // Where the connection has script contexts on, its context says when the identifier is the id of a user.
   const byId = context.identifierType === "user_id";
   const user = byId ? await findById(identifier) : await find(identifier);
+  if (byId && meansApproval() && user && !user.IsConfirmed) {
+    return null; // asked for at a login with a passkey, which runs no other script
+  }
   return user ? profileOf(user) : null;
 
   async function find(email) {
@@ -34,8 +37,13 @@ async function get_user(identifier, context = {}) {
     return {
       user_id: String(user.UserId),
       email: user.UserName,
-      email_verified: Boolean(user.IsConfirmed),
+      email_verified: meansApproval() ? undefined : Boolean(user.IsConfirmed),
     };
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

@@ -18,6 +18,9 @@ async function login(identifier, password) {
   if (!right) {
     throw new WrongUsernameOrPasswordError(String(user.UserId), "The password is wrong.");
   }
+  if (meansApproval() && !user.IsConfirmed) {
+    throw new UnauthorizedError("This account is not approved."); // told to nobody but whoever knows the password
+  }
   return profileOf(user);
 
   async function find(email) {
@@ -35,13 +38,18 @@ async function login(identifier, password) {
     return {
       user_id: String(user.UserId),
       email: user.UserName,
-      email_verified: Boolean(user.IsConfirmed),
+      email_verified: meansApproval() ? undefined : Boolean(user.IsConfirmed),
     };
   }
 
   // PBKDF2 with HMAC-SHA-1, 1000 rounds: what the membership of these tables reads.
   function derived(password, salt) {
     return promisify(crypto.pbkdf2)(password, salt, 1000, 32, "sha1");
+  }
+
+  // Then the flag says who may come in, and nothing of addresses: scripts read it and never change it.
+  function meansApproval() {
+    return configuration.UNAPPROVED === "refuse";
   }
 
   // Values travel beside the statement, each with its type, and never become part of it.

@@ -8,12 +8,13 @@ from keystead_scripts import ValidationError, configuration
 
 RENAME = """
 SET NOCOUNT ON; SET XACT_ABORT ON;
-DECLARE @email nvarchar(254) = %(email)s, @verified bit = %(verified)s, @id int = %(id)s, @done int = 0;
+DECLARE @email nvarchar(254) = %(email)s, @verified bit = %(verified)s, @kept bit = %(kept)s;
+DECLARE @id int = %(id)s, @done int = 0;
 BEGIN TRANSACTION;
 IF NOT EXISTS (SELECT 1 FROM dbo.UserProfile WITH (UPDLOCK, HOLDLOCK) WHERE UserName = @email AND UserId <> @id)
 BEGIN
   UPDATE dbo.UserProfile SET UserName = @email WHERE UserId = @id;
-  UPDATE dbo.webpages_Membership SET IsConfirmed = @verified WHERE UserId = @id;
+  IF @kept = 0 UPDATE dbo.webpages_Membership SET IsConfirmed = @verified WHERE UserId = @id;
   SET @done = 1;
 END;
 COMMIT;
@@ -26,7 +27,9 @@ def change_email(email: str, new_email: str, verified: bool) -> bool:
     if user is None:
         return False
     # In one transaction, behind a lock on the name: nobody can take it in between.
-    (result,) = rows(RENAME, {"email": new_email, "verified": bool(verified), "id": user["UserId"]})
+    (result,) = rows(
+        RENAME, {"email": new_email, "verified": bool(verified), "kept": means_approval(), "id": user["UserId"]}
+    )
     if not result["done"]:
         raise ValidationError("user_exists", "There is a user with this e-mail address already.")
     return True
@@ -43,6 +46,11 @@ def find(email: str) -> dict[str, Any] | None:
     )
     # Collations find more than was asked for: other accents, other widths, blanks at the end.
     return next((user for user in found if user["UserName"].lower() == email.lower()), None)
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,14 +11,15 @@ from keystead_scripts import NewUser, ValidationError, configuration
 
 CREATE = """
 SET NOCOUNT ON; SET XACT_ABORT ON;
-DECLARE @email nvarchar(254) = %(email)s, @password nvarchar(128) = %(password)s, @done int = 0;
+DECLARE @email nvarchar(254) = %(email)s, @password nvarchar(128) = %(password)s;
+DECLARE @approved bit = %(approved)s, @done int = 0;
 BEGIN TRANSACTION;
 IF NOT EXISTS (SELECT 1 FROM dbo.UserProfile WITH (UPDLOCK, HOLDLOCK) WHERE UserName = @email)
 BEGIN
   INSERT INTO dbo.UserProfile (UserName) VALUES (@email);
   INSERT INTO dbo.webpages_Membership
     (UserId, CreateDate, IsConfirmed, PasswordFailuresSinceLastSuccess, Password, PasswordChangedDate, PasswordSalt)
-    VALUES (CAST(SCOPE_IDENTITY() AS int), GETUTCDATE(), 0, 0, @password, GETUTCDATE(), '');
+    VALUES (CAST(SCOPE_IDENTITY() AS int), GETUTCDATE(), @approved, 0, @password, GETUTCDATE(), '');
   SET @done = 1;
 END;
 COMMIT;
@@ -27,8 +28,11 @@ SELECT @done AS done;
 
 
 def create(user: NewUser) -> None:
+    # The column takes no NULL: whoever signs up with a passkey has a password that nobody knows.
+    chosen = user.get("password") or secrets.token_urlsafe(32)
     # In one transaction, behind a lock on the name: two sign-ups at once make one user.
-    (result,) = rows(CREATE, {"email": user["email"], "password": hashed(user["password"])})
+    values = {"email": user["email"], "password": hashed(chosen), "approved": means_approval()}
+    (result,) = rows(CREATE, values)
     if not result["done"]:
         raise ValidationError("user_exists", "There is a user with this e-mail address already.")
 
@@ -42,6 +46,11 @@ def hashed(password: str) -> str:
 def derived(password: str, salt: bytes) -> bytes:
     """Derive by PBKDF2 with HMAC-SHA-1, 1000 rounds: what the membership of these tables reads."""
     return hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 1000, 32)
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

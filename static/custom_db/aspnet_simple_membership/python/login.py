@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import mssql_python
-from keystead_scripts import Profile, WrongUsernameOrPasswordError, configuration
+from keystead_scripts import Profile, UnauthorizedError, WrongUsernameOrPasswordError, configuration
 
 
 def login(identifier: str, password: str) -> Profile:
@@ -21,6 +21,8 @@ def login(identifier: str, password: str) -> Profile:
         raise WrongUsernameOrPasswordError(None, "There is no user with this e-mail address.")
     if not right:
         raise WrongUsernameOrPasswordError(str(user["UserId"]), "The password is wrong.")
+    if means_approval() and not user["IsConfirmed"]:
+        raise UnauthorizedError("This account is not approved.")  # told to nobody but whoever knows the password
     return profile_of(user)
 
 
@@ -38,16 +40,20 @@ def find(email: str) -> dict[str, Any] | None:
 
 
 def profile_of(user: dict[str, Any]) -> Profile:
-    return {
-        "user_id": str(user["UserId"]),
-        "email": user["UserName"],
-        "email_verified": bool(user["IsConfirmed"]),
-    }
+    profile: Profile = {"user_id": str(user["UserId"]), "email": user["UserName"]}
+    if not means_approval():
+        profile["email_verified"] = bool(user["IsConfirmed"])
+    return profile
 
 
 def derived(password: str, salt: bytes) -> bytes:
     """Derive by PBKDF2 with HMAC-SHA-1, 1000 rounds: what the membership of these tables reads."""
     return hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 1000, 32)
+
+
+def means_approval() -> bool:
+    """Whether the flag says who may come in, and nothing of addresses: then scripts read it and never change it."""
+    return configuration.get("UNAPPROVED") == "refuse"
 
 
 def rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@ async function create(user) {
   const bcrypt = require("bcrypt");
   const sql = require("mssql");
 
-  const hash = await bcrypt.hash(user.password, Number(configuration.BCRYPT_COST || 12));
+  // Whoever signs up with a passkey has no password.
+  const hash = user.password ? await bcrypt.hash(user.password, Number(configuration.BCRYPT_COST || 12)) : null;
   try {
     // The unique index decides who was first: looking before inserting would let two through at once.
     await run(

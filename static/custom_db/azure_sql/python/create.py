@@ -10,7 +10,8 @@ from keystead_scripts import NewUser, ValidationError, configuration
 
 
 def create(user: NewUser) -> None:
-    new_hash = hashed(user["password"])
+    # Whoever signs up with a passkey has no password.
+    new_hash = hashed(user["password"]) if user.get("password") else None
     try:
         # The unique index decides who was first: looking before inserting would let two through at once.
         run(

@@ -14,7 +14,8 @@ from pymongo.errors import DuplicateKeyError
 
 
 def create(user: NewUser) -> None:
-    new_hash = hashed(user["password"])
+    # Whoever signs up with a passkey has no password.
+    new_hash = hashed(user["password"]) if user.get("password") else None
     try:
         # The unique index decides who was first: looking before inserting would let two through at once.
         with users() as collection:

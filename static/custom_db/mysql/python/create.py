@@ -12,7 +12,8 @@ from pymysql.cursors import DictCursor
 
 
 def create(user: NewUser) -> None:
-    new_hash = hashed(user["password"])
+    # Whoever signs up with a passkey has no password.
+    new_hash = hashed(user["password"]) if user.get("password") else None
     try:
         # The unique key decides who was first: looking before inserting would let two through at once.
         run(

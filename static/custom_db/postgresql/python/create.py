@@ -11,7 +11,8 @@ from psycopg.rows import dict_row
 
 
 def create(user: NewUser) -> None:
-    new_hash = hashed(user["password"])
+    # Whoever signs up with a passkey has no password.
+    new_hash = hashed(user["password"]) if user.get("password") else None
     try:
         # The unique index decides who was first: looking before inserting would let two through at once.
         with connected() as connection:
