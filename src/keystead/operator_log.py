@@ -34,3 +34,8 @@ def tell_of_stream(stream_id: str, error: Exception) -> None:
     log.warning(
         "a log stream was not delivered", stream=stream_id, error=type(error).__name__, exception=trace_of(error)
     )
+
+
+def tell_of_import(job_id: str, error: Exception) -> None:
+    """Tell of a defect that rows of an import met: the rows end as errors, and whoever sent them cannot mend it."""
+    log.warning("rows were not imported", job=job_id, error=type(error).__name__, exception=trace_of(error))

@@ -68,7 +68,7 @@ from keystead.flows.users import Person
 from keystead.flows.verification import Verification
 from keystead.oauth.archive_keys import ArchiveKeys
 from keystead.oauth.keys import KeyRing
-from keystead.operator_log import tell_of_redis
+from keystead.operator_log import tell_of_import, tell_of_redis
 from keystead.ports import (
     Attempts,
     BreachSource,
@@ -241,7 +241,7 @@ def user_exports_of(p: Parts, ring: KeyRing, show: Callable[[Person], dict[str, 
 def archive_imports_of(p: Parts, ring: KeyRing) -> ArchiveImports:
     """Return what puts archives of users back."""
     verifier, url = ArchiveKeys(p.db, ring), p.settings.public_url
-    return ArchiveImports(p.db, p.sealer, verifier, p.journal, p.clock, p.entropy, url)
+    return ArchiveImports(p.db, p.sealer, verifier, p.journal, p.clock, p.entropy, url, tell_of_import)
 
 
 def user_imports_of(p: Parts, ways: WaysIn) -> tuple[ImportUploads, UserImport]:
@@ -250,7 +250,8 @@ def user_imports_of(p: Parts, ways: WaysIn) -> tuple[ImportUploads, UserImport]:
     batch = ImportBatch(RowReading(CoseKeys()), ways.enrolment, p.sealer, p.revocation, p.clock, p.entropy)
     uploads = ImportUploads(p.db, p.sealer, *marks, p.entropy, settings.import_bytes)
     notices = ImportNotices(p.post)
-    return uploads, UserImport(p.db, p.sealer, batch, Canaries(p.hasher), notices, *marks, settings.import_hours)
+    doing = (Canaries(p.hasher), notices, *marks, tell_of_import, settings.import_hours)
+    return uploads, UserImport(p.db, p.sealer, batch, *doing)
 
 
 def attempts_of(settings: Settings, otherwise: Attempts, clock: Clock, tell: Tell) -> Attempts:

@@ -15,6 +15,7 @@ from keystead.db.session import Database
 from keystead.errors import (
     BadRequest,
     Conflict,
+    DomainError,
     InvalidArchive,
     NoSuchConnection,
     TooManyRequests,
@@ -68,6 +69,8 @@ class ArchiveImports:
     clock: Clock
     entropy: Entropy
     public_url: str
+    tell: Callable[[str, Exception], None]
+    """Tells the operator of a defect that a line met, with the id of the job."""
     types: ClassVar[tuple[str, ...]] = (JOB,)
     """The jobs that it does."""
 
@@ -175,7 +178,9 @@ class ArchiveImports:
             return await self.db.write(self._import, job, state, read, archived_users.put)
         except (_LostError, Unavailable):
             raise
-        except Exception:  # noqa: BLE001 - whatever a line does to a database, the others go on
+        except Exception as error:  # noqa: BLE001 - whatever a line does to a database, the others go on
+            if not isinstance(error, DomainError):
+                self.tell(job.id, error)
             return await self.db.write(self._import, job, state, read, archived_users.put_with_care)
 
     def _import(

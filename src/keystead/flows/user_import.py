@@ -89,6 +89,8 @@ class UserImport:
     notices: ImportNotices
     journal: Journal
     clock: Clock
+    tell: Callable[[str, Exception], None]
+    """Tells the operator of a defect that a row met, with the id of the job."""
     hours: int = 2
     """How long a job may take in all (IM-3); 0 for as long as it likes."""
     rows: int = ROWS
@@ -199,6 +201,8 @@ class UserImport:
         except (Overtaken, Unavailable):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a row does to a database, the others go on
+            if not isinstance(error, Clashed):
+                self.tell(job.id, error)
             if len(rows.read) == 1:
                 why = _CHANGING if isinstance(error, Clashed) else type(error).__name__
                 why = f"The row cannot be stored: {why}"
