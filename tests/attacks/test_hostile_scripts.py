@@ -16,7 +16,7 @@ import pytest
 
 from conformance.test_script_runtimes import gone, login, script
 from keystead.custom_db.launch import filters_calls
-from keystead.custom_db.limits import Limits
+from keystead.custom_db.limits import Limits, Programs
 from keystead.custom_db.runner import Children
 from keystead.errors import ScriptFailed
 from keystead.rules.action_scripts import ScriptLanguage
@@ -27,6 +27,8 @@ from world import CountingEntropy
 SMALL = Limits(seconds=30, memory=128, output=64)
 HASTY = replace(SMALL, seconds=1)
 LATE = "it took longer than 1 s"
+CLOSES = "import os\ndef login(a, b):\n    os.close(5)\n    while True: pass"
+"""By what its process would notice that the server ends."""
 LOOPS: dict[ScriptLanguage, str] = {
     "node": "function (a, b, callback) { for (;;) { } }",
     "python": "def login(a, b):\n    while True: pass",
@@ -161,6 +163,11 @@ REFUSED: list[tuple[str, ScriptLanguage, str]] = [
     ("runs a program", "python", "import subprocess\ndef login(a, b): subprocess.run(['id'])"),
     ("forks", "python", "import os\ndef login(a, b): os.fork()"),
     (
+        "forks without Python's knowledge",
+        "python",
+        "import multiprocessing\ndef login(a, b): multiprocessing.get_context('spawn').Process().start()",
+    ),
+    (
         "starts a thread of its own",
         "node",
         "function (a, b, done) { new (require('worker_threads').Worker)('1', {eval: true}); }",
@@ -241,8 +248,126 @@ async def test_limits_and_priorities_of_the_server_are_its_own(runtime: Children
     assert [set(each.values()) for each in own] == [{0}, {0}]
 
 
+FORKS = """
+import ctypes, os, signal
+
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+
+def why(made):
+    if made == 0:
+        os._exit(0)  # in what should not be
+    return ctypes.get_errno() if made < 0 else 0
+
+def login(a, b):
+    alike = why(libc.fork()), why(libc.syscall(CLONE, signal.SIGCHLD, 0, 0, 0, 0)), why(libc.setsid())
+    return *alike, why(libc.setpgid(0, os.getppid())), why(libc.syscall(435, None, 0)), why(libc.prctl(1, 0))
+"""
+
+
+@FILTERED
+async def test_it_stays_one_process(runtime: Children) -> None:
+    """What it started in a session of its own would outlive it and the server, and be counted by nobody."""
+    found = (await login(runtime, script(FORKS, "python"))).value
+    assert [errno.errorcode[each] for each in found] == ["EPERM"] * 4 + ["ENOSYS", "EPERM"]
+
+
+LASTS = """
+import ctypes, os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def login(a, b):
+    # None of these creates anything, even where it is let.
+    calls = (libc.shmget, 7, 1, 0), (libc.msgget, 7, 0), (libc.semget, 7, 1, 0), (libc.mq_open, b"/keystead", 0)
+    return [ctypes.get_errno() for call, *arguments in calls if call(*arguments) < 0], shared()
+
+def shared():
+    try:
+        os.open("/dev/shm/keystead", os.O_CREAT | os.O_RDWR)
+        os.unlink("/dev/shm/keystead")
+    except OSError as error:
+        return error.errno
+"""
+
+
+@FILTERED
+async def test_nothing_in_memory_outlives_it(runtime: Children) -> None:
+    """No limit counts the shared memory of System V, and the kernel keeps it until somebody removes it."""
+    assert (await login(runtime, script(LASTS, "python"))).value == [[errno.EPERM] * 4, errno.EACCES]
+
+
+TOUCHES = """
+import ctypes, os
+
+def login(a, b):
+    def tried(call, *arguments):
+        try:
+            call(*arguments)
+        except OSError as error:
+            return error.errno
+        return 0
+
+    own = os.open("own", os.O_CREAT | os.O_RDWR)
+    return {
+        "chmod": tried(os.chmod, b, 0o666), "fchmod": tried(os.fchmod, own, 0o666),
+        "chown": tried(os.chown, b, -1, -1), "lchown": tried(os.lchown, b, -1, -1),
+        "fchown": tried(os.fchown, own, -1, -1),
+        "utime": tried(os.utime, b, (0, 0)), "utime, open": tried(os.utime, own, (0, 0)),
+        "setxattr": tried(os.setxattr, b, "user.x", b"x"), "removexattr": tried(os.removexattr, b, "user.x"),
+        "fsetxattr": tried(os.setxattr, own, "user.x", b"x"),
+        "lsetxattr": tried(lambda: os.setxattr(b, "user.x", b"x", follow_symlinks=False)),
+        "open for nothing": tried(os.open, b, 3), "open": tried(os.open, b, 0),
+        "truncate": tried(os.truncate, b, 0), "open, truncating": tried(os.open, b, os.O_TRUNC | 3),
+    }
+"""
+
+
+@FILTERED
+async def test_modes_and_times_of_our_files_stay(runtime: Children, tmp_path: Path) -> None:
+    """Landlock alone leaves a script of the same user all of these, and a lock on the file by the last but three."""
+    victim = tmp_path / "keystead.db"
+    victim.write_bytes(b"a row")
+    victim.chmod(0o600)
+    os.utime(victim, (7, 7))
+    found = (await runtime.run(script(TOUCHES, "python"), ["ann", Secret(str(victim))], None)).value
+    by_landlock = {each: found.pop(each) for each in ("open", "truncate")}
+    assert set(found.values()) == {errno.EPERM}, found
+    assert set(by_landlock.values()) == {errno.EACCES}, by_landlock
+    is_now = victim.stat()
+    assert (is_now.st_mode & 0o777, is_now.st_mtime, victim.read_bytes()) == (0o600, 7, b"a row")
+
+
+WORKS = """
+import os, pathlib, shutil, sqlite3, tempfile, threading
+
+def login(a, b):
+    heard = []
+    threads = [threading.Thread(target=heard.append, args=[each]) for each in range(3)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    with tempfile.TemporaryDirectory() as place, tempfile.NamedTemporaryFile("w+", dir=place) as file:
+        file.write("text")
+        file.flush()
+        shutil.copyfile(file.name, "copied")
+        os.truncate("copied", 2)
+    pathlib.Path("touched").touch()
+    pathlib.Path("touched").touch()
+    with sqlite3.connect("own.db") as own:
+        own.execute("PRAGMA journal_mode=WAL")
+        own.execute("CREATE TABLE t AS SELECT 7 AS n")
+    found = own.execute("SELECT n FROM t").fetchone()[0]
+    return [*heard, open("copied").read(), found, tempfile.gettempdir() == os.getcwd()]
+"""
+
+
+async def test_what_it_may_do_in_its_own_directory(runtime: Children) -> None:
+    """Threads, files that come and go, a database."""
+    assert (await login(runtime, script(WORKS, "python"))).value == [0, 1, 2, "te", 7, True]
+
+
 WITHOUT_LANDLOCK = """
-import fcntl, os, signal, sys
+import fcntl, os, signal, sys, tempfile
 from keystead.custom_db.launch import refuse_calls
 
 def refused(call, *arguments):
@@ -252,18 +377,21 @@ def refused(call, *arguments):
         return True
     return False
 
-refuse_calls(signals=True)
+refuse_calls(0)
 server, own = os.getppid(), os.getpid()
 assert refused(os.kill, server, 0) and refused(os.kill, -1, 0) and refused(os.pidfd_open, server)
 assert refused(fcntl.fcntl, 0, fcntl.F_SETOWN, server) and refused(fcntl.fcntl, 0, fcntl.F_SETSIG, 9)
 assert not refused(os.kill, own, 0) and not refused(fcntl.fcntl, 0, fcntl.F_GETFL)
 assert not refused(signal.raise_signal, signal.SIGCHLD)
+with tempfile.NamedTemporaryFile() as file:
+    assert refused(os.truncate, file.name, 0) and refused(os.open, file.name, os.O_RDONLY | os.O_TRUNC)
+    assert not refused(os.open, file.name, os.O_WRONLY | os.O_TRUNC) and not refused(os.open, file.name, os.O_RDONLY)
 """
 
 
 @FILTERED
-async def test_signals_where_landlock_knows_none() -> None:
-    """Kernels before 6.12."""
+async def test_what_landlock_does_not_see_to() -> None:
+    """Signals before Linux 6.12, emptying files before 6.2."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", WITHOUT_LANDLOCK), env=os.environ | {"PYTHONPATH": ":".join(sys.path)}
     )
@@ -402,6 +530,40 @@ async def test_what_is_thrown_after_an_answer_is_no_verdict_on_the_next(
     assert (await runtime.run(own, ["eve", ""], None)).value == 1, "in a new process"
 
 
+async def test_what_one_prints_after_the_answer_ends_no_other_call() -> None:
+    """It is longer than what is read at once, so that it ends for us in the midst of a line."""
+    runtime = Children(CountingEntropy(), Limits())
+    source = """function (who, b, callback) {
+        callback(null, who);
+        if (who === 'eve') setImmediate(() => setImmediate(() => console.log('x'.repeat(200000))));
+    }"""
+    own = script(source, "node")
+    for _ in range(3):
+        assert (await runtime.run(own, ["eve", ""], None)).value == "eve"
+        found = await runtime.run(own, ["ann", ""], None)
+        assert found.value == "ann"
+        assert [line[:3] for line in found.console] == ["xxx"]
+    await runtime.close()
+
+
+async def test_a_thread_that_prints_on_ends_no_other_call() -> None:
+    """Each of its lines is of one call, or of none, and never of one that was answered."""
+    source = """
+import threading
+
+def on():
+    while True: print("x")
+
+def login(a, b):
+    if b == "first":
+        threading.Thread(target=on, daemon=True).start()
+"""
+    runtime, own = Children(CountingEntropy(), Limits()), script(source, "python")
+    for each in ("first", *["again"] * 300):
+        assert (await runtime.run(own, ["ann", each], None)).refusal is None
+    await runtime.close()
+
+
 async def test_a_script_that_never_calls_back_for_strangers_opens_no_circuit(runtime: Children) -> None:
     """Anybody can ask for people who do not exist."""
     own = script("function (a, b, callback) { if (a === 'ann') callback(null, 1); }", "node")
@@ -535,6 +697,7 @@ def _is_gone(place: str) -> None:
 
 SERVER = """
 import asyncio, json, sys
+from keystead.custom_db.limits import Programs
 from keystead.custom_db.runner import Children
 from keystead.rules.action_scripts import Script
 
@@ -542,17 +705,17 @@ class Entropy:
     def token(self):
         return "a token"
 
-def login(runtime, connection, language, source):
-    return runtime.run(Script(connection, "login", language, source), ["ann", "pass word"], None)
+def run(runtime, connection, name, language, source):
+    source = source.replace("login", name)
+    return runtime.run(Script(connection, name, language, source), ["ann", "pass word"], None)
 
 async def main():
-    runtime = Children(Entropy())
-    for language, well, loop in json.loads(sys.argv[1]):
-        print((await login(runtime, language, language, well)).value, flush=True)
-        asyncio.create_task(login(runtime, f"{language} loop", language, loop))
-    while len(runtime._living) < 4:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.3)
+    runtime = Children(Entropy(), programs=Programs(wrapper=tuple(sys.argv[2:])))
+    for at, (language, well, loop) in enumerate(json.loads(sys.argv[1])):
+        for connection in (f"idle {at}", f"loops {at}"):
+            print((await run(runtime, connection, "get_user", language, well)).value, flush=True)
+        asyncio.create_task(run(runtime, f"loops {at}", "login", language, loop))  # in the child that is there
+    await asyncio.sleep(0.5)
     for child in runtime._living:
         print(child.process.pid, flush=True)
     print("up", flush=True)
@@ -564,27 +727,62 @@ asyncio.run(main())
 
 def _is_dead(pid: int) -> None:
     """Wait until a process of nobody's has ended; whoever inherited it clears it away when they like."""
-    while os.path.exists(f"/proc/{pid}") and b") Z" not in _of_process(pid, "stat"):
+    until = time.monotonic() + 20
+    while time.monotonic() < until and os.path.exists(f"/proc/{pid}") and b") Z" not in _of_process(pid, "stat"):
         time.sleep(0.01)
+    assert time.monotonic() < until, f"{pid} lives on"
 
 
 async def test_nothing_outlives_a_server_that_is_killed() -> None:
-    """Idle children and such as never look up from their loop."""
-    given = json.dumps([[each, WELL[each], LOOPS[each]] for each in WELL])
+    """Idle children and such as never look up from their loop, or close what they share with the server."""
+    pids = await _pids_of_a_killed_server(
+        [*([each, WELL[each], LOOPS[each]] for each in WELL), ["python", WELL["python"], CLOSES]]
+    )
+    assert len(pids) == 6
+    for pid in pids:
+        await asyncio.to_thread(_is_dead, pid)
+
+
+async def test_no_wrapper_outlives_a_server_that_is_killed() -> None:
+    """Nor what else it started: all of its group ends."""
+    wrapper = ("/bin/sh", "-c", 'trap "" PIPE; "$@"; sleep 60; true', "sh")
+    pids = await _pids_of_a_killed_server([["python", WELL["python"], LOOPS["python"]]], *wrapper)
+    assert len(pids) == 4, "two wrappers, and what they wrap"
+    for pid in pids:
+        await asyncio.to_thread(_is_dead, pid)
+
+
+async def _pids_of_a_killed_server(given: list[list[str]], *wrapper: str) -> set[int]:
+    """Start a server that runs scripts, and kill it; return what it had started."""
     server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVER, given),
+        *(sys.executable, "-c", SERVER, json.dumps(given), *wrapper),
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
     )
     assert server.stdout is not None
-    pids = []
+    pids = set()
     while (line := (await server.stdout.readline()).strip()) != b"up":
-        pids.append(int(line))
-    assert len(set(pids)) == 4
+        pids.add(int(line))
     server.send_signal(signal.SIGKILL)
     await server.wait()
-    for pid in set(pids):
-        await asyncio.wait_for(asyncio.to_thread(_is_dead, pid), 20)
+    return pids
+
+
+THREADED = """
+import subprocess, sys, threading
+thread = threading.Thread(target=subprocess.call, args=[sys.argv[1:]], kwargs={"close_fds": False})
+thread.start()
+thread.join()
+"""
+
+
+async def test_memory_counts_whatever_started_it() -> None:
+    """A child of a thread is no child of the process's first."""
+    runtime = Children(CountingEntropy(), SMALL, Programs(wrapper=(sys.executable, "-c", THREADED)))
+    slowly = next(each[2] for each in HOSTILE if each[:2] == ("eats slowly", "python"))
+    with pytest.raises(ScriptFailed, match="it took more than 128 MiB of memory"):
+        await login(runtime, script(slowly, "python"))
+    await runtime.close()
 
 
 async def test_a_process_that_was_forked_off_begins_anew() -> None:

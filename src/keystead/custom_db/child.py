@@ -60,8 +60,8 @@ class _Child:
         asyncio.set_event_loop(self._loop)
 
     def say(self, what: dict[str, Any]) -> None:
-        line = memoryview(json.dumps({"id": self._id, **what}, default=_plain).encode("ascii") + b"\n")
-        with self._lock:
+        with self._lock:  # with the id, too: after the answer, no line may have that of its call
+            line = memoryview(json.dumps({"id": self._id, **what}, default=_plain).encode("ascii") + b"\n")
             while line:
                 line = line[self._answers.write(line) or 0 :]
 
@@ -80,8 +80,9 @@ class _Child:
             # After these, nobody knows what was left half done.
             last = isinstance(error, MemoryError | KeyboardInterrupt)
             said = {"answer": {"refusal": self._refusal(error)}, "last": last}
-        self.say(said)
-        self._id = ""
+        with self._lock:
+            self.say(said)
+            self._id = ""
 
     def _run(self, question: dict[str, Any]) -> Any:
         function = self._function(question)

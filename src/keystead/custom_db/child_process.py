@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ class Child:
     edition: str
     owner: int
     """The process that started it."""
+    unread: bytearray = field(default_factory=bytearray)
+    """What was read of it past its last answer: the next that it says begins there, in the midst of a line perhaps."""
     loaded: dict[str, str] = field(default_factory=dict)
     """The digests of the sources that it has loaded, by the names of scripts."""
     calls: int = 0
@@ -122,6 +125,13 @@ class Child:
             bury()
 
 
+_parents: Final[dict[int, ThreadPoolExecutor]] = {}
+"""The thread that starts children, which lives as long as its process: they die with it (``launch.py``).
+
+By processes, since what is forked off has none of our threads.
+"""
+
+
 def started(plan: Plan, edition: str) -> Child:
     """Start a child. Blocks for some milliseconds. Raises ``OSError``."""
     place = tempfile.mkdtemp(prefix=_PLACE)
@@ -132,21 +142,10 @@ def started(plan: Plan, edition: str) -> Child:
         "-S",
         "-B",
         _LAUNCH,
-        json.dumps({"lifeline": theirs, "place": _PLACE, **plan.given}),
+        json.dumps({"server": os.getpid(), "lifeline": theirs, "place": _PLACE, **plan.given}),
     ]
     try:
-        process = subprocess.Popen(
-            [*plan.wrapper, *launch, *plan.program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            close_fds=True,
-            pass_fds=(theirs,),
-            cwd=place,
-            env={},
-            start_new_session=True,
-        )
+        process = _parent().submit(_begun, [*plan.wrapper, *launch, *plan.program], place, theirs).result()
     except BaseException:
         os.close(ours)
         shutil.rmtree(place, ignore_errors=True)
@@ -157,6 +156,26 @@ def started(plan: Plan, edition: str) -> Child:
     for pipe in (child.asked, child.answered, child.printed):
         os.set_blocking(pipe, False)
     return child
+
+
+def _begun(command: Sequence[str], place: str, lifeline: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        close_fds=True,
+        pass_fds=(lifeline,),
+        cwd=place,
+        env={},
+        start_new_session=True,
+    )
+
+
+def _parent() -> ThreadPoolExecutor:
+    # Whoever comes second, at the same moment, lets go of an executor that has started no thread yet.
+    return _parents.setdefault(os.getpid(), ThreadPoolExecutor(1, "parent"))
 
 
 async def how_it_ended(child: Child) -> str:
@@ -177,9 +196,10 @@ def _resident(pid: int) -> int:
     """Read of Linux how much memory a process and its children have; a wrapper counts with what it wraps."""
     found, left = 0, [pid]
     while left:
-        each = left.pop()
+        each = Path(f"/proc/{left.pop()}")
         with suppress(OSError, ValueError, IndexError):
-            statm = Path(f"/proc/{each}/statm").read_text(encoding="ascii")
-            found += int(statm.split()[1]) * _PAGE
-            left += map(int, Path(f"/proc/{each}/task/{each}/children").read_text(encoding="ascii").split())
+            found += int((each / "statm").read_text(encoding="ascii").split()[1]) * _PAGE
+            for thread in list((each / "task").iterdir()):  # each has the children that it started
+                with suppress(OSError):  # it has ended meanwhile
+                    left += map(int, (thread / "children").read_text(encoding="ascii").split())
     return found

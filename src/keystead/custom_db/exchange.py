@@ -26,7 +26,6 @@ class Exchange:
         self._timers: list[asyncio.TimerHandle] = []
         self._left = memoryview(b"")
         self._most = limits.output * 1024
-        self._buffer = bytearray()
         self.printed = bytearray()
         """What was printed past the console."""
 
@@ -97,10 +96,11 @@ class Exchange:
         piece = self._piece(self._child.answered)
         if piece == b"":
             raise Failure("ended", "its process ended")
-        self._buffer += piece or b""
-        while not self._done.done() and (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end])
-            del self._buffer[: end + 1]
+        unread = self._child.unread
+        unread += piece or b""
+        while not self._done.done() and (end := unread.find(b"\n")) >= 0:
+            line = bytes(unread[:end])
+            del unread[: end + 1]
             if self._hear(line):
                 self._done.set_result(None)
 

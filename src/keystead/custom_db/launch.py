@@ -23,7 +23,8 @@ LIFELINE: Final = 5
 _HIGH: Final = 64
 """Above whatever is open at the start."""
 
-_NO_NEW_PRIVILEGES: Final = 38
+_DEATH_SIGNAL, _NO_NEW_PRIVILEGES = 1, 38
+"""What ``prctl`` sets."""
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 """Landlock's system calls have the same numbers on all architectures that Python knows (Linux: landlock(7))."""
 _READ: Final = 0b1101
@@ -34,12 +35,14 @@ _BY_VERSION: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights to files the first versions of Landlock know; later ones know 16."""
 _SCOPES: Final = 0b11
 """Abstract sockets and signals: none to a process outside, such as the server."""
-_SCOPED_SINCE: Final = 6
-"""The version of Landlock that has them."""
+_TRUNCATES_SINCE, _SCOPED_SINCE = 3, 6
+"""The versions of Landlock that know of truncating, and have scopes."""
 
 _MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Where its numbers are in the tables below, and what the kernel calls it (linux/audit.h)."""
 _SECCOMP: Final = (317, 277)
+_NONE: Final = -1
+"""The number of what a machine has not."""
 _STRANGERS: Final = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -51,6 +54,45 @@ _STRANGERS: Final = {
 }
 """System calls that are about other processes, or hardly needed: refused. Landlock knows nothing of most of them, and
 the kernel lets a user do to each of their processes what these do."""
+_PROCESSES: Final = {"fork": (57, _NONE), "vfork": (58, _NONE), "setsid": (112, 157), "setpgid": (109, 154)}
+"""Start processes, or leave the group that is ended as one: nothing of a script's goes on without it."""
+_CLONE: Final = (56, 220)
+_A_THREAD: Final = 0x10000
+"""CLONE_THREAD: what ``clone`` makes with it is no process."""
+_UNJUDGED: Final = {"clone3": (435, 435), "openat2": (437, 437)}
+"""They are told in memory what to do, where no filter reads. Older kernels have none, and callers do without."""
+_LASTING: Final = {"shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180)}
+"""What is still there, and takes memory, when all processes that used it are gone; no limit counts shared memory."""
+_MODES: Final = {
+    "chmod": (90, _NONE),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, _NONE),
+    "fchown": (93, 55),
+    "lchown": (94, _NONE),
+    "fchownat": (260, 54),
+    "file_setattr": (469, 469),
+}
+_TIMES: Final = {"utime": (132, _NONE), "utimes": (235, _NONE), "futimesat": (261, _NONE), "utimensat": (280, 88)}
+_ATTRIBUTES: Final = {
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+}
+"""Of these and the two before Landlock knows nothing: they change every file of the user's, such as our database."""
+_PAST_US: Final = {"io_uring_setup": (425, 425), "open_by_handle_at": (304, 265)}
+"""Do without a call what calls do, and open files without a path."""
+_TRUNCATE: Final = {"truncate": (76, 45)}
+_OPEN: Final = {(2, _NONE): 1, (257, 56): 2}
+"""``open`` and ``openat``: which argument says how."""
+_FOR_NOTHING: Final = 3
+"""Neither to read nor to write: Landlock asks for no right then, and a lock on the file, say, needs no more."""
 _ITSELF: Final = {
     "prlimit64": (302, 261),
     "sched_setparam": (142, 118),
@@ -71,12 +113,18 @@ _SIGNALS: Final = {
 }
 """The same, where Landlock does not see to signals."""
 _HANDLES: Final = {"pidfd_send_signal": (424, 424), "pidfd_open": (434, 434)}
-_OWNERS: Final = {(72, 25): (8, 10, 15), (16, 29): (0x8901, 0x8902)}
-"""What has a file signal somebody: ``fcntl`` with F_SETOWN, F_SETSIG and F_SETOWN_EX, ``ioctl`` with FIOSETOWN and
-SIOCSPGRP."""
-_LOAD, _IS, _IS_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOWED, _REFUSED = 0x7FFF0000, 0x00050001
-"""The second is EPERM, as of somebody else's process."""
+_COMMANDS: Final = {
+    (157, 167): (0, (_DEATH_SIGNAL,)),
+    (16, 29): (1, (0x40086602, 0x40046602, 0x401C5820, 0x40806685)),
+}
+"""Which argument refuses a call, by which values: ``prctl`` by PR_SET_PDEATHSIG, since with it a script would outlive
+the server; ``ioctl`` by FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR and FS_IOC_ENABLE_VERITY."""
+_OWNERS: Final = {(72, 25): (1, (8, 10, 15)), (16, 29): (1, (0x8901, 0x8902))}
+"""The same for what has a file signal somebody: ``fcntl`` by F_SETOWN, F_SETSIG and F_SETOWN_EX, ``ioctl`` by FIOSETOWN
+and SIOCSPGRP."""
+_LOAD, _AND, _IS, _IS_FROM, _HAS, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+_ALLOWED, _REFUSED, _UNKNOWN = 0x7FFF0000, 0x00050001, 0x00050026
+"""The second is EPERM, as of somebody else's process; the third ENOSYS, as of an older kernel."""
 
 
 def main(given: dict[str, Any], program: list[str]) -> None:
@@ -86,8 +134,11 @@ def main(given: dict[str, Any], program: list[str]) -> None:
     with suppress(OSError):  # an older kernel: the doctor says so
         here = os.getcwd()  # a wrapper may have put us elsewhere, where nothing is ours
         _lock(given["readable"], [here] if os.path.basename(here).startswith(given["place"]) else [])
+    if sys.platform == "linux" and os.getppid() == given["server"]:
+        # It comes when the thread ends that started us: ours lives as long as the server, a wrapper's we do not know.
+        _set(_DEATH_SIGNAL, signal.SIGKILL)
     with suppress(OSError):  # another kernel or machine: the doctor says that, too
-        refuse_calls(signals=landlock_version() < _SCOPED_SINCE)
+        refuse_calls(landlock_version())
     os.execve(program[0], program, {})  # noqa: S606 - a fixed command line, no shell
 
 
@@ -118,13 +169,14 @@ def _is_open(fd: int) -> bool:
 
 
 def _die_with(lifeline: int) -> None:
-    """Be killed when the other end is closed, by whatever ended the process that has it.
+    """Be killed when the other end is closed, by whatever ended the process that has it; and all our group.
 
-    The kernel does it, so that a loop without end does not outlive the server. The parent's death signal (``prctl``)
-    would not do: it follows the thread that started the child, and comes when that alone ends.
+    The kernel does it, so that a loop without end does not outlive the server. A script may close it, so that it is
+    not all: see ``main``. The group was made for us, and has but the wrapper and what that started beside us.
     """
     if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        group = os.getpgrp()  # 0 where it is in another namespace
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group or os.getpid())
         fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
@@ -196,36 +248,68 @@ def filters_calls() -> bool:
         return False
 
 
-def refuse_calls(*, signals: bool) -> None:
-    """Give up system calls about other processes: whatever this process becomes. Raises ``OSError``.
+def refuse_calls(landlock: int) -> None:
+    """Give up system calls about other processes, and what Landlock of this version lets pass of files.
 
-    ``signals`` where those are to be refused as well.
+    It holds for whatever this process becomes. Raises ``OSError``.
     """
     if not filters_calls():
         return
     which, machine = _MACHINES[os.uname().machine]
-    steps = _filter(which, machine, signals=signals)
+    steps = _filter(which, machine, landlock)
     program = ctypes.create_string_buffer(b"".join(steps))
     _give_up_privileges()
     _call(_SECCOMP[which], 1, 0, struct.pack("HP", len(steps), ctypes.addressof(program)))
 
 
-def _filter(which: int, machine: int, *, signals: bool) -> list[bytes]:
-    """Return the program that judges each call (Linux: seccomp(2), struct seccomp_data)."""
-    refused = _step(_RETURN, _REFUSED)
+def _filter(which: int, machine: int, landlock: int) -> list[bytes]:
+    """Return the program that judges each call (Linux: seccomp(2), struct seccomp_data).
+
+    No judgement jumps further than over itself, since a step has 8 bits for that.
+    """
+    refused, to_itself, commands = _step(_RETURN, _REFUSED), _ITSELF, [*_COMMANDS.items()]
+    never = _STRANGERS | _PROCESSES | _LASTING | _MODES | _TIMES | _ATTRIBUTES | _PAST_US
+    if landlock < _SCOPED_SINCE:
+        never, to_itself, commands = never | _HANDLES, to_itself | _SIGNALS, [*commands, *_OWNERS.items()]
+    if landlock < _TRUNCATES_SINCE:
+        never |= _TRUNCATE
     # What is of another machine, 32 bits or x32, has other numbers for the same.
     steps = [_step(_LOAD, 4), _step(_IS, machine, 1), refused, _step(_LOAD, 0), _step(_IS_FROM, 1 << 30, 0, 1), refused]
-    for numbers in [*_STRANGERS.values(), *(_HANDLES.values() if signals else ())]:
-        steps += [_step(_IS, numbers[which], 0, 1), refused]
-    for numbers in [*_ITSELF.values(), *(_SIGNALS.values() if signals else ())]:
-        steps += [_step(_IS, numbers[which], 0, 5), _step(_LOAD, 16), _step(_IS, 0, 1), _step(_IS, os.getpid(), 0, 1)]
-        steps += [_step(_RETURN, _ALLOWED), refused]
-    for numbers, commands in _OWNERS.items() if signals else ():
-        steps += [_step(_IS, numbers[which], 0, 2 * len(commands) + 2), _step(_LOAD, 24)]
-        for command in commands:
-            steps += [_step(_IS, command, 0, 1), refused]
-        steps.append(_step(_RETURN, _ALLOWED))
+    for numbers in never.values():
+        steps += _judged(numbers[which], refused)
+    for numbers in _UNJUDGED.values():
+        steps += _judged(numbers[which], _step(_RETURN, _UNKNOWN))
+    steps += _judged(_CLONE[which], _argument(0), _step(_HAS, _A_THREAD, 1), refused)
+    for numbers in to_itself.values():
+        steps += _judged(numbers[which], _argument(0), _step(_IS, 0, 2), _step(_IS, os.getpid(), 1), refused)
+    for numbers, (place, values) in commands:
+        of = [step for each in values for step in (_step(_IS, each, 0, 1), refused)]
+        steps += _judged(numbers[which], _argument(place), *of)
+    for numbers, place in _OPEN.items():
+        steps += _judged(numbers[which], *_of_opening(place, truncates=landlock < _TRUNCATES_SINCE))
     return [*steps, _step(_RETURN, _ALLOWED)]
+
+
+def _of_opening(place: int, *, truncates: bool) -> list[bytes]:
+    """Return what judges how a file is opened; ``truncates`` where Landlock lets one that is to be read be emptied."""
+    refused = _step(_RETURN, _REFUSED)
+    steps = [_argument(place), _step(_AND, _FOR_NOTHING), _step(_IS, _FOR_NOTHING, 0, 1), refused]
+    if truncates:
+        empties = os.O_TRUNC | os.O_RDONLY
+        steps += [_argument(place), _step(_AND, os.O_TRUNC | _FOR_NOTHING), _step(_IS, empties, 0, 1), refused]
+    return steps
+
+
+def _judged(number: int, *judges: bytes) -> list[bytes]:
+    """Return what judges a call, and goes on with its number where it was not refused."""
+    if number == _NONE:
+        return []
+    return [_step(_IS, number, 0, len(judges) + 1), *judges, _step(_LOAD, 0)]
+
+
+def _argument(place: int) -> bytes:
+    """Return the step that loads an argument, of which the lower half counts here: its places are in 8 bytes each."""
+    return _step(_LOAD, 16 + 8 * place)
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
@@ -237,7 +321,11 @@ def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
 
 
 def _give_up_privileges() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    _set(_NO_NEW_PRIVILEGES, 1)
+
+
+def _set(what: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(what, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
 
 
 def _call(number: int, *arguments: object) -> int:

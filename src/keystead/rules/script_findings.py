@@ -66,13 +66,14 @@ def _missing(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters
 def _open(needed: Mapping[ScriptLanguage, Sequence[str]], found: Interpreters) -> list[Finding]:
     loose = []
     if "node" in needed and found.node and not found.node_permission:
-        text = f"Node.js {found.node} has no permission flags: scripts may start processes"
+        text = f"Node.js {found.node} has no permission flags, which refuse files, processes and workers"
         loose.append(warning(_CHECK, text, "KEYSTEAD_NODE=<the path of Node.js 22.13 or later>", "NODE"))
     if not found.closes_files:
         text = "this kernel has no Landlock: what scripts run as may read our files, by Python at any rate"
         loose.append(warning(_CHECK, text, _WRAP))
     if not found.filters_calls:
-        text = "system calls are not filtered here (seccomp): scripts may change the server's limits and priority"
+        text = "system calls are not filtered here (seccomp): scripts may start processes that outlive the server, "
+        text += "and change its limits, its priority and the modes of its files"
         loose.append(warning(_CHECK, text, _WRAP))
     return loose
 
