@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -161,12 +162,17 @@ class Described(Route):
     def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
         self.endpoints = endpoints
         super().__init__(path, _noting(handler), methods=list(endpoints))
+        self.own = frozenset(self.methods or ())
+        self.allowed = sorted(self.own)
+        """What the path can be asked for, by whichever route."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``."""
+        """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``, ``HTTPException``."""
         scope[ROUTE] = f"{scope.get('root_path', '')}{self.path_format}"
         await count(scope)
         refuse_unlisted(scope)
+        if scope["method"] not in self.own:
+            raise HTTPException(405, headers={"Allow": ", ".join(self.allowed)})
         await super().handle(scope, receive, send)
 
 

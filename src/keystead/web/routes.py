@@ -259,7 +259,6 @@ MANAGEMENT: list[BaseRoute] = [
     *attack_protection.settings("/attack-protection/captcha", attack_protection.CAPTCHA),
     Described("/anomaly/blocks/ips/{id}", user_blocks.of_address, GET=user_blocks.OF_ADDRESS),
     Described("/anomaly/blocks/ips/{id}", user_blocks.lift_of_address, DELETE=user_blocks.LIFT_OF_ADDRESS),
-    Described("/actions/actions", actions.index, GET=actions.INDEX),
     Described("/branding", branding.show, GET=branding.SHOW),
     Described("/branding", branding.update, PATCH=branding.UPDATE),
     Described("/prompts", prompts.show, GET=prompts.SHOW),
@@ -393,4 +392,13 @@ MANAGEMENT: list[BaseRoute] = [
 
 def _mount(prefix: str, inner: Sequence[BaseRoute]) -> Mount:
     """Mount routes without Starlette's redirects to the path with or without a slash: they are 307s."""
-    return Mount(prefix, app=Router(inner, redirect_slashes=False))
+    return Mount(prefix, app=Router(_allowed(inner), redirect_slashes=False))
+
+
+def _allowed(found: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
+    """Let each route know the methods of its path, also as an id: a 405 names them all (RFC 9110 §15.5.6)."""
+    described = [each for each in found if isinstance(each, Described)]
+    for each in described:
+        beside = (other.own for other in described if other.path_regex.match(each.path))
+        each.allowed = sorted(set().union(*beside))
+    return found
