@@ -9,6 +9,7 @@ from keystead import settings as process
 from keystead.backups import restore_backup
 from keystead.cli.backup import opened, report
 from keystead.cli.options import AsJson, DataDir, tell, told_plainly
+from keystead.cli.terminal import confirm
 from keystead.rules.backups import Manifest
 
 
@@ -32,7 +33,8 @@ def restore(
 
     def consents(manifest: Manifest) -> bool:
         asked = f"Replace all that the database holds by {manifest.rows} rows of {manifest.created_at}?"
-        return yes or typer.confirm(asked, err=True)
+        confirm(asked, yes=yes)
+        return True
 
     with told_plainly(), opened(file) as backup:
         manifest, with_keys = restore_backup(process.load(data_dir=data_dir), backup, consents if replace else None)
