@@ -1,6 +1,6 @@
 """What a route takes and answers, said once: requests are read by it, and ``/openapi.json`` is made of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from keystead.errors import (
@@ -174,6 +174,15 @@ class Described(Route):
         if scope["method"] not in self.own:
             raise HTTPException(405, headers={"Allow": ", ".join(self.allowed)})
         await super().handle(scope, receive, send)
+
+
+def allowing(found: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
+    """Let each route know the methods of its path, also as an id: a 405 names them all (RFC 9110 §15.5.6)."""
+    described = [each for each in found if isinstance(each, Described)]
+    for each in described:
+        beside = (other.own for other in described if other.path_regex.match(each.path))
+        each.allowed = sorted(set().union(*beside))
+    return found
 
 
 def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:

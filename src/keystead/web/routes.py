@@ -31,7 +31,7 @@ from keystead.web import (
 )
 from keystead.web import oauth_endpoints as oauth
 from keystead.web import page_endpoints as page
-from keystead.web.endpoints import Described
+from keystead.web.endpoints import Described, allowing
 from keystead.web.management import (
     actions,
     administrators,
@@ -392,13 +392,4 @@ MANAGEMENT: list[BaseRoute] = [
 
 def _mount(prefix: str, inner: Sequence[BaseRoute]) -> Mount:
     """Mount routes without Starlette's redirects to the path with or without a slash: they are 307s."""
-    return Mount(prefix, app=Router(_allowed(inner), redirect_slashes=False))
-
-
-def _allowed(found: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
-    """Let each route know the methods of its path, also as an id: a 405 names them all (RFC 9110 §15.5.6)."""
-    described = [each for each in found if isinstance(each, Described)]
-    for each in described:
-        beside = (other.own for other in described if other.path_regex.match(each.path))
-        each.allowed = sorted(set().union(*beside))
-    return found
+    return Mount(prefix, app=Router(allowing(inner), redirect_slashes=False))
