@@ -25,6 +25,20 @@ def keystead(*arguments: str | Path, **settings: str) -> subprocess.CompletedPro
     )
 
 
+def typed(answer: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command for somebody at a terminal, who types an answer."""
+    command = [sys.executable, "-m", "keystead", *map(str, arguments)]
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, answer.encode())
+        return subprocess.run(
+            command, stdin=theirs, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 @dataclass
 class Server:
     """A server that is running."""

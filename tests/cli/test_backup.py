@@ -10,7 +10,7 @@ import pytest
 
 from backups import backup_of, lines_of, packed
 from conftest import Stencil
-from program import SECONDS, environment, keystead, rows, serving
+from program import SECONDS, environment, keystead, rows, serving, typed
 from shell import Shell, steered
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
@@ -89,8 +89,13 @@ def test_an_installation_is_made_of_it(data_dir: Path, tmp_path: Path) -> None:
         assert "first-run" not in server.output
     kept = rows(other)  # the server has sealed what happened, with the newest key
     assert "not empty" in run("restore", file, code=2, data_dir=other).stderr
-    declined = keystead("restore", file, "--replace", "--data-dir", other)  # nobody is there to be asked
-    assert declined.returncode != 0
+    command = [sys.executable, "-m", "keystead", "restore", str(file), "--replace", "--data-dir", str(other)]
+    piped = subprocess.run(
+        command, input="y\n", capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
+    )
+    assert piped.returncode == 2  # nobody is there to be asked
+    assert "--yes" in piped.stderr
+    assert typed("n\n", "restore", file, "--replace", "--data-dir", other).returncode == 1
     assert {name: rows(other)[name] for name in kept} == kept
     run("restore", file, "--replace", "--yes", data_dir=other)
     assert [row[2] for row in rows(other)["journal"]] == ["backup_made", "backup_restored"]

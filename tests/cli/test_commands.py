@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +274,19 @@ def test_all_pages_are_read(shell: Shell) -> None:
     assert [item["user_id"] for item in shell("users", "list", "--json").items] == people
 
 
+def test_all_that_the_journal_says_of_a_user_is_read(shell: Shell) -> None:
+    user_id = person(shell)["user_id"]
+    with closing(sqlite3.connect(shell.data_dir / "keystead.db")) as connection, connection:
+        connection.execute("CREATE TEMP TABLE entry AS SELECT * FROM journal WHERE user_id = ? LIMIT 1", (user_id,))
+        for number in range(1100):
+            connection.execute("UPDATE entry SET log_id = ?", (f"{number:040d}",))
+            connection.execute("INSERT INTO journal SELECT * FROM entry")
+    found = [item["log_id"] for item in shell("users", "logs", user_id, "--json").items]
+    assert len(found) > 1100
+    assert found == sorted(set(found), reverse=True)
+    assert len(shell("users", "logs", user_id, "--limit", "150", "--json").items) == 150
+
+
 def test_a_verification_mail_is_a_job(shell: Shell) -> None:
     user_id = person(shell)["user_id"]
     job = shell("users", "verify-mail", user_id, "--json").document
@@ -311,7 +326,15 @@ def test_clients(shell: Shell) -> None:
     shell("grants", "create", client, audience, "--scope", "read:users", "--scope", "read:clients")
     (grant,) = shell("grants", "list", "--client", client, "--json").items
     assert grant["scope"] == ["read:users", "read:clients"]
-    shell("grants", "update", grant["id"], "--scope", "read:users")
+    assert "name scopes with --scope" in shell("grants", "update", grant["id"], code=2).err
+    lost = shell("grants", "update", grant["id"], "--scope", "read:users", code=2).err
+    assert "Take read:clients for" in lost
+    assert "--yes" in lost
+    assert shell("grants", "list", "--client", client, "--json").items == [grant]
+    more = ("--scope", "read:users", "--scope", "read:clients", "--scope", "read:logs")
+    shell("grants", "update", grant["id"], *more)  # nothing is lost, and nobody asked
+    shell("grants", "update", grant["id"], "--scope", "read:users", "--yes")
+    assert shell("grants", "list", "--client", client, "--json").items[0]["scope"] == ["read:users"]
     shell("grants", "delete", grant["id"], code=2)
     shell("grants", "delete", grant["id"], "--yes")
     assert shell("grants", "list", "--client", client, "--json").items == []
@@ -338,7 +361,12 @@ def test_settings(shell: Shell, subject: str, change: str, value: object) -> Non
 
 def test_settings_of_nothing(shell: Shell) -> None:
     assert "brute-force-protection" in shell("settings", "show", "nothing", code=2).err
-    assert "nothing to change" in shell("settings", "update", "tenant", code=2).err
+    for command in (
+        ("settings", "update", "tenant"),
+        ("mail", "update"),
+        ("mail", "templates", "update", "reset_email"),
+    ):
+        assert "nothing to change" in shell(*command, code=2).err
 
 
 def test_mail(shell: Shell, tmp_path: Path) -> None:

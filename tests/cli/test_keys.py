@@ -16,7 +16,7 @@ import pytest
 
 from conftest import Stencil
 from keystead.start import prepare
-from program import SECONDS, environment, keystead, rows, serving
+from program import SECONDS, environment, keystead, rows, serving, typed
 from world import test_settings as settings_for
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
@@ -104,17 +104,17 @@ def test_a_rotation_is_of_one_algorithm(data_dir: Path) -> None:
 def test_a_revocation_asks_first(data_dir: Path) -> None:
     (current,) = listed(data_dir)
     command = [sys.executable, "-m", "keystead", "keys", "revoke", current["kid"], "--data-dir", str(data_dir)]
-    for answer in ("n\n", "\n", ""):
-        asked = subprocess.run(
-            command, input=answer, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
-        )
+    piped = subprocess.run(
+        command, input="y\n", capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
+    )
+    assert (piped.returncode, piped.stdout) == (2, "")  # a yes in a pipe is nobody's
+    assert "--yes" in piped.stderr
+    for answer in ("n\n", "\x04"):
+        asked = typed(answer, "keys", "revoke", current["kid"], "--data-dir", data_dir)
         assert (asked.returncode, asked.stdout.strip()) == (1, "")
         assert current["kid"] in asked.stderr
         assert states(listed(data_dir)) == ["current"]
-    asked = subprocess.run(
-        command, input="y\n", capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
-    )
-    assert asked.returncode == 0
+    assert typed("y\n", "keys", "revoke", current["kid"], "--data-dir", data_dir).returncode == 0
     signs, following, gone = listed(data_dir)
     assert states((signs, following, gone)) == ["current", "next", "revoked"]
     assert gone["kid"] == current["kid"]

@@ -20,6 +20,7 @@ def test_a_stream_all_its_life(shell: Shell) -> None:
     assert listed == {name: value for name, value in made.items() if name != "signing_secret"}
     assert URL in shell("streams", "list").out
 
+    assert "nothing to change" in shell("streams", "update", made["id"], code=2).err
     assert shell("streams", "update", made["id"], "--set", "status=paused").out == f"{made['id']} is changed\n"
     assert shell("streams", "show", made["id"], "--json").document["status"] == "paused"
     secret = shell("streams", "rotate-secret", made["id"], "--yes").out.strip()

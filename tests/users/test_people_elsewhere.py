@@ -305,6 +305,14 @@ async def test_what_is_shown_of_the_rest_and_to_whom(world: World, people: Custo
     whole = (await world.manage("GET", "/users/auth0%7C1", scope="read:users read:user_idp_tokens")).json()
     (identity,) = whole["identities"]
     assert (identity["access_token"], identity["refresh_token"]) == ("at", "rt")
+    entry = await world.last_entry()
+    assert (entry["type"], entry["user_id"], entry["actor"] != "") == ("mgmt_api_read", "auth0|1", True)
+    assert entry["details"]["tokens"] == ["access_token", "refresh_token"]
+    assert "rt" not in entry["details"].values()
+    before = await world.journal()
+    for query, scope in (("?fields=email", "read:users read:user_idp_tokens"), ("", "read:users")):
+        await world.manage("GET", f"/users/auth0%7C1{query}", scope=scope)
+    assert await world.journal() == before, "nothing was handed out"
     stored = (await world.rows(tables.Account))[0]
     assert b"rt" not in stored["sealed_extras"]
     assert stored["other_attributes"] == {"city": "Berlin"}

@@ -230,9 +230,9 @@ async def test_nobody_who_is_not_there(world: World) -> None:
     assert (await root.manage("GET", f"/users/{quote(person)}")).status_code == 200
 
 
-async def test_a_passkey_lets_administrators_in_as_anybody(world: World) -> None:
-    await first_owner(world)
-    visitor, device = Visitor.of(world), Authenticator()
+async def add_passkey(world: World, device: Authenticator) -> None:
+    """Take the offer of a passkey, as the first owner."""
+    visitor = Visitor.of(world)
     landed = await visitor.authorize(request_of())
     landed = await visitor.send(landed.form("/login/identifier"), username="root@example.com")
     landed = await visitor.send(landed.form("/login/password"), password=PASSWORD)
@@ -240,6 +240,23 @@ async def test_a_passkey_lets_administrators_in_as_anybody(world: World) -> None
     made = json.dumps(device.create(begun["authn_params_public_key"], origin=PUBLIC_URL))
     form = Form(landed.form("/u/passkey-enrollment").action)
     await visitor.send(form, auth_session=begun["auth_session"], response=made)
+
+
+async def test_an_administrator_s_passkey_is_nobody_s_to_ask_for(world: World) -> None:
+    """Neither the answer nor the journal says that it is there."""
+    root = await first_owner(world)
+    await add_passkey(world, Authenticator())
+    before = await world.journal(root.user_id)
+    answer = await world.manage("DELETE", f"/users/{quote(root.user_id)}/authentication-methods")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert await world.journal(root.user_id) == before
+    assert await world.count(tables.Passkey) == 1
+
+
+async def test_a_passkey_lets_administrators_in_as_anybody(world: World) -> None:
+    await first_owner(world)
+    device = Authenticator()
+    await add_passkey(world, device)
     other = Visitor.of(world)
     landed = await confirmed(other, await other.log_in_with(device, await other.authorize(request_of())))
     found = (await redeem(world, landed.answer["code"])).json()

@@ -294,12 +294,17 @@ async def test_another_method(shared_world: World, path: str, methods: set[str])
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - methods:
         answered = await shared_world.client.request(method, path)
         assert answered.status_code == 405, method
-        assert answered.headers["allow"]
+        assert answered.headers["allow"] == ", ".join(sorted(methods))
         expected = "oauth" if path.endswith("/options") else None
         found = dialect_of(answered)
         assert found == (expected or found)
         prefixes = {"/oauth": "oauth", "/api": "management", "/me": "my account", "/dbconnections": "dbconnections"}
         assert found == next((dialect for prefix, dialect in prefixes.items() if path.startswith(prefix)), found)
+
+
+async def test_another_method_of_a_file(shared_world: World) -> None:
+    answered = await shared_world.client.put("/static/favicon.svg")
+    assert (answered.status_code, answered.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_a_slash_more_is_another_path_and_never_a_redirect(shared_world: World) -> None:

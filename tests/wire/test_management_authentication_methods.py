@@ -114,7 +114,14 @@ async def test_all_at_once_leaves_the_password_alone(world: World) -> None:
     answer = await world.manage("DELETE", path)
     assert (answer.status_code, answer.content) == (204, b"")
     assert (await world.login("bob@example.com")).status_code == 200
-    assert (await world.manage("DELETE", "/users/auth0%7C0/authentication-methods")).status_code == 204
+
+
+async def test_all_at_once_of_nobody_is_nothing(world: World) -> None:
+    before = await world.journal()
+    for user_id in ("auth0%7C0", "x" * 301):
+        answer = await world.manage("DELETE", f"/users/{user_id}/authentication-methods")
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert await world.journal() == before
 
 
 async def test_a_password_cannot_be_removed_here(world: World) -> None:

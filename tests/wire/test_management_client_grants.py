@@ -323,9 +323,23 @@ async def test_a_management_token_is_worth_what_is_left_of_the_grant(world: Worl
 
 async def test_the_journal_has_each_change(world: World) -> None:
     await api(world)
-    made = await grant(world, (await machine(world))[0])
-    assert (await world.last_entry())["description"] == "Create a client grant"
+    name, _ = await machine(world)
+    made = await grant(world, name, "read:books", "write:books")
+    about = {"client_id": name, "audience": AUDIENCE, "subject_type": "client", "allow_all_scopes": False}
+
+    async def told(description: str) -> dict[str, Any]:
+        entry = await world.last_entry()
+        assert entry["description"] == description
+        details: dict[str, Any] = entry["details"]
+        return {each: details[each] for each in details.keys() - {"request", "created", "updated", "deleted"}}
+
+    assert await told("Create a client grant") == {"grant": about | {"scope": ["read:books", "write:books"]}}
     await world.manage("PATCH", f"/client-grants/{made['id']}", {"scope": ["read:books"]})
-    assert (await world.last_entry())["description"] == "Update a client grant"
+    little = about | {"scope": ["read:books"]}
+    less = {"grant": little, "changed": ["scope"], "added": [], "removed": ["write:books"]}
+    assert await told("Update a client grant") == less
+    await world.manage("PATCH", f"/client-grants/{made['id']}", {"scope": [], "allow_all_scopes": True})
+    assert (await told("Update a client grant"))["added"] == sorted({*SCOPES} - {"read:books"})
     await world.manage("DELETE", f"/client-grants/{made['id']}")
-    assert (await world.last_entry())["description"] == "Delete a client grant"
+    everything = about | {"scope": [], "allow_all_scopes": True}
+    assert await told("Delete a client grant") == {"grant": everything}

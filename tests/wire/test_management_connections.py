@@ -398,6 +398,11 @@ async def test_clients_are_switched_on_and_off(world: World) -> None:
     }
     await world.manage("PATCH", path, [{"client_id": management, "status": False}])
     assert (await world.manage("GET", path)).json() == {"clients": [{"client_id": world.client_id}]}
+    entries = [
+        row["details"] for row in await world.rows(tables.JournalRow) if "enabled clients" in str(row["description"])
+    ]
+    told = [(each["enabled"], each["disabled"]) for each in entries]
+    assert told == [(ids, []), ([], []), ([], [management])]
 
 
 @pytest.mark.parametrize(

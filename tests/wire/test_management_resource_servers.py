@@ -317,3 +317,8 @@ async def test_the_journal_names_what_changed(world: World) -> None:
     entry = await world.last_entry()
     assert (entry["type"], entry["description"]) == ("sapi", "Update a resource server")
     assert entry["details"]["changed"] == ["name", "token_lifetime"]
+    await world.manage("DELETE", f"/resource-servers/{found['id']}")
+    changes = [
+        row["details"] for row in await world.rows(tables.JournalRow) if "resource server" in str(row["description"])
+    ]
+    assert [each["identifier"] for each in changes] == [found["identifier"]] * 3

@@ -291,3 +291,14 @@ async def test_no_link_gets_into_the_journal(world: World) -> None:
     written = str(await world.rows(tables.JournalRow))
     assert not [link for link in links if link.partition("ticket=")[2].rstrip("#") in written]
     assert user_id in written
+
+
+async def test_the_journal_says_that_a_link_was_asked_for(world: World) -> None:
+    user_id = await world.person()
+    before = len(await world.journal(user_id))
+    await path_of(world, VERIFY, user_id=user_id, client_id=world.client_id)
+    assert (await world.manage("POST", "/jobs/verification-email", {"user_id": user_id})).status_code == 201
+    assert sorted((await world.journal(user_id))[before:]) == ["sapi", "sapi", "svr", "svr"]
+    first, second = [row for row in await world.rows(tables.JournalRow) if row["type"] == "svr" and row["actor"]]
+    assert first["details"] == second["details"] == {"email": "ann@example.com"}
+    assert (first["client_id"], second["client_id"]) == (world.client_id, None)

@@ -51,8 +51,10 @@ def wrong_queries() -> Iterator[tuple[str, str, str, str]]:
 def wrong_values(schema: Json) -> Iterator[tuple[str, str]]:
     """Give texts that a schema forbids, and what is said of them."""
     if schema["type"] == "integer":
-        for value in ("x", "1.5", "-1", "", "1e3", "9" * 30, "٣"):
+        for value in ("x", "1.5", "-", "--1", "", "1e3", "9" * 5000, "٣"):
             yield value, "Expected type integer but found type string"
+        yield "-1", f"Value -1 is less than minimum {schema['minimum']}"
+        yield "9" * 30, f"Value {'9' * 30} is greater than maximum {schema['maximum']}"
         if schema["maximum"] < 999_999_999:
             above = schema["maximum"] + 1
             yield str(above), f"Value {above} is greater than maximum {schema['maximum']}"

@@ -79,6 +79,10 @@ class Api:
         """Give the items of a list whose parts each say where the next begins; ``member`` is where a part has them."""
         return islice(self._cursors(route, ids, member, query), limit)
 
+    def following(self, route: str, *ids: str, name: str, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Give the items of a list whose parts are arrays; the next begins behind what ``name`` says of the last."""
+        return islice(self._following(route, ids, name), limit)
+
     def stream(self, route: str, sink: Callable[[bytes], object], *ids: str, **query: object) -> None:
         """Hand an answer to ``sink`` as it comes. Raises ``Refused``."""
         assert route in self._routes, route
@@ -135,6 +139,14 @@ class Api:
             part = self.ask(route, *ids, take=_PART, from_=following or None, **query)
             yield from part[member]
             following = part.get("next")
+
+    def _following(self, route: str, ids: tuple[str, ...], name: str) -> Iterator[dict[str, Any]]:
+        last: str | None = None
+        while items := self.ask(route, *ids, take=_PART, from_=last):
+            yield from items
+            if len(items) < _PART:
+                return
+            last = items[-1][name]
 
     async def _waited(self, job: str, tell: Told) -> Any:
         working = asyncio.create_task(self._calls.work())

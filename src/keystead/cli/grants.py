@@ -6,7 +6,7 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Yes, command, noun
-from keystead.cli.terminal import confirm
+from keystead.cli.terminal import confirm, refuse
 
 app = noun("Client grants: which APIs clients may call, and with which scopes.")
 
@@ -45,10 +45,19 @@ def create(
     api.done(made, f"{made['id']} is made")
 
 
-@command(app, "update", "PATCH /client-grants/{id}")
-def update(api: Api, grant: Grant, scopes: Scopes = None) -> None:
-    """Replace the scopes of a client grant."""
-    changed = api.ask("PATCH /client-grants/{id}", grant, body={"scope": scopes or []})
+@command(app, "update", _ONE, "PATCH /client-grants/{id}")
+def update(api: Api, grant: Grant, scopes: Scopes = None, yes: Yes = False) -> None:
+    """Replace the scopes of a client grant.
+
+    Example:  keystead grants update GRANT_ID --scope read:users --scope update:users
+    """
+    if not scopes:
+        raise refuse("name scopes with --scope: all that the client is to have")
+    found = api.ask(_ONE, grant)
+    lost = [each for each in found["scope"] if each not in scopes]
+    if lost:
+        confirm(f"Take {', '.join(lost)} for {found['audience']} from {found['client_id']}?", yes=yes)
+    changed = api.ask("PATCH /client-grants/{id}", grant, body={"scope": scopes})
     api.done(changed, f"{changed['id']} is changed")
 
 

@@ -9,7 +9,7 @@ import typer
 from keystead.app import system_clock
 from keystead.cli.api import Api
 from keystead.cli.commands import Yes, command, noun
-from keystead.cli.terminal import agrees, document, refuse, table, tell
+from keystead.cli.terminal import confirm, document, refuse, table, tell
 from keystead.oauth.key_pairs import DEFAULT
 from keystead.oauth.keys import FOLLOWED
 from keystead.oauth.signing_keys import KNOWN_AFTER
@@ -60,9 +60,7 @@ def revoke(
     """Refuse every token that a key signed. One that signs, or is to sign next, is replaced first."""
     found = _known(api, kid)
     asked = f"Refuse every token that {kid} ({found['algorithm']}, {found['state']}) signed?"
-    if not yes and not agrees(asked):
-        tell("nothing was changed")
-        raise typer.Exit(1)
+    confirm(asked, yes=yes)
     api.ask(_REVOKE, kid)
     said = f"{kid} is revoked; every process refuses its tokens within {FOLLOWED.seconds} seconds."
     api.done(_known(api, kid), said)

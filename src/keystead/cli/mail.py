@@ -6,7 +6,7 @@ import typer
 
 from keystead.cli.api import Api, Refused
 from keystead.cli.commands import Body, Sets, Yes, body_of, command, noun
-from keystead.cli.terminal import confirm
+from keystead.cli.terminal import confirm, refuse
 
 app = noun("Mail: the server that it leaves by, and the texts of messages.")
 templates = noun("The texts of messages.")
@@ -58,6 +58,8 @@ def update_template(api: Api, name: Template, body: Body = None, sets: Sets = No
 
 
 def _changed_or_made(api: Api, one: str, every: str, ids: tuple[str, ...], wanted: dict[str, object]) -> object:
+    if not wanted:
+        raise refuse("there is nothing to change: give --set or --body")
     try:
         return api.ask(f"PATCH {one}", *ids, body=wanted)
     except Refused as error:

@@ -9,7 +9,7 @@ from keystead import settings as process
 from keystead.backups import restore_backup
 from keystead.cli.backup import opened, report
 from keystead.cli.options import AsJson, DataDir, told_plainly
-from keystead.cli.terminal import agrees, tell
+from keystead.cli.terminal import confirm, tell
 from keystead.rules.backups import Manifest
 
 
@@ -33,7 +33,8 @@ def restore(
 
     def consents(manifest: Manifest) -> bool:
         asked = f"Replace all that the database holds by {manifest.rows} rows of {manifest.created_at}?"
-        return yes or agrees(asked)
+        confirm(asked, yes=yes)
+        return True
 
     with told_plainly(), opened(file) as backup:
         manifest, with_keys = restore_backup(process.load(data_dir=data_dir), backup, consents if replace else None)

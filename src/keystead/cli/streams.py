@@ -6,7 +6,7 @@ import typer
 
 from keystead.cli.api import Api
 from keystead.cli.commands import Body, Sets, Yes, body_of, command, noun
-from keystead.cli.terminal import confirm
+from keystead.cli.terminal import confirm, refuse
 
 app = noun("Log streams: where the journal is sent on to.")
 
@@ -63,7 +63,10 @@ def create(
 @command(app, "update", _UPDATE)
 def update(api: Api, stream: Stream, body: Body = None, sets: Sets = None) -> None:
     """Change a log stream: --set status=paused, or active, which goes on where it stopped."""
-    api.done(api.ask(_UPDATE, stream, body=body_of(body, sets)), f"{stream} is changed")
+    wanted = body_of(body, sets)
+    if not wanted:
+        raise refuse("there is nothing to change: give --set or --body")
+    api.done(api.ask(_UPDATE, stream, body=wanted), f"{stream} is changed")
 
 
 @command(app, "rotate-secret", _ROTATE)

@@ -66,7 +66,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise refuse(f"{question} Nobody is there to answer: give --yes")
     try:
-        agreed = agrees(question)
+        agreed = typer.confirm(printable(question), err=True)
     except typer.Abort as ended:
         say("", err=True)
         tell("nothing was changed")
@@ -74,11 +74,6 @@ def confirm(question: str, *, yes: bool) -> None:
     if not agreed:
         tell("nothing was changed")
         raise typer.Exit(1)
-
-
-def agrees(question: str) -> bool:
-    """Ask, and return whether the answer on standard input, whoever gives it, is yes. Raises ``typer.Abort``."""
-    return typer.confirm(printable(question), err=True)
 
 
 def printable(text: str) -> str:

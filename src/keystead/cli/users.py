@@ -207,7 +207,7 @@ command(app, "import", *user_exports.IMPORT_ROUTES, *user_imports.ROUTES)(_impor
 @command(app, "logs", "GET /users/{id}/logs")
 def logs(api: Api, user: User, limit: Limit = None) -> None:
     """List what the journal says of a user, newest first."""
-    api.listed(api.pages("GET /users/{id}/logs", user, limit=limit), _LOGS)
+    api.listed(api.following("GET /users/{id}/logs", user, name="log_id", limit=limit), _LOGS)
 
 
 @command(app, "decisions", "GET /users/{id}/decisions")

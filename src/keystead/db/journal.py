@@ -22,6 +22,8 @@ class LogFilter:
 
     user_id: str | None = None
     search: Condition | None = None
+    after: str = ""
+    """An entry that they come after, in whichever order ``page`` gives them."""
 
 
 _ADD: Final = insert(JournalRow)
@@ -91,8 +93,12 @@ def place(session: Session, log_id: str) -> tuple[int | None] | None:
 
 def page(session: Session, which: LogFilter, offset: int, limit: int, *, newest_first: bool = True) -> list[LogEntry]:
     """Return entries by time."""
-    order = col(JournalRow.log_id).desc() if newest_first else col(JournalRow.log_id)
-    statement = ENTRIES.where(*_conditions(which)).order_by(order).offset(offset).limit(limit)
+    log_id = col(JournalRow.log_id)
+    conditions = _conditions(which)
+    if which.after:
+        conditions.append(log_id < which.after if newest_first else log_id > which.after)
+    statement = ENTRIES.where(*conditions).order_by(log_id.desc() if newest_first else log_id)
+    statement = statement.offset(offset).limit(limit)
     return [entry_of(row) for row in session.connection().execute(statement)]
 
 

@@ -15,6 +15,7 @@ from keystead.flows.operations import Operation
 from keystead.ports import Clock, Entropy
 from keystead.rules.apis import ApiSettings, new_api, patch_api, stored_identifier
 from keystead.rules.authority import CHANGES_OUR_APIS
+from keystead.rules.events import Event
 from keystead.rules.oauth import absolute
 
 
@@ -58,7 +59,7 @@ class Apis:
 
     def _create(self, session: Session, record: ApiRecord, operation: Operation) -> None:
         apis.create(session, record, self.clock())
-        journal.add(session, operation.event(self.journal, "Create a resource server", created=record.id))
+        journal.add(session, self._event(operation, "Create a resource server", record, created=record.id))
 
     def _update(
         self, session: Session, name: str, body: Mapping[str, Any], held: frozenset[str], operation: Operation
@@ -75,7 +76,7 @@ class Apis:
         if record.is_system and about and CHANGES_OUR_APIS not in held:
             raise InsufficientScope((CHANGES_OUR_APIS,))
         apis.save(session, changed)
-        journal.add(session, operation.event(self.journal, "Update a resource server", changed=about))
+        journal.add(session, self._event(operation, "Update a resource server", record, changed=about))
         return changed
 
     def _delete(self, session: Session, name: str, operation: Operation) -> None:
@@ -85,7 +86,11 @@ class Apis:
         if record.is_system:
             raise OperationNotSupported("The API is Keystead's own and cannot be deleted.")
         apis.remove(session, record)
-        journal.add(session, operation.event(self.journal, "Delete a resource server", deleted=record.id))
+        journal.add(session, self._event(operation, "Delete a resource server", record, deleted=record.id))
+
+    def _event(self, operation: Operation, description: str, record: ApiRecord, **about: Any) -> Event:
+        identifier = absolute(record.identifier, self.public_url)
+        return operation.event(self.journal, description, identifier=identifier, **about)
 
 
 def _found(session: Session, name: str, identifier: str, *, lock: bool = False) -> ApiRecord:

@@ -14,6 +14,7 @@ from keystead.errors import (
     BadRequest,
     Forbidden,
     NoSuchPasskey,
+    NoSuchUser,
     OperationNotSupported,
     PasskeyLimitReached,
     PasskeyNotAllowed,
@@ -75,7 +76,7 @@ class AuthenticationMethods:
     async def remove_all(self, user_id: str, operation: Operation) -> None:
         """Remove everything that an account enrolled, which must not be a passkey (PK-34). Raises ``Forbidden``.
 
-        What is left then is nothing: a password is a part of the account.
+        What is left then is nothing: a password is a part of the account. Where there is no account nothing happens.
         """
         await self.db.write(self._remove_all, user_id, operation)
 
@@ -156,6 +157,10 @@ class AuthenticationMethods:
         self.enrolment.notices.send(session, "passkey_removed", profile, found, operation.for_owner)
 
     def _remove_all(self, session: Session, user_id: str, operation: Operation) -> None:
+        try:
+            known(session, user_id)
+        except NoSuchUser:
+            return  # an administrator's too: neither the answer nor the journal says whether there is a passkey
         _refuse_passkeys(session, user_id)
         event = operation.event(self.journal, "Delete all authentication methods", user_id=user_id)
         journal.add(session, event)

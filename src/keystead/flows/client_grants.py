@@ -1,7 +1,7 @@
 """Administrators say which client may ask for which scopes of an API."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -16,6 +16,8 @@ from keystead.flows.operations import Operation
 from keystead.ports import Entropy
 from keystead.rules.apis import stored_identifier
 from keystead.rules.client_grants import Granted, check_subject, checked, edited, new_grant
+from keystead.rules.events import Event
+from keystead.rules.oauth import absolute
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class ClientGrants:
         )
         if not client_grants.create(session, record):
             raise GrantTaken(asked.client_id, asked.audience)
-        journal.add(session, operation.event(self.journal, "Create a client grant", created=grant_id))
+        journal.add(session, self._event(operation, "Create a client grant", record, created=grant_id))
         return record
 
     def _update(
@@ -84,14 +86,27 @@ class ClientGrants:
         granted = checked(edited(record.granted, body), api.scopes, named=bool(body.get("scope")))
         _check_held(api, granted, held, before=record.granted)
         client_grants.save(session, grant_id, granted)
-        journal.add(
-            session, operation.event(self.journal, "Update a client grant", updated=grant_id, changed=sorted(body))
-        )
-        return _found(session, grant_id)
+        after = replace(record, granted=granted)
+        given, had = _worth(api, granted), _worth(api, record.granted)
+        about = {"changed": sorted(body), "added": sorted(given - had), "removed": sorted(had - given)}
+        journal.add(session, self._event(operation, "Update a client grant", after, updated=grant_id, **about))
+        return after
 
     def _delete(self, session: Session, grant_id: str, operation: Operation) -> None:
-        if client_grants.remove(session, grant_id):
-            journal.add(session, operation.event(self.journal, "Delete a client grant", deleted=grant_id))
+        record = client_grants.get(session, grant_id, lock=True)
+        if record is not None:
+            client_grants.remove(session, grant_id)
+            journal.add(session, self._event(operation, "Delete a client grant", record, deleted=grant_id))
+
+    def _event(self, operation: Operation, description: str, record: GrantRecord, **about: Any) -> Event:
+        grant = {
+            "client_id": record.client_id,
+            "audience": absolute(record.identifier, self.public_url),
+            "subject_type": record.subject_type,
+            "scope": list(record.granted.scope),
+            "allow_all_scopes": record.granted.all_scopes,
+        }
+        return operation.event(self.journal, description, grant=grant, **about)
 
 
 def _api(session: Session, identifier: str) -> ApiRecord:

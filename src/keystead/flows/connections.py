@@ -118,7 +118,7 @@ class Connections:
         except NoSuchClient as unknown:
             # Not a 404: what the URL names is there.
             raise BadRequest(unknown.text, path="enabled_clients") from None
-        about = _warned(record) | {"connection_id": record.id}
+        about = _warned(record) | {"connection_id": record.id, "enabled": sorted(set(client_ids))}
         journal.add(session, operation.event(self.journal, "Create a connection", **about))
         return _show(session, record.id)
 
@@ -158,9 +158,15 @@ class Connections:
         self, session: Session, connection_id: str, switches: Sequence[ClientSwitch], operation: Operation
     ) -> None:
         _found(session, connection_id, lock=True)
-        connections.enable(session, connection_id, [each.client_id for each in switches if each.status])
-        connections.disable(session, connection_id, [each.client_id for each in switches if not each.status])
-        event = operation.event(self.journal, "Update enabled clients for a connection", connection_id=connection_id)
+        before = set(connections.clients_of_each(session, [connection_id]).get(connection_id, ()))
+        on = dict.fromkeys(each.client_id for each in switches if each.status)
+        off = {each.client_id for each in switches if not each.status}
+        connections.enable(session, connection_id, on)
+        connections.disable(session, connection_id, off)
+        about: dict[str, Any] = {"enabled": sorted(on.keys() - off - before), "disabled": sorted(off & before)}
+        event = operation.event(
+            self.journal, "Update enabled clients for a connection", connection_id=connection_id, **about
+        )
         journal.add(session, event)
 
 

@@ -49,11 +49,18 @@ class Logs:
         """
         if not log_id:
             return await self.db.read(journal.sealed_after, 0, "", limit)
-        place = await self.db.read(journal.place, log_id)
-        if place is None:
-            raise InvalidQuery("There is no log event by that id, or it is no longer kept", path="from")
-        (seal,) = place
+        seal = await self._place(log_id)
         return [] if seal is None else await self.db.read(journal.sealed_after, seal, log_id, limit)
+
+    async def of_user(self, user_id: str, log_id: str, limit: int, *, newest_first: bool) -> list[LogEntry]:
+        """Return what follows an entry among those about a user, by time; the first, where none is named.
+
+        Raises ``InvalidQuery``, and ``Unavailable``, as ``LongReads.search``.
+        """
+        if log_id:
+            await self._place(log_id)
+        which = LogFilter(user_id, after=log_id)
+        return await self.long.search(journal.page, which, 0, limit, newest_first=newest_first)
 
     async def seals(self, after: int, limit: int) -> list[Seal]:
         """Return batches of the chain, without their leaves."""
@@ -67,6 +74,13 @@ class Logs:
         event = operation.event(self.journal, "Export the journal", type="mgmt_api_read", **about)
         await self.db.write(journal.add, event)
         return self._entries(_first_id(since), _first_id(until))
+
+    async def _place(self, log_id: str) -> int | None:
+        """Return the batch that an entry is in, if it is sealed. Raises ``InvalidQuery`` where there is none."""
+        place = await self.db.read(journal.place, log_id)
+        if place is None:
+            raise InvalidQuery("There is no log event by that id, or it is no longer kept", path="from")
+        return place[0]
 
     async def _entries(self, after: str, end: str) -> AsyncIterator[LogEntry]:
         while piece := await self.long.read(journal.within, after, end, _PIECE):

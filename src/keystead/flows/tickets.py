@@ -19,6 +19,7 @@ from keystead.flows.post import VERIFICATION_JOB
 from keystead.flows.user_exports import JOBS as EXPORTS
 from keystead.flows.verification import Verification
 from keystead.ports import Clock
+from keystead.rules.events import Event
 from keystead.rules.identifiers import Identifier, canonical
 from keystead.rules.import_jobs import JOB as ROWS
 from keystead.rules.messages import Message
@@ -95,7 +96,11 @@ class Tickets:
         )
         job_id = self.verification.send_link(session, profile, message, job=VERIFICATION_JOB)
         about = {"user_id": profile.user_id, "connection_id": connection.id}
-        journal.add(session, operation.event(self.journal, "Send a verification email", job=job_id, **about))
+        journal.add(
+            session,
+            operation.event(self.journal, "Send a verification email", job=job_id, **about),
+            self._requested(operation, profile, asked),
+        )
         return JobRecord(job_id, VERIFICATION_JOB, "pending", self.clock(), None)
 
     def _verify_email(self, session: Session, asked: VerificationTicket, operation: Operation) -> str:
@@ -104,7 +109,11 @@ class Tickets:
             raise BadRequest("User does not have an email address.")
         _check_client(session, asked.client_id)
         about = {"user_id": profile.user_id, "connection_id": connection.id}
-        journal.add(session, operation.event(self.journal, "Create an email verification ticket", **about))
+        journal.add(
+            session,
+            operation.event(self.journal, "Create an email verification ticket", **about),
+            self._requested(operation, profile, asked),
+        )
         url = self.verification.link(
             session,
             profile,
@@ -112,6 +121,11 @@ class Tickets:
             terms=Terms(asked.lifetime, asked.result_url or "", asked.include_email),
         )
         return f"{url}#"
+
+    def _requested(self, operation: Operation, profile: Profile, asked: VerificationMail | VerificationTicket) -> Event:
+        """Return what is told of a link that verifies, whoever asked for it."""
+        about = {"user_id": profile.user_id, "connection_id": profile.connection_id, "client_id": asked.client_id}
+        return self.journal.event("svr", operation.caller, email=profile.email, **about)
 
     def _change_password(self, session: Session, asked: PasswordTicket, operation: Operation) -> str:
         profile, connection = _person(session, asked.user_id or _by_address(session, asked), asked.identity)

@@ -85,8 +85,11 @@ class Users:
         """Return an account. Raises ``NoSuchUser``."""
         return await self.db.read(_person, user_id)
 
-    async def tokens(self, user_id: str) -> dict[str, str]:
-        """Return the tokens that came with somebody from the customer's database (CD-9); none where a key is gone."""
+    async def tokens(self, user_id: str, operation: Operation) -> dict[str, str]:
+        """Return the tokens that came with somebody from the customer's database (CD-9); none where a key is gone.
+
+        They open what is somebody's elsewhere: the journal says who had them, before they have them.
+        """
         found = await self.db.read(mirrors.known, user_id)
         if found is None or not found.sealed_extras:
             return {}
@@ -94,7 +97,12 @@ class Users:
             extras: dict[str, Any] = json.loads(self.sealer.open(found.sealed_extras, EXTRAS))
         except InternalError:
             return {}
-        return {name: str(extras[name]) for name in TOKENS if extras.get(name)}
+        handed = {name: str(extras[name]) for name in TOKENS if extras.get(name)}
+        if handed:
+            about = {"user_id": user_id, "type": "mgmt_api_read"}
+            event = operation.event(self.journal, "Read the tokens of a user", **about, tokens=sorted(handed))
+            await self.db.write(journal.add, event)
+        return handed
 
     async def create(self, new: NewUser, password: Secret[str] | None, operation: Operation) -> Person:
         """Make an account.

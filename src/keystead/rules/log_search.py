@@ -1,11 +1,11 @@
 """Which entries of the journal a query means: its fields, and what may be asked of each."""
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, check_pattern, parse, wrong
+from keystead.rules.moments import bounds
 
 TEXTS: Final = (
     *("type", "user_id", "connection_id", "client_id", "ip", "user_agent", "description"),
@@ -16,8 +16,6 @@ TEXTS: Final = (
 CONNECTION: Final = "connection"
 DATE: Final = "date"
 FIELDS: Final = (*TEXTS, CONNECTION, DATE)
-
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def _matched(match: Match, name: str) -> Condition:
         known = ", ".join(sorted(FIELDS))
         raise wrong(match.field_at, f"the journal is searched by {known}", name=name)
     if match.field == DATE:
-        return _dated(match, name)
+        return Between(*bounds(match, name=name))
     if isinstance(value, Range):
         raise wrong(match.at, f"a range is of {DATE} only", name=name)
     if isinstance(value, Pattern):
@@ -93,28 +91,3 @@ def _matched(match: Match, name: str) -> Condition:
             return Field(match.field, None)
         check_pattern(value, match.at, name=name)
     return Field(match.field, value)
-
-
-def _dated(match: Match, name: str) -> Between:
-    value = match.value
-    if isinstance(value, Pattern):
-        raise wrong(match.at, "a date has no wildcards", name=name)
-    if isinstance(value, Term):
-        value = Range(value.text, value.text)
-    low = _moment(value.low, match, name)
-    high = _moment(value.high, match, name)
-    since = low and (low[0] if value.with_low else low[1])
-    before = high and (high[1] if value.with_high else high[0])
-    return Between(since, before)
-
-
-def _moment(text: str | None, match: Match, name: str) -> tuple[datetime, datetime] | None:
-    """Return when what is written begins, and when it is over: a day, or a moment."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-        return found, found + (timedelta(days=1) if _DAY.fullmatch(text) else timedelta(microseconds=1))
-    except (ValueError, OverflowError):
-        raise wrong(match.at, "a date is written 2026-06-01, or 2026-06-01T12:00:00Z", name=name) from None

@@ -8,13 +8,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from keystead.errors import InvalidQuery
 from keystead.rules import base64url
 from keystead.rules.folding import FOLDED, folded
 from keystead.rules.lucene import EXISTS, And, Match, Node, Not, Pattern, Range, Term, check_pattern, matches, wrong
+from keystead.rules.moments import bounds
 
 Scalar = str | bool | int | float
 
@@ -26,9 +27,6 @@ _METADATA: Final = ("user_metadata", "app_metadata")
 _MOST: Final = 2**31 - 1
 """More than anybody has signed in, and as much as is stored; -1 is less."""
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
-_MOMENT: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
-)
 
 
 # --- what is asked of the store --------------------------------------------------------------------------------------
@@ -275,14 +273,7 @@ def _number(term: Match, field: Field) -> Condition:
 
 
 def _moment(term: Match, field: Field) -> Condition:
-    """A date or time is all of the day, or of the second, that it names."""
-    value = term.value
-    if isinstance(value, Term):
-        value = Range(value.text, value.text)
-    if not isinstance(value, Range):
-        raise wrong(term.at, f"wildcards are not available for {term.field}")
-    low = None if value.low is None else _read_moment(value.low, term)[0 if value.with_low else 1]
-    high = None if value.high is None else _read_moment(value.high, term)[1 if value.with_high else 0]
+    low, high = bounds(term)
     return Between(field.column, low, high, with_high=False)
 
 
@@ -304,43 +295,6 @@ def _read_number(text: str, term: Match) -> int | float:
     if not _NUMBER.fullmatch(text):
         raise wrong(term.at, f"'{text[:30]}' is not a number")
     return min(max(float(text) if "." in text else int(text), -1), _MOST)
-
-
-def _read_moment(text: str, term: Match) -> tuple[datetime, datetime]:
-    """Return when a date or time begins, and when it is over."""
-    found = _MOMENT.fullmatch(text)
-    try:
-        if found is None:
-            raise ValueError(text)
-        return _span(found)
-    except (ValueError, OverflowError):
-        raise wrong(term.at, f"'{text[:40]}' is not a date such as 2026-01-31 or 2026-01-31T12:00:00Z") from None
-
-
-def _span(found: re.Match[str]) -> tuple[datetime, datetime]:
-    parts = [int(each) for each in found.groups()[:6] if each]
-    given, fraction = len(parts), found[7] or ""
-    zone = datetime.strptime(found[8], "%z").tzinfo if found[8] else UTC
-    year, month, day, hour, minute, second = (*parts, *_LEAST[given:])
-    begin = datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
-    begin += timedelta(microseconds=int(fraction.ljust(6, "0")))
-    if given < len(("year", "month", "day")):
-        last = begin.year == _END.year
-        return begin, _END if last else _months_later(begin, 1 if given > 1 else 12)
-    size = _SIZES.get(given, timedelta(microseconds=10 ** (6 - len(fraction))))
-    return begin, min(begin, _END - size) + size
-
-
-_LEAST: Final = (1, 1, 1, 0, 0, 0)
-"""What a date or time has where it names less."""
-_SIZES: Final = {3: timedelta(days=1), 5: timedelta(minutes=1)}
-"""How long it takes, by how many of year, month, day, hour, minute and second it names."""
-_END: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def _months_later(begin: datetime, months: int) -> datetime:
-    years, month = divmod(begin.month - 1 + months, 12)
-    return begin.replace(year=begin.year + years, month=month + 1)
 
 
 # --- metadata --------------------------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """What a route takes and answers, said once: requests are read by it, and ``/openapi.json`` is made of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from keystead.errors import (
@@ -161,13 +162,27 @@ class Described(Route):
     def __init__(self, path: str, handler: Callable[..., Any], **endpoints: Endpoint) -> None:
         self.endpoints = endpoints
         super().__init__(path, _noting(handler), methods=list(endpoints))
+        self.own = frozenset(self.methods or ())
+        self.allowed = sorted(self.own)
+        """What the path can be asked for, by whichever route."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``."""
+        """Count a request, and pass it on. Raises ``TooManyRequests``, ``ForeignOrigin``, ``HTTPException``."""
         scope[ROUTE] = f"{scope.get('root_path', '')}{self.path_format}"
         await count(scope)
         refuse_unlisted(scope)
+        if scope["method"] not in self.own:
+            raise HTTPException(405, headers={"Allow": ", ".join(self.allowed)})
         await super().handle(scope, receive, send)
+
+
+def allowing(found: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
+    """Let each route know the methods of its path, also as an id: a 405 names them all (RFC 9110 §15.5.6)."""
+    described = [each for each in found if isinstance(each, Described)]
+    for each in described:
+        beside = (other.own for other in described if other.path_regex.match(each.path))
+        each.allowed = sorted(set().union(*beside))
+    return found
 
 
 def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:

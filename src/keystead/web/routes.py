@@ -31,7 +31,7 @@ from keystead.web import (
 )
 from keystead.web import oauth_endpoints as oauth
 from keystead.web import page_endpoints as page
-from keystead.web.endpoints import Described
+from keystead.web.endpoints import Described, allowing
 from keystead.web.management import (
     actions,
     administrators,
@@ -259,7 +259,6 @@ MANAGEMENT: list[BaseRoute] = [
     *attack_protection.settings("/attack-protection/captcha", attack_protection.CAPTCHA),
     Described("/anomaly/blocks/ips/{id}", user_blocks.of_address, GET=user_blocks.OF_ADDRESS),
     Described("/anomaly/blocks/ips/{id}", user_blocks.lift_of_address, DELETE=user_blocks.LIFT_OF_ADDRESS),
-    Described("/actions/actions", actions.index, GET=actions.INDEX),
     Described("/branding", branding.show, GET=branding.SHOW),
     Described("/branding", branding.update, PATCH=branding.UPDATE),
     Described("/prompts", prompts.show, GET=prompts.SHOW),
@@ -393,4 +392,4 @@ MANAGEMENT: list[BaseRoute] = [
 
 def _mount(prefix: str, inner: Sequence[BaseRoute]) -> Mount:
     """Mount routes without Starlette's redirects to the path with or without a slash: they are 307s."""
-    return Mount(prefix, app=Router(inner, redirect_slashes=False))
+    return Mount(prefix, app=Router(allowing(inner), redirect_slashes=False))

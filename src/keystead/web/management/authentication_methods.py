@@ -188,12 +188,12 @@ DELETE_ALL: Final = Scoped(
     "Delete the authentication methods of a user",
     scopes=("delete:authentication_methods",),
     answers={204: None},
-    refuses=(NoSuchUser, Forbidden),
+    refuses=(Forbidden,),
 )
 
 
 async def delete_all(request: Request) -> Response:
-    """``DELETE /users/{id}/authentication-methods``: refused where there is a passkey (PK-34)."""
+    """``DELETE /users/{id}/authentication-methods``: 204 also of nobody; refused where there is a passkey (PK-34)."""
     operation = operation_of(request, (await DELETE_ALL.read(request)).bearer)
     await management_of(request).methods.remove_all(request.path_params["id"], operation)
     return Response(status_code=204)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from keystead.errors import InvalidQuery
 from keystead.web.answers import Json
 from keystead.web.endpoints import Asked
 from keystead.web.parameters import Flag, Number, Text
@@ -103,8 +104,15 @@ def cursors_of(name: str, item: Shape) -> Shape:
 
 
 def by_cursor(asked: Asked) -> bool:
-    """Whether a list is read by ``from`` and ``take``; ``include_totals`` means nothing then."""
-    return asked.names(*BY_CURSOR)
+    """Whether a list is read by ``from`` and ``take``; ``include_totals`` means nothing then.
+
+    Raises ``InvalidQuery`` for a page but the first, which SDKs name whatever they ask for.
+    """
+    if not asked.names(*BY_CURSOR):
+        return False
+    if asked[PAGE]:
+        raise InvalidQuery("With from and take there are no pages", path="page")
+    return True
 
 
 def picked(item: Item, asked: Asked) -> Item:

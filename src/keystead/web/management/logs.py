@@ -40,8 +40,8 @@ from keystead.web.shapes import FLAG, MOMENT, NOTHING, OBJECT, TEXT, WHOLE, Cont
 
 _OF_ALL: Final = ("read:logs",)
 _OF_USERS: Final = ("read:logs", "read:logs_users")
-_NEWEST_FIRST: Final = "date:-1"
-_SORT: Final = Choice("sort", ("date:1", _NEWEST_FIRST), says="Logs can be sorted by date:1 or date:-1 only")
+_OLDEST_FIRST: Final = "date:1"
+_SORT: Final = Choice("sort", (_OLDEST_FIRST, "date:-1"), says="Logs can be sorted by date:1 or date:-1 only")
 _QUERY: Final = Text("q")
 _SEARCH: Final = Text("search")
 """What Auth0's description calls ``q``."""
@@ -109,10 +109,12 @@ async def index(request: Request) -> Response:
     if by_cursor(asked):
         if search is not None:  # a filter that is ignored would show what was not asked for
             raise InvalidQuery("A search is read by page and per_page", path="from")
+        if asked[_SORT] not in (None, _OLDEST_FIRST):
+            raise InvalidQuery("With from and take logs come in the order of the chain, the oldest first", path="sort")
         part = cursor(asked)
         found = await management_of(request).logs.after(part.last, part.size)
         return Json([picked(_shown(request, each), asked) for each in found])
-    return await _page(request, asked, LogFilter(search=search))
+    return await _page(request, asked, LogFilter(search=search), _FAR)
 
 
 SHOW: Final = Scoped("Show an entry of the journal", scopes=_OF_USERS, answers={200: LOG}, refuses=(NoSuchLog,))
@@ -127,15 +129,20 @@ async def show(request: Request) -> Response:
 OF_USER: Final = Scoped(
     "List the journal of a user",
     scopes=_OF_USERS,
-    query=(*PAGED, *PICKED, _SORT),
+    query=(*PAGED, *BY_CURSOR, *PICKED, _SORT),
     answers={200: pages_of("logs", LOG.part(), length=True)},
     refuses=(BeyondPaging,),
 )
 
 
 async def of_user(request: Request) -> Response:
-    """``GET /users/{id}/logs``: of whoever is gone too, since the journal stays."""
-    return await _page(request, await OF_USER.read(request), LogFilter(request.path_params["id"]))
+    """``GET /users/{id}/logs``: of whoever is gone too, since the journal stays; by page, or by what came before."""
+    asked, user_id = await OF_USER.read(request), request.path_params["id"]
+    if not by_cursor(asked):
+        return await _page(request, asked, LogFilter(user_id), BeyondPaging.default_text)
+    part, newest_first = cursor(asked), asked[_SORT] != _OLDEST_FIRST
+    found = await management_of(request).logs.of_user(user_id, part.last, part.size, newest_first=newest_first)
+    return Json([picked(_shown(request, each), asked) for each in found])
 
 
 VERIFY: Final = Scoped(
@@ -186,11 +193,11 @@ async def export(request: Request) -> Response:
     return StreamingResponse((f"{json_line(write(each))}\n" async for each in entries), media_type=_NDJSON)
 
 
-async def _page(request: Request, asked: Asked, which: LogFilter) -> Response:
+async def _page(request: Request, asked: Asked, which: LogFilter, far: str) -> Response:
     page, logs = paged(asked), management_of(request).logs
     if page.is_far:
-        raise BeyondPaging(_FAR)
-    found = await logs.page(which, page.start, page.size, newest_first=asked[_SORT] != "date:1")
+        raise BeyondPaging(far)
+    found = await logs.page(which, page.start, page.size, newest_first=asked[_SORT] != _OLDEST_FIRST)
     total = await logs.count(which) if page.totals else 0
     return page.answer("logs", [picked(_shown(request, each), asked) for each in found], total, length=True)
 

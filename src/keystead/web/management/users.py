@@ -100,10 +100,11 @@ async def show(request: Request) -> Response:
     if is_own(asked.bearer.scope, "read:users"):
         _check_own(request, asked.bearer)
     found = await flows.users.show(request.path_params["id"])
-    user = shown(found, flows.settings.public_url)
-    if READS_TOKENS in asked.bearer.scope:
-        user["identities"][0] |= await flows.users.tokens(found.profile.user_id)
-    return Json(picked(user, asked))
+    user = picked(shown(found, flows.settings.public_url), asked)
+    if READS_TOKENS in asked.bearer.scope and "identities" in user:
+        operation = operation_of(request, asked.bearer)
+        user["identities"][0] |= await flows.users.tokens(found.profile.user_id, operation)
+    return Json(user)
 
 
 UPDATE: Final = Scoped(
