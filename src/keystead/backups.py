@@ -65,7 +65,8 @@ def restore_backup(settings: Settings, file: BinaryIO, consent: Consent | None =
     at_hand = _keys_at_hand(settings)
     keys = at_hand or head_of(file).secret_keys
     if not keys:
-        raise SettingsError("KEYSTEAD_SECRET_KEYS: the secret keys that the backup was made with are needed")
+        missing = "the secret keys that the backup was made with are needed, in the variable or in"
+        raise SettingsError(f"KEYSTEAD_SECRET_KEYS: {missing} {settings.key_file}")
     entropy = SystemEntropy()
     try:
         manifest = examine(file, _vouch(keys), partial(Sealer(keys, entropy).open, purpose=PURPOSE))

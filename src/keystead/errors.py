@@ -508,9 +508,9 @@ class IdentifierTaken(Conflict):
     code = "identifier_taken"
     default_text = "The user already exists."
 
-    def __init__(self, attribute: str, *, detail: str = "") -> None:
+    def __init__(self, attribute: str, text: str | None = None, *, detail: str = "") -> None:
         self.attribute = attribute
-        super().__init__(detail=detail)
+        super().__init__(text, detail=detail)
 
 
 class NameTaken(Conflict):

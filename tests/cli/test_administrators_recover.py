@@ -84,6 +84,19 @@ async def test_it_lets_an_owner_choose_a_new_password(data_dir: Path, sqlite_ste
         assert "scp" in await world.journal(root.user_id)
 
 
+async def test_it_sends_whoever_is_invited_to_their_invitation(data_dir: Path, sqlite_stencil: Stencil) -> None:
+    async with open_at(data_dir, sqlite_stencil) as world:
+        root = await first_owner(world)
+        body = {"email": "ann@example.com", "role": "viewer"}
+        assert (await root.manage("POST", "/keystead/administrators", body)).status_code == 201
+    link = json.loads(recover(data_dir, "--json").stdout)["url"]
+    async with open_at(data_dir, sqlite_stencil, "again") as world:
+        invited = await follow(world, link, "Ann@example.com")
+        assert (invited.status_code, "open the link of the invitation" in invited.text) == (409, True)
+        taken = await follow(world, link, "root@example.com")
+        assert (taken.status_code, "The user already exists." in taken.text) == (409, True)
+
+
 async def root_at(world: World, token: str) -> int:
     """Return the status that a token gets."""
     headers = {"authorization": f"Bearer {token}"}

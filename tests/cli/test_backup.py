@@ -35,6 +35,9 @@ def test_a_file_of_its_owner_whole_or_not_at_all(data_dir: Path, tmp_path: Path)
     file = tmp_path / "a.backup"
     with serving(data_dir):
         manifest = json.loads(run("backup", file, "--json", data_dir=data_dir).stdout)
+    told = run("backup", tmp_path / "told", data_dir=data_dir).stderr
+    assert f"without the secret keys, which are not in it: keep those of {data_dir / 'secret-keys'}" in told
+    (tmp_path / "told").unlink()
     assert {table["name"]: table["rows"] for table in manifest["tables"]}["connection"] == 2
     assert manifest["with_secret_keys"] is False
     assert file.stat().st_mode & 0o777 == 0o600
@@ -106,6 +109,7 @@ def test_without_the_secret_keys_it_is_worth_nothing(data_dir: Path, tmp_path: P
     run("backup", file, data_dir=data_dir)
     refused = run("restore", file, code=2, data_dir=other)
     assert refused.stderr.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
+    assert str(other / "secret-keys") in refused.stderr
     assert not other.exists()
 
 

@@ -126,7 +126,7 @@ def test_what_there_is_not(shell: Shell, arguments: tuple[str, ...]) -> None:
 def test_an_address_is_no_id_of_a_user(shell: Shell, arguments: tuple[str, ...]) -> None:
     told = shell(*arguments, "ann@example.com", code=2)
     assert told.err.startswith("keystead: ann@example.com is no id")
-    assert "keystead users list --search" in told.err
+    assert "keystead users list --search 'email:\"ann@example.com\"'" in told.err
 
 
 def test_where_nothing_is_installed(tmp_path: Path) -> None:
@@ -187,6 +187,20 @@ def test_connections(shell: Shell, tmp_path: Path) -> None:
     assert report["users"]["total"] == 0 if "users" in report else report
 
 
+def test_scripts_are_not_lost_unasked(shell: Shell, tmp_path: Path) -> None:
+    file, options = tmp_path / "login.js", tmp_path / "options.json"
+    file.write_text("function login(identifier, password, callback) { callback(null); }")
+    shell("connections", "create", "Legacy", "--set", "configuration.SECRET=shh")
+    shell("scripts", "set", "Legacy", "login", str(file))
+    shell("connections", "update", "Legacy", "--set", "passkey_policy.user_verification=required")
+    options.write_text("{}")
+    refused = shell("connections", "update", "Legacy", "--options", str(options), code=2)
+    assert "lose its scripts (login); values for scripts (SECRET)" in refused.err
+    assert shell("scripts", "show", "Legacy", "login").out
+    shell("connections", "update", "Legacy", "--options", str(options), "--yes")
+    shell("scripts", "show", "Legacy", "login", code=2)
+
+
 def test_clients_of_a_connection(shell: Shell) -> None:
     client = shell("clients", "create", "Shop", "--set", "app_type=spa", "--json").document["client_id"]
 
@@ -241,7 +255,7 @@ def test_users(shell: Shell) -> None:
     assert "blocked" not in shell("users", "show", user_id, "--json").document
     shell("users", "block", user_id, "--yes")
     assert shell("users", "show", user_id, "--json").document["blocked"] is True
-    shell("users", "unblock", user_id)
+    assert shell("users", "unblock", user_id).out == f"ann@example.com ({user_id}) may sign in\n"
     assert not shell("users", "show", user_id, "--json").document["blocked"]
     assert shell("users", "blocks", user_id, "--json").items == []
 

@@ -126,6 +126,14 @@ def test_no_owner_and_no_link(data_dir: Path) -> None:
     assert bad(examined(data_dir, "--offline")) == {"administrators": "warning"}
 
 
+def test_an_owner_who_never_came(data_dir: Path) -> None:
+    invited = keystead("administrators", "invite", "ann@example.com", "owner", "--data-dir", data_dir)
+    assert invited.returncode == 0, invited.stderr
+    found = examined(data_dir, "--offline")
+    assert bad(found) == {"administrators": "warning"}
+    assert found["administrators"]["found"].startswith("no owner can sign in: 1 invited")
+
+
 def test_a_moved_public_url(data_dir: Path) -> None:
     sql(data_dir, """INSERT INTO setting (name, value) VALUES ('relying_party', '{"id": "old.example.org"}')""")
     found = examined(data_dir, "--offline", status=1)

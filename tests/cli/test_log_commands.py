@@ -28,6 +28,7 @@ def test_the_newest_are_the_last(shell: Shell) -> None:
     assert [entry["type"] for entry in entries] == ["sapi", "sapi"]
     assert entries[0]["date"] <= entries[1]["date"]
     assert shell("log", "tail", "--lines", "1", "--json").items == entries[1:]
+    assert [line.split()[-1] for line in lines] == [entry["log_id"] for entry in entries]
     assert shell("log", "tail", "--lines", "0", "--json").items == []
     shown = shell("log", "show", entries[0]["log_id"], "--json").document
     assert shown["log_id"] == entries[0]["log_id"]

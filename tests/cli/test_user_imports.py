@@ -50,6 +50,8 @@ def test_rehearsed_and_imported(shell: Shell, tmp_path: Path) -> None:
     (job,) = shell("jobs", "list", "--type", "users_import", "--json").items
     assert (job["connection"], job["dry_run"], "run_at" in job) == (STAFF, True, False)
     assert shell("jobs", "show", job["id"], "--json").document == job
+    assert ["summary.failed", "2"] in shell("jobs", "show", job["id"]).rows
+    assert job["id"] in rehearsed.out
     heads, (row,) = shell("jobs", "list", "--type", "users_import").out.splitlines()[0], shell("jobs", "list").rows
     assert heads.split()[:5] == ["id", "type", "connection", "rehearsal", "status"]
     assert row[1:5] == ["users_import", STAFF, "yes", "completed"]

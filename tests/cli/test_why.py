@@ -81,6 +81,7 @@ def test_a_decision_for_people(refused: Refused) -> None:
     assert lines["count"].startswith("10 of 10 are spent now, charged last at ")
     assert lines["until"].endswith(" UTC")
     assert "/api/v2/user-blocks" in lines["lifted by"]
+    assert lines["here by"] == f"keystead users unblock ID, which keystead users list --search 'email:\"{ANN}\"' has"
     assert lines["journal"] == "limit_wc"
     assert kept(refused) == before, "to ask changes nothing"
 

@@ -288,6 +288,11 @@ def test_the_bounds_themselves_are_taken() -> None:
         assert of_stored(text).stored() == text
 
 
+def test_a_password_in_clear_is_called_one() -> None:
+    with pytest.raises(BadHash, match="a password in clear"):
+        read_text("{noop}secret")
+
+
 def test_what_is_too_long_to_be_stored_is_refused() -> None:
     key = {**KEYED, "key": {"value": "\x01" * 500}}
     long = {"algorithm": "hmac", "hash": key, "salt": {"value": "\x01" * 500}}

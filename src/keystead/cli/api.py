@@ -1,6 +1,8 @@
 """The Management API as commands use it: one call after the other, wherever the Keystead is."""
 
 import asyncio
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -42,6 +44,12 @@ class Where:
     url: str | None = None
     token: str | None = None
 
+    @property
+    def again(self) -> str:
+        """The options that say it again, each behind a space; never the token."""
+        given = (("--data-dir", self.data_dir), ("--url", self.url))
+        return "".join(f" {name} {shlex.quote(str(value))}" for name, value in given if value)
+
 
 class Refused(Exception):
     """What was asked for was not done; the text is what the API said."""
@@ -54,8 +62,12 @@ class Refused(Exception):
 class Api:
     """What a command speaks to. It may make the calls that it declares, and no other."""
 
-    def __init__(self, calls: Any, runner: asyncio.Runner, routes: tuple[str, ...], *, as_json: bool) -> None:
+    def __init__(
+        self, calls: Any, runner: asyncio.Runner, routes: tuple[str, ...], again: str, *, as_json: bool
+    ) -> None:
         self._calls, self._runner, self._routes, self.as_json = calls, runner, routes, as_json
+        self.again: Final = again
+        """The options by which another command is about the same Keystead, behind a space where there are any."""
 
     def ask(self, route: str, *ids: str, body: object | None = None, **query: object) -> Any:
         """Make a call and return what its answer says; ``None`` where that is nothing. Raises ``Refused``.
@@ -105,7 +117,8 @@ class Api:
     def listed(self, items: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> None:
         """Print a list: a table for people, a line for each item for programs."""
         if not self.as_json:
-            table(items, columns)
+            if not table(items, columns) and sys.stderr.isatty():
+                tell("nothing was found")
             return
         for each in items:
             item(each)
@@ -184,7 +197,7 @@ def opened(where: Where, routes: tuple[str, ...], *, as_json: bool) -> Iterator[
     try:
         with asyncio.Runner() as runner, _calls(where) as calls:
             try:
-                yield Api(calls, runner, routes, as_json=as_json)
+                yield Api(calls, runner, routes, where.again, as_json=as_json)
             finally:
                 runner.run(calls.close())
     except Refused as error:

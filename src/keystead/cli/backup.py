@@ -54,7 +54,9 @@ def make(
       keystead backup make - | ssh elsewhere 'cat > keystead.backup'
     """
     name = file or f"keystead-{system_clock():%Y%m%d-%H%M%S}.backup"
-    with told_plainly(), open_backup(process.load(data_dir=data_dir), with_secret_keys=with_secret_keys) as found:
+    with told_plainly():
+        settings = process.load(data_dir=data_dir)
+    with told_plainly(), open_backup(settings, with_secret_keys=with_secret_keys) as found:
         backup, keys = found
         with _output(name, force=force) as out:
             manifest = backup.write(out, by_command("backup"), keys)
@@ -63,6 +65,9 @@ def make(
         tell(f"{waiting} messages or notices wait to be sent: they are not in it")
     if keys:
         tell("the secret keys are in it: whoever has it has everything")
+    else:
+        kept = "KEYSTEAD_SECRET_KEYS" if settings.secret_keys else settings.key_file
+        tell(f"it cannot be restored without the secret keys, which are not in it: keep those of {kept} elsewhere")
     report(manifest, name, as_json=as_json, err=name == STANDARD_OUTPUT)
 
 

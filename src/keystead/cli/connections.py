@@ -1,5 +1,7 @@
 """``keystead connections``: where people live, and by which rules they come in."""
 
+import inspect
+from inspect import Parameter
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,6 +23,7 @@ Stranded = Annotated[
 
 _ALL: Final = "GET /connections"
 _ONE: Final = "GET /connections/{id}"
+_AT_RISK: Final = {"customScripts": "scripts", "configuration": "values for scripts"}
 _COLUMNS: Final = {
     "id": "id",
     "name": "name",
@@ -66,16 +69,10 @@ def create(
     api.done(made, f"{made['name']} is made: {made['id']}")
 
 
-@command(app, "update", _ALL, _ONE, "PATCH /connections/{id}")
-def update(
-    api: Api,
-    connection: Connection,
-    options: Options = None,
-    sets: Sets = None,
-    body: Body = None,
-    accept_stranded: Stranded = None,
-) -> None:
+def _update(api: Api, connection: Connection, **given: Any) -> None:
     """Change a connection: --set changes one option and leaves the others, --options replaces all of them.
+
+    It asks before scripts, or the values that they read, are lost by that.
 
     Examples:
 
@@ -84,13 +81,31 @@ def update(
       keystead connections update Staff --body members.json --accept-stranded 2
     """
     found = _found(api, connection)
-    wanted = body_of(body, None)
-    if options or sets:
-        wanted["options"] = body_of(options, sets, wanted.get("options", found.get("options")))
+    wanted = body_of(given["body"], None)
+    if given["options"] or given["sets"]:
+        base = wanted.get("options", found.get("options"))
+        wanted["options"] = body_of(given["options"], given["sets"], base)
     if not wanted:
         raise refuse("there is nothing to change: give --set, --options or --body")
-    changed = api.ask("PATCH /connections/{id}", found["id"], body=wanted, accept_stranded=accept_stranded)
+    if lost := _lost(found.get("options", {}), wanted):
+        confirm(f"Replace the options of {found['name']}, and lose its {lost}?", yes=given["yes"])
+    stranded = given["accept_stranded"]
+    changed = api.ask("PATCH /connections/{id}", found["id"], body=wanted, accept_stranded=stranded)
     api.done(changed, f"{changed['name']} is changed")
+
+
+_update.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        Parameter("api", Parameter.POSITIONAL_OR_KEYWORD, annotation=Api),
+        Parameter("connection", Parameter.POSITIONAL_OR_KEYWORD, annotation=Connection),
+        Parameter("options", Parameter.KEYWORD_ONLY, default=None, annotation=Options),
+        Parameter("sets", Parameter.KEYWORD_ONLY, default=None, annotation=Sets),
+        Parameter("body", Parameter.KEYWORD_ONLY, default=None, annotation=Body),
+        Parameter("accept_stranded", Parameter.KEYWORD_ONLY, default=None, annotation=Stranded),
+        Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),
+    ]
+)
+command(app, "update", _ALL, _ONE, "PATCH /connections/{id}")(_update)
 
 
 @command(app, "delete", _ALL, _ONE, "GET /users", "DELETE /connections/{id}")
@@ -145,6 +160,19 @@ def _found(api: Api, connection: str) -> dict[str, Any]:
     named = list(api.cursors(_ALL, member="connections", name=connection))
     found: dict[str, Any] = named[0] if named else api.ask(_ONE, connection)
     return found
+
+
+def _lost(options: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Return what goes with options that are replaced, by name; secrets are shown nowhere, so no file brings them."""
+    replaced = wanted.get("options")
+    if not isinstance(replaced, dict):
+        return ""
+    gone = {says: sorted({*options.get(name, {})} - {*_dict(replaced.get(name))}) for name, says in _AT_RISK.items()}
+    return "; ".join(f"{says} ({', '.join(names)})" for says, names in gone.items() if names)
+
+
+def _dict(found: object) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
 
 
 def _people(api: Api, name: str) -> str:

@@ -56,15 +56,16 @@ def refuse(line: str) -> typer.Exit:
     return typer.Exit(WRONG)
 
 
-def confirm(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool, instead: str = "--yes") -> None:
     """Ask before a loss, unless ``yes``; whoever declines ends the command with status 1.
 
-    Where nobody can be asked it is refused: what is on standard input then may be a list that a script reads.
+    Where nobody can be asked it is refused, and said what is to be given ``instead``: what is on standard input then
+    may be a list that a script reads.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise refuse(f"{question} Nobody is there to answer: give --yes")
+        raise refuse(f"{question} Nobody is there to answer: give {instead}")
     try:
         agreed = typer.confirm(printable(question), err=True)
     except typer.Abort as ended:

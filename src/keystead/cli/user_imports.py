@@ -115,14 +115,14 @@ def resume(api: Api, job_id: str) -> None:
 
 def follow(api: Api, job_id: str, *, resumed: bool = False) -> None:
     """Wait for a job and tell what came of it: exit status 1 where a row was refused or a canary would not get in."""
-    job = finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id), resumed=resumed)
+    job = finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id) + api.again, resumed=resumed)
     if "summary" not in job:
         raise refuse(f"{job_id} is no import")
     failed = list(_refused(api, job_id))
     if api.as_json:
         document(job | {"errors": failed})
     else:
-        _print(job, failed)
+        _print(job, failed, api.again)
     if job["summary"]["failed"] or not all(each["works"] for each in job.get("canaries", ())):
         raise typer.Exit(1)
 
@@ -166,14 +166,14 @@ def _refused(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
     return islice(api.cursors(_ROWS, job_id, member="rows", verdict="error"), None if api.as_json else _SHOWN)
 
 
-def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> None:
+def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], again: str) -> None:
     """Tell people what came of an import."""
     summary, rehearsal = job["summary"], job.get("rehearsal", {})
     would = "would be " if rehearsal else ""
     unchanged = f" ({rehearsal['unchanged']} without any change)" if rehearsal.get("unchanged") else ""
     say(
         f"{summary['total']} rows: {summary['inserted']} users {would}new, {summary['updated']} {would}changed"
-        f"{unchanged}, {summary['failed']} refused"
+        f"{unchanged}, {summary['failed']} refused ({job['id']})"
     )
     if rehearsal.get("passkeys_that_do_not_work"):
         say(f"{rehearsal['passkeys_that_do_not_work']} passkeys would not sign anybody in here")
@@ -186,7 +186,7 @@ def _print(job: Mapping[str, Any], failed: Sequence[Mapping[str, Any]]) -> None:
         if items:
             table(items, columns)
     if summary["failed"] > len(failed):
-        tell(f"{summary['failed'] - len(failed)} more: keystead jobs errors {job['id']}")
+        tell(f"{summary['failed'] - len(failed)} more: keystead jobs errors {job['id']}{again}")
 
 
 def _line(found: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``keystead users``: the people."""
 
 import inspect
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,7 +18,10 @@ app = noun("Users: the people of the connections.")
 
 def _user_id(text: str) -> str:
     if "|" not in text:
-        raise refuse(f"{text} is no id: find people with keystead users list --search 'email:\"ann@example.com\"'")
+        term = text.replace("\\", "\\\\").replace('"', '\\"')
+        member = "email" if "@" in text else "username"
+        query = shlex.quote(f'{member}:"{term}"')
+        raise refuse(f"{text} is no id: find it with keystead users list --search {query}")
     return text
 
 
@@ -140,7 +144,7 @@ def unblock(api: Api, user: User) -> None:
     lifted = len(api.ask(_BLOCKS, user)["blocked_for"])
     changed = api.ask(_UPDATE, user, body={"blocked": False})
     api.ask("DELETE /user-blocks/{id}", user)
-    api.done(changed, f"{_named(changed)} may sign in; {lifted} blocks are lifted")
+    api.done(changed, f"{_named(changed)} may sign in{_lifted(lifted)}")
 
 
 @command(app, "blocks", _BLOCKS)
@@ -175,7 +179,8 @@ command(app, "export", *user_exports.EXPORT_ROUTES)(user_exports.export)
 def _import(api: Api, **given: Any) -> None:
     """Import users, with hashes and passkeys: rows as Auth0 takes them, or an archive that puts them back as they were.
 
-    Exit status 1 where a row was refused, or a canary would not get in.
+    Exit status 1 where a row was refused, or a canary would not get in. A canary that fails stops no import: rehearse
+    before, with --dry-run.
 
     Examples:
 
@@ -191,9 +196,10 @@ def _import(api: Api, **given: Any) -> None:
     elif not wanted.file:
         raise refuse("name a file, or a job with --resume")
     elif user_exports.is_archive(wanted.file):
+        about = user_exports.summary(Path(wanted.file))
         if wanted.is_for_rows:
             raise refuse("an archive puts users back as they were: it takes no --upsert, --dry-run or --canary")
-        user_exports.import_archive(api, Path(wanted.file), wanted.connection, given["trust"], yes=given["yes"])
+        user_exports.import_archive(api, Path(wanted.file), about, wanted.connection, given["trust"], yes=given["yes"])
     else:
         user_imports.follow(api, user_imports.begin(api, wanted))
 
@@ -236,6 +242,10 @@ def _password() -> str:
     if not found:
         raise refuse("there is no password on standard input")
     return found
+
+
+def _lifted(locks: int) -> str:
+    return f"; {locks} {'lock' if locks == 1 else 'locks'} of wrong passwords lifted" if locks else ""
 
 
 def _named(found: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """``keystead why``: why somebody was refused."""
 
+import shlex
 from typing import Annotated, Any, Final
 
 import typer
@@ -9,6 +10,8 @@ from keystead.cli.commands import calling
 from keystead.cli.terminal import document, say, tell
 
 _WIDTH: Final = 10
+_UNBLOCKED: Final = ("user_blocked", "brute_force", "device", "strangers", "account")
+"""The rules that ``keystead users unblock`` answers."""
 _ALL: Final = "GET /keystead/decisions"
 
 
@@ -54,9 +57,21 @@ def _block(shown: dict[str, Any]) -> list[str]:
         "count": _count(shown.get("limit")),
         "until": _until(shown.get("limit")),
         "lifted by": shown["lifted_by"],
+        "here by": _unblocking(shown),
         "journal": ", ".join(each["type"] for each in shown["events"]),
     }
     return [f"{name:<{_WIDTH}}{text}" for name, text in lines.items() if text]
+
+
+def _unblocking(shown: dict[str, Any]) -> str:
+    """Return the command that lets somebody in again, where one does; before a lock nobody looks whose it is."""
+    if shown["rule"] not in _UNBLOCKED or not shown.keys() & {"user_id", "identifier"}:
+        return ""
+    if "user_id" in shown:
+        return f"keystead users unblock {shlex.quote(shown['user_id'])}"
+    kind, _, value = shown["identifier"].partition(":")
+    query = shlex.quote(f'{kind}:"{value}"')
+    return f"keystead users unblock ID, which keystead users list --search {query} has"
 
 
 def _count(limit: dict[str, Any] | None) -> str:

@@ -43,10 +43,11 @@ class AdministratorStanding:
 _HAS_PASSKEY: Final = exists().where(
     col(Passkey.user_id) == col(Account.user_id), col(Passkey.quarantined_at).is_(None)
 )
-_CAN_ENTER: Final = or_(col(Account.password_hash).is_not(None), _HAS_PASSKEY)
+CAN_ENTER: Final = or_(col(Account.password_hash).is_not(None), _HAS_PASSKEY)
+"""Of an account joined: whether there is a way in, as there is none while an invitation waits."""
 _ALL: Final[Select[*tuple[Any, ...]]] = select(
     *(col(Account.user_id), col(Account.connection_id), col(Administrator.role), col(Account.email)),
-    *(col(Account.name), func.coalesce(col(Account.blocked), False).label("blocked"), _CAN_ENTER.label("can_enter")),
+    *(col(Account.name), func.coalesce(col(Account.blocked), False).label("blocked"), CAN_ENTER.label("can_enter")),
     *(col(Account.created_at), col(Account.last_login)),
 ).join(Administrator, col(Administrator.user_id) == col(Account.user_id))
 _STANDING: Final = (
@@ -59,7 +60,7 @@ _STANDING: Final = (
 
 
 _WORKING_OWNERS = _ALL.where(
-    col(Administrator.role) == OWNER, func.coalesce(col(Account.blocked), False).is_(False), _CAN_ENTER
+    col(Administrator.role) == OWNER, func.coalesce(col(Account.blocked), False).is_(False), CAN_ENTER
 )
 
 

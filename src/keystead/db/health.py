@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, func, not_, select, text
 from sqlmodel import Session, col
 
+from keystead.db.administrators import CAN_ENTER
 from keystead.db.tables import Account, Administrator, JournalRow, Ticket
+from keystead.rules.authority import OWNER
 
 _SYNCHRONOUS: Final = {"0": "off", "1": "normal", "2": "full", "3": "extra"}
 
@@ -40,11 +42,21 @@ def unsealed(session: Session, most: int) -> int:
 
 
 def administrators(session: Session) -> dict[str, int]:
-    """Return how many administrators there are of each role, those who are blocked left out."""
+    """Return how many administrators who can sign in there are of each role."""
+    return _administrators(session, CAN_ENTER)
+
+
+def invited_owners(session: Session) -> int:
+    """Return how many owners there are who have no way in yet: nobody accepted their invitation."""
+    return _administrators(session, not_(CAN_ENTER)).get(OWNER, 0)
+
+
+def _administrators(session: Session, which: ColumnElement[bool]) -> dict[str, int]:
+    """Return how many there are of each role, those who are blocked left out."""
     columns = (col(Administrator.role), func.count())
     joined = select(*columns).join(Account, col(Account.user_id) == col(Administrator.user_id))
     rows = session.connection().execute(
-        joined.where(func.coalesce(col(Account.blocked), False).is_(False)).group_by(col(Administrator.role))
+        joined.where(func.coalesce(col(Account.blocked), False).is_(False), which).group_by(col(Administrator.role))
     )
     return {str(role): int(count) for role, count in rows}
 

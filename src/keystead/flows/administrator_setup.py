@@ -9,7 +9,7 @@ from sqlmodel import Session
 from keystead.db import accounts, administrators, connections, journal, old_passwords, tickets
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import InvalidTicket
+from keystead.errors import IdentifierTaken, InvalidTicket
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -29,6 +29,8 @@ from keystead.secrecy import Secret
 PURPOSE: Final = "first-owner"
 NEW_OWNER: Final = "nobody|owner"
 """The subject of a link that makes an owner of whoever opens it: the next one takes its place."""
+
+_INVITED: Final = "You are invited already: open the link of the invitation, which is yours alone."
 
 Kind = Literal["first", "owner", "invitation", "recovery"]
 """What a link is for: the first owner, another one, somebody who was invited, an owner who lost their way in."""
@@ -100,6 +102,10 @@ class AdministratorSetup:
         now = self.clock()
         setup = _take(session, ticket, now)
         local_id = self.entropy.bytes(12).hex()
+        for each in draft.identifiers:
+            there = administrators.by_email(session, each.value) if each.kind == "email" else None
+            if there is not None and not there.can_enter:
+                raise IdentifierTaken("email", _INVITED)
         owner = accounts.create(session, setup.connection.id, draft, hashed, local_id=local_id, now=now)
         administrators.add(session, owner.user_id, OWNER)
         self._record(session, "ss", replace(setup, profile=owner), caller)

@@ -148,7 +148,7 @@ class Doctor:
         roles, link = health.administrators(session), health.tickets_until(session, PURPOSE)
         return [
             *verdicts.relying_party(party, counts),
-            verdicts.administrators(roles, link, now),
+            verdicts.administrators(roles, link, now, invited=health.invited_owners(session)),
             verdicts.jobs(jobs.standing(session, now)),
             verdicts.journal(health.unsealed(session, MOST_UNSEALED), MOST_UNSEALED),
             verdicts.metadata(stored_metadata(session), now.date()),

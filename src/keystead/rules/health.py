@@ -23,6 +23,8 @@ _SLOW_CLOCK: Final = 5.0
 LEEWAY: Final = 60.0
 """Seconds that clocks may differ before tokens are refused."""
 
+_ASKED_FOR: Final = ("users_import", "users_archive_import")
+"""Jobs that fail for what they were sent, which whoever waits for them is told: nothing of ours does not work."""
 _LITTLE: Final = 1 << 30
 _TOO_LITTLE: Final = 100 << 20
 _OPEN_TO_OTHERS: Final = 0o077
@@ -328,13 +330,13 @@ def jobs(standing: Iterable[tuple[str, str, int, float]]) -> Finding:
     """Judge the work that waits: by type and status, how many, and for how many seconds the oldest is due."""
     found = list(standing)
     late = [(type_, oldest) for type_, status, _, oldest in found if status != "failed" and oldest > _LATE.seconds]
-    failed = sum(count for _, status, count, _ in found if status == "failed")
+    failed = sum(count for type_, status, count, _ in found if status == "failed" and type_ not in _ASKED_FOR)
     waiting = sum(count for _, status, count, _ in found if status in ("pending", "processing"))
     if late:
         names = ", ".join(f"{type_} for {oldest / 60:.0f} min" for type_, oldest in late)
         return warning("jobs", f"overdue: {names}", "keystead serve: only a server that runs does them")
     if failed:
-        remedy = "GET /api/v2/logs?q=type:fn says why"
+        remedy = "keystead jobs list --status failed says why"
         return warning("jobs", f"{failed} failed for good in the last day; {waiting} wait", remedy)
     return ok("jobs", f"{waiting} wait, none is late")
 
@@ -346,8 +348,13 @@ def journal(unsealed: int, most: int) -> Finding:
     return ok("journal", f"{unsealed} entries wait for their seal")
 
 
-def administrators(counts: Mapping[str, int], link_until: datetime | None, now: datetime) -> Finding:
-    """Judge whether anybody owns this installation."""
+def administrators(
+    counts: Mapping[str, int], link_until: datetime | None, now: datetime, *, invited: int = 0
+) -> Finding:
+    """Judge whether anybody owns this installation: ``counts`` of those who can sign in, ``invited`` owners apart."""
+    if not counts.get("owner") and invited:
+        found = f"no owner can sign in: {invited} invited, and no invitation is accepted"
+        return warning("administrators", found, "open the link of the invitation, or keystead administrators recover")
     if counts.get("owner"):
         return ok("administrators", ", ".join(f"{count} {role}" for role, count in sorted(counts.items())))
     if link_until is None or link_until <= now:

@@ -78,6 +78,9 @@ def _octets(path: str, text: str, most: int, errors: list[RowError]) -> bytes | 
     return octets
 
 
+_NOT_TAKEN: Final = "The connection does not take passkeys: authentication_methods.passkey.enabled is false."
+
+
 def read_passkeys(given: Mapping[str, Any], are_taken: bool, errors: list[RowError]) -> list[ReadPasskey]:
     """Return the passkeys of a row. What is wrong with any is added to ``errors``."""
     value = given.get("passkeys")
@@ -87,7 +90,7 @@ def read_passkeys(given: Mapping[str, Any], are_taken: bool, errors: list[RowErr
         errors.append(wrong_type("passkeys", "array", value))
         return []
     if not are_taken and value:
-        errors.append(RowError("NOT_PASSED", "The connection does not take passkeys.", "passkeys"))
+        errors.append(RowError("NOT_PASSED", _NOT_TAKEN, "passkeys"))
         return []
     if len(value) > _MOST_PASSKEYS:
         text = f"Array is too long ({len(value)}), maximum {_MOST_PASSKEYS}"

@@ -194,6 +194,8 @@ def _braces(text: str) -> ImportedHash:
     """LDAP's schemes; of those that hold another text, ``{CRYPT}``, and Spring's ``{bcrypt}`` and ``{argon2}``."""
     scheme, _, rest = text[1:].partition("}")
     inner = {"CRYPT": ("$1$", "$5$", "$6$", "$2"), "BCRYPT": ("$2",), "ARGON2": ("$argon2",)}.get(scheme.upper())
+    if scheme.upper() == "NOOP":
+        raise BadHash("PATTERN", "{noop} is a password in clear, and no hash")
     if inner is None:
         return ldap(text)
     if not rest.startswith(inner):

@@ -26,7 +26,7 @@ async function change_email(email, newEmail, verified) {
   function call(path, body) {
     const url = new URL(`${configuration.SERVICE_URL.replace(/\/+$/, "")}/${path}`);
     if (url.protocol !== "https:" && configuration.SERVICE_TLS !== "off") {
-      throw new Error("SERVICE_URL must begin with https://");
+      throw new Error("SERVICE_URL must begin with https://, unless SERVICE_TLS is off");
     }
     const { request } = require(url.protocol === "https:" ? "node:https" : "node:http");
     return new Promise((resolve, reject) => {

@@ -28,7 +28,7 @@ def call(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
     elif configuration.get("SERVICE_TLS") == "off":
         connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
     else:
-        raise ValueError("SERVICE_URL must begin with https://")
+        raise ValueError("SERVICE_URL must begin with https://, unless SERVICE_TLS is off")
     credentials = f"{configuration['SERVICE_USER']}:{configuration['SERVICE_PASSWORD']}"
     headers = {
         "authorization": f"Basic {b64encode(credentials.encode()).decode()}",
