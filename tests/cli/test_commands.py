@@ -288,6 +288,7 @@ def test_all_pages_are_read(shell: Shell) -> None:
     assert [item["user_id"] for item in shell("users", "list", "--json").items] == people
 
 
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_all_that_the_journal_says_of_a_user_is_read(shell: Shell) -> None:
     user_id = person(shell)["user_id"]
     with closing(sqlite3.connect(shell.data_dir / "keystead.db")) as connection, connection:
