@@ -56,6 +56,13 @@ def take_turns(session: Session) -> None:
         connection.execute(text("LOCK TABLE authenticator_model IN ACCESS EXCLUSIVE MODE"))
 
 
+def hold(session: Session) -> None:
+    """Keep the models as they are to the end of this transaction: whoever would take a turn waits; others may read."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE authenticator_model IN ACCESS SHARE MODE"))
+
+
 def find(session: Session, key: str) -> Model | None:
     """Return a model by its AAGUID, or by the identifier of its attestation key."""
     record = session.connection().execute(_FIND, {"key": key}).scalar()

@@ -208,7 +208,11 @@ def _check_follows(before: Edition, after: Edition) -> None:
 
 
 def _check_in_use(session: Session, stored: Stored) -> None:
-    """Refuse to go on by models that somebody else replaced meanwhile: passkeys are judged by newer ones already."""
+    """Refuse to go on by models that somebody else replaced meanwhile: passkeys are judged by newer ones already.
+
+    And keep them in use until the unit of work is over: what it judges and stores would else come after theirs.
+    """
+    authenticator_models.hold(session)
     if stored_metadata(session) != stored:
         raise Conflict("Somebody else brought metadata at the same time.")
 
