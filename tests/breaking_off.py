@@ -1,7 +1,7 @@
 """What gets in the way of a unit of work, at whichever statement a test says: its process ends, or no answer comes."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -20,6 +20,16 @@ INSERTED = "INSERT INTO account"
 
 
 @contextmanager
+def before_each_statement(look: Callable[..., None]) -> Iterator[None]:
+    """Have something look at each statement that is about to be sent."""
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+
+
+@contextmanager
 def ends_at(statement: str, error: type[BaseException], of: str = "") -> Iterator[None]:
     """Have a unit of work end with an error at each statement that begins so, and has a value in it."""
 
@@ -27,11 +37,8 @@ def ends_at(statement: str, error: type[BaseException], of: str = "") -> Iterato
         if text.startswith(statement) and of in str(values):
             raise error
 
-    event.listen(Engine, "before_cursor_execute", look)
-    try:
+    with before_each_statement(look):
         yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", look)
 
 
 @contextmanager
@@ -50,13 +57,9 @@ def answer_lost_behind(statement: str) -> Iterator[None]:
             seen.append("lost")
             raise sqlite3.OperationalError("database is locked")  # as good a reason to run it again as a lost server
 
-    event.listen(Engine, "before_cursor_execute", look)
-    try:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(DefaultDialect, "do_commit", committed)
-            yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", look)
+    with before_each_statement(look), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DefaultDialect, "do_commit", committed)
+        yield
     assert len(seen) == 2
 
 
@@ -69,8 +72,5 @@ def killed_at(number: int) -> Iterator[None]:
         if next(numbers) == number:
             raise Killed
 
-    event.listen(Engine, "before_cursor_execute", look)
-    try:
+    with before_each_statement(look):
         yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", look)

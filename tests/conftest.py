@@ -53,9 +53,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out of a whole run what need not run twice (``pairings``)."""
     whole = getattr(config, "workerinput", {}).get("is_whole", is_whole(config))
     if whole and not config.option.every_pairing:
-        left = surplus(items)
-        config.hook.pytest_deselected(items=[each for each in items if each in left])
-        items[:] = [each for each in items if each not in left]
+        left = surplus(each.nodeid for each in items)
+        config.hook.pytest_deselected(items=[each for each in items if each.nodeid in left])
+        items[:] = [each for each in items if each.nodeid not in left]
 
 
 @pytest.hookimpl(optionalhook=True)

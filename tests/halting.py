@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
 
+from breaking_off import before_each_statement
 from world import World
 
 _WAITING = """
@@ -36,12 +37,11 @@ def halted_before(beginning: str) -> Iterator[Halt]:
         if statement.startswith(beginning) and not halt.reached.is_set():
             halt.stop()
 
-    event.listen(Engine, "before_cursor_execute", look)
-    try:
-        yield halt
-    finally:
-        halt.may_go_on.set()
-        event.remove(Engine, "before_cursor_execute", look)
+    with before_each_statement(look):
+        try:
+            yield halt
+        finally:
+            halt.may_go_on.set()
 
 
 async def reached(halt: Halt) -> None:

@@ -7,22 +7,20 @@ tests, or asks with ``--every-pairing``, has each variant on each database.
 from collections import defaultdict
 from collections.abc import Iterable
 
-import pytest
-
 DATABASES = ("sqlite", "postgres")
 
 
-def surplus(items: Iterable[pytest.Item]) -> set[pytest.Item]:
-    """Return what need not run: of variants that are there on both databases, every other one of each."""
-    tests: dict[str, dict[str, dict[str, pytest.Item]]] = defaultdict(lambda: defaultdict(dict))
-    for item in items:
-        test, _, variant = item.nodeid.partition("[")
+def surplus(names: Iterable[str]) -> set[str]:
+    """Return which of these tests, by node id, need not run: of variants that are on both databases, one of each."""
+    tests: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for name in names:
+        test, _, variant = name.partition("[")
         parts = variant.removesuffix("]").split("-")
         database = next((each for each in DATABASES if each in parts), None)
         if database is not None:
             parts.remove(database)
-            tests[test]["-".join(parts)][database] = item
-    left: set[pytest.Item] = set()
+            tests[test]["-".join(parts)][database] = name
+    left: set[str] = set()
     for variants in tests.values():
         both = [each for each in variants.values() if len(each) == len(DATABASES)]
         if len(both) > 1:

@@ -184,13 +184,5 @@ def _print(api: Api, entry: Entry) -> None:
         return
     about, actor = entry.get("user_name") or entry.get("user_id"), entry.get("actor")
     by = f"by {actor}" if actor else None
-    words = (
-        entry["date"],
-        entry["type"].ljust(8),
-        entry.get("description"),
-        about,
-        by,
-        entry.get("ip"),
-        entry["log_id"],
-    )
-    say("  ".join(cell(each) for each in words if each))
+    words = (entry["date"], entry["type"].ljust(8), entry.get("description"), about, by, entry.get("ip"))
+    say("  ".join(cell(each) for each in (*words, entry["log_id"]) if each))

@@ -26,6 +26,7 @@ from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.import_jobs import HashCount, Import
 from keystead.rules.import_rows import Terms
 from keystead.rules.passkey_policy import policy_of
+from keystead.rules.profiles import Profile
 from keystead.rules.row_complaints import RowError
 
 _MOST_FORMATS: Final = 50
@@ -119,35 +120,20 @@ class ImportBatch:
     def _tell(self, session: Session, job: Claimed, state: Import, decided: Decided) -> None:
         """Say of each way in that an account was given what is said of one that was given by itself."""
         caller = Caller(actor=state.actor)
-        for profile, values in decided.changes:
+
+        def note(owner: Profile, description: str, **about: Any) -> None:
+            about |= {"user_id": owner.user_id, "connection_id": owner.connection_id, "job_id": job.id}
+            about |= {"client_id": state.client_id or None, "description": description}
+            journal.add(session, self.enrolment.journal.event("sapi", caller, **about))
+
+        for owner, values in decided.changes:
             if "password_hash" in values:
-                event = self.enrolment.journal.event(
-                    "sapi",
-                    caller,
-                    user_id=profile.user_id,
-                    connection_id=profile.connection_id,
-                    client_id=state.client_id or None,
-                    description="Update a user",
-                    changed=["password"],
-                    job_id=job.id,
-                )
-                journal.add(session, event)
+                note(owner, "Update a user", changed=["password"])
         for owner, passkey_id in decided.enrolled:
             stored = passkeys.get(session, owner.user_id, passkey_id)
-            if stored is None:
-                continue
-            event = self.enrolment.journal.event(
-                "sapi",
-                caller,
-                user_id=owner.user_id,
-                connection_id=owner.connection_id,
-                client_id=state.client_id or None,
-                description="Create an authentication method",
-                authentication_method_id=passkey_id,
-                job_id=job.id,
-            )
-            journal.add(session, event)
-            self.enrolment.notices.send(session, "passkey_added", owner, stored, caller)
+            if stored is not None:
+                note(owner, "Create an authentication method", authentication_method_id=passkey_id)
+                self.enrolment.notices.send(session, "passkey_added", owner, stored, caller)
 
     def _look(self, session: Session, job_id: str, state: Import, rows: Sequence[ReadRow]) -> There:
         """Look up what rows may clash with."""

@@ -226,7 +226,6 @@ class Decision:
         assert self.conditions is not None
         profile = known.profile
         is_set = _replaces(user, known)
-        is_kept = not is_set and user.password is not None and user.password.stored() != known.password_hash
         values = _changed(user, profile, password=is_set)
         new = self._lacking(row)
         if new and user.user_handle not in (None, profile.user_handle):
@@ -237,7 +236,8 @@ class Decision:
         before = len(self.decided.addition.passkeys)
         said = self._add_keys(new, profile.user_id)
         self.decided.enrolled += [(profile, each["id"]) for each in self.decided.addition.passkeys[before:]]
-        self._say(row, "update" if values or new else "skip", user, said, notes=(KEPT,) * is_kept)
+        notes = (KEPT,) if _differs(user, known) and not is_set else ()
+        self._say(row, "update" if values or new else "skip", user, said, notes=notes)
 
     def _lacking(self, row: ReadRow) -> list[ImportedKey]:
         """Return the passkeys of a row that nobody has."""
@@ -331,7 +331,12 @@ def _clashing(keys: Sequence[Key], upserted: Known | None) -> list[Key]:
 
 def _replaces(user: ImportedUser, known: Known) -> bool:
     """Whether an upsert sets the password of an account."""
-    return user.password is not None and user.password.stored() != known.password_hash and _is_unused(known)
+    return _differs(user, known) and _is_unused(known)
+
+
+def _differs(user: ImportedUser, known: Known) -> bool:
+    """Whether a row has another hash than the account."""
+    return user.password is not None and user.password.stored() != known.password_hash
 
 
 def _is_unused(known: Known) -> bool:
