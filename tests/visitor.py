@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from authenticator import FLAWLESS, Authenticator, Flaw
-from world import PASSWORD, PUBLIC_URL, World
+from world import HOOKS, PASSWORD, PUBLIC_URL, World
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters.~"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -100,7 +100,8 @@ class Visitor:
     def of(cls, world: World) -> "Visitor":
         """Open a browser."""
         transport = httpx.ASGITransport(app=world.app, client=("203.0.113.9", 4711))
-        return cls(world, httpx.AsyncClient(transport=transport, base_url=world.settings.public_url))
+        client = httpx.AsyncClient(transport=transport, base_url=world.settings.public_url, event_hooks=HOOKS)
+        return cls(world, client)
 
     async def open(self, url: str, **request: Any) -> Landed:
         """Go to a page, and on as far as redirects stay with us."""
