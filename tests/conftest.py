@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import structlog
 
+from compiled import compile_once
 from contract import coverage, left_out
 from guarding import SUSPICIOUS_IP, guard
 from keystead.settings import Settings
@@ -99,6 +100,12 @@ def quiet_log() -> None:
 def hurried_hashes() -> None:
     """Let hashes wait for nobody: behind the other processes of a parallel run they would wait for all of them."""
     hashing.NICE = 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> None:
+    """Compile no statement twice in a run."""
+    compile_once()
 
 
 @pytest.fixture(scope="session", autouse=True)

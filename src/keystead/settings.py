@@ -54,7 +54,7 @@ def _listed(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
-def _keys(value: object) -> object:
+def _keys(value: object) -> tuple[Secret[str], ...]:
     found = [key if isinstance(key, Secret) else Secret(str(key)) for key in _as_list(_listed(value))]
     if any(len(key.reveal().encode()) < MIN_KEY_BYTES for key in found):
         raise ValueError(f"each key must have at least {MIN_KEY_BYTES} bytes")
@@ -398,10 +398,13 @@ def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:
         _put(path, new_key())
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"{path}: must be readable by its owner alone (chmod 600)")
-    found = load(**settings.model_dump(exclude={"secret_keys"}) | {"secret_keys": path.read_text(encoding="utf-8")})
-    if not found.secret_keys:
+    try:
+        found = _keys(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    if not found:
         raise SettingsError(f"{path}: must hold a key; delete the file to have a new one made")
-    return found
+    return settings.model_copy(update={"secret_keys": found})
 
 
 def _put(path: Path, key: str) -> None:

@@ -107,9 +107,7 @@ def routes(static: Path) -> list[BaseRoute]:
         Described("/.well-known/assetlinks.json", well_known.android_apps, GET=well_known.ANDROID_APPS),
         Described("/v2/logout", logout.logout, GET=oauth.LOGOUT),
         Described("/oidc/logout", logout.oidc_logout, GET=oauth.OIDC_LOGOUT, POST=oauth.OIDC_LOGOUT_FORM),
-        _mount("/u", HOSTED),
-        _mount("/me/v1", MY_ACCOUNT),
-        _mount("/api/v2", MANAGEMENT),
+        *MOUNTED,
         Mount("/static", PublicFiles(directory=static)),
         Described("/branding.css", front.branding, GET=page.BRANDING),
         Described("/avatars/{initials}.svg", front.avatar, GET=page.AVATAR),
@@ -393,3 +391,7 @@ MANAGEMENT: list[BaseRoute] = [
 def _mount(prefix: str, inner: Sequence[BaseRoute]) -> Mount:
     """Mount routes without Starlette's redirects to the path with or without a slash: they are 307s."""
     return Mount(prefix, app=Router(allowing(inner), redirect_slashes=False))
+
+
+MOUNTED = [_mount("/u", HOSTED), _mount("/me/v1", MY_ACCOUNT), _mount("/api/v2", MANAGEMENT)]
+"""The same for every application of a process: whose it is, a request says."""
