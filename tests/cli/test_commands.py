@@ -123,10 +123,17 @@ def test_what_there_is_not(shell: Shell, arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("users", "show"), ("passkeys", "list"), ("sessions", "list")], ids=" ".join)
-def test_an_address_is_no_id_of_a_user(shell: Shell, arguments: tuple[str, ...]) -> None:
-    told = shell(*arguments, "ann@example.com", code=2)
-    assert told.err.startswith("keystead: ann@example.com is no id")
-    assert "keystead users list --search 'email:\"ann@example.com\"'" in told.err
+@pytest.mark.parametrize("typed", ["ann@example.com", 'a"n\\n', "ann OR *", "+15550100", ""])
+def test_who_is_nobody(shell: Shell, arguments: tuple[str, ...], typed: str) -> None:
+    told = shell(*arguments, typed, code=2)
+    assert told.err.startswith(f"keystead: there is no user {typed}: an id is auth0|")
+
+
+def test_who_is_no_administrator(shell: Shell) -> None:
+    told = shell("administrators", "show", "ann@example.com", code=2)
+    assert told.err == (
+        "keystead: there is no administrator ann@example.com: keystead administrators list shows them\n"
+    )
 
 
 def test_where_nothing_is_installed(tmp_path: Path) -> None:

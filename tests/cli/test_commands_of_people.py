@@ -80,3 +80,39 @@ async def test_sessions(keystead: People) -> None:
     await keystead.shell("sessions", "revoke-token", token["id"], "--yes")
     assert (await keystead.shell("sessions", "refresh-tokens", user_id, "--json")).items == []
     assert (await keystead.shell("users", "logs", user_id, "--json")).items
+
+
+@pytest.mark.parametrize("typed", ["ann@example.com", "Ann@EXAMPLE.com", "ann", "+14155550100"])
+async def test_a_user_is_named_by_what_they_are_known_by(keystead: People, typed: str) -> None:
+    names = {"username": "ann", "phone_number": "+14155550100"}
+    given = {"identifier": {"active": True}, "signup": {"status": "optional"}}
+    attributes = dict.fromkeys(("email", "username", "phone_number"), given)
+    await keystead.world.patch_options(attributes=attributes)
+    user_id = await keystead.world.person("ann@example.com")
+    await keystead.world.person("anna@example.com")
+    assert (await keystead.world.manage("PATCH", f"/users/{user_id}", names)).status_code == 200
+    assert (await keystead.shell("users", "show", typed, "--json")).document["user_id"] == user_id
+    await keystead.shell("sessions", "revoke-all", typed, "--yes")
+    entries = (await keystead.shell("log", "tail", "--user", typed, "--json")).items
+    assert {entry["user_id"] for entry in entries} == {user_id}
+
+
+async def test_what_several_users_are_called_changes_none_of_them(keystead: People) -> None:
+    await keystead.world.new_connection("Second")
+    ids = [await keystead.world.person("ann@example.com")]
+    second = {"connection": "Second", "email": "ann@example.com", "password": "correct horse battery"}
+    ids.append((await keystead.world.manage("POST", "/users", second)).json()["user_id"])
+    told = await keystead.shell("users", "delete", "ann@example.com", "--yes", code=2)
+    assert told.err.startswith("keystead: ann@example.com is several users, so say which by id: ")
+    assert all(each in told.err for each in (*ids, "of Second"))
+    for each in ids:
+        await keystead.shell("users", "show", each)
+
+
+async def test_an_administrator_is_named_by_an_address(keystead: People) -> None:
+    invited = await keystead.shell("administrators", "invite", "root@example.com", "viewer")
+    assert invited.out.startswith("http")
+    assert (await keystead.shell("administrators", "show", "Root@example.com", "--json")).document["role"] == "viewer"
+    await keystead.shell("administrators", "remove", "root@example.com", "--yes")
+    await keystead.shell("administrators", "show", "root@example.com", code=2)
+    await keystead.shell("users", "show", "root@example.com", code=2)

@@ -7,9 +7,9 @@ import typer
 
 from keystead import settings as process
 from keystead.cli.api import Api
-from keystead.cli.commands import Limit, Yes, command, noun
+from keystead.cli.commands import Limit, Lookup, Yes, command, noun
 from keystead.cli.options import AsJson, DataDir, told_plainly
-from keystead.cli.terminal import confirm, document, say
+from keystead.cli.terminal import confirm, document, refuse, say
 from keystead.flows.administrator_recovery import RecoveryLink
 from keystead.flows.operations import by_command
 from keystead.rules.authority import Role
@@ -18,11 +18,29 @@ from keystead.start import open_administrator_recovery
 
 app = noun("Administrators: who administers this installation, and as what.")
 
-Administrator = Annotated[str, typer.Argument(help="The id of an administrator, auth0|….", show_default=False)]
+_ALL: Final = "GET /keystead/administrators"
+
+
+def _administrator_id(api: Api, typed: str) -> str:
+    """Return whose id it is, or whose email address."""
+    if "|" in typed:
+        return typed
+    wanted = typed.strip().casefold()
+    found = next((each for each in api.pages(_ALL) if str(each.get("email", "")).casefold() == wanted), None)
+    if found is None:
+        raise refuse(f"there is no administrator {typed}: keystead administrators list shows them")
+    return str(found["user_id"])
+
+
+Administrator = Annotated[
+    str,
+    typer.Argument(help="An administrator: id or email.", show_default=False),
+    Lookup(_ALL, _administrator_id),
+]
+
 Email = Annotated[str, typer.Argument(help="Where the invitation is sent.", show_default=False)]
 ItsRole = Annotated[Role, typer.Argument(help="What they may do.", show_default=False)]
 
-_ALL: Final = "GET /keystead/administrators"
 _ONE: Final = "GET /keystead/administrators/{id}"
 _UPDATE: Final = "PATCH /keystead/administrators/{id}"
 _COLUMNS: Final = {

@@ -3,14 +3,15 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from keystead.cli.api import Where, opened
+from keystead.cli.api import Api, Where, opened
 from keystead.cli.terminal import refuse
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -43,6 +44,16 @@ _COMMON: Final = (
 
 Command = Callable[..., None]
 
+
+@dataclass(frozen=True)
+class Lookup:
+    """Beside an argument in its annotation: how what somebody typed becomes the id that is meant."""
+
+    route: str
+    """The call that it takes."""
+    find: Callable[[Api, str], str]
+
+
 DECLARED: Final[dict[Command, tuple[str, ...]]] = {}
 """The routes that each command calls, by the function that it is."""
 
@@ -71,18 +82,29 @@ def calling(*routes: str) -> Callable[[Command], Command]:
     def made(work: Command) -> Command:
         def run(**given: Any) -> None:
             where = Where(given.pop("data_dir"), given.pop("url"), given.pop("token"))
-            with opened(where, routes, as_json=given.pop("as_json")) as api:
+            with opened(where, called, as_json=given.pop("as_json")) as api:
+                for argument, lookup in lookups.items():
+                    if given[argument] is not None:
+                        given[argument] = lookup.find(api, given[argument])
                 work(api, **given)
 
         _, *own = inspect.signature(work, eval_str=True).parameters.values()
+        lookups = dict(_lookups(own))
+        called = tuple(dict.fromkeys((*routes, *(each.route for each in lookups.values()))))
         own = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
         run.__signature__ = inspect.Signature([*own, *_COMMON])  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in (*own, *_COMMON)}
         run.__doc__, run.__name__ = work.__doc__, work.__name__
-        DECLARED[run] = routes
+        DECLARED[run] = called
         return run
 
     return made
+
+
+def _lookups(parameters: Sequence[Parameter]) -> Iterator[tuple[str, Lookup]]:
+    for each in parameters:
+        beside = getattr(each.annotation, "__metadata__", ())
+        yield from ((each.name, found) for found in beside if isinstance(found, Lookup))
 
 
 def body_of(file: str | None, sets: Sequence[str] | None, base: Mapping[str, Any] | None = None) -> dict[str, Any]:

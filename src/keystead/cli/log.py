@@ -12,6 +12,7 @@ from keystead.cli.api import Api
 from keystead.cli.commands import Limit, command, noun
 from keystead.cli.files import written
 from keystead.cli.terminal import INTERRUPTED, cell, document, item, refuse, say, standard_output
+from keystead.cli.users import USER
 from keystead.errors import InvalidQuery
 from keystead.rules.lucene import parse
 
@@ -44,7 +45,9 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more happens, until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100, help="How many of the newest.")] = 20,
     type: Annotated[list[str] | None, typer.Option(help="Entries of one type, such as f; any number.")] = None,
-    user: Annotated[str | None, typer.Option(help="Entries about one user, by id.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Entries about one user: id, email, phone or username."), USER
+    ] = None,
     search: Annotated[str | None, typer.Option(help="A query, as the API takes it; not with --follow.")] = None,
 ) -> None:
     """Print the newest entries, the newest last: a line each, or with --json a document each.

@@ -54,7 +54,7 @@ def delete(api: Api, user: User, passkey: Passkey, yes: Yes = False) -> None:
 def quarantine(api: Api, user: User, passkey: Passkey, reason: Reason, yes: Yes = False) -> None:
     """Take a passkey out of use until it is put back.
 
-    Example:  keystead passkeys quarantine 'auth0|64…' passkey_… --reason 'lost on a train'
+    Example:  keystead passkeys quarantine ann@example.com passkey_… --reason 'lost on a train'
     """
     confirm(f"Let {user} sign in with {passkey} no more, until it is put back?", yes=yes)
     changed = api.ask(f"PUT {_QUARANTINE}", user, passkey, body={"reason": reason})

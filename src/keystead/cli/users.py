@@ -1,7 +1,6 @@
 """``keystead users``: the people."""
 
 import inspect
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,25 +9,36 @@ import typer
 
 from keystead.cli import user_exports, user_imports
 from keystead.cli.api import Api
-from keystead.cli.commands import Body, Limit, Sets, Yes, body_of, command, noun
+from keystead.cli.commands import Body, Limit, Lookup, Sets, Yes, body_of, command, noun
 from keystead.cli.terminal import confirm, refuse
 
 app = noun("Users: the people of the connections.")
 
-
-def _user_id(text: str) -> str:
-    if "|" not in text:
-        term = text.replace("\\", "\\\\").replace('"', '\\"')
-        member = "email" if "@" in text else "username"
-        query = shlex.quote(f'{member}:"{term}"')
-        raise refuse(f"{text} is no id: find it with keystead users list --search {query}")
-    return text
+_ALL: Final = "GET /users"
+_AT_MOST: Final = 10
+"""How many users of one name are told apart in a line."""
 
 
-User = Annotated[str, typer.Argument(help="The id of a user, auth0|….", show_default=False, callback=_user_id)]
+def _user_id(api: Api, typed: str) -> str:
+    """Return whose id it is, or whose email address, phone number or username: of one user, whatever the connection."""
+    if "|" in typed:
+        return typed
+    term = typed.replace("\\", "\\\\").replace('"', '\\"')
+    query = " OR ".join(f'{member}:"{term}"' for member in ("email", "phone_number", "username"))
+    found = api.ask(_ALL, q=query, search_engine="v3", take=_AT_MOST)["users"]
+    if not found:
+        raise refuse(f"there is no user {typed}: an id is auth0|…; email, phone number or username will do as well")
+    if len(found) > 1:
+        named = ", ".join(f"{each['user_id']} of {each['identities'][0]['connection']}" for each in found)
+        more = ", and more" if len(found) == _AT_MOST else ""
+        raise refuse(f"{typed} is several users, so say which by id: {named}{more}")
+    return str(found[0]["user_id"])
+
+
+USER: Final = Lookup(_ALL, _user_id)
+User = Annotated[str, typer.Argument(help="A user: id, email, phone number or username.", show_default=False), USER]
 Ttl = Annotated[int | None, typer.Option(min=1, help="For how many seconds it works.", show_default="a day")]
 
-_ALL: Final = "GET /users"
 _ONE: Final = "GET /users/{id}"
 _UPDATE: Final = "PATCH /users/{id}"
 _BLOCKS: Final = "GET /user-blocks/{id}"
@@ -111,7 +121,7 @@ def update(
 ) -> None:
     """Change a user. A new password ends their sessions.
 
-    Example:  keystead users update 'auth0|64…' --set name=Ann --set user_metadata.plan=gold
+    Example:  keystead users update ann@example.com --set name=Ann --set user_metadata.plan=gold
     """
     wanted = _without_password(body_of(body, sets))
     if new_password:

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, connections, consents, journal, refresh_tokens, sessions
+from keystead.db import clients, consents, journal, refresh_tokens, sessions
 from keystead.db.consents import ConsentFilter, ConsentRecord
 from keystead.db.refresh_tokens import TokenDetails, TokenFilter
 from keystead.db.session import Database
 from keystead.db.sessions import SessionDetails
 from keystead.errors import NoSuchRefreshToken, NoSuchSession, NoSuchUser
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.revocation import Revocation
@@ -108,7 +109,7 @@ class Access:
 
     def _session(self, session: Session, session_id: str) -> SessionDetails:
         found = sessions.details(session, session_id, self.clock())
-        if found is None or not _is_ours(session, found.user_id):
+        if found is None or not reach.holds(session, found.user_id):
             raise NoSuchSession
         return found
 
@@ -143,7 +144,7 @@ class Access:
 
     def _token(self, session: Session, token_id: str) -> ListedToken:
         found = refresh_tokens.details(session, token_id, self.clock())
-        if found is None or not _is_ours(session, found.user_id):
+        if found is None or not reach.holds(session, found.user_id):
             raise NoSuchRefreshToken
         return _listed(session, [found])[0]
 
@@ -168,7 +169,7 @@ class Access:
         now = self.clock()
         found = refresh_tokens.families(session, now, wanted, after=after, limit=AT_ONCE)
         for user_id, families in found.items():
-            if _is_ours(session, user_id):
+            if reach.holds(session, user_id):
                 whose = Subject(user_id, families=tuple(families))
                 self.revocation.apply(session, Event.TOKEN_REVOKED, whose, now)
                 self._record(session, operation, "Delete refresh tokens", user_id)
@@ -196,7 +197,7 @@ class Access:
 
     def _end_consent(self, session: Session, consent_id: str, operation: Operation) -> None:
         found = consents.get(session, consent_id)
-        if found is not None and _is_ours(session, found.user_id):
+        if found is not None and reach.holds(session, found.user_id):
             self._take_back(session, found, operation)
 
     def _end_consents_of(self, session: Session, user_id: str, operation: Operation) -> None:
@@ -228,13 +229,6 @@ def _listed(session: Session, found: list[TokenDetails]) -> list[ListedToken]:
     return [ListedToken(each, rotating[each.client_id]) for each in found]
 
 
-def _is_ours(session: Session, user_id: str) -> bool:
-    """Whether an account is not an administrator's."""
-    profile = accounts.by_id(session, user_id)
-    connection = connections.get(session, profile.connection_id) if profile else None
-    return connection is not None and not connection.for_administrators
-
-
 def _require(session: Session, user_id: str) -> None:
-    if not _is_ours(session, user_id):
+    if not reach.holds(session, user_id):
         raise NoSuchUser

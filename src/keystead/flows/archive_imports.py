@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from sqlmodel import Session
 
-from keystead.db import archived_users, census, connections, job_files, job_rows, jobs, journal
+from keystead.db import archived_users, census, job_files, job_rows, jobs, journal
 from keystead.db.jobs import Claimed, JobRecord
 from keystead.db.session import Database
 from keystead.errors import (
@@ -21,6 +21,7 @@ from keystead.errors import (
     TooManyRequests,
     Unavailable,
 )
+from keystead.flows import reach
 from keystead.flows.archive_making import PURPOSE
 from keystead.flows.archive_reading import ArchiveReader, is_archive
 from keystead.flows.import_uploads import TO_ARRIVE, TOO_LONG
@@ -217,10 +218,8 @@ class ArchiveImports:
         return JobRecord(job_id, JOB, "pending", now, None, state.stored())
 
     def _arrived(self, session: Session, job_id: str, state: ArchiveImport, operation: Operation) -> None:
-        if state.connection_id is not None:
-            found = connections.get(session, state.connection_id)
-            if found is None or found.for_administrators:
-                raise BadRequest("The connection does not exist.", path="connection_id")
+        if state.connection_id is not None and reach.connection_at(session, state.connection_id) is None:
+            raise BadRequest("The connection does not exist.", path="connection_id")
         if not jobs.describe(session, job_id, state.stored(), run_at=self.clock()):
             raise BadRequest(TOO_LONG)
         event = operation.event(
@@ -277,15 +276,16 @@ class _Targets:
 
     def of(self, name: str) -> str:
         """Return the id of a connection. Raises ``NoSuchConnection``; administrators' is none of them."""
+        if name not in self._known:
+            self._known[name] = self._look_up(name)
+        return self._known[name]
+
+    def _look_up(self, name: str) -> str:
         if self.override is not None:
-            found = connections.get(self.session, self.override)
-        elif name in self._known:
-            return self._known[name]
-        else:
-            found = connections.by_name(self.session, name)
-        if found is None or found.for_administrators:
+            return reach.connection(self.session, self.override).id
+        found = reach.connection_named(self.session, name)
+        if found is None:
             raise NoSuchConnection
-        self._known[name] = found.id
         return found.id
 
 

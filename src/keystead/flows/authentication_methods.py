@@ -19,12 +19,12 @@ from keystead.errors import (
     PasskeyLimitReached,
     PasskeyNotAllowed,
 )
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.passkey_login import reasons, require_passkeys
 from keystead.flows.revocation import Revocation
-from keystead.flows.users import known
 from keystead.ports import Clock, PasskeyKeys
 from keystead.rules import revocation
 from keystead.rules.authentication_methods import (
@@ -91,7 +91,7 @@ class AuthenticationMethods:
         self, session: Session, user_id: str, given: ImportedPasskey, new: NewPasskey, operation: Operation
     ) -> PasskeyRecord:
         """Store it while the account is locked: its passkeys are counted, and its handle may change."""
-        profile, connection = known(session, user_id, lock=True)
+        profile, connection = reach.person(session, user_id, lock=True)
         new = self.enrolment.models.judged(session, new)
         verdict = self._judge(session, profile, connection, given, new)
         _take_handle(session, profile, handle_of(given))
@@ -134,7 +134,7 @@ class AuthenticationMethods:
     def _update(
         self, session: Session, user_id: str, method_id: str, edit: MethodEdit, operation: Operation
     ) -> PasskeyRecord:
-        profile, _ = known(session, user_id)
+        profile, _ = reach.person(session, user_id)
         if _is_password(profile, method_id):
             raise OperationNotSupported("A password has no name.")
         if edit.name is not None:
@@ -146,7 +146,7 @@ class AuthenticationMethods:
         return found
 
     def _remove(self, session: Session, user_id: str, method_id: str, operation: Operation) -> None:
-        profile, _ = known(session, user_id)
+        profile, _ = reach.person(session, user_id)
         if _is_password(profile, method_id):
             raise OperationNotSupported("A password is a part of the account and cannot be removed here.")
         found = passkeys.get(session, user_id, method_id)
@@ -158,7 +158,7 @@ class AuthenticationMethods:
 
     def _remove_all(self, session: Session, user_id: str, operation: Operation) -> None:
         try:
-            known(session, user_id)
+            reach.person(session, user_id)
         except NoSuchUser:
             return  # an administrator's too: neither the answer nor the journal says whether there is a passkey
         _refuse_passkeys(session, user_id)
@@ -168,7 +168,7 @@ class AuthenticationMethods:
     def _replace_all(
         self, session: Session, user_id: str, methods: Sequence[OtherMethod], operation: Operation
     ) -> None:
-        known(session, user_id)
+        reach.person(session, user_id)
         _refuse_passkeys(session, user_id)
         refuse_others(methods)
         event = operation.event(self.journal, "Replace all authentication methods", user_id=user_id)
@@ -189,7 +189,7 @@ class AuthenticationMethods:
 
 
 def _of_user(session: Session, user_id: str) -> tuple[Profile, list[PasskeyRecord]]:
-    return known(session, user_id)[0], passkeys.of_account(session, user_id)
+    return reach.person(session, user_id)[0], passkeys.of_account(session, user_id)
 
 
 def _take_handle(session: Session, profile: Profile, handle: bytes) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from keystead.db import accounts, connections, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import NoSuchUser
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.protection import Protection
@@ -136,10 +136,7 @@ class Blocks:
 
 def _names_of(session: Session, user_id: str) -> _Names:
     """Return the names of an account. An administrator's is out of this API's reach: ``NoSuchUser``."""
-    profile = accounts.by_id(session, user_id)
-    connection = connections.get(session, profile.connection_id) if profile else None
-    if profile is None or connection is None or connection.for_administrators:
-        raise NoSuchUser
+    _, connection = reach.person(session, user_id)
     return _on(connection, (value for _, value in accounts.identifiers_of(session, user_id)), user_id)
 
 

@@ -10,7 +10,8 @@ from sqlmodel import Session
 from keystead.db import accounts, census, clients, connections, journal
 from keystead.db.connections import ConnectionRecord, Wanted
 from keystead.db.session import Database
-from keystead.errors import BadRequest, NoSuchClient, NoSuchConnection
+from keystead.errors import BadRequest, NoSuchClient
+from keystead.flows import reach
 from keystead.flows.configuration import Configuration
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
@@ -126,7 +127,7 @@ class Connections:
         self, session: Session, connection_id: str, edit: ConnectionEdit, operation: Operation, allowance: Allowance
     ) -> Listed:
         # Locked, so that two PATCHes at once do not mix one's options with the other's.
-        before = _found(session, connection_id, lock=True)
+        before = reach.connection(session, connection_id, lock=True)
         check_unchanged(edit, id=before.id, name=before.name)
         values = columns(edit, name=before.name, display_name=before.display_name, about=before.about)
         foreseen = {}
@@ -146,8 +147,7 @@ class Connections:
         return after
 
     def _delete(self, session: Session, connection_id: str, operation: Operation) -> datetime | None:
-        record = connections.get(session, connection_id, lock=True)
-        if record is None or record.for_administrators:
+        if reach.connection_at(session, connection_id, lock=True) is None:
             return None
         self.revocation.apply(session, Event.CONNECTION_DELETED, Subject(connection_id=connection_id), self.clock())
         connections.remove(session, connection_id)
@@ -157,7 +157,7 @@ class Connections:
     def _switch(
         self, session: Session, connection_id: str, switches: Sequence[ClientSwitch], operation: Operation
     ) -> None:
-        _found(session, connection_id, lock=True)
+        reach.connection(session, connection_id, lock=True)
         before = set(connections.clients_of_each(session, [connection_id]).get(connection_id, ()))
         on = dict.fromkeys(each.client_id for each in switches if each.status)
         off = {each.client_id for each in switches if not each.status}
@@ -184,15 +184,8 @@ def _check_home(session: Session, before: ConnectionRecord, options: Mapping[str
         )
 
 
-def _found(session: Session, connection_id: str, *, lock: bool = False) -> ConnectionRecord:
-    record = connections.get(session, connection_id, lock=lock)
-    if record is None or record.for_administrators:
-        raise NoSuchConnection
-    return record
-
-
 def _show(session: Session, connection_id: str) -> Listed:
-    return _listed(session, [_found(session, connection_id)])[0]
+    return _listed(session, [reach.connection(session, connection_id)])[0]
 
 
 def _page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[list[Listed], int]:
@@ -212,7 +205,7 @@ def _listed(session: Session, records: Sequence[ConnectionRecord]) -> list[Liste
 
 
 def _clients(session: Session, connection_id: str, last: str, limit: int) -> list[str]:
-    _found(session, connection_id)
+    reach.connection(session, connection_id)
     return connections.clients_of(session, connection_id, after=last, limit=limit)
 
 

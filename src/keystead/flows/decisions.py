@@ -10,8 +10,8 @@ from keystead.db import accounts, connections, decisions, tenant
 from keystead.db.decisions import Whose
 from keystead.db.session import Database
 from keystead.errors import Busy, DomainError, NoSuchDecision
+from keystead.flows import reach
 from keystead.flows.protection import is_noted
-from keystead.flows.users import known
 from keystead.ports import Attempts, Clock
 from keystead.rules.attack_protection import SETTINGS, Guards, read_guards
 from keystead.rules.decisions import Asking, Decision, Explanation, State, bucket_of, decide, state_of
@@ -100,7 +100,7 @@ def _within_reach(session: Session, decision_id: str) -> Decision:
 
 
 def _about(session: Session, user_id: str) -> Whose:
-    profile, _ = known(session, user_id)
+    profile, _ = reach.person(session, user_id)
     return decisions.about_user(profile)
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final, Protocol
 
 from sqlmodel import Session
 
-from keystead.db import connections, import_jobs, job_files, jobs, journal
+from keystead.db import import_jobs, job_files, jobs, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, BodyTooLarge, NoSuchJob, TooManyImports
+from keystead.flows import reach
 from keystead.flows.jobs import MOST_ACTIVE
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
@@ -170,8 +171,8 @@ class ImportUploads:
 
 def _target(session: Session, connection_id: str) -> ConnectionRecord:
     """Return where users are to be put (IM-13). Raises ``BadRequest``, in the words of 4.3."""
-    connection = connections.get(session, connection_id)
-    if connection is None or connection.for_administrators:
+    connection = reach.connection_at(session, connection_id)
+    if connection is None:
         raise BadRequest("The connection does not exist.")
     if connection.strategy != "auth0":
         raise BadRequest("Connection must be a database connection.")

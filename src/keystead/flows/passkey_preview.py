@@ -10,7 +10,8 @@ from typing import Any
 from sqlmodel import Session
 
 from keystead.db import census, connections, tenant
-from keystead.errors import NoSuchConnection, WouldStrandUsers
+from keystead.errors import WouldStrandUsers
+from keystead.flows import reach
 from keystead.flows.long_reads import LongReads
 from keystead.rules import relying_party
 from keystead.rules.connections import read_options, replace_options
@@ -111,9 +112,7 @@ class PasskeyPreview:
         self, session: Session, connection_id: str, options: Mapping[str, Any], examples: Examples
     ) -> PreviewReport:
         census.at_one_moment(session)
-        connection = connections.get(session, connection_id)
-        if connection is None or connection.for_administrators:
-            raise NoSuchConnection
+        connection = reach.connection(session, connection_id)
         after, rp_ids = read_options(replace_options(connection.options, options)), self._rp_ids(session)
         change = _Change(connection_id, ways_in(connection.policy(), rp_ids), ways_in(after, rp_ids))
         return _report(session, [change], examples)

@@ -10,11 +10,11 @@ from keystead.db.connections import ConnectionRecord
 from keystead.db.passkeys import PasskeyRecord
 from keystead.db.session import Database
 from keystead.errors import NoSuchPasskey
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.passkey_enrolment import PasskeyEnrolment
 from keystead.flows.revocation import Revocation
-from keystead.flows.users import known
 from keystead.ports import Clock
 from keystead.rules import quarantine, revocation
 from keystead.rules.passkey_policy import Context, Credential, Verdict, evaluate, policy_of
@@ -63,7 +63,7 @@ class Quarantine:
         await self.db.write(self._lift, user_id, passkey_id, operation)
 
     def _of_user(self, session: Session, user_id: str) -> list[Standing]:
-        _, connection = known(session, user_id)
+        _, connection = reach.person(session, user_id)
         rp_ids = self.enrolment.ceremonies.relying_party(session).ids
         return [_standing(each, connection, rp_ids) for each in passkeys.of_account(session, user_id)]
 
@@ -74,7 +74,7 @@ class Quarantine:
 
         The clock is read again once both are locked: a login that was waited for is older than what ends it.
         """
-        profile, connection = known(session, user_id)
+        profile, connection = reach.person(session, user_id)
         if not passkeys.quarantine(session, user_id, passkey_id, why.text, self.clock()):
             raise NoSuchPasskey
         ended = revocation.Event.PASSKEY_QUARANTINED
@@ -89,7 +89,7 @@ class Quarantine:
         return standing, stranded
 
     def _lift(self, session: Session, user_id: str, passkey_id: str, operation: Operation) -> None:
-        known(session, user_id)
+        reach.person(session, user_id)
         found = passkeys.get(session, user_id, passkey_id)
         if found is None:
             raise NoSuchPasskey

@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlmodel import Session
-
-from keystead.db import connections, journal, password_counts
+from keystead.db import journal, password_counts
 from keystead.db.connections import ConnectionRecord
 from keystead.db.password_counts import PasswordCount
-from keystead.errors import NoSuchConnection
+from keystead.flows import reach
 from keystead.flows.long_reads import LongReads
 from keystead.ports import Clock, ScriptRuntime
 from keystead.rules.health import Interpreters
@@ -45,17 +43,10 @@ class ScriptStatus:
 
         Raises ``NoSuchConnection``, ``Busy``, ``Unavailable``.
         """
-        record = await self.long.db.read(_known, connection_id)
+        record = await self.long.db.read(reach.connection, connection_id)
         since = self.clock() - LATELY
         failures, failed = await self.long.search(journal.failed_scripts, connection_id, since, _SHOWN)
         # However many there are: whoever is about to switch a database off must be able to see whom it would cost.
         people = await self.long.read(password_counts.of_connection, connection_id, examples)
         found = await asyncio.to_thread(self.interpreters)
         return Fared(record, self.runtime.health(connection_id), found, failed, failures, people)
-
-
-def _known(session: Session, connection_id: str) -> ConnectionRecord:
-    record = connections.get(session, connection_id)
-    if record is None or record.for_administrators:
-        raise NoSuchConnection
-    return record

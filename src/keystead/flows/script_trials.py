@@ -6,12 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlmodel import Session
-
-from keystead.db import connections, journal
+from keystead.db import journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
-from keystead.errors import BadRequest, Busy, NoSuchConnection, TooManyRequests
+from keystead.errors import BadRequest, Busy, TooManyRequests
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.script_runs import ScriptRuns
@@ -74,7 +73,7 @@ class ScriptTrials:
 
         Raises ``NoSuchConnection``, ``BadRequest``, ``TooManyRequests``, and ``Busy`` where others try.
         """
-        record = await self.db.read(_known, connection_id)
+        record = await self.db.read(reach.connection, connection_id)
         trial, given = read_trial(name, body)
         script = self.runs.script(
             record, name, "try", source=trial.source, language=trial.language, configuration=trial.configuration
@@ -108,7 +107,7 @@ class ScriptTrials:
         Somebody is made for it in the customer's database and deleted again, where there are scripts for that and
         nobody was named. Raises ``NoSuchConnection``, ``BadRequest``, ``TooManyRequests``, ``Busy``.
         """
-        record = await self.db.read(_known, connection_id)
+        record = await self.db.read(reach.connection, connection_id)
         options, named = record.policy(), read_contract(body)
         if not options.scripts:
             raise BadRequest("The connection has no scripts", path="")
@@ -210,10 +209,3 @@ def _identifiers(name: str, kinds: tuple[IdentifierKind, ...]) -> dict[Identifie
         "phone_number": f"+1555{digits}",
     }
     return {kind: found[kind] for kind in kinds}
-
-
-def _known(session: Session, connection_id: str) -> ConnectionRecord:
-    record = connections.get(session, connection_id)
-    if record is None or record.for_administrators:
-        raise NoSuchConnection
-    return record

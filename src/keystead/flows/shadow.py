@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session
 
-from keystead.db import accounts, connections, journal, shadow
+from keystead.db import accounts, journal, shadow
 from keystead.db.connections import ConnectionRecord
 from keystead.db.session import Database
 from keystead.db.shadow import Difference
-from keystead.errors import NoSuchConnection
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.script_runs import ScriptRuns
@@ -159,26 +159,19 @@ def _changed_here(profile: Profile) -> bool:
     return changed is not None and changed > profile.created_at
 
 
-def _known(session: Session, connection_id: str) -> ConnectionRecord:
-    record = connections.get(session, connection_id)
-    if record is None or record.for_administrators:
-        raise NoSuchConnection
-    return record
-
-
 def _counts(session: Session, connection_id: str, since: date) -> tuple[ConnectionRecord, Counted]:
-    return _known(session, connection_id), shadow.counts(session, connection_id, since)
+    return reach.connection(session, connection_id), shadow.counts(session, connection_id, since)
 
 
 def _differences(
     session: Session, connection_id: str, kind: str | None, offset: int, limit: int
 ) -> tuple[list[Difference], int]:
-    _known(session, connection_id)
+    reach.connection(session, connection_id)
     found = shadow.newest(session, connection_id, kind=kind, offset=offset, limit=limit)
     return found, shadow.total(session, connection_id, kind)
 
 
 def _forget(session: Session, connection_id: str, said: Any) -> None:
-    _known(session, connection_id)
+    reach.connection(session, connection_id)
     shadow.forget(session, connection_id)
     journal.add(session, said)

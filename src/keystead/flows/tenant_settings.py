@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from keystead.db import connections, journal, tenant
+from keystead.db import journal, tenant
 from keystead.db.session import Database
 from keystead.errors import BadRequest
+from keystead.flows import reach
 from keystead.flows.journal import Journal
 from keystead.flows.operations import Operation
 from keystead.flows.revocation import options
@@ -60,10 +61,9 @@ class TenantSettings:
 
     def _update(self, session: Session, body: Mapping[str, Any], operation: Operation) -> TenantMembers:
         after, changed = tenant_settings.edit(_members(session), body)
-        if "default_directory" in changed and after.default_directory:
-            found = connections.by_name(session, after.default_directory)
-            if found is None or found.for_administrators:
-                raise BadRequest("Connection does not exist", path="default_directory")
+        directory = after.default_directory if "default_directory" in changed else None
+        if directory and reach.connection_named(session, directory) is None:
+            raise BadRequest("Connection does not exist", path="default_directory")
         for name in changed:
             tenant.set_to(session, name, after.model_dump(mode="json")[name])
         journal.add(session, operation.event(self.journal, "Update tenant settings", changed=sorted(changed)))

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from keystead.db import accounts, clients, connections, jobs, journal
+from keystead.db import accounts, clients, jobs, journal
 from keystead.db.connections import ConnectionRecord
 from keystead.db.jobs import JobRecord
 from keystead.db.session import Database
 from keystead.errors import BadRequest, InvalidIdentifier, NoSuchJob, NoSuchUser
+from keystead.flows import reach
 from keystead.flows.archive_imports import JOB as IMPORTS
 from keystead.flows.enrolment_tickets import EnrolmentTickets
 from keystead.flows.journal import Journal
@@ -165,10 +166,10 @@ class Tickets:
 
 
 def _person(session: Session, user_id: str, identity: Identity | None) -> tuple[Profile, ConnectionRecord]:
-    profile = accounts.by_id(session, user_id, lock=True)
-    connection = connections.get(session, profile.connection_id) if profile else None
-    if profile is None or connection is None or connection.for_administrators:
-        raise NoSuchUser("User not found.")
+    try:
+        profile, connection = reach.person(session, user_id, lock=True)
+    except NoSuchUser:
+        raise NoSuchUser("User not found.") from None
     if identity is not None and not identity.is_of(profile):
         raise BadRequest(NOT_IN_ACCOUNT)
     return profile, connection
@@ -185,8 +186,8 @@ def _by_address(session: Session, asked: PasswordTicket | PasskeyTicket) -> str:
 
 def _whose(session: Session, asked: PasswordTicket | PasskeyTicket) -> tuple[ConnectionRecord, Identifier]:
     """Return in which connection whoever has which address is meant. Raises ``BadRequest``."""
-    connection = connections.get(session, asked.connection_id or "")
-    if connection is None or connection.for_administrators:
+    connection = reach.connection_at(session, asked.connection_id or "")
+    if connection is None:
         raise BadRequest(f"The connection with id {asked.connection_id} does not exist.")
     try:
         identifier = canonical("email", asked.email or "")

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Final
 
 from sqlmodel import Session
 
-from keystead.db import connections, job_files, jobs, journal, user_search
+from keystead.db import job_files, jobs, journal, user_search
 from keystead.db.jobs import Claimed, JobRecord
 from keystead.db.session import Database
 from keystead.db.user_search import Listed
 from keystead.errors import BadRequest, NoSuchJob, TooManyRequests
+from keystead.flows import reach
 from keystead.flows.archive_making import PURPOSE, ArchiveMaking
 from keystead.flows.gzip_pieces import HEADER, packed, trailer
 from keystead.flows.jobs import MOST_ACTIVE, MOST_STUCK, given_back, put_back
@@ -133,8 +134,8 @@ class UserExports:
 
     def _start(self, session: Session, job_id: str, wanted: Export, operation: Operation) -> JobRecord:
         if wanted.connection_id is not None:
-            found = connections.get(session, wanted.connection_id)
-            if found is None or found.for_administrators:
+            found = reach.connection_at(session, wanted.connection_id)
+            if found is None:
                 raise BadRequest("The connection does not exist.", path="connection_id")
             wanted = wanted.having(connection=found.name)
         if not jobs.has_room(session, JOBS, MOST_ACTIVE):

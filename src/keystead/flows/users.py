@@ -16,11 +16,11 @@ from keystead.errors import (
     BadRequest,
     IdentifierTaken,
     InternalError,
-    NoSuchConnection,
     NoSuchUser,
     RefusedByScript,
     ScriptFailed,
 )
+from keystead.flows import reach
 from keystead.flows.breaches import Breaches, Subject
 from keystead.flows.directory import StoreFor
 from keystead.flows.journal import Journal
@@ -152,7 +152,7 @@ class Users:
         Raises ``ScriptFailed``, ``RefusedByScript``, ``OperationNotSupported`` where there is no script for it.
         """
         try:
-            profile, connection = await self.db.read(known, user_id)
+            profile, connection = await self.db.read(reach.person, user_id)
         except NoSuchUser:
             return
         about = {"user_id": user_id, "connection_id": connection.id}
@@ -273,9 +273,7 @@ def _move(
 
 
 def _with_email(session: Session, connection_id: str, email: str) -> list[str]:
-    connection = connections.get(session, connection_id)
-    if connection is None or connection.for_administrators:
-        raise NoSuchConnection
+    reach.connection(session, connection_id)
     return accounts.with_email(session, connection_id, email)
 
 
@@ -284,17 +282,8 @@ def _noted(profile: Profile) -> dict[str, Any]:
     return {"large_metadata": large} if large else {}
 
 
-def known(session: Session, user_id: str, *, lock: bool = False) -> tuple[Profile, ConnectionRecord]:
-    """Return an account that is not an administrator's, and its connection. Raises ``NoSuchUser``."""
-    profile = accounts.by_id(session, user_id, lock=lock)
-    connection = connections.get(session, profile.connection_id) if profile else None
-    if profile is None or connection is None or connection.for_administrators:
-        raise NoSuchUser
-    return profile, connection
-
-
 def _person(session: Session, user_id: str, *, lock: bool = False) -> Person:
-    profile, connection = known(session, user_id, lock=lock)
+    profile, connection = reach.person(session, user_id, lock=lock)
     return Person(profile, connection.name)
 
 
@@ -302,7 +291,7 @@ def _allowed(
     session: Session, user_id: str, edit: UserEdit, *, password: bool, lock: bool = False
 ) -> tuple[Profile, ConnectionRecord]:
     """Return the account that a PATCH is about, and its connection. Texts as recorded (auth0-behaviour 2.5)."""
-    profile, connection = known(session, user_id, lock=lock)
+    profile, connection = reach.person(session, user_id, lock=lock)
     if edit.connection not in (None, connection.name):
         _target(session, str(edit.connection))
         raise BadRequest("Connection is not supported for this operation.")
@@ -326,8 +315,8 @@ def people(session: Session, found: Iterable[Profile]) -> list[Person]:
 
 def _target(session: Session, name: str) -> ConnectionRecord:
     """Return the connection that a new account is for. Texts as recorded (auth0-behaviour 2.5)."""
-    connection = connections.by_name(session, name)
-    if connection is None or connection.for_administrators:
+    connection = reach.connection_named(session, name)
+    if connection is None:
         raise BadRequest("Connection does not exist.")
     if not connection.active:
         raise BadRequest("Connection is disabled.")

@@ -1,6 +1,6 @@
 """What is wrong with a body, in the words that Auth0's clients know (auth0-behaviour 2.0)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from keystead.errors import BadRequest
 
 Body = TypeVar("Body", bound=BaseModel)
+Item = TypeVar("Item", bound=Hashable)
 
 _EXPECTED: Final = {
     "string_type": "string",
@@ -70,6 +71,13 @@ def _reason(found: ErrorDetails) -> tuple[str, str]:
     if found["type"] == "extra_forbidden":
         return _dotted(parent), f"Additional properties not allowed: {str(last)[:_SHOWN]}"
     return _dotted(found["loc"]), _words(found)
+
+
+def once_each(values: list[Item]) -> list[Item]:
+    """Take a list in which nothing stands twice; for pydantic to ask. Raises ``ValueError``."""
+    if len(set(values)) != len(values):
+        raise ValueError("Array items are not unique")
+    return values
 
 
 def type_of(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from keystead.errors import BadRequest
-from keystead.rules.complaints import parse, reason
+from keystead.rules.complaints import once_each, parse, reason
 from keystead.rules.profiles import merge_metadata
 
 STRATEGY: Final = "auth0"
@@ -17,17 +17,11 @@ MAX_METADATA: Final = 10
 _CLOSED: Final = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-def _once_each(names: list[str]) -> list[str]:
-    if len(set(names)) != len(names):
-        raise ValueError("Array items are not unique")
-    return names
-
-
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$")]
 Realms = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]],
     Field(max_length=10),
-    AfterValidator(_once_each),
+    AfterValidator(once_each),
 ]
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=255)], Annotated[str, Field(max_length=255)] | None],

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from keystead.rules.complaints import once_each
+
 UserVerification = Literal["required", "preferred", "discouraged"]
 Backup = Literal["any", "device_bound_only", "synced_only"]
 Attachment = Literal["any", "platform", "cross_platform"]
@@ -40,12 +42,6 @@ MOST_PER_USER: Final = 100
 """What no policy can exceed, nor the absence of one: the passkeys of an account are listed, excluded and counted."""
 
 
-def _once_each(values: list[str] | list[int]) -> list[str] | list[int]:
-    if len(set(values)) != len(values):
-        raise ValueError("Array items are not unique")
-    return values
-
-
 def reaches(trust: Trust, least: Trust) -> bool:
     """Whether a level of trust is as high as another."""
     return TRUST_LEVELS.index(trust) >= TRUST_LEVELS.index(least)
@@ -75,7 +71,7 @@ class Denied(_Closed):
 
 
 def _each_model_once(rules: list[Allowed] | list[Denied]) -> list[Allowed] | list[Denied]:
-    _once_each([rule.aaguid for rule in rules])
+    once_each([rule.aaguid for rule in rules])
     return rules
 
 
@@ -104,8 +100,8 @@ class PasskeyPolicy(_Closed):
     authenticators: Authenticators = Authenticators()
     backup: Backup = "any"
     attachment: Attachment = "any"
-    hints: Annotated[list[Hint], AfterValidator(_once_each)] = []
-    algorithms: Annotated[list[Algorithm], Field(min_length=1), AfterValidator(_once_each)] = list(ALGORITHMS)
+    hints: Annotated[list[Hint], AfterValidator(once_each)] = []
+    algorithms: Annotated[list[Algorithm], Field(min_length=1), AfterValidator(once_each)] = list(ALGORITHMS)
     """COSE identifiers, in the order in which they are offered."""
     counter: Counter = "auto"
     max_per_user: Annotated[int, Field(ge=1, le=MOST_PER_USER)] = 20

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from keystead.errors import BadRequest
 from keystead.rules import base64url
-from keystead.rules.complaints import parse
+from keystead.rules.complaints import once_each, parse
 from keystead.rules.oauth import LOOPBACK, host_of
 
 SETTING: Final = "relying_party"
@@ -89,17 +89,11 @@ def _registrable_label(origin: str) -> str:
     return (_suffixes().privatesuffix(host_of(origin)) or "").partition(".")[0]
 
 
-def _once_each(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        raise ValueError("Array items are not unique")
-    return values
-
-
 Id = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f<>]+$")]
-Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], Field(max_length=100), AfterValidator(_once_each)]
-Related = Annotated[list[Annotated[str, AfterValidator(_related)]], Field(max_length=100), AfterValidator(_once_each)]
-Retiring = Annotated[list[Id], Field(max_length=10), AfterValidator(_once_each)]
+Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], Field(max_length=100), AfterValidator(once_each)]
+Related = Annotated[list[Annotated[str, AfterValidator(_related)]], Field(max_length=100), AfterValidator(once_each)]
+Retiring = Annotated[list[Id], Field(max_length=10), AfterValidator(once_each)]
 
 
 class RelyingPartyMembers(BaseModel):
