@@ -398,8 +398,9 @@ def with_keys(settings: Settings, new_key: Callable[[], str]) -> Settings:
         _put(path, new_key())
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"{path}: must be readable by its owner alone (chmod 600)")
+    content = path.read_text(encoding="utf-8")
     try:
-        found = _keys(path.read_text(encoding="utf-8"))
+        found = _keys(content)
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from None
     if not found:

@@ -10,8 +10,8 @@ import pytest
 
 from backups import backup_of, lines_of, packed
 from conftest import Stencil
-from program import SECONDS, environment, keystead, rows, serving, typed
-from shell import Shell, steered
+from program import SECONDS, environment, rows, serving, typed
+from shell import Shell, Told, steered
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
@@ -25,17 +25,15 @@ def data_dir(tmp_path: Path, sqlite_stencil: Stencil) -> Path:
     return found
 
 
-def run(*arguments: str | Path, code: int = 0, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    told = keystead(*arguments, "--data-dir", data_dir)
-    assert told.returncode == code, told.stdout + told.stderr
-    return told
+def run(*arguments: str | Path, code: int = 0, data_dir: Path) -> Told:
+    return Shell.elsewhere(*map(str, arguments), "--data-dir", str(data_dir), code=code)
 
 
 def test_a_file_of_its_owner_whole_or_not_at_all(data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.backup"
     with serving(data_dir):
-        manifest = json.loads(run("backup", file, "--json", data_dir=data_dir).stdout)
-    told = run("backup", tmp_path / "told", data_dir=data_dir).stderr
+        manifest = json.loads(run("backup", file, "--json", data_dir=data_dir).out)
+    told = run("backup", tmp_path / "told", data_dir=data_dir).err
     assert f"without the secret keys, which are not in it: keep those of {data_dir / 'secret-keys'}" in told
     (tmp_path / "told").unlink()
     assert {table["name"]: table["rows"] for table in manifest["tables"]}["connection"] == 2
@@ -43,15 +41,15 @@ def test_a_file_of_its_owner_whole_or_not_at_all(data_dir: Path, tmp_path: Path)
     assert file.stat().st_mode & 0o777 == 0o600
     before = file.read_bytes()
     refused = run("backup", file, code=2, data_dir=data_dir)
-    assert refused.stderr == f"keystead: {file}: is there already; --force replaces it\n"
+    assert refused.err == f"keystead: {file}: is there already; --force replaces it\n"
     assert file.read_bytes() == before
     run("backup", "make", file, "--force", data_dir=data_dir)
     assert file.read_bytes() != before
     nowhere = run("backup", tmp_path / "nowhere" / "b.backup", code=2, data_dir=data_dir)
-    assert nowhere.stderr.startswith("keystead: ")
-    assert nowhere.stderr.count("\n") == 1
+    assert nowhere.err.startswith("keystead: ")
+    assert nowhere.err.count("\n") == 1
     none = run("backup", tmp_path / "c.backup", code=2, data_dir=tmp_path / "no-installation")
-    assert none.stderr.count("\n") == 1
+    assert none.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == ["a.backup"]
 
 
@@ -67,22 +65,22 @@ def test_a_backup_is_checked_without_a_database(data_dir: Path, tmp_path: Path) 
     file, other = tmp_path / "a.backup", tmp_path / "other"
     run("backup", file, data_dir=data_dir)
     (data_dir / "keystead.db").unlink()
-    assert "rows of" in run("backup", "verify", file, data_dir=data_dir).stdout
+    assert "rows of" in run("backup", "verify", file, data_dir=data_dir).out
     stranger = run("backup", "verify", file, code=1, data_dir=other)
-    assert "no secret key at hand" in stranger.stderr
+    assert "no secret key at hand" in stranger.err
     assert not other.exists()
     (data_dir / "secret-keys").write_text("1" * 64)
-    assert "other secret keys" in run("backup", "verify", file, code=2, data_dir=data_dir).stderr
+    assert "other secret keys" in run("backup", "verify", file, code=2, data_dir=data_dir).err
     file.write_bytes(file.read_bytes()[:-1])
-    assert run("backup", "verify", file, code=2, data_dir=data_dir).stderr.count("\n") == 1
-    assert run("backup", "verify", tmp_path / "none", code=2, data_dir=data_dir).stderr.count("\n") == 1
+    assert run("backup", "verify", file, code=2, data_dir=data_dir).err.count("\n") == 1
+    assert run("backup", "verify", tmp_path / "none", code=2, data_dir=data_dir).err.count("\n") == 1
 
 
 def test_an_installation_is_made_of_it(data_dir: Path, tmp_path: Path) -> None:
     file, other = tmp_path / "a.backup", tmp_path / "other"
     run("backup", file, "--with-secret-keys", data_dir=data_dir)
     told = run("restore", file, data_dir=other)
-    assert "secret keys of the backup are in use" in told.stderr
+    assert "secret keys of the backup are in use" in told.err
     assert (other / "keystead.db").stat().st_mode & 0o777 == 0o600
     kept = rows(other)
     assert {name: kept[name] for name in ("client", "signing_key", "setting")} == {
@@ -91,7 +89,7 @@ def test_an_installation_is_made_of_it(data_dir: Path, tmp_path: Path) -> None:
     with serving(other) as server:
         assert "first-run" not in server.output
     kept = rows(other)  # the server has sealed what happened, with the newest key
-    assert "not empty" in run("restore", file, code=2, data_dir=other).stderr
+    assert "not empty" in run("restore", file, code=2, data_dir=other).err
     command = [sys.executable, "-m", "keystead", "restore", str(file), "--replace", "--data-dir", str(other)]
     piped = subprocess.run(
         command, input="y\n", capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False
@@ -108,8 +106,8 @@ def test_without_the_secret_keys_it_is_worth_nothing(data_dir: Path, tmp_path: P
     file, other = tmp_path / "a.backup", tmp_path / "other"
     run("backup", file, data_dir=data_dir)
     refused = run("restore", file, code=2, data_dir=other)
-    assert refused.stderr.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
-    assert str(other / "secret-keys") in refused.stderr
+    assert refused.err.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
+    assert str(other / "secret-keys") in refused.err
     assert not other.exists()
 
 

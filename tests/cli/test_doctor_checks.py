@@ -18,6 +18,7 @@ import trustme
 from browser.tls import in_front_of
 from conftest import Stencil
 from program import free_port, keystead, serving
+from shell import Shell
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,11 +39,14 @@ def data_dir(tmp_path: Path, sqlite_stencil: Stencil) -> Path:
 
 def examined(data_dir: Path, *options: str, status: int = 0, **settings: str) -> dict[str, dict[str, str]]:
     """Return what the doctor finds, by check; the worst of several of one check."""
-    done = keystead("doctor", "--data-dir", data_dir, "--json", *options, **settings)
-    assert done.returncode == status, done.stdout + done.stderr
-    assert done.stderr == ""
+    done = Shell.elsewhere("doctor", "--data-dir", str(data_dir), "--json", *options, code=status, **settings)
+    assert done.err == ""
+    return by_check(done.document)
+
+
+def by_check(findings: list[dict[str, str]]) -> dict[str, dict[str, str]]:
     order = ("skipped", "ok", "warning", "error")
-    found = sorted(json.loads(done.stdout), key=lambda each: order.index(each["status"]))
+    found = sorted(findings, key=lambda each: order.index(each["status"]))
     assert all(set(each) == {"id", "status", "found", "remedy"} for each in found)
     return {each["id"]: each for each in found}
 
@@ -211,7 +215,8 @@ def test_behind_a_proxy_with_tls(data_dir: Path, tmp_path: Path, monkeypatch: py
             distrusting = examined(data_dir, status=1, **settings)
             assert {"reached", "tls"} <= set(bad(distrusting))
             monkeypatch.setitem(os.environ, "SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-            found = examined(data_dir, **settings)
+            done = keystead("doctor", "--data-dir", data_dir, "--json", **settings)
+            found = by_check(json.loads(done.stdout))
             assert found["tls"]["status"] == found["reached"]["status"] == "ok"
             assert found["proxy"]["remedy"].endswith("KEYSTEAD_TRUSTED_PROXIES=127.0.0.1")
 

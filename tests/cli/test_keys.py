@@ -16,7 +16,8 @@ import pytest
 
 from conftest import Stencil
 from keystead.start import prepare
-from program import SECONDS, environment, keystead, rows, serving, typed
+from program import SECONDS, environment, rows, serving, typed
+from shell import Shell, Told
 from world import test_settings as settings_for
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
@@ -36,14 +37,16 @@ def data_dir(tmp_path: Path, sqlite_stencil: Stencil) -> Path:
     return found
 
 
-def run(data_dir: Path, *arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-    told = keystead("keys", *arguments, "--data-dir", data_dir, **settings)
-    assert told.returncode == code, told.stdout + told.stderr
-    return told
+def run(data_dir: Path, *arguments: str, code: int = 0, **settings: str) -> Told:
+    return Shell.elsewhere("keys", *arguments, "--data-dir", str(data_dir), code=code, **settings)
+
+
+def migrate(data_dir: Path, code: int = 0, **settings: str) -> Told:
+    return Shell.elsewhere("migrate", "--data-dir", str(data_dir), code=code, **{"HASH_COST": "4"} | settings)
 
 
 def listed(data_dir: Path, algorithm: str = "RS256") -> list[Key]:
-    found: list[Key] = json.loads(run(data_dir, "list", "--json").stdout)
+    found: list[Key] = json.loads(run(data_dir, "list", "--json").out)
     return [key for key in found if key["algorithm"] == algorithm]
 
 
@@ -59,8 +62,8 @@ def change(data_dir: Path, statement: str, *values: object) -> None:
 def test_the_list_is_a_table_or_json(data_dir: Path) -> None:
     before = rows(data_dir)
     told = run(data_dir, "list")
-    assert told.stderr == ""
-    head, *lines = told.stdout.splitlines()
+    assert told.err == ""
+    head, *lines = told.out.splitlines()
     assert head.split()[:3] == ["algorithm", "kid", "state"]
     assert [line.split()[0] for line in lines] == ["RS256", "ES256", "Ed25519"]
     (key,) = listed(data_dir)
@@ -73,21 +76,21 @@ def test_the_list_is_a_table_or_json(data_dir: Path) -> None:
 def test_a_rotation_waits_until_clients_know_the_next_key(data_dir: Path) -> None:
     (current,) = listed(data_dir)
     refused = run(data_dir, "rotate", code=1)
-    assert (refused.stdout, refused.stderr.count("\n")) == ("", 1)
-    assert "--now" in refused.stderr
+    assert (refused.out, refused.err.count("\n")) == ("", 1)
+    assert "--now" in refused.err
     assert listed(data_dir) == [current]
 
-    made = json.loads(run(data_dir, "rotate", "--now", "--json").stdout)
+    made = json.loads(run(data_dir, "rotate", "--now", "--json").out)
     signs, following, before = listed(data_dir)
     assert made == signs
     assert states((signs, following, before)) == ["current", "next", "previous"]
     assert before["kid"] == current["kid"]
 
-    assert "wait" in run(data_dir, "rotate", code=1).stderr
+    assert "wait" in run(data_dir, "rotate", code=1).err
     earlier = (datetime.now(UTC) - timedelta(minutes=6)).replace(tzinfo=None).isoformat(" ")
     change(data_dir, "UPDATE signing_key SET created_at = ? WHERE kid = ?", earlier, following["kid"])
     told = run(data_dir, "rotate")
-    assert following["kid"] in told.stdout
+    assert following["kid"] in told.out
     assert states(listed(data_dir)) == ["current", "next", "previous", "previous"]
     assert listed(data_dir)[0]["kid"] == following["kid"]
 
@@ -98,7 +101,7 @@ def test_a_rotation_is_of_one_algorithm(data_dir: Path) -> None:
     assert states(listed(data_dir, "Ed25519")) == ["current", "next", "previous"]
     assert [key["kid"] for key in listed(data_dir) if key["state"] != "next"] == rsa
     unknown = run(data_dir, "rotate", "--now", "--algorithm", "EdDSA", code=2)
-    assert "RS256" in unknown.stderr
+    assert "RS256" in unknown.err
 
 
 def test_a_revocation_asks_first(data_dir: Path) -> None:
@@ -119,23 +122,23 @@ def test_a_revocation_asks_first(data_dir: Path) -> None:
     assert states((signs, following, gone)) == ["current", "next", "revoked"]
     assert gone["kid"] == current["kid"]
 
-    ended = json.loads(run(data_dir, "revoke", signs["kid"], "--yes", "--json").stdout)
+    ended = json.loads(run(data_dir, "revoke", signs["kid"], "--yes", "--json").out)
     assert (ended["kid"], ended["state"]) == (signs["kid"], "revoked")
     assert listed(data_dir)[0]["kid"] == following["kid"]
 
 
 def test_what_there_is_not(data_dir: Path, tmp_path: Path) -> None:
     nobody = run(data_dir, "revoke", "nobody", "--yes", code=2)
-    assert nobody.stderr == "keystead: The signing key does not exist.\n"
+    assert nobody.err == "keystead: The signing key does not exist.\n"
     for command in (("list",), ("rotate", "--now"), ("revoke", "k", "--yes")):
         nothing = run(tmp_path / "empty", *command, code=2)
-        assert (nothing.stdout, nothing.stderr.count("\n")) == ("", 1)
-        assert "keystead serve" in nothing.stderr
+        assert (nothing.out, nothing.err.count("\n")) == ("", 1)
+        assert "keystead serve" in nothing.err
     assert not (tmp_path / "empty").exists()
 
 
 def test_the_journal_names_the_command_line(data_dir: Path) -> None:
-    made = json.loads(run(data_dir, "rotate", "--now", "--json").stdout)
+    made = json.loads(run(data_dir, "rotate", "--now", "--json").out)
     run(data_dir, "revoke", made["kid"], "--yes")
     with closing(sqlite3.connect(data_dir / "keystead.db")) as connection:
         found = connection.execute(
@@ -179,14 +182,14 @@ def _older(data_dir: Path) -> str:
 
 def test_an_upgrade_makes_what_lacks(data_dir: Path) -> None:
     kid = _older(data_dir)
-    assert keystead("migrate", "--data-dir", data_dir).returncode == 0
+    migrate(data_dir)
     (current,) = listed(data_dir)
     assert current["kid"] == kid
     assert [states(listed(data_dir, name)) for name in ("ES256", "Ed25519")] == [["current"], ["current"]]
     found = {row[0]: json.loads(str(row[2])) for row in _key_rows(data_dir)}
     assert all({"x5c", "x5t", "kid", "alg", "use"} <= set(jwk) for jwk in found.values())
     before = rows(data_dir)
-    assert keystead("migrate", "--data-dir", data_dir).returncode == 0
+    migrate(data_dir)
     assert rows(data_dir) == before
 
 
@@ -199,20 +202,20 @@ def test_two_upgrades_at_once_make_one_of_each(data_dir: Path) -> None:
 
 
 def test_keys_are_sealed_anew_with_the_newest_secret_key(data_dir: Path) -> None:
-    def start(*secret_keys: str) -> subprocess.CompletedProcess[str]:
-        return keystead("migrate", "--data-dir", data_dir, SECRET_KEYS=",".join(secret_keys))
+    def start(*secret_keys: str, code: int = 0) -> Told:
+        return migrate(data_dir, code=code, SECRET_KEYS=",".join(secret_keys))
 
-    refused = start(NEW)
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert refused.stderr.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
+    refused = start(NEW, code=2)
+    assert refused.err.count("\n") == 1
+    assert refused.err.startswith("keystead: KEYSTEAD_SECRET_KEYS: ")
     before = _key_rows(data_dir)
-    assert start(NEW, "0" * 64).returncode == 0
+    start(NEW, "0" * 64)
     after = _key_rows(data_dir)
     assert [row[:3] for row in after] == [row[:3] for row in before]
     assert not {row[3] for row in after} & {row[3] for row in before}
-    assert start(NEW).returncode == 0
+    start(NEW)
     assert _key_rows(data_dir) == after
-    assert start("0" * 64).returncode == 2
+    start("0" * 64, code=2)
 
 
 def _key_rows(data_dir: Path) -> list[tuple[Any, ...]]:

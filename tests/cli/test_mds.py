@@ -3,7 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 from attestation import Maker, Service, entry
 from authenticator import AAGUID
 from conftest import Stencil
-from program import keystead, rows, serving
+from program import rows, serving
+from shell import Shell, Told
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
@@ -47,30 +47,28 @@ def blob(tmp_path: Path, *entries: object, **made: Any) -> Path:
     return path
 
 
-def run(data_dir: Path, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    told = keystead("mds", *arguments, "--data-dir", data_dir)
-    assert told.returncode == code, told.stdout + told.stderr
-    return told
+def run(data_dir: Path, *arguments: str | Path, code: int = 0) -> Told:
+    return Shell.elsewhere("mds", *map(str, arguments), "--data-dir", str(data_dir), code=code)
 
 
 def test_an_update_and_its_status(data_dir: Path, tmp_path: Path, root: Path) -> None:
     told = run(data_dir, "status")
-    assert told.stdout.startswith("There is no metadata")
-    assert json.loads(run(data_dir, "status", "--json").stdout) is None
+    assert told.out.startswith("There is no metadata")
+    assert json.loads(run(data_dir, "status", "--json").out) is None
 
     file = blob(tmp_path, entry(AAGUID, MAKER), {"aaid": "4e4e#4005"}, no=291)
     told = run(data_dir, "update", "--file", file, "--root", root)
-    assert told.stdout.startswith("no. 291 is in use: 1 models, 1 entries of no use here.")
-    assert told.stderr == ""
+    assert told.out.startswith("no. 291 is in use: 1 models, 1 entries of no use here.")
+    assert told.err == ""
 
-    found = json.loads(run(data_dir, "status", "--json").stdout)
+    found = json.loads(run(data_dir, "status", "--json").out)
     about = {"no", "next_update", "stale", "anchor", "updated_at", "unfinished", "models", "skipped"}
     assert set(found) == about
     assert (found["no"], found["next_update"], found["stale"], found["models"]) == (291, NEXT, False, 1)
     told = run(data_dir, "status")
-    assert told.stdout == f"no. 291 since {found['updated_at'][:10]}: 1 models. The next is due on {NEXT}.\n"
+    assert told.out == f"no. 291 since {found['updated_at'][:10]}: 1 models. The next is due on {NEXT}.\n"
 
-    again = json.loads(run(data_dir, "update", "--file", file, "--root", root, "--json").stdout)
+    again = json.loads(run(data_dir, "update", "--file", file, "--root", root, "--json").out)
     assert {name: again[name] for name in ("no", "changed", "passkeys", "trust", "quarantined", "lifted")} == {
         "no": 291,
         **dict.fromkeys(("changed", "passkeys", "trust", "quarantined", "lifted"), 0),
@@ -83,9 +81,9 @@ def test_what_is_refused_changes_nothing_and_says_so_in_a_line(data_dir: Path, t
 
     def refused(*arguments: str | Path) -> str:
         told = run(data_dir, "update", *arguments, code=2)
-        assert (told.stdout, told.stderr.count("\n")) == ("", 1)
+        assert (told.out, told.err.count("\n")) == ("", 1)
         assert rows(data_dir) == before
-        return told.stderr.removeprefix("keystead: ").strip()
+        return told.err.removeprefix("keystead: ").strip()
 
     older = blob(tmp_path, no=6)
     assert refused("--file", older, "--root", root) == "The metadata in use is no. 7; this is no. 6. (conflict)"
@@ -93,22 +91,22 @@ def test_what_is_refused_changes_nothing_and_says_so_in_a_line(data_dir: Path, t
     assert refused("--file", root, "--root", root).startswith("The FIDO metadata is refused: not a JWS")
     assert refused("--file", tmp_path / "nothing") == f"{tmp_path / 'nothing'}: No such file or directory"
     assert refused("--file", older, "--root", tmp_path).startswith(f"{tmp_path}: ")
-    assert json.loads(run(data_dir, "update", "--file", older, "--root", root, "--force", "--json").stdout)["no"] == 6
+    assert json.loads(run(data_dir, "update", "--file", older, "--root", root, "--force", "--json").out)["no"] == 6
 
 
 def test_metadata_that_is_late_is_warned_of(data_dir: Path, tmp_path: Path, root: Path) -> None:
     told = run(data_dir, "update", "--file", blob(tmp_path, next_update="2024-01-01"), "--root", root)
     for warned in (told, run(data_dir, "status")):
-        assert warned.stdout
-        assert "2024-01-01" in warned.stderr
-    assert json.loads(run(data_dir, "status", "--json").stdout)["stale"] is True
+        assert warned.out
+        assert "2024-01-01" in warned.err
+    assert json.loads(run(data_dir, "status", "--json").out)["stale"] is True
 
 
 def test_without_an_installation_nothing_is_made(tmp_path: Path) -> None:
     for command in (("status",), ("update", "--file", blob(tmp_path))):
         nothing = run(tmp_path / "empty", *command, code=2)
-        assert (nothing.stdout, nothing.stderr.count("\n")) == ("", 1)
-        assert "keystead serve" in nothing.stderr
+        assert (nothing.out, nothing.err.count("\n")) == ("", 1)
+        assert "keystead serve" in nothing.err
     assert not (tmp_path / "empty").exists()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ import httpx
 import pytest
 
 from conftest import Stencil
-from program import Server, keystead, rows, serving
+from program import Server, rows, serving
+from shell import Shell, Told
 
 pytestmark = pytest.mark.timeout(300)  # several programs start, one after the other
 
@@ -56,10 +56,8 @@ def _guess(server: Server, client_id: str, password: str) -> str:
     return httpx.post(f"{server.url}/oauth/token", json=body, headers=headers).headers["keystead-decision"]
 
 
-def why(refused: Refused, wanted: str, *options: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    told = keystead("why", wanted, *options, "--data-dir", refused.data_dir)
-    assert told.returncode == code, told.stdout + told.stderr
-    return told
+def why(refused: Refused, wanted: str, *options: str, code: int = 0) -> Told:
+    return Shell.elsewhere("why", wanted, *options, "--data-dir", str(refused.data_dir), code=code)
 
 
 def kept(refused: Refused) -> list[list[tuple[object, ...]]]:
@@ -71,8 +69,8 @@ def kept(refused: Refused) -> list[list[tuple[object, ...]]]:
 def test_a_decision_for_people(refused: Refused) -> None:
     before = kept(refused)
     told = why(refused, refused.locked)
-    assert told.stderr == ""
-    lines = {line[:10].strip(): line[10:] for line in told.stdout.splitlines()}
+    assert told.err == ""
+    lines = {line[:10].strip(): line[10:] for line in told.out.splitlines()}
     assert lines["refused"].endswith(refused.locked)
     assert lines["who"] == f"email:{ANN}"
     assert lines["where"].startswith("/oauth/token of ")
@@ -81,36 +79,36 @@ def test_a_decision_for_people(refused: Refused) -> None:
     assert lines["count"].startswith("10 of 10 are spent now, charged last at ")
     assert lines["until"].endswith(" UTC")
     assert "/api/v2/user-blocks" in lines["lifted by"]
-    assert lines["here by"] == f"keystead users unblock ID, which keystead users list --search 'email:\"{ANN}\"' has"
+    assert lines["here by"] == f"keystead users unblock {ANN}"
     assert lines["journal"] == "limit_wc"
     assert kept(refused) == before, "to ask changes nothing"
 
 
 def test_a_decision_for_programs(refused: Refused) -> None:
-    (found,) = json.loads(why(refused, refused.wrong, "--json").stdout)
+    (found,) = json.loads(why(refused, refused.wrong, "--json").out)
     assert (found["id"], found["rule"], found["identifier"]) == (refused.wrong, "wrong_password", f"email:{ANN}")
     assert [event["type"] for event in found["events"]] == ["fp"]
 
 
 @pytest.mark.parametrize("spelling", [ANN, "Ann@Example.com", "the id"])
 def test_by_whom_it_is_about(refused: Refused, spelling: str) -> None:
-    user_id = json.loads(why(refused, refused.wrong, "--json").stdout)[0]["user_id"]
-    found = json.loads(why(refused, user_id if spelling == "the id" else spelling, "--json").stdout)
+    user_id = json.loads(why(refused, refused.wrong, "--json").out)[0]["user_id"]
+    found = json.loads(why(refused, user_id if spelling == "the id" else spelling, "--json").out)
     assert [each["rule"] for each in found] == ["brute_force", *["wrong_password"] * 10], "the newest first"
     assert [found[0]["id"], found[-1]["id"]] == [refused.locked, refused.wrong]
-    blocks = why(refused, ANN).stdout.split("\n\n")
+    blocks = why(refused, ANN).out.split("\n\n")
     assert len(blocks) == 11
 
 
 @pytest.mark.parametrize("unknown", ["dec_nothing", "stranger@example.com", "auth0|nobody", "\x1b[2J", ""])
 def test_nothing_is_known(refused: Refused, unknown: str) -> None:
     told = why(refused, unknown, code=1)
-    assert (told.stdout, told.stderr.count("\n")) == ("", 1)
-    assert json.loads(why(refused, unknown, "--json", code=1).stdout) == []
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert json.loads(why(refused, unknown, "--json", code=1).out) == []
 
 
 def test_where_nothing_is_installed(tmp_path: Path) -> None:
-    told = keystead("why", ANN, "--data-dir", tmp_path / "empty")
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "keystead serve" in told.stderr
+    told = Shell.elsewhere("why", ANN, "--data-dir", str(tmp_path / "empty"), code=2)
+    assert told.out == ""
+    assert "keystead serve" in told.err
     assert not (tmp_path / "empty").exists()

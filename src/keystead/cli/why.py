@@ -67,11 +67,8 @@ def _unblocking(shown: dict[str, Any]) -> str:
     """Return the command that lets somebody in again, where one does; before a lock nobody looks whose it is."""
     if shown["rule"] not in _UNBLOCKED or not shown.keys() & {"user_id", "identifier"}:
         return ""
-    if "user_id" in shown:
-        return f"keystead users unblock {shlex.quote(shown['user_id'])}"
-    kind, _, value = shown["identifier"].partition(":")
-    query = shlex.quote(f'{kind}:"{value}"')
-    return f"keystead users unblock ID, which keystead users list --search {query} has"
+    whose = shown.get("user_id") or shown["identifier"].partition(":")[2]
+    return f"keystead users unblock {shlex.quote(whose)}"
 
 
 def _count(limit: dict[str, Any] | None) -> str:
