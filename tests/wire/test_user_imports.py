@@ -325,6 +325,24 @@ async def test_passkeys_travel_with_their_users(world: World) -> None:
 
 
 @SQLITE
+async def test_nobody_gets_more_passkeys_than_anybody_may_have(world: World) -> None:
+    """Not by one file after the other either: all of an account are listed, excluded and counted."""
+    await world.person()
+    keys = [made_elsewhere(Authenticator()) for _ in range(101)]
+    given = [{name: value for name, value in each.items() if name != "type"} for each in keys]
+    parts = (given[:60], given[60:], given[60:100])
+    some, too_many, as_many = ({"email": "ann@example.com", "passkeys": each} for each in parts)
+    assert (await imported(world, [some], upsert="true"))["summary"]["updated"] == 1
+    refused = await imported(world, [too_many], upsert="true")
+    assert refused["summary"] == {"failed": 1, "updated": 0, "inserted": 0, "total": 1}
+    (found,) = await errors(world, refused["id"])
+    (error,) = found["errors"]
+    assert (error["code"], error["message"]) == ("ARRAY_LENGTH_LONG", "Array is too long (101), maximum 100")
+    assert (await imported(world, [as_many], upsert="true"))["summary"]["updated"] == 1
+    assert await world.count(tables.Passkey) == 100
+
+
+@SQLITE
 async def test_a_passkey_for_somebody_who_is_there_is_a_way_into_their_account(world: World) -> None:
     """It takes the scope that adds one by itself, held when the file was sent; and its owner is told."""
     await world.patch_options(authentication_methods={"passkey": {"enabled": True}, "password": {"enabled": True}})

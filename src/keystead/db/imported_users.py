@@ -7,7 +7,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -85,12 +85,13 @@ def credentials(session: Session, wanted: Collection[bytes]) -> dict[bytes, str]
     return found
 
 
-def with_passkeys(session: Session, user_ids: Collection[str]) -> set[str]:
-    """Return which of these accounts have passkeys."""
-    found: set[str] = set()
+def passkey_counts(session: Session, user_ids: Collection[str]) -> dict[str, int]:
+    """Return how many passkeys these accounts have: those that have any."""
+    found: dict[str, int] = {}
     for some in _parts(list(user_ids)):
-        statement = select(col(Passkey.user_id)).where(col(Passkey.user_id).in_(some)).distinct()
-        found |= set(session.connection().execute(statement).scalars())
+        statement = select(col(Passkey.user_id), func.count().label("passkeys")).where(col(Passkey.user_id).in_(some))
+        rows = session.connection().execute(statement.group_by(col(Passkey.user_id)))
+        found |= {row.user_id: row.passkeys for row in rows}
     return found
 
 

@@ -152,7 +152,7 @@ class ImportBatch:
             accounts=imported_users.known(session, ids, lock=state.upsert),
             handles=imported_users.handles(session, handles),
             credentials=imported_users.credentials(session, credentials),
-            with_passkeys=imported_users.with_passkeys(session, ids if credentials else ()),
+            passkey_counts=imported_users.passkey_counts(session, ids if credentials else ()),
             rows={marks[known]: number for known, number in import_jobs.claimed(session, job_id, marks).items()},
         )
 

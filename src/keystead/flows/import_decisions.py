@@ -16,9 +16,10 @@ from keystead.rules.ceremonies import NewPasskey
 from keystead.rules.hash_recipes import BadHash
 from keystead.rules.identifiers import KINDS, Identifier
 from keystead.rules.import_jobs import Import
+from keystead.rules.import_passkeys import too_many
 from keystead.rules.import_rows import PREFIX, UPSERTABLE, ImportedUser, echoed
 from keystead.rules.passkey_policy import Context, evaluate, of_new
-from keystead.rules.passkey_terms import PasskeyPolicy
+from keystead.rules.passkey_terms import MOST_PER_USER, PasskeyPolicy
 from keystead.rules.profiles import EXTRAS, HANDLE_BYTES, Profile
 from keystead.rules.row_complaints import RowError
 
@@ -52,7 +53,7 @@ class There:
     accounts: Mapping[str, Known] = field(default_factory=dict)
     handles: Mapping[bytes, str] = field(default_factory=dict)
     credentials: Mapping[bytes, str] = field(default_factory=dict)
-    with_passkeys: set[str] = field(default_factory=set)
+    passkey_counts: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[bytes, int] = field(default_factory=dict)
     """Earlier rows of the file, by the marks of what they are known by."""
 
@@ -161,7 +162,7 @@ class Decision:
         refusal = self._way_in_refused(row, user, upserted)
         if refusal is not None:
             return refusal, {"user_id": upserted.profile.user_id}
-        return self._handle_clash(row, user, upserted.profile)
+        return self._passkeys_clash(row, user, upserted.profile)
 
     def _way_in_refused(self, row: ReadRow, user: ImportedUser, upserted: Known) -> RowError | None:
         """Refuse a way into an account: whoever may make users may not thereby get into those that are there."""
@@ -243,11 +244,16 @@ class Decision:
         """Return the passkeys of a row that nobody has."""
         return [each for each in row.passkeys if each.new.credential_id not in self.there.credentials]
 
-    def _handle_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
-        """Refuse a second handle for an account whose passkeys know it by the first, and one of another account."""
+    def _passkeys_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
+        """Refuse more passkeys than anybody may have, a second handle for an account whose passkeys know it by the
+        first, and one of another account."""
+        there = self.there.passkey_counts.get(profile.user_id, 0)
+        new = len(self._lacking(row))
+        if new and there + new > MOST_PER_USER:
+            return too_many(there + new), {"user_id": profile.user_id}
         if not row.passkeys or user.user_handle in (None, profile.user_handle):
             return None
-        if profile.user_id in self.there.with_passkeys:
+        if there:
             error = RowError("CONFLICT", "must be that of the user's other passkeys", "user_handle")
             return error, {"user_id": profile.user_id}
         key = next(each for each in row.keys if each.of == "user_handle")

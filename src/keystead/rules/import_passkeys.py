@@ -8,9 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from keystead.rules import base64url
 from keystead.rules.authentication_methods import HANDLE_BYTES, NO_AAGUID
+from keystead.rules.passkey_terms import MOST_PER_USER
 from keystead.rules.row_complaints import RowError, missing, of_validation, unformed, wrong_type
-
-_MOST_PASSKEYS: Final = 100
 
 
 class RowPasskey(BaseModel):
@@ -92,14 +91,18 @@ def read_passkeys(given: Mapping[str, Any], are_taken: bool, errors: list[RowErr
     if not are_taken and value:
         errors.append(RowError("NOT_PASSED", _NOT_TAKEN, "passkeys"))
         return []
-    if len(value) > _MOST_PASSKEYS:
-        text = f"Array is too long ({len(value)}), maximum {_MOST_PASSKEYS}"
-        errors.append(RowError("ARRAY_LENGTH_LONG", text, "passkeys"))
+    if len(value) > MOST_PER_USER:
+        errors.append(too_many(len(value)))
         return []
     found = [passkey for at, each in enumerate(value) if (passkey := _passkey(f"passkeys.{at}", each, errors))]
     if len({each.credential_id for each in found}) != len(found):
         errors.append(RowError("CONFLICT", "Two passkeys have the same key_id", "passkeys"))
     return found
+
+
+def too_many(passkeys: int) -> RowError:
+    """Return what is wrong with a row by which somebody would have so many."""
+    return RowError("ARRAY_LENGTH_LONG", f"Array is too long ({passkeys}), maximum {MOST_PER_USER}", "passkeys")
 
 
 def _passkey(path: str, value: object, errors: list[RowError]) -> ReadPasskey | None:
