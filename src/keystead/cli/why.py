@@ -68,7 +68,8 @@ def _unblocking(shown: dict[str, Any]) -> str:
     if shown["rule"] not in _UNBLOCKED or not shown.keys() & {"user_id", "identifier"}:
         return ""
     whose = shown.get("user_id") or shown["identifier"].partition(":")[2]
-    return f"keystead users unblock {shlex.quote(whose)}"
+    dashes = "-- " if whose.startswith("-") else ""  # a stranger's username must not be an option
+    return f"keystead users unblock {dashes}{shlex.quote(whose)}"
 
 
 def _count(limit: dict[str, Any] | None) -> str:
