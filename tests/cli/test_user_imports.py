@@ -56,6 +56,13 @@ def test_rehearsed_and_imported(shell: Shell, tmp_path: Path) -> None:
     assert heads.split()[:5] == ["id", "type", "connection", "rehearsal", "status"]
     assert row[1:5] == ["users_import", STAFF, "yes", "completed"]
 
+    stopped = shell(*asked, "--canary", "p0@example.com:shh", "--canary", "p1@example.com:no", code=1)
+    assert any(row[:2] == ["p1@example.com", "no"] for row in stopped.rows)
+    assert stopped.err.endswith("keystead: a canary would not get in, so nobody is imported\n")
+    unread = shell("users", "import", "-", "--connection", STAFF, "--canary", "p0@example.com:shh", code=2)
+    assert "standard input comes but once" in unread.err
+    assert shell("users", "list", "--json").items == []
+
     done = shell(*asked, "--json", "--canary", "p0@example.com:shh", code=1).document
     assert done["summary"] == {"failed": 2, "updated": 0, "inserted": 3, "total": 5}
     assert [(row["row"], row["errors"][0]["code"]) for row in done["errors"]] == [(4, "FORMAT"), (5, "DUPLICATED_USER")]

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter
 from itertools import islice
 from pathlib import Path
@@ -75,10 +75,37 @@ class Wanted:
     @property
     def is_for_rows(self) -> bool:
         """Whether it asks for something that an archive has no use for."""
-        return bool(self.upsert or self.dry_run or self.canary or self.canaries)
+        return bool(self.upsert or self.dry_run or self.names_canaries)
+
+    @property
+    def names_canaries(self) -> bool:
+        """Whether there are logins that must work."""
+        return bool(self.canary or self.canaries)
 
 
-def begin(api: Api, wanted: Wanted) -> str:
+def run(api: Api, wanted: Wanted) -> None:
+    """Import rows, or rehearse that; where canaries are named, nobody comes in before each of them would get in."""
+    if wanted.names_canaries and not wanted.dry_run:
+        if wanted.file == STANDARD_INPUT:
+            raise refuse("canaries are tried before anybody comes in, and standard input comes but once: name a file")
+        _rehearse(api, replace(wanted, dry_run=True))
+        wanted = replace(wanted, canary=(), canaries=None)
+    follow(api, _begin(api, wanted))
+
+
+def _rehearse(api: Api, wanted: Wanted) -> None:
+    """Try the canaries; one that would not get in ends the command."""
+    if not api.as_json:
+        tell("rehearsing, for the canaries")
+    job = _finished(api, _begin(api, wanted))
+    if all(each["works"] for each in job["canaries"]):
+        return
+    _tell(api, job)
+    tell("a canary would not get in, so nobody is imported")
+    raise typer.Exit(1)
+
+
+def _begin(api: Api, wanted: Wanted) -> str:
     """Send a file of rows, and return the id of its job; what is refused ends the command."""
     if not wanted.connection:
         raise refuse("name the connection: --connection Staff")
@@ -115,16 +142,24 @@ def resume(api: Api, job_id: str) -> None:
 
 def follow(api: Api, job_id: str, *, resumed: bool = False) -> None:
     """Wait for a job and tell what came of it: exit status 1 where a row was refused or a canary would not get in."""
-    job = finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id) + api.again, resumed=resumed)
+    job = _finished(api, job_id, resumed=resumed)
     if "summary" not in job:
         raise refuse(f"{job_id} is no import")
-    failed = list(_refused(api, job_id))
-    if api.as_json:
-        document(job | {"errors": failed})
-    else:
-        _print(job, failed, api.again)
+    _tell(api, job)
     if job["summary"]["failed"] or not all(each["works"] for each in job.get("canaries", ())):
         raise typer.Exit(1)
+
+
+def _finished(api: Api, job_id: str, *, resumed: bool = False) -> Any:
+    return finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id) + api.again, resumed=resumed)
+
+
+def _tell(api: Api, job: Mapping[str, Any]) -> None:
+    failed = list(_refused(api, job["id"]))
+    if api.as_json:
+        document({**job, "errors": failed})
+    else:
+        _print(job, failed, api.again)
 
 
 def _canaries(given: Sequence[str], file: str | None) -> list[str]:

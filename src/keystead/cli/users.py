@@ -189,8 +189,8 @@ command(app, "export", *user_exports.EXPORT_ROUTES)(user_exports.export)
 def _import(api: Api, **given: Any) -> None:
     """Import users, with hashes and passkeys: rows as Auth0 takes them, or an archive that puts them back as they were.
 
-    Exit status 1 where a row was refused, or a canary would not get in. A canary that fails stops no import: rehearse
-    before, with --dry-run.
+    Exit status 1 where a row was refused, or a canary would not get in. Canaries are tried first: where one fails,
+    nobody is imported.
 
     Examples:
 
@@ -211,7 +211,7 @@ def _import(api: Api, **given: Any) -> None:
             raise refuse("an archive puts users back as they were: it takes no --upsert, --dry-run or --canary")
         user_exports.import_archive(api, Path(wanted.file), about, wanted.connection, given["trust"], yes=given["yes"])
     else:
-        user_imports.follow(api, user_imports.begin(api, wanted))
+        user_imports.run(api, wanted)
 
 
 _import.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
