@@ -123,13 +123,19 @@ def test_what_there_is_not(shell: Shell, arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("users", "show"), ("passkeys", "list"), ("sessions", "list")], ids=" ".join)
-@pytest.mark.parametrize("typed", ["ann@example.com", 'a"n\\n', "ann OR *", "+15550100", ""])
+@pytest.mark.parametrize("typed", ["ann@example.com", 'a"n\\n', "ann OR *", "+15550100", "", "a" * 500])
 def test_who_is_nobody(shell: Shell, arguments: tuple[str, ...], typed: str) -> None:
     told = shell(*arguments, typed, code=2)
     assert told.err.startswith(f"keystead: there is no user {typed}: an id is auth0|")
 
 
+def test_what_is_no_text_is_nobody(shell: Shell) -> None:
+    assert "there is no user" in shell("users", "show", "\udcff", code=2).err
+
+
 def test_who_is_no_administrator(shell: Shell) -> None:
+    shell("administrators", "invite", "strasse@example.com", "viewer")
+    shell("administrators", "show", "stra\N{LATIN SMALL LETTER SHARP S}e@example.com", code=2)
     told = shell("administrators", "show", "ann@example.com", code=2)
     assert told.err == (
         "keystead: there is no administrator ann@example.com: keystead administrators list shows them\n"

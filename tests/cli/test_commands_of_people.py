@@ -95,6 +95,24 @@ async def test_a_user_is_named_by_what_they_are_known_by(keystead: People, typed
     await keystead.shell("sessions", "revoke-all", typed, "--yes")
     entries = (await keystead.shell("log", "tail", "--user", typed, "--json")).items
     assert {entry["user_id"] for entry in entries} == {user_id}
+    link = await keystead.shell("users", "reset-link", typed)
+    assert link.err == f"keystead: {typed} is {user_id} of Username-Password-Authentication\n"
+
+
+@pytest.mark.parametrize("email", ["o|x@example.com", "eva@b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example.com"])
+async def test_addresses_of_other_kinds_are_names_too(keystead: People, email: str) -> None:
+    user_id = await keystead.world.person(email)
+    assert (await keystead.shell("users", "show", email, "--json")).document["user_id"] == user_id
+
+
+async def test_an_id_that_looks_like_an_address_is_an_id(keystead: People) -> None:
+    ids = []
+    for email, more in (("ann@example.com", {"user_id": "ann@example.com"}), ("auth0|ann@example.com", {})):
+        body = {"connection": "Username-Password-Authentication", "email": email, "password": "correct horse battery"}
+        ids.append((await keystead.world.manage("POST", "/users", body | more)).json()["user_id"])
+    assert ids[0] == "auth0|ann@example.com"
+    assert (await keystead.shell("users", "show", ids[0], "--json")).document["email"] == "ann@example.com"
+    assert (await keystead.shell("users", "show", ids[1], "--json")).document["email"] == "auth0|ann@example.com"
 
 
 async def test_what_several_users_are_called_changes_none_of_them(keystead: People) -> None:

@@ -61,10 +61,13 @@ def test_rehearsed_and_imported(shell: Shell, tmp_path: Path) -> None:
     assert stopped.err.endswith("keystead: a canary would not get in, so nobody is imported\n")
     unread = shell("users", "import", "-", "--connection", STAFF, "--canary", "p0@example.com:shh", code=2)
     assert "standard input comes but once" in unread.err
+    (tmp_path / "none.txt").write_text("\n \n")
+    assert "names no canary" in shell(*asked, "--canaries", str(tmp_path / "none.txt"), code=2).err
     assert shell("users", "list", "--json").items == []
 
     done = shell(*asked, "--json", "--canary", "p0@example.com:shh", code=1).document
     assert done["summary"] == {"failed": 2, "updated": 0, "inserted": 3, "total": 5}
+    assert [(each["user"], each["works"]) for each in done["canaries"]] == [("p0@example.com", True)]
     assert [(row["row"], row["errors"][0]["code"]) for row in done["errors"]] == [(4, "FORMAT"), (5, "DUPLICATED_USER")]
     assert len(shell("users", "list", "--json").items) == 3
 

@@ -79,7 +79,8 @@ def test_a_decision_for_people(refused: Refused) -> None:
     assert lines["count"].startswith("10 of 10 are spent now, charged last at ")
     assert lines["until"].endswith(" UTC")
     assert "/api/v2/user-blocks" in lines["lifted by"]
-    assert lines["here by"] == f"keystead users unblock {ANN}"
+    listed = f"keystead users list --connection Username-Password-Authentication --search 'email:\"{ANN}\"'"
+    assert lines["here by"] == f"keystead users unblock ID, which {listed} has"
     assert lines["journal"] == "limit_wc"
     assert kept(refused) == before, "to ask changes nothing"
 

@@ -1,6 +1,7 @@
 """``keystead administrators``: who administers this installation, and as what."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
@@ -9,11 +10,13 @@ from keystead import settings as process
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Lookup, Yes, command, noun
 from keystead.cli.options import AsJson, DataDir, told_plainly
-from keystead.cli.terminal import confirm, document, refuse, say
+from keystead.cli.terminal import confirm, document, refuse, say, tell
+from keystead.errors import InvalidIdentifier
 from keystead.flows.administrator_recovery import RecoveryLink
 from keystead.flows.operations import by_command
 from keystead.rules.authority import Role
 from keystead.rules.claims import iso
+from keystead.rules.identifiers import canonical
 from keystead.start import open_administrator_recovery
 
 app = noun("Administrators: who administers this installation, and as what.")
@@ -23,12 +26,16 @@ _ALL: Final = "GET /keystead/administrators"
 
 def _administrator_id(api: Api, typed: str) -> str:
     """Return whose id it is, or whose email address."""
-    if "|" in typed:
+    if "|" in typed and "@" not in typed:
         return typed
-    wanted = typed.strip().casefold()
-    found = next((each for each in api.pages(_ALL) if str(each.get("email", "")).casefold() == wanted), None)
+    wanted = {typed}
+    with suppress(InvalidIdentifier):
+        wanted.add(canonical("email", typed).value)
+    found = next((each for each in api.pages(_ALL) if wanted & {each["user_id"], each.get("email")}), None)
     if found is None:
         raise refuse(f"there is no administrator {typed}: keystead administrators list shows them")
+    if not api.as_json and found["user_id"] != typed:
+        tell(f"{typed} is {found['user_id']}")
     return str(found["user_id"])
 
 

@@ -88,18 +88,20 @@ def run(api: Api, wanted: Wanted) -> None:
     if wanted.names_canaries and not wanted.dry_run:
         if wanted.file == STANDARD_INPUT:
             raise refuse("canaries are tried before anybody comes in, and standard input comes but once: name a file")
-        _rehearse(api, replace(wanted, dry_run=True))
-        wanted = replace(wanted, canary=(), canaries=None)
-    follow(api, _begin(api, wanted))
+        canaries = _rehearse(api, replace(wanted, dry_run=True))
+        job_id = _begin(api, replace(wanted, canary=(), canaries=None))
+        _end(api, _finished(api, job_id) | {"canaries": canaries})
+    else:
+        follow(api, _begin(api, wanted))
 
 
-def _rehearse(api: Api, wanted: Wanted) -> None:
-    """Try the canaries; one that would not get in ends the command."""
+def _rehearse(api: Api, wanted: Wanted) -> Any:
+    """Try the canaries, and return what came of each; one that would not get in ends the command."""
     if not api.as_json:
         tell("rehearsing, for the canaries")
-    job = _finished(api, _begin(api, wanted))
+    job = finished(api, _begin(api, wanted), lambda _: "it was the rehearsal, so nobody is imported; begin again")
     if all(each["works"] for each in job["canaries"]):
-        return
+        return job["canaries"]
     _tell(api, job)
     tell("a canary would not get in, so nobody is imported")
     raise typer.Exit(1)
@@ -145,6 +147,10 @@ def follow(api: Api, job_id: str, *, resumed: bool = False) -> None:
     job = _finished(api, job_id, resumed=resumed)
     if "summary" not in job:
         raise refuse(f"{job_id} is no import")
+    _end(api, job)
+
+
+def _end(api: Api, job: Mapping[str, Any]) -> None:
     _tell(api, job)
     if job["summary"]["failed"] or not all(each["works"] for each in job.get("canaries", ())):
         raise typer.Exit(1)
@@ -171,6 +177,8 @@ def _canaries(given: Sequence[str], file: str | None) -> list[str]:
         except (OSError, UnicodeError) as error:
             raise refuse(f"{file}: {getattr(error, 'strerror', '') or error}") from None
         found += [line for line in text.splitlines() if line.strip()]
+        if not found:
+            raise refuse(f"{file}: names no canary")
     return found
 
 

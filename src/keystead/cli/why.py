@@ -67,9 +67,13 @@ def _unblocking(shown: dict[str, Any]) -> str:
     """Return the command that lets somebody in again, where one does; before a lock nobody looks whose it is."""
     if shown["rule"] not in _UNBLOCKED or not shown.keys() & {"user_id", "identifier"}:
         return ""
-    whose = shown.get("user_id") or shown["identifier"].partition(":")[2]
-    dashes = "-- " if whose.startswith("-") else ""  # a stranger's username must not be an option
-    return f"keystead users unblock {dashes}{shlex.quote(whose)}"
+    if "user_id" in shown:
+        return f"keystead users unblock {shlex.quote(shown['user_id'])}"
+    # Not by the identifier: on another connection it may be somebody else's, whom an administrator blocked.
+    kind, _, value = shown["identifier"].partition(":")
+    query = shlex.quote(f'{kind}:"{value}"')
+    where = f" --connection {shlex.quote(shown['connection'])}" if "connection" in shown else ""
+    return f"keystead users unblock ID, which keystead users list{where} --search {query} has"
 
 
 def _count(limit: dict[str, Any] | None) -> str:

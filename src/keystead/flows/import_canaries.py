@@ -77,7 +77,7 @@ class Canaries:
         fitted, typed = fit(password, terms.complexity), as_typed(password)
         try:
             verdict = await self.hasher.verify(fitted, row.user.password.stored(), typed=typed)
-        except Unavailable as error:  # which is no reason for leaving out everybody else
+        except Unavailable as error:  # the others are tried all the same
             return unproved(canary, number, _UNTRIED.format(why=error.detail or error.code))
         return proved(canary, number, works=verdict.ok)
 
