@@ -105,6 +105,19 @@ async def test_addresses_of_other_kinds_are_names_too(keystead: People, email: s
     assert (await keystead.shell("users", "show", email, "--json")).document["user_id"] == user_id
 
 
+@pytest.mark.parametrize("username", ["a_name_of_more_than_15", "ann@portal", "ann@portal.example", "+14155550123"])
+async def test_whatever_a_connection_allows_for_a_username_is_a_name(keystead: People, username: str) -> None:
+    allowed = {"email": True, "phone_number": True}
+    validation = {"min_length": 1, "max_length": 30, "allowed_types": allowed}
+    attributes = {"email": {}, "username": {"identifier": {"active": True}, "validation": validation}}
+    await keystead.world.patch_options(attributes=attributes)
+    body = {"connection": "Username-Password-Authentication", "username": username, "password": "correct horse battery"}
+    made = await keystead.world.manage("POST", "/users", body)
+    assert made.status_code == 201, made.text
+    shown = await keystead.shell("users", "show", username, "--json")
+    assert shown.document["user_id"] == made.json()["user_id"]
+
+
 async def test_an_id_that_looks_like_an_address_is_an_id(keystead: People) -> None:
     ids = []
     for email, more in (("ann@example.com", {"user_id": "ann@example.com"}), ("auth0|ann@example.com", {})):
@@ -131,6 +144,6 @@ async def test_an_administrator_is_named_by_an_address(keystead: People) -> None
     invited = await keystead.shell("administrators", "invite", "root@example.com", "viewer")
     assert invited.out.startswith("http")
     assert (await keystead.shell("administrators", "show", "Root@example.com", "--json")).document["role"] == "viewer"
+    await keystead.shell("users", "show", "root@example.com", code=2)
     await keystead.shell("administrators", "remove", "root@example.com", "--yes")
     await keystead.shell("administrators", "show", "root@example.com", code=2)
-    await keystead.shell("users", "show", "root@example.com", code=2)

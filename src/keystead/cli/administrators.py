@@ -10,7 +10,7 @@ from keystead import settings as process
 from keystead.cli.api import Api
 from keystead.cli.commands import Limit, Lookup, Yes, command, noun
 from keystead.cli.options import AsJson, DataDir, told_plainly
-from keystead.cli.terminal import confirm, document, refuse, say, tell
+from keystead.cli.terminal import confirm, document, refuse, say
 from keystead.errors import InvalidIdentifier
 from keystead.flows.administrator_recovery import RecoveryLink
 from keystead.flows.operations import by_command
@@ -24,25 +24,21 @@ app = noun("Administrators: who administers this installation, and as what.")
 _ALL: Final = "GET /keystead/administrators"
 
 
-def _administrator_id(api: Api, typed: str) -> str:
-    """Return whose id it is, or whose email address."""
-    if "|" in typed and "@" not in typed:
-        return typed
+def _administrator(api: Api, typed: str) -> tuple[str, str]:
+    """Find whose id it is, or whose email address."""
     wanted = {typed}
     with suppress(InvalidIdentifier):
         wanted.add(canonical("email", typed).value)
     found = next((each for each in api.pages(_ALL) if wanted & {each["user_id"], each.get("email")}), None)
     if found is None:
         raise refuse(f"there is no administrator {typed}: keystead administrators list shows them")
-    if not api.as_json and found["user_id"] != typed:
-        tell(f"{typed} is {found['user_id']}")
-    return str(found["user_id"])
+    return str(found["user_id"]), str(found["user_id"])
 
 
 Administrator = Annotated[
     str,
     typer.Argument(help="An administrator: id or email.", show_default=False),
-    Lookup(_ALL, _administrator_id),
+    Lookup(_ALL, _administrator),
 ]
 
 Email = Annotated[str, typer.Argument(help="Where the invitation is sent.", show_default=False)]

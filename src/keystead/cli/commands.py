@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from keystead.cli.api import Api, Where, opened
-from keystead.cli.terminal import refuse
+from keystead.cli.terminal import refuse, tell
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -51,7 +51,17 @@ class Lookup:
 
     route: str
     """The call that it takes."""
-    find: Callable[[Api, str], str]
+    find: Callable[[Api, str], tuple[str, str]]
+    """Returns the id, and what says who that is."""
+
+    def id_of(self, api: Api, typed: str) -> str:
+        """Return the id. Whom a name has found is said: what comes of it may be a loss, or a link to an account."""
+        if "|" in typed and "@" not in typed:
+            return typed
+        found, named = self.find(api, typed)
+        if found != typed and not api.as_json:
+            tell(f"{typed} is {named}")
+        return found
 
 
 DECLARED: Final[dict[Command, tuple[str, ...]]] = {}
@@ -85,7 +95,7 @@ def calling(*routes: str) -> Callable[[Command], Command]:
             with opened(where, called, as_json=given.pop("as_json")) as api:
                 for argument, lookup in lookups.items():
                     if given[argument] is not None:
-                        given[argument] = lookup.find(api, given[argument])
+                        given[argument] = lookup.id_of(api, given[argument])
                 work(api, **given)
 
         _, *own = inspect.signature(work, eval_str=True).parameters.values()
@@ -105,6 +115,12 @@ def _lookups(parameters: Sequence[Parameter]) -> Iterator[tuple[str, Lookup]]:
     for each in parameters:
         beside = getattr(each.annotation, "__metadata__", ())
         yield from ((each.name, found) for found in beside if isinstance(found, Lookup))
+
+
+def condition(member: str, value: str) -> str:
+    """Return a condition of a query: that a member is a value, whatever characters are in that."""
+    term = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{member}:"{term}"'
 
 
 def body_of(file: str | None, sets: Sequence[str] | None, base: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from keystead.cli.api import Api
-from keystead.cli.commands import Limit, command, noun
+from keystead.cli.commands import Limit, command, condition, noun
 from keystead.cli.files import written
 from keystead.cli.terminal import INTERRUPTED, cell, document, item, refuse, say, standard_output
 from keystead.cli.users import USER
@@ -153,7 +153,7 @@ def _query(conditions: list[str], search: str | None) -> str:
 
 def _conditions(types: list[str], user: str | None) -> list[str]:
     either = " OR ".join(f"type:{each}" for each in types)
-    return ([f"({either})"] if either else []) + ([f'user_id:"{user}"'] if user else [])
+    return ([f"({either})"] if either else []) + ([condition("user_id", user)] if user else [])
 
 
 def _is_about(entry: Entry, types: list[str] | None, user: str | None) -> bool:

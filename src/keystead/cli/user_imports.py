@@ -102,7 +102,7 @@ def _rehearse(api: Api, wanted: Wanted) -> Any:
     job = finished(api, _begin(api, wanted), lambda _: "it was the rehearsal, so nobody is imported; begin again")
     if all(each["works"] for each in job["canaries"]):
         return job["canaries"]
-    _tell(api, job)
+    _report(api, job)
     tell("a canary would not get in, so nobody is imported")
     raise typer.Exit(1)
 
@@ -151,7 +151,7 @@ def follow(api: Api, job_id: str, *, resumed: bool = False) -> None:
 
 
 def _end(api: Api, job: Mapping[str, Any]) -> None:
-    _tell(api, job)
+    _report(api, job)
     if job["summary"]["failed"] or not all(each["works"] for each in job.get("canaries", ())):
         raise typer.Exit(1)
 
@@ -160,7 +160,7 @@ def _finished(api: Api, job_id: str, *, resumed: bool = False) -> Any:
     return finished(api, job_id, lambda job: user_exports.GOES_ON.format(job=job_id) + api.again, resumed=resumed)
 
 
-def _tell(api: Api, job: Mapping[str, Any]) -> None:
+def _report(api: Api, job: Mapping[str, Any]) -> None:
     failed = list(_refused(api, job["id"]))
     if api.as_json:
         document({**job, "errors": failed})

@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,51 +9,44 @@ import typer
 
 from keystead.cli import user_exports, user_imports
 from keystead.cli.api import Api
-from keystead.cli.commands import Body, Limit, Lookup, Sets, Yes, body_of, command, noun
-from keystead.cli.terminal import confirm, refuse, tell
-from keystead.errors import InvalidIdentifier
-from keystead.rules.identifiers import KINDS, canonical
+from keystead.cli.commands import Body, Limit, Lookup, Sets, Yes, body_of, command, condition, noun
+from keystead.cli.terminal import confirm, refuse
+from keystead.rules.identifiers import KINDS, UsernameRules, parse
 
 app = noun("Users: the people of the connections.")
 
 _ALL: Final = "GET /users"
 _AT_MOST: Final = 10
 """How many users of one name are told apart in a line."""
-_LONGEST: Final = 400
+_ANY_USERNAME: Final = UsernameRules(may_be_email=True, may_be_phone=True)
+"""Whatever a connection may allow: which one is meant is not known."""
 
 
-def _user_id(api: Api, typed: str) -> str:
-    """Return whose id it is, or whose email address, phone number or username: of one user, whatever the connection."""
-    if "|" in typed and "@" not in typed:
-        return typed
+def _user(api: Api, typed: str) -> tuple[str, str]:
+    """Find whose id it is, or whose email address, phone number or username: of one user, whatever the connection."""
     found = _called(api, typed)
     if any(each["user_id"] == typed for each in found):
-        return typed
+        return typed, typed
     if not found:
         raise refuse(f"there is no user {typed}: an id is auth0|…; email, phone number or username will do as well")
     named = ", ".join(f"{each['user_id']} of {each['identities'][0]['connection']}" for each in found)
     if len(found) > 1:
         more = ", and more" if len(found) == _AT_MOST else ""
         raise refuse(f"{typed} is several users, so say which by id: {named}{more}")
-    if not api.as_json:
-        tell(f"{typed} is {named}")  # what comes of it may be a loss, or a link that opens an account
-    return str(found[0]["user_id"])
+    return str(found[0]["user_id"]), named
 
 
 def _called(api: Api, typed: str) -> list[dict[str, Any]]:
-    if not typed.isprintable() or len(typed) > _LONGEST:
-        return []
-    values = {"user_id": typed} if "|" in typed else {}
-    for kind in KINDS:
-        with suppress(InvalidIdentifier):
-            values[kind] = canonical(kind, typed).value
-    terms = ((member, value.replace("\\", "\\\\").replace('"', '\\"')) for member, value in values.items())
-    query = " OR ".join(f'{member}:"{term}"' for member, term in terms)
+    read = parse(typed, KINDS, usernames=_ANY_USERNAME)
+    values: list[tuple[str, str]] = [(each.kind, each.value) for each in (read, *read.otherwise)] if read else []
+    if "|" in typed and typed.isprintable():
+        values.append(("user_id", typed))
+    query = " OR ".join(condition(*each) for each in values)
     found: list[dict[str, Any]] = api.ask(_ALL, q=query, search_engine="v3", take=_AT_MOST)["users"] if query else []
     return found
 
 
-USER: Final = Lookup(_ALL, _user_id)
+USER: Final = Lookup(_ALL, _user)
 User = Annotated[str, typer.Argument(help="A user: id, email, phone number or username.", show_default=False), USER]
 Ttl = Annotated[int | None, typer.Option(min=1, help="For how many seconds it works.", show_default="a day")]
 

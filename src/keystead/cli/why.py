@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from keystead.cli.api import Api
-from keystead.cli.commands import calling
+from keystead.cli.commands import calling, condition
 from keystead.cli.terminal import document, say, tell
 
 _WIDTH: Final = 10
@@ -71,7 +71,7 @@ def _unblocking(shown: dict[str, Any]) -> str:
         return f"keystead users unblock {shlex.quote(shown['user_id'])}"
     # Not by the identifier: on another connection it may be somebody else's, whom an administrator blocked.
     kind, _, value = shown["identifier"].partition(":")
-    query = shlex.quote(f'{kind}:"{value}"')
+    query = shlex.quote(condition(kind, value))
     where = f" --connection {shlex.quote(shown['connection'])}" if "connection" in shown else ""
     return f"keystead users unblock ID, which keystead users list{where} --search {query} has"
 

@@ -234,19 +234,25 @@ class Decision:
             self.decided.known_by.update((key.mark, row.number) for key in row.keys if key.of == "user_handle")
         if values:
             self.decided.changes.append((profile, values | {"updated_at": self.conditions.now}))
-        before = len(self.decided.addition.passkeys)
-        said = self._add_keys(new, profile.user_id)
-        self.decided.enrolled += [(profile, each["id"]) for each in self.decided.addition.passkeys[before:]]
+        said = self._enrol(new, profile)
         notes = (KEPT,) if _differs(user, known) and not is_set else ()
         self._say(row, "update" if values or new else "skip", user, said, notes=notes)
+
+    def _enrol(self, keys: Sequence[ImportedKey], owner: Profile) -> list[dict[str, Any]]:
+        """Add passkeys to an account that is there: its owner is to be told. Return what is said of each."""
+        before = len(self.decided.addition.passkeys)
+        said = self._add_keys(keys, owner.user_id)
+        self.decided.enrolled += [(owner, each["id"]) for each in self.decided.addition.passkeys[before:]]
+        return said
 
     def _lacking(self, row: ReadRow) -> list[ImportedKey]:
         """Return the passkeys of a row that nobody has."""
         return [each for each in row.passkeys if each.new.credential_id not in self.there.credentials]
 
     def _passkeys_clash(self, row: ReadRow, user: ImportedUser, profile: Profile) -> Clash | None:
-        """Refuse more passkeys than anybody may have, a second handle for an account whose passkeys know it by the
-        first, and one of another account."""
+        """Refuse passkeys that an account cannot have: too many, by a second handle beside those that know it by the
+        first, or by the handle of another account.
+        """
         there = self.there.passkey_counts.get(profile.user_id, 0)
         new = len(self._lacking(row))
         if new and there + new > MOST_PER_USER:
